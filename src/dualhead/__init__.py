@@ -1,0 +1,65 @@
+"""Skeleton-based action recognition: raw recordings in; trained, evaluated, fused multi-stream models out.
+
+The public names are imported when first used, so that `import dualhead` and `dualhead --help` stay fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from dualhead.version import __version__
+
+if TYPE_CHECKING:
+    from dualhead.data.prepare import prepare
+    from dualhead.data.recipes import get_recipe
+    from dualhead.data.store import open_store
+    from dualhead.evaluation.fusion import fuse
+    from dualhead.evaluation.scores import Scores
+    from dualhead.inference.predictor import Predictor
+    from dualhead.models.published import load_published
+    from dualhead.models.registry import create_model, list_models
+    from dualhead.sequence import SkeletonSequence
+    from dualhead.skeleton import Skeleton
+    from dualhead.training.evaluate import evaluate
+    from dualhead.training.train import train
+
+_HOMES = {
+    "Predictor": "inference.predictor",
+    "Scores": "evaluation.scores",
+    "Skeleton": "skeleton",
+    "SkeletonSequence": "sequence",
+    "create_model": "models.registry",
+    "evaluate": "training.evaluate",
+    "fuse": "evaluation.fusion",
+    "get_recipe": "data.recipes",
+    "list_models": "models.registry",
+    "load_published": "models.published",
+    "open_store": "data.store",
+    "prepare": "data.prepare",
+    "train": "training.train",
+}
+
+__all__ = [
+    "Predictor",
+    "Scores",
+    "Skeleton",
+    "SkeletonSequence",
+    "__version__",
+    "create_model",
+    "evaluate",
+    "fuse",
+    "get_recipe",
+    "list_models",
+    "load_published",
+    "open_store",
+    "prepare",
+    "train",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dualhead' has no attribute {name!r}")
+    return getattr(import_module(f"dualhead.{_HOMES[name]}"), name)

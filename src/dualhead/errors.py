@@ -1,0 +1,69 @@
+"""The errors that a user is meant to read: one sentence with the value, the reason and a valid alternative."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class DualheadError(Exception):
+    """Base of every error whose message is written for the user; the command line prints it without a traceback."""
+
+
+class FormatError(DualheadError):
+    """A raw file that cannot be read as what it claims to be.
+
+    Args:
+        reason: What is wrong, without the file's name.
+        path: The file (or archive member) it was found in.
+        line: 1-based line number, where the format has lines.
+    """
+
+    def __init__(self, reason: str, path: str | Path | None = None, line: int | None = None):
+        self.reason = reason
+        self.path = None if path is None else str(path)
+        self.line = line
+        where = "" if path is None else f"{path}: " if line is None else f"{path}, line {line}: "
+        super().__init__(f"{where}{reason}")
+
+    def __reduce__(self) -> tuple[type[FormatError], tuple[str, str | None, int | None]]:
+        """Survive the trip back from a worker process with its fields."""
+        return type(self), (self.reason, self.path, self.line)
+
+
+class StoreError(DualheadError):
+    """A store that is missing, damaged, of another schema, or asked for what it does not hold."""
+
+
+class ConfigError(DualheadError):
+    """An experiment, option or argument with a value that cannot be used."""
+
+
+class MismatchError(DualheadError):
+    """Two things that do not belong together, such as score files of different data; names the field that differs."""
+
+
+class CheckpointError(DualheadError):
+    """A checkpoint that cannot be read, or whose keys are not what the model needs."""
+
+
+class TrainingError(DualheadError):
+    """A run that had to stop, such as a loss that is not finite."""
+
+
+def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
+    """Build the error for a name that is not in a list.
+
+    Args:
+        kind: What the name stands for ("recipe", "stream").
+        value: The name that was given.
+        valid: The names that would have been right.
+
+    Returns:
+        A `ConfigError` that says the nearest valid name first, then all of them.
+    """
+    names = list(valid)
+    near = difflib.get_close_matches(value, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return ConfigError(f"unknown {kind} {value!r}: {hint}valid: {', '.join(names)}")

@@ -1,0 +1,17 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real and reference data, beside the checkout; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("DUALHEAD_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (folder / "golden").is_dir():
+        pytest.skip(f"no reference data at {folder}: set DUALHEAD_SHARED to run this test")
+    return folder
