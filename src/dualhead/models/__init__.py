@@ -1,0 +1,1 @@
+"""Architectures, one per file; the registry that builds them by name; their checkpoints, ours and published."""

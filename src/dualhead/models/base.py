@@ -1,0 +1,64 @@
+"""What every model of the package is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from dualhead.skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What `create_model` was called with: enough to build the same model again.
+
+    Attributes:
+        name: Name in the registry.
+        num_classes: K.
+        skeleton: The layout of the V joints.
+        num_bodies: M.
+        in_channels: C.
+        variant: Further arguments of the architecture.
+    """
+
+    name: str
+    num_classes: int
+    skeleton: Skeleton
+    num_bodies: int = 2
+    in_channels: int = 3
+    variant: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the fields as values that JSON knows."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """Build from what `to_dict` gave, also after a trip through JSON."""
+        return cls(**{**values, "skeleton": Skeleton.from_dict(values["skeleton"])})
+
+
+class SkeletonModel(nn.Module):
+    """A classifier of clips.
+
+    Attributes:
+        heads: Name of each of the H heads.
+        config: What it was built from; set by `create_model`.
+    """
+
+    heads: ClassVar[tuple[str, ...]] = ("main",)
+    config: ModelConfig
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Classify.
+
+        Args:
+            clips: `(N, C, T, V, M)`, T at least 8; a body that is absent is all zeros.
+
+        Returns:
+            Logits `(N, H, K)`.
+        """
+        raise NotImplementedError

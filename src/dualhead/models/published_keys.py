@@ -1,0 +1,89 @@
+"""The keys of published checkpoints, as pairs (ours, theirs) made by walking our modules.
+
+The shapes agree one to one, so a published checkpoint is ours under other names. The names are facts of the published
+files; the walk needs no list of a thousand keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from dualhead.layers.graph_convolution import MultiScaleGraphConvolution
+from dualhead.layers.stgc_block import STGCBlock
+from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm
+from dualhead.layers.window_graph_convolution import WindowGraphConvolution
+from dualhead.models.dualhead import DualHeadNet
+
+Pairs = Iterator[tuple[str, str]]
+
+
+def leaf_keys(module: nn.Module, ours: str, theirs: str) -> Pairs:
+    """Pair the entries of a module whose own names agree (a convolution, a norm, a linear layer)."""
+    for name in module.state_dict():
+        yield f"{ours}.{name}", f"{theirs}.{name}"
+
+
+def pointwise_norm_keys(module: PointwiseNorm, ours: str, theirs: str, conv: str = "conv", norm: str = "bn") -> Pairs:
+    """Pair a 1x1 convolution and its norm."""
+    yield from leaf_keys(module.conv, f"{ours}.conv", f"{theirs}.{conv}")
+    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.{norm}")
+
+
+def temporal_keys(module: MultiScaleTemporalConvolution, ours: str, theirs: str) -> Pairs:
+    """Pair the branches and the residual of a multi-scale temporal convolution."""
+    for index, branch in enumerate(module.dilated):
+        names = {"entry": "0", "entry_norm": "1", "conv": "3.conv", "norm": "3.bn"}
+        for name, child in branch.named_children():
+            yield from leaf_keys(child, f"{ours}.dilated.{index}.{name}", f"{theirs}.branches.{index}.{names[name]}")
+    count = len(module.dilated)
+    for name, child in module.pool.named_children():
+        names = {"entry": "0", "entry_norm": "1", "norm": "4"}
+        yield from leaf_keys(child, f"{ours}.pool.{name}", f"{theirs}.branches.{count}.{names[name]}")
+    yield from pointwise_norm_keys(module.plain, f"{ours}.plain", f"{theirs}.branches.{count + 1}", "0", "1")
+    if isinstance(module.residual, PointwiseNorm):
+        yield from pointwise_norm_keys(module.residual, f"{ours}.residual", f"{theirs}.residual")
+
+
+def graph_keys(module: MultiScaleGraphConvolution | WindowGraphConvolution, ours: str, theirs: str) -> Pairs:
+    """Pair the learned adjacency, the channel mixing and its norm."""
+    yield f"{ours}.residual_adjacency", f"{theirs}.A_res"
+    yield from leaf_keys(module.mix, f"{ours}.mix", f"{theirs}.mlp.layers.0")
+    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.mlp.layers.1")
+
+
+def block_keys(module: STGCBlock, ours: str, theirs: str) -> Pairs:
+    """Pair an STGC block; `theirs` is the suffix that the published names of its parts share."""
+    for index, path in enumerate(module.windowed):
+        mine, his = f"{ours}.windowed.{index}", f"gcn3d{theirs}.gcn3d.{index}"
+        assert isinstance(path, WindowGraphConvolution)
+        yield from graph_keys(path, mine, f"{his}.gcn3d.1")
+        yield from leaf_keys(path.collapse, f"{mine}.collapse", f"{his}.out_conv")
+        yield from leaf_keys(path.collapse_norm, f"{mine}.collapse_norm", f"{his}.out_bn")
+    graph, *temporal = module.spatial
+    assert isinstance(graph, MultiScaleGraphConvolution)
+    yield from graph_keys(graph, f"{ours}.spatial.0", f"sgcn{theirs}.0")
+    for index, convolution in enumerate(temporal, 1):
+        assert isinstance(convolution, MultiScaleTemporalConvolution)
+        yield from temporal_keys(convolution, f"{ours}.spatial.{index}", f"sgcn{theirs}.{index}")
+    yield from temporal_keys(module.temporal, f"{ours}.temporal", f"tcn{theirs}")
+
+
+def dualhead_keys(model: DualHeadNet) -> Pairs:
+    """Pair the entries of DualHead-Net."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    blocks = {"stem": "1", "fine2": "2_fine", "fine3": "3_fine", "coarse2": "2_coarse", "coarse3": "3_coarse"}
+    for name, suffix in blocks.items():
+        yield from block_keys(model.get_submodule(name), name, suffix)  # type: ignore[arg-type]
+    leaves = {
+        "fine_embed": "embed_fine",
+        "fine_classifier": "fc_fine",
+        "coarse_classifier": "fc_coarse",
+        "fine2_to_coarse1.conv": "conv_ta_fine_to_coarse_block_2_to_1",
+        "fine3_to_coarse2.conv": "conv_ta_fine_to_coarse_block_3_to_2",
+        "coarse2_to_fine2.conv": "conv_sa_coarse_to_fine_block_2_to_2",
+        "coarse3_to_fine3.conv": "conv_sa_coarse_to_fine_block_3_to_3",
+    }
+    for ours, theirs in leaves.items():
+        yield from leaf_keys(model.get_submodule(ours), ours, theirs)
