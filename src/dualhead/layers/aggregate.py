@@ -1,38 +1,101 @@
-"""Sums over joints with one matrix for all frames: the product at the heart of every graph convolution."""
+"""Sums over joints with one matrix for all frames or windows: the product at the heart of every graph convolution.
+
+Both come with gradients of their own. Autograd's gradient of a broadcast product writes one matrix per frame and sums
+them, or transposes all frames in memory; that of a window writes every frame once per window that it is in. Touching new
+memory is what these models spend their time on, so neither happens here.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
+def _expanded(matrix: Tensor, count: int) -> Tensor:
+    return matrix.expand(count, -1, -1)
+
+
+def _outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
+    """Add to `total` (U, V) the sum over n of left[n] (U, C) times right[n] (V, C) transposed."""
+    if left.is_cuda:
+        total += torch.einsum("nuc,nvc->uv", left, right)
+    else:
+        total.addbmm_(left, right.transpose(1, 2))
+
+
 class _Aggregate(torch.autograd.Function):
-    """`matrix @ nodes` for each of n frames, with a gradient that makes no copy of either operand.
-
-    Autograd's own gradient of a broadcast product writes n matrices and sums them, or transposes all frames in memory.
-    """
-
     @staticmethod
     def forward(matrix: Tensor, nodes: Tensor) -> Tensor:
-        return torch.bmm(matrix.expand(len(nodes), -1, -1), nodes)
+        return torch.bmm(_expanded(matrix, len(nodes)), nodes)
 
     @staticmethod
-    def setup_context(ctx: torch.autograd.function.FunctionCtx, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        matrix, nodes = ctx.saved_tensors  # type: ignore[attr-defined]
-        need_matrix, need_nodes = ctx.needs_input_grad  # type: ignore[attr-defined]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        matrix, nodes = ctx.saved_tensors
         grad_matrix = grad_nodes = None
-        if need_matrix:
-            if grad.is_cuda:
-                grad_matrix = torch.einsum("nuc,nvc->uv", grad, nodes)
-            else:
-                grad_matrix = torch.addbmm(torch.zeros_like(matrix), grad, nodes.transpose(1, 2))
-        if need_nodes:
-            grad_nodes = torch.bmm(matrix.t().expand(len(grad), -1, -1), grad)
+        if ctx.needs_input_grad[0]:
+            grad_matrix = torch.zeros_like(matrix)
+            _outer_sum(grad, nodes, grad_matrix)
+        if ctx.needs_input_grad[1]:
+            grad_nodes = torch.bmm(_expanded(matrix.t(), len(grad)), grad)
         return grad_matrix, grad_nodes
+
+
+def _window_view(padded: Tensor, window: int, stride: int) -> Tensor:
+    """View `(B, T + W - 1, V, C)` as its overlapping windows `(B, T', W * V, C)`, without a copy."""
+    batch, frames, joints, channels = padded.shape
+    count = (frames - window) // stride + 1
+    step = joints * channels
+    return padded.as_strided(
+        (batch, count, window * joints, channels), (frames * step, stride * step, channels, 1), padded.storage_offset()
+    )
+
+
+class _AggregateWindows(torch.autograd.Function):
+    @staticmethod
+    def forward(matrix: Tensor, padded: Tensor, window: int, stride: int) -> Tensor:
+        view = _window_view(padded, window, stride)
+        out = padded.new_empty(len(view), view.shape[1], len(matrix), view.shape[3])
+        for windows, result in zip(view, out, strict=True):
+            torch.bmm(_expanded(matrix, len(windows)), windows, out=result)
+        return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int, int], output: Tensor) -> None:
+        matrix, padded, ctx.window, ctx.stride = inputs
+        ctx.save_for_backward(matrix, padded)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
+        matrix, padded = ctx.saved_tensors
+        grad = grad.contiguous()
+        count, stride = grad.shape[1], ctx.stride
+        grad_matrix = grad_padded = None
+        if ctx.needs_input_grad[0]:
+            grad_matrix = torch.zeros_like(matrix)
+            for windows, outer in zip(_window_view(padded, ctx.window, stride), grad, strict=True):
+                _outer_sum(outer, windows, grad_matrix)
+        if ctx.needs_input_grad[1]:
+            grad_padded = torch.zeros_like(padded)
+            taps = [_expanded(tap.t(), count) for tap in matrix.chunk(ctx.window, dim=1)]
+            for frames, outer in zip(grad_padded, grad, strict=True):
+                for offset, tap in enumerate(taps):
+                    frames[offset : offset + (count - 1) * stride + 1 : stride].baddbmm_(tap, outer)
+        return grad_matrix, grad_padded, None, None
+
+
+def _lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Under autocast, cast to its type, as autocast does for the products that it knows."""
+    device = tensors[0].device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    return tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors)
 
 
 def aggregate(matrix: Tensor, nodes: Tensor) -> Tensor:
@@ -45,9 +108,33 @@ def aggregate(matrix: Tensor, nodes: Tensor) -> Tensor:
     Returns:
         `(n, U, C)`.
     """
-    if torch.is_autocast_enabled(nodes.device.type):
-        half = torch.get_autocast_dtype(nodes.device.type)
-        matrix, nodes = matrix.to(half), nodes.to(half)
+    matrix, nodes = _lowered(matrix, nodes)
     if torch.is_grad_enabled() and (matrix.requires_grad or nodes.requires_grad):
         return _Aggregate.apply(matrix, nodes)  # type: ignore[no-any-return, no-untyped-call]
-    return torch.bmm(matrix.expand(len(nodes), -1, -1), nodes)
+    return torch.bmm(_expanded(matrix, len(nodes)), nodes)
+
+
+def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int) -> Tensor:
+    """Sum over the nodes of windows of frames; zeros stand before the first and behind the last frame.
+
+    out[b, t, u] = sum over i, v of matrix[u, (i, v)] * x[b, t * stride + i - (W - 1) / 2, v]
+
+    Args:
+        matrix: `(U, W * V)`, columns frame-major.
+        x: `(B, T, V, C)`.
+        window: W, odd.
+        stride: Frames between the centres of two windows.
+
+    Returns:
+        `(B, ceil(T / stride), U, C)`.
+    """
+    matrix, x = _lowered(matrix, x)
+    margin = (window - 1) // 2
+    padded = F.pad(x, (0, 0, 0, 0, margin, margin)).contiguous()
+    if torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad):
+        return _AggregateWindows.apply(matrix, padded, window, stride)  # type: ignore[no-any-return, no-untyped-call]
+    windows = padded.unfold(1, window, stride)  # (B, T', V, C, W)
+    nodes = windows.permute(0, 1, 4, 2, 3).flatten(2, 3)  # (B, T', W * V, C)
+    return torch.bmm(_expanded(matrix, nodes.shape[0] * nodes.shape[1]), nodes.flatten(0, 1)).unflatten(
+        0, nodes.shape[:2]
+    )

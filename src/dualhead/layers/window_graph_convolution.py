@@ -9,25 +9,8 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.aggregate import aggregate
+from dualhead.layers.aggregate import aggregate_windows
 from dualhead.layers.graph_convolution import start_residual_adjacency
-
-
-def windows(x: Tensor, window: int, stride: int) -> Tensor:
-    """Lay each window of frames side by side; zeros stand before the first and behind the last frame.
-
-    Args:
-        x: `(B, T, V, C)`.
-        window: W, odd.
-        stride: Frames between the centres of two windows.
-
-    Returns:
-        `(B, ceil(T / stride), W * V, C)`, frame-major.
-    """
-    margin = (window - 1) // 2
-    x = F.pad(x, (0, 0, 0, 0, margin, margin))
-    x = x.unfold(1, window, stride)  # (B, T', V, C, W)
-    return rearrange(x, "b t v c w -> b t (w v) c")
 
 
 class WindowGraphConvolution(nn.Module):
@@ -77,21 +60,18 @@ class WindowGraphConvolution(nn.Module):
         Returns:
             `(B, O, ceil(T / stride), V)`.
         """
-        batch = len(x)
         x = rearrange(x, "b c t v -> b t v c")
         matrix = self.adjacency + rearrange(self.residual_adjacency, "(s u) w -> s u w", s=self.scales)
         # Rows are joint-major from here on, which lays the frames of a window's joint side by side for the collapse.
         if x.shape[-1] < self.mix.out_channels:
             rows = rearrange(matrix, "s (i v) w -> (v i s) w", i=self.window)
-            nodes = rearrange(windows(x, self.window, self.stride), "b t w c -> (b t) w c")
-            h = rearrange(aggregate(rows, nodes), "(b t) (n s) c -> b (s c) t n", b=batch, s=self.scales)
-            h = self.mix(h)  # (B, E, T', V * W)
+            h = aggregate_windows(rows, x, self.window, self.stride)
+            h = self.mix(rearrange(h, "b t (n s) c -> b (s c) t n", s=self.scales))  # (B, E, T', V * W)
         else:
             weight = rearrange(self.mix.weight, "e (s c) 1 1 -> (s e) c", s=self.scales)
-            mixed = F.linear(x, weight)  # (B, T, V, S * E)
-            rows = rearrange(matrix, "s (i v) (j w) -> (v i) (j w s)", i=self.window, j=self.window)
-            nodes = rearrange(windows(mixed, self.window, self.stride), "b t w (s e) -> (b t) (w s) e", s=self.scales)
-            h = rearrange(aggregate(rows, nodes), "(b t) n e -> b e t n", b=batch)
+            mixed = rearrange(F.linear(x, weight), "b t v (s e) -> b t (v s) e", s=self.scales)
+            rows = rearrange(matrix, "s (i v) w -> (v i) (w s)", i=self.window)
+            h = rearrange(aggregate_windows(rows, mixed, self.window, self.stride), "b t n e -> b e t n")
             if self.mix.bias is not None:
                 h = h + rearrange(self.mix.bias, "e -> e 1 1")
         h = torch.relu(self.norm(h))
