@@ -1,8 +1,8 @@
 """Sums over joints with one matrix for all frames or windows: the product at the heart of every graph convolution.
 
 Both come with gradients of their own. Autograd's gradient of a broadcast product writes one matrix per frame and sums
-them, or transposes all frames in memory; that of a window writes every frame once per window that it is in. Touching new
-memory is what these models spend their time on, so neither happens here.
+them, or transposes all frames in memory; that of a window writes every frame once per window that it is in. Touching
+new memory is what these models spend their time on, so neither happens here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 
@@ -133,8 +134,6 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int) -> Te
     padded = F.pad(x, (0, 0, 0, 0, margin, margin)).contiguous()
     if torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad):
         return _AggregateWindows.apply(matrix, padded, window, stride)  # type: ignore[no-any-return, no-untyped-call]
-    windows = padded.unfold(1, window, stride)  # (B, T', V, C, W)
-    nodes = windows.permute(0, 1, 4, 2, 3).flatten(2, 3)  # (B, T', W * V, C)
-    return torch.bmm(_expanded(matrix, nodes.shape[0] * nodes.shape[1]), nodes.flatten(0, 1)).unflatten(
-        0, nodes.shape[:2]
-    )
+    windows = rearrange(padded.unfold(1, window, stride), "b t v c w -> b t (w v) c")
+    nodes = rearrange(windows, "b t n c -> (b t) n c")
+    return rearrange(torch.bmm(_expanded(matrix, len(nodes)), nodes), "(b t) u c -> b t u c", b=len(x))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.layers.aggregate import aggregate
+from dualhead.layers.norm import BatchNorm
 
 
 def start_residual_adjacency(*shape: int) -> nn.Parameter:
@@ -42,7 +43,7 @@ class MultiScaleGraphConvolution(nn.Module):
         self.register_buffer("adjacency", torch.tensor(adjacency, dtype=torch.get_default_dtype()), persistent=False)
         self.residual_adjacency = start_residual_adjacency(self.scales * joints, joints)
         self.mix = nn.Conv2d(self.scales * in_channels, out_channels, 1)
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm = BatchNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.

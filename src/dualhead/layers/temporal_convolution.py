@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dualhead.layers.fused import batch_norm, pointwise
+from dualhead.layers.fused import pointwise
+from dualhead.layers.norm import BatchNorm, batch_norm
 
 
 class PointwiseNorm(nn.Module):
@@ -23,7 +24,7 @@ class PointwiseNorm(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, out_channels, 1, (stride, 1))
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm = BatchNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
@@ -36,10 +37,10 @@ class _DilatedBranch(nn.Module):
     def __init__(self, in_channels: int, channels: int, kernel: int, dilation: int, stride: int):
         super().__init__()
         self.entry = nn.Conv2d(in_channels, channels, 1)
-        self.entry_norm = nn.BatchNorm2d(channels)
+        self.entry_norm = BatchNorm(channels)
         margin = (kernel - 1) * dilation // 2
         self.conv = nn.Conv2d(channels, channels, (kernel, 1), (stride, 1), (margin, 0), (dilation, 1))
-        self.norm = nn.BatchNorm2d(channels)
+        self.norm = BatchNorm(channels)
 
 
 class _PoolBranch(nn.Module):
@@ -48,8 +49,8 @@ class _PoolBranch(nn.Module):
     def __init__(self, in_channels: int, channels: int):
         super().__init__()
         self.entry = nn.Conv2d(in_channels, channels, 1)
-        self.entry_norm = nn.BatchNorm2d(channels)
-        self.norm = nn.BatchNorm2d(channels)
+        self.entry_norm = BatchNorm(channels)
+        self.norm = BatchNorm(channels)
 
 
 class MultiScaleTemporalConvolution(nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dualhead.layers.aggregate import aggregate_windows
 from dualhead.layers.graph_convolution import start_residual_adjacency
+from dualhead.layers.norm import BatchNorm
 
 
 class WindowGraphConvolution(nn.Module):
@@ -47,9 +48,9 @@ class WindowGraphConvolution(nn.Module):
         self.register_buffer("adjacency", torch.tensor(adjacency, dtype=torch.get_default_dtype()), persistent=False)
         self.residual_adjacency = start_residual_adjacency(self.scales * nodes, nodes)
         self.mix = nn.Conv2d(self.scales * in_channels, embed_channels, 1)
-        self.norm = nn.BatchNorm2d(embed_channels)
+        self.norm = BatchNorm(embed_channels)
         self.collapse = nn.Conv3d(embed_channels, out_channels, (1, window, 1))
-        self.collapse_norm = nn.BatchNorm2d(out_channels)
+        self.collapse_norm = BatchNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.

@@ -7,12 +7,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from einops import rearrange, reduce
+from einops import rearrange
 from torch import Tensor, nn
 
 from dualhead.graph import binary_adjacency
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.gates import SpatialGate, TemporalGate, gated
 from dualhead.layers.input_norm import InputNorm
+from dualhead.layers.norm import counting
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
@@ -71,17 +73,21 @@ class DualHeadNet(SkeletonModel):
 
     def forward(self, clips: Tensor) -> Tensor:
         """Map clips `(N, C, T, V, M)` to logits `(N, 2, K)`: fine, coarse."""
-        bodies = clips.shape[-1]
-        x = self.stem(self.input_norm(clips))  # (N * M, width, T, V)
+        bodies = DistinctBodies.of(clips)
+        with counting(bodies.repeats):
+            features = self.features(bodies.select(self.input_norm(clips)))
+        pooled = [self.dropout(bodies.pool(h)) for h in features]
+        logits = [self.fine_classifier(pooled[0]), self.coarse_classifier(pooled[1])]
+        return rearrange(torch.stack(logits), "h n k -> n h k")
+
+    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map bodies `(B, C, T, V)` to the fine `(B, 2 * width, T / 4, V)` and coarse `(B, 4 * width, T / 8, V)`."""
+        x = self.stem(x)
         fine = self.fine2(self.fine_embed(x))
         coarse = self.coarse2(gated(x[:, :, ::2], self.fine2_to_coarse1(fine)))  # T / 2 in, T / 4 out
         fine = self.fine3(gated(fine, self.coarse2_to_fine2(coarse)))
         coarse = self.coarse3(gated(coarse, self.fine3_to_coarse2(fine)))
-        fine = gated(fine, self.coarse3_to_fine3(coarse))
-        pooled = [reduce(h, "(n m) c t v -> n c", "mean", m=bodies) for h in (fine, coarse)]
-        classifiers = (self.fine_classifier, self.coarse_classifier)
-        logits = [classify(self.dropout(h)) for classify, h in zip(classifiers, pooled, strict=True)]
-        return rearrange(torch.stack(logits), "h n k -> n h k")
+        return gated(fine, self.coarse3_to_fine3(coarse)), coarse
 
 
 @register(
@@ -105,7 +111,8 @@ def dualhead(**arguments: Any) -> DualHeadNet:
     paper="The same network at half the width, for small machines; no published results",
     frames=300,
     published={},
+    width=48,
 )
 def dualhead_small(**arguments: Any) -> DualHeadNet:
     """Build DualHead-Net with a stem of 48 channels."""
-    return DualHeadNet(**{"width": 48, **arguments})
+    return DualHeadNet(**arguments)

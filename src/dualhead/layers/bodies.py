@@ -1,0 +1,71 @@
+"""Which bodies of a batch have to be computed: all that are there, and one for all that are absent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from einops import reduce
+from torch import Tensor
+
+from dualhead.layers.norm import Repeats
+
+
+@dataclass(frozen=True)
+class DistinctBodies:
+    """The rows of a batch of N clips with M bodies that differ from one another.
+
+    About four fifths of the clips of NTU RGB+D have one body; the second is all zeros there, the same in every clip.
+
+    Attributes:
+        rows: Which of the N * M rows are computed, `(B,)`.
+        source: For each of the N * M rows the computed row that gives its result, `(N * M,)`.
+        bodies: M.
+        repeats: Computed rows that stand for several, with their counts.
+    """
+
+    rows: Tensor
+    source: Tensor
+    bodies: int
+    repeats: Repeats
+
+    @classmethod
+    def of(cls, clips: Tensor) -> DistinctBodies:
+        """Find them.
+
+        Args:
+            clips: `(N, C, T, V, M)`.
+        """
+        present = (clips != 0).flatten(1, 3).any(dim=1).tolist()  # (N, M)
+        rows: list[int] = []
+        source: list[int] = []
+        absent: dict[int, int] = {}
+        counts: dict[int, int] = {}
+        bodies = clips.shape[-1]
+        for clip, row_present in enumerate(present):
+            for body, there in enumerate(row_present):
+                if not there and body in absent:
+                    source.append(absent[body])
+                    counts[absent[body]] += 1
+                    continue
+                if not there:
+                    absent[body] = len(rows)
+                    counts[len(rows)] = 1
+                source.append(len(rows))
+                rows.append(clip * bodies + body)
+        repeats = tuple((row, times) for row, times in counts.items() if times > 1)
+        device = clips.device
+        return cls(torch.tensor(rows, device=device), torch.tensor(source, device=device), bodies, repeats)
+
+    def select(self, x: Tensor) -> Tensor:
+        """Take the rows to compute from `(N * M, C, T, V)`: `(B, C, T, V)`, channels-last in memory."""
+        if len(self.rows) == len(x):
+            return x
+        return x[self.rows].contiguous(memory_format=torch.channels_last)
+
+    def pool(self, x: Tensor) -> Tensor:
+        """Average over frames and joints, then over all M bodies: `(B, C, T, V)` to `(N, C)`."""
+        pooled = reduce(x, "b c t v -> b c", "mean")
+        if len(self.rows) != len(self.source):
+            pooled = pooled[self.source]
+        return reduce(pooled, "(n m) c -> n c", "mean", m=self.bodies)

@@ -1,0 +1,135 @@
+"""Batch norm over rows of which some stand for several.
+
+A body that is absent is the same all-zero input in every clip of a batch, so one row can stand for all of them, if
+batch statistics and gradients count it as often as it occurs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Repeats = tuple[tuple[int, int], ...]
+"""Rows that stand for several, each with the number of rows that it stands for (2 or more)."""
+
+_REPEATS: ContextVar[Repeats] = ContextVar("repeats", default=())
+
+
+@contextmanager
+def counting(repeats: Repeats) -> Iterator[None]:
+    """Let the batch norms inside count some rows of their input several times in training.
+
+    Args:
+        repeats: Those rows, each with its count.
+    """
+    token = _REPEATS.set(repeats)
+    try:
+        yield
+    finally:
+        _REPEATS.reset(token)
+
+
+class _CountedNorm(torch.autograd.Function):
+    """Batch norm in training mode; also gives the batch's mean and biased variance, which take no gradient."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, bias: Tensor, repeats: Repeats, eps: float) -> tuple[Tensor, Tensor, Tensor]:
+        # Rows once each, then every repeated row as often as it is still missing (Chan et al., 1979, for groups).
+        groups = [(len(x), *_statistics(x))]
+        groups += [(times - 1, *_statistics(x[row : row + 1])) for row, times in repeats]
+        total = sum(count for count, _, _ in groups)
+        mean = torch.stack([count / total * group for count, group, _ in groups]).sum(dim=0)
+        spread = [count / total * (within + (group - mean).square()) for count, group, within in groups]
+        variance = torch.stack(spread).sum(dim=0)
+        return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps), mean, variance
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Repeats, float], output: Any) -> None:
+        x, weight, _, ctx.repeats, ctx.eps = inputs
+        _, mean, variance = output
+        ctx.save_for_backward(x, weight, mean, variance)
+        ctx.mark_non_differentiable(mean, variance)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+        x, weight, mean, variance = ctx.saved_tensors
+        # As if the statistics were constants; what a row stands for arrives already summed up in its gradient.
+        grad_x, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
+            grad, x, weight, mean, variance, None, None, False, ctx.eps, (True, True, True)
+        )
+        if ctx.needs_input_grad[0]:
+            total = (len(x) + sum(times - 1 for _, times in ctx.repeats)) * (x.shape[2] * x.shape[3])
+            scale = (variance + ctx.eps).rsqrt()
+            slope = weight * scale.square() * grad_weight / total
+            offset = weight * scale * grad_bias / total - slope * mean
+            slope, offset = slope[:, None, None], offset[:, None, None]
+            grad_x = grad_x.addcmul_(x, slope, value=-1).sub_(offset)
+            for row, times in ctx.repeats:
+                grad_x[row] -= (times - 1) * (x[row] * slope + offset)
+        return grad_x, grad_weight, grad_bias, None, None
+
+
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Give mean and biased variance of every channel."""
+    mean, variance = torch.ops.aten.batch_norm_update_stats(x, None, None, 0.0)
+    return mean, variance
+
+
+def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+    """Normalise consecutive slices of channels with a batch norm each, as one.
+
+    In training the running statistics and step counters of every norm are updated as if it had run on its own slice,
+    and rows named by `counting` count as often as it says.
+
+    Args:
+        x: `(B, C, T, V)` with C the sum of the norms' channels.
+        norms: Batch norms of equal eps, momentum and mode.
+
+    Returns:
+        `(B, C, T, V)`.
+    """
+    first = norms[0]
+    weight = _joined([norm.weight for norm in norms])
+    bias = _joined([norm.bias for norm in norms])
+    means = [norm.running_mean for norm in norms if norm.running_mean is not None]
+    variances = [norm.running_var for norm in norms if norm.running_var is not None]
+    if not first.training:
+        return F.batch_norm(x, _joined(means), _joined(variances), weight, bias, False, 0.0, first.eps)
+    momentum = 0.1 if first.momentum is None else first.momentum
+    repeats = _REPEATS.get()
+    if repeats:
+        y, mean, variance = _CountedNorm.apply(x, weight, bias, repeats, first.eps)  # type: ignore[no-untyped-call]
+        count = (len(x) + sum(times - 1 for _, times in repeats)) * x.shape[2] * x.shape[3]
+        new_mean = torch.lerp(_joined(means), mean, momentum)
+        new_variance = torch.lerp(_joined(variances), variance * (count / (count - 1)), momentum)
+    else:
+        new_mean, new_variance = torch.cat(means), torch.cat(variances)  # copies, which the next line updates
+        y = F.batch_norm(x, new_mean, new_variance, weight, bias, True, momentum, first.eps)
+    sizes = [norm.num_features for norm in norms]
+    with torch.no_grad():
+        for old, new in zip(means, torch.split(new_mean, sizes), strict=True):
+            old.copy_(new)
+        for old, new in zip(variances, torch.split(new_variance, sizes), strict=True):
+            old.copy_(new)
+        for norm in norms:
+            if norm.num_batches_tracked is not None:
+                norm.num_batches_tracked.add_(1)
+    return y  # type: ignore[no-any-return]
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm over `(B, C, T, V)` that counts rows as `counting` says; otherwise `torch.nn.BatchNorm2d`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `(B, C, T, V)`."""
+        return batch_norm(x, [self])
