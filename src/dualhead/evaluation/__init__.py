@@ -1,0 +1,1 @@
+"""Score files joined by sample name, metrics, calibration and fusion; NumPy only."""

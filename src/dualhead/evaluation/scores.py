@@ -1,0 +1,300 @@
+"""Score files: what a model said about every sample of a split, with names, labels and where it came from."""
+
+from __future__ import annotations
+
+import json
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dualhead.errors import ConfigError, FormatError, unknown
+from dualhead.files import replacing
+from dualhead.version import __version__
+
+SCHEMA = 1
+"""Version of the file layout; raised when an older reader would misread a file."""
+
+_ARRAYS = ("schema", "version", "names", "labels", "logits", "heads", "provenance")
+
+_MAX_RATIO = 100
+"""Largest ratio of content to file; what `save` writes is not compressed at all."""
+
+# Everything that NumPy, zipfile and json raise on damaged bytes; anything else would be a defect of ours.
+_DAMAGE = (
+    ValueError, TypeError, KeyError, EOFError, OverflowError, MemoryError, NotImplementedError, RuntimeError, OSError,
+    SyntaxError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The logits of every sample of a split.
+
+    Convention: the prediction of a model is the arg-max of the mean of its heads' logits (`mean`). Sample order carries
+    no meaning: whatever joins two `Scores` joins by name. The arrays are read-only.
+
+    Args:
+        names: Sample names, `(N,)`, unique.
+        labels: True classes, `(N,)`, 0 to K - 1.
+        logits: Unnormalised log probabilities, `(N, H, K)`, finite.
+        heads: Head names, H of them, unique; "mean" is taken by the heads' mean.
+        provenance: A JSON-able dict of where the scores come from: `dataset`, `protocol`, `split`, `stream`, `classes`,
+            `data_fingerprint`, `model` and so on.
+
+    Raises:
+        ConfigError: If shapes do not fit together, a name comes twice, a label is no class, a logit is not finite, or
+            `provenance` is not JSON-able.
+    """
+
+    names: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    heads: tuple[str, ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Bring the fields to their types and check them."""
+        labels = np.asarray(self.labels)
+        if labels.size and not np.issubdtype(labels.dtype, np.integer):
+            raise ConfigError(f"score labels have type {labels.dtype}: give whole numbers")
+        fields: dict[str, Any] = {
+            "names": _frozen(np.asarray(self.names, dtype=np.str_)),
+            "labels": _frozen(labels.astype(np.int64)),
+            "logits": _frozen(np.asarray(self.logits, dtype=np.float32)),
+            "heads": tuple(str(head) for head in self.heads),
+            "provenance": _json_copy(self.provenance),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
+        if self.names.ndim != 1:
+            raise ConfigError(f"score names have shape {self.names.shape}: give one name a sample, (N,)")
+        count = len(self.names)
+        if self.labels.shape != (count,):
+            raise ConfigError(f"scores have labels of shape {self.labels.shape}: {count} names need ({count},)")
+        if self.logits.ndim != 3 or self.logits.shape[:2] != (count, len(self.heads)) or self.logits.shape[2] < 1:
+            raise ConfigError(
+                f"scores have logits of shape {self.logits.shape}: {count} names and heads {list(self.heads)} need "
+                f"({count}, {len(self.heads)}, K)"
+            )
+        if not self.heads or len(set(self.heads)) != len(self.heads) or "mean" in self.heads:
+            raise ConfigError(f"score heads are {list(self.heads)}: give at least one name, none twice, none 'mean'")
+        unique, counts = np.unique(self.names, return_counts=True)
+        if len(unique) != count:
+            raise ConfigError(
+                f"score name {str(unique[counts.argmax()])!r} comes {counts.max()} times: names are unique"
+            )
+        outside = np.flatnonzero((self.labels < 0) | (self.labels >= self.num_classes))
+        if outside.size:
+            first = outside[0]
+            raise ConfigError(
+                f"sample {str(self.names[first])!r} has label {self.labels[first]}: "
+                f"{self.num_classes} classes are numbered 0 to {self.num_classes - 1}"
+            )
+        finite = np.isfinite(self.logits).all(axis=(1, 2))  # (N,)
+        if not finite.all():
+            bad = str(self.names[np.flatnonzero(~finite)[0]])
+            raise ConfigError(f"sample {bad!r} has a logit that is not finite: scores need finite logits")
+        classes = self.provenance.get("classes")
+        if classes is not None and (not isinstance(classes, list) or len(classes) != self.num_classes):
+            given = len(classes) if isinstance(classes, list) else repr(classes)
+            raise ConfigError(f"scores name {given} classes but have logits of {self.num_classes}: give one name each")
+
+    def __len__(self) -> int:
+        """N, the number of samples."""
+        return len(self.names)
+
+    @property
+    def num_classes(self) -> int:
+        """K, the number of classes."""
+        return int(self.logits.shape[2])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """K class names from the provenance; their numbers as text where it has none."""
+        named = self.provenance.get("classes")
+        return tuple(map(str, range(self.num_classes) if named is None else named))
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """The mean of the heads' logits, `(N, K)`."""
+        average: NDArray[np.float64] = self.logits.mean(axis=1, dtype=np.float64)
+        return average
+
+    @property
+    def predictions(self) -> NDArray[np.int64]:
+        """The predicted class of every sample, `(N,)`; of equal logits the lowest class."""
+        best: NDArray[np.int64] = self.mean.argmax(axis=1).astype(np.int64)
+        return best
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The softmax of `mean`, `(N, K)`."""
+        return softmax(self.mean)
+
+    def head(self, name: str) -> NDArray[np.float64]:
+        """Give the logits of one head.
+
+        Args:
+            name: A head's name, or "mean" for the mean of all heads.
+
+        Returns:
+            Logits, `(N, K)`.
+
+        Raises:
+            ConfigError: If there is no such head.
+        """
+        if name == "mean":
+            return self.mean
+        if name not in self.heads:
+            raise unknown("head", name, (*self.heads, "mean"))
+        return self.logits[:, self.heads.index(name)].astype(np.float64)
+
+    def take(self, rows: ArrayLike) -> Scores:
+        """Give some of the samples, with the same provenance.
+
+        Args:
+            rows: Row numbers in the order wanted, or a boolean mask `(N,)`.
+        """
+        at = np.asarray(rows)
+        return Scores(self.names[at], self.labels[at], self.logits[at], self.heads, self.provenance)
+
+    def save(self, path: str | Path) -> None:
+        """Write an npz file in one step: a reader never sees a part of it.
+
+        The same scores give the same bytes.
+
+        Args:
+            path: The file to create or replace.
+        """
+        arrays: dict[str, Any] = {
+            "schema": np.array(SCHEMA),
+            "version": np.array(__version__),
+            "names": self.names,
+            "labels": self.labels,
+            "logits": self.logits,
+            "heads": np.array(self.heads, dtype=np.str_),
+            "provenance": np.array(json.dumps(dict(self.provenance), sort_keys=True, allow_nan=False)),
+        }
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Scores:
+        """Read what `save` wrote; nothing is unpickled.
+
+        Args:
+            path: A score file.
+
+        Returns:
+            The scores.
+
+        Raises:
+            FormatError: If there is no such file, or it is damaged, no score file, or of a newer schema.
+        """
+        file = Path(path)
+        if not file.is_file():
+            raise FormatError("no such score file: give the .npz that an evaluation wrote", path)
+        try:
+            arrays = _read(file)
+            schema, version = int(arrays["schema"]), str(arrays["version"])
+            if schema > SCHEMA:
+                raise FormatError(
+                    f"score file of schema {schema}, this version reads up to {SCHEMA}: install dualhead {version}",
+                    path,
+                )
+            heads = tuple(str(head) for head in arrays["heads"])
+            provenance = json.loads(str(arrays["provenance"]))
+            return cls(arrays["names"], arrays["labels"], arrays["logits"], heads, provenance)
+        except ConfigError as error:
+            raise FormatError(str(error), path) from error
+        except PermissionError as error:
+            raise FormatError("score file that this user may not read: change its permissions", path) from error
+        except _DAMAGE as error:
+            raise FormatError(f"damaged score file ({_first_line(error)}): write it again", path) from error
+
+
+def softmax(logits: ArrayLike) -> NDArray[np.float64]:
+    """Turn logits into probabilities over the last axis.
+
+    Args:
+        logits: Finite logits, `(..., K)`.
+
+    Returns:
+        Probabilities of the same shape that sum to 1 over the last axis.
+    """
+    normal: NDArray[np.float64] = np.exp(log_softmax(logits))
+    return normal
+
+
+def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
+    """Turn logits into log probabilities over the last axis.
+
+    Args:
+        logits: Finite logits, `(..., K)`.
+
+    Returns:
+        Log probabilities of the same shape.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    shifted = values - values.max(axis=-1, keepdims=True)
+    normal: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return normal
+
+
+def as_scores(scores: Sequence[Scores | str | Path]) -> list[Scores]:
+    """Load what is given as a path and leave the rest.
+
+    Args:
+        scores: Scores, or paths of score files.
+
+    Returns:
+        The scores in the same order.
+    """
+    return [item if isinstance(item, Scores) else Scores.load(item) for item in scores]
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Give a read-only view; the caller's own array stays as writable as it was."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _json_copy(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(provenance), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"score provenance is not a dict of text, numbers and lists ({_first_line(error)})"
+        ) from error
+    return copy
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    """Read the arrays of a score file, checking first that they are the ones of a score file."""
+    with path.open("rb") as head:
+        if head.read(2) != b"PK":
+            raise FormatError("not a score file: give the .npz that an evaluation wrote", path)
+    with np.load(path, allow_pickle=False) as archive:
+        missing = [name for name in _ARRAYS if name not in archive.files]
+        if missing:
+            raise FormatError(
+                f"not a score file, it has no {missing[0]!r}: give the .npz that an evaluation wrote", path
+            )
+        if sum(info.file_size for info in archive.zip.infolist()) > _MAX_RATIO * path.stat().st_size:
+            raise FormatError("score file that grows more than a hundredfold when read: refused, write it again", path)
+        return {name: archive[name] for name in _ARRAYS}
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,136 @@
+"""Printing scores and fusions as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dualhead.evaluation.fusion import FusionResult, Method, fuse
+from dualhead.evaluation.metrics import Metrics, measure_heads
+from dualhead.evaluation.scores import Scores
+
+_FOOTNOTES = {
+    "equal": "equal weights",
+    "published": "published weights",
+    "given": "given weights",
+    "validation": "weights found on validation scores",
+}
+
+
+def percent(value: float) -> str:
+    """Write a share of 0 to 1 as a percentage with two digits, the unit left to the column's title."""
+    return f"{100 * value:.2f}"
+
+
+def scores_table(scores: Mapping[str, Scores], title: str | None = None) -> Table:
+    """Lay out the figures of score files, one row each head and one for the heads' mean.
+
+    Args:
+        scores: Scores by the name they go under.
+        title: A title, or none.
+
+    Returns:
+        The table; shares are in %.
+    """
+    table = Table(title=title)
+    for column in ("scores", "head"):
+        table.add_column(column)
+    for column in ("samples", "top-1 %", "top-5 %", "mean class %"):
+        table.add_column(column, justify="right")
+    for name, item in scores.items():
+        figures = measure_heads(item)
+        if len(item.heads) == 1:
+            del figures[item.heads[0]]
+        for number, (head, metrics) in enumerate(figures.items()):
+            table.add_row(
+                escape(name) if number == 0 else "", escape(head), str(metrics.count), *_figures(metrics),
+                end_section=number == len(figures) - 1,
+            )  # fmt: skip
+    return table
+
+
+def fusion_table(result: FusionResult, title: str | None = None) -> Table:
+    """Lay out a fusion: a row a stream with its weight and share, then the fusion.
+
+    Args:
+        result: What `fuse` returned.
+        title: A title, or none.
+
+    Returns:
+        The table; shares are in %, "lost without" is in points of top-1 accuracy.
+    """
+    own_heads = [head for head in result.scores.heads if all(head in stream.metrics for stream in result.streams)]
+    heads = own_heads if len(own_heads) > 1 else []
+    table = Table(title=title)
+    table.add_column("stream")
+    for column in ("weight", *(f"{escape(head)} top-1 %" for head in heads), "top-1 %", "top-5 %", "mean class %"):
+        table.add_column(column, justify="right")
+    table.add_column("lost without", justify="right")
+    for number, stream in enumerate(result.streams):
+        table.add_row(
+            escape(stream.name),
+            f"{stream.weight:.3f}",
+            *(percent(stream.metrics[head].top1) for head in heads),
+            *_figures(stream.metrics["mean"]),
+            "" if stream.drop is None else f"{100 * stream.drop:+.2f}",
+            end_section=number == len(result.streams) - 1,
+        )
+    by_head = [percent(result.metrics[head].top1) for head in heads]
+    table.add_row("fused", "", *by_head, *_figures(result.metrics["mean"]), "", style="bold")
+    return table
+
+
+def print_fusion(result: FusionResult, console: Console | None = None) -> None:
+    """Print a fusion's table and how it was made.
+
+    Args:
+        result: What `fuse` returned.
+        console: Where to print; standard output by default.
+    """
+    console = console or Console()
+    provenance = result.scores.provenance
+    known = [str(provenance[field]) for field in ("dataset", "protocol", "split", "selection") if field in provenance]
+    console.print(fusion_table(result, escape(" ".join(known)) or None))
+    line = f"{len(result.scores)} samples; {result.method} summed with {_FOOTNOTES[result.weighting]}"
+    if result.validation is not None:
+        line += f" ({percent(result.validation.top1)} % top-1 on {result.validation.count} validation samples)"
+    console.print(line, highlight=False)
+
+
+def fuse_and_print(
+    scores: list[Path],
+    weights: list[float] | Literal["equal", "published"] | None = None,
+    validation: list[Path] | None = None,
+    out: Path | None = None,
+    method: Method = "logits",
+    allow_same_stream: bool = False,
+) -> FusionResult:
+    """Fuse score files, joined by sample name, and print the table of streams, heads and fusion.
+
+    Args:
+        scores: Score files of different streams or models on the same samples.
+        weights: One number a score file, in their order, or "equal", or "published" (0.6 for joint and bone, 0.4 for
+            their motions); divided by their sum. Default: equal.
+        validation: Score files of the same checkpoints on the validation split, in any order: find the weights with the
+            highest top-1 accuracy there.
+        out: Score file to write the fusion to.
+        method: What is summed: "logits", or "softmax" for probabilities.
+        allow_same_stream: Take two score files of the same stream, model and variant, such as runs of two seeds.
+
+    Returns:
+        The fusion.
+    """
+    result = fuse(scores, weights, validation=validation, out=out, method=method, allow_same_stream=allow_same_stream)
+    print_fusion(result)
+    if out is not None:
+        Console().print(f"fused scores: {out}", highlight=False, markup=False)
+    return result
+
+
+def _figures(metrics: Metrics) -> tuple[str, str, str]:
+    return percent(metrics.top1), percent(metrics.top5), percent(metrics.mean_class)

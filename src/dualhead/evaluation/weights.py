@@ -1,0 +1,141 @@
+"""How much each stream counts in a fusion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.errors import ConfigError, unknown
+
+PUBLISHED = MappingProxyType({"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4})
+"""Weights of published four-stream results (Chen et al., "Channel-wise topology refinement", ICCV 2021)."""
+
+_GRID_POINTS = 400
+_GRID_STEPS = 10
+
+
+def given_weights(weights: Sequence[float] | Mapping[str, float] | str, streams: Sequence[str]) -> NDArray[np.float64]:
+    """Read the weights that a caller gave.
+
+    Args:
+        weights: One number a stream in the order of `streams`; or numbers by stream name; or "equal"; or "published"
+            (0.6 for joint and bone, 0.4 for their motions).
+        streams: The stream of each score file or checkpoint.
+
+    Returns:
+        Weights that sum to 1, `(n,)`.
+
+    Raises:
+        ConfigError: If a number is missing, left over, negative or not finite, or all are 0.
+    """
+    if isinstance(weights, str):
+        if weights not in ("equal", "published"):
+            raise unknown("weights", weights, ("equal", "published"))
+        weights = dict.fromkeys(streams, 1.0) if weights == "equal" else PUBLISHED
+        left_over: set[str] = set()
+    else:
+        left_over = set(weights) - set(streams) if isinstance(weights, Mapping) else set()
+    if isinstance(weights, Mapping):
+        missing = [stream for stream in streams if stream not in weights]
+        if missing or left_over:
+            wrong = f"no weight for stream {missing[0]!r}" if missing else f"a weight for {min(left_over)!r}, not fused"
+            raise ConfigError(f"{wrong}: give one for each of {', '.join(streams)}")
+        weights = [weights[stream] for stream in streams]
+    if len(weights) != len(streams):
+        raise ConfigError(
+            f"{len(weights)} weights for {len(streams)} streams ({', '.join(streams)}): give one each, in their order"
+        )
+    values = np.asarray(weights, dtype=np.float64)
+    if not np.isfinite(values).all() or (values < 0).any() or not values.any():
+        raise ConfigError(f"weights {values.tolist()} cannot be used: give finite numbers of 0 or more, not all 0")
+    normal: NDArray[np.float64] = values / values.sum()
+    return normal
+
+
+def search_weights(
+    parts: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    log_probability: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Find the weights with the highest top-1 accuracy; of equal ones, the lowest cross-entropy.
+
+    The search is deterministic. It starts with equal weights and a grid over all weights that sum to 1 (steps of 1/10
+    for up to four streams, coarser for more, at most 400 points), then moves weight from one stream to another in steps
+    of a half, a quarter and an eighth of the grid's, as long as that helps. Equal weights stay unless something is
+    better.
+
+    Args:
+        parts: What is summed with weights, `(n, N, K)`: each stream's logits or probabilities on validation samples.
+        labels: True classes, `(N,)`.
+        log_probability: From a weighted sum `(N, K)` to log probabilities `(N, K)`.
+
+    Returns:
+        Weights that sum to 1, `(n,)`.
+    """
+    streams, count, classes = parts.shape
+    steps = next(
+        s for s in range(_GRID_STEPS, 0, -1) if s == 1 or math.comb(s + streams - 1, streams - 1) <= _GRID_POINTS
+    )
+    # Whole numbers of 1 / total keep every point exact: equal weights and each refinement step are multiples of it.
+    step = 8 * streams
+    total = steps * step
+    flat = parts.reshape(streams, count * classes)
+    tried: dict[tuple[int, ...], int] = {}
+
+    def fused(point: tuple[int, ...]) -> NDArray[np.float64]:
+        values: NDArray[np.float64] = (np.array(point) / total @ flat).reshape(count, classes)
+        return values
+
+    def right(point: tuple[int, ...]) -> int:
+        if point not in tried:
+            tried[point] = int((fused(point).argmax(axis=1) == labels).sum())
+        return tried[point]
+
+    def loss(point: tuple[int, ...]) -> float:
+        return float(-np.take_along_axis(log_probability(fused(point)), labels[:, None], axis=1).mean())
+
+    def better(point: tuple[int, ...], best: tuple[int, ...]) -> bool:
+        if right(point) != right(best):
+            return right(point) > right(best)
+        return loss(point) < loss(best) - 1e-12
+
+    best = (total // streams,) * streams
+    for point in _grid(streams, steps):
+        scaled = tuple(value * step for value in point)
+        if better(scaled, best):
+            best = scaled
+    for move in (step // 2, step // 4, step // 8):
+        improved = True
+        while improved:
+            improved = False
+            for point in _neighbours(best, move):
+                if better(point, best):
+                    best, improved = point, True
+                    break
+    found: NDArray[np.float64] = np.array(best) / total
+    return found
+
+
+def _grid(streams: int, steps: int) -> Iterator[tuple[int, ...]]:
+    """All ways to share `steps` among `streams`."""
+    if streams == 1:
+        yield (steps,)
+        return
+    for first in range(steps, -1, -1):
+        for rest in _grid(streams - 1, steps - first):
+            yield (first, *rest)
+
+
+def _neighbours(point: tuple[int, ...], move: int) -> Iterator[tuple[int, ...]]:
+    """All points that differ by `move` taken from one stream and given to another."""
+    for giver, has in enumerate(point):
+        for taker in range(len(point)):
+            if giver != taker and has >= move:
+                values = list(point)
+                values[giver] -= move
+                values[taker] += move
+                yield tuple(values)
