@@ -1,0 +1,56 @@
+"""What a preparation has to tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from dualhead.formats.source import Duplicate, Rejected
+
+
+@dataclass(frozen=True)
+class PrepareReport:
+    """What became of a raw tree.
+
+    Attributes:
+        dataset: Name of the source.
+        path: The store's folder.
+        samples: How many samples the store holds.
+        frames: How many frames they have together.
+        rejected: Every file that was left out, with its reason.
+        duplicates: Sample names found more than once (none where the store was there already).
+        skipped: How many samples belong to another data set of the same format.
+        reused: The store was there already and is unchanged.
+        fingerprint: The store's.
+        seconds: How long it took.
+    """
+
+    dataset: str
+    path: Path
+    samples: int
+    frames: int
+    rejected: tuple[Rejected, ...]
+    duplicates: tuple[Duplicate, ...]
+    skipped: int
+    reused: bool
+    fingerprint: str
+    seconds: float
+
+    def __str__(self) -> str:
+        """Say it in a few lines: counts, then the first reasons of each kind."""
+        done = "was there already" if self.reused else f"took {self.seconds:.1f} s"
+        lines = [f"{self.path}: {self.samples} samples, {self.frames} frames of {self.dataset} ({done})"]
+        if self.skipped:
+            lines.append(f"skipped: {self.skipped} of another data set of the same format")
+        if self.duplicates:
+            lines.append(f"duplicates: {len(self.duplicates)}, the first of each is kept")
+            lines += [f"  {item.name}: {item.kept}, not {item.dropped}" for item in self.duplicates[:3]]
+        kinds = Counter(item.kind for item in self.rejected)
+        for kind, count in sorted(kinds.items()):
+            shown = [item for item in self.rejected if item.kind == kind][:5]
+            lines.append(f"rejected ({kind}): {count}")
+            lines += [f"  {item}" for item in shown]
+            if count > len(shown):
+                lines.append(f"  and {count - len(shown)} more, all in {self.path / 'meta.json'}")
+        return "\n".join(lines)

@@ -1,0 +1,285 @@
+"""Writing a store so that a kill at any moment loses at most the samples in hand.
+
+Beside the store grows a folder `NAME.partial`: the coordinates, a journal with one line per chunk of samples, and the
+plan that says what is being prepared. The coordinates are on disk before the journal mentions them, so whatever the
+journal says is true; the rest is cut off when the work goes on. The finished folder is renamed into place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+import numpy as np
+
+from dualhead.data.store import SCHEMA
+from dualhead.errors import StoreError
+from dualhead.files import write_text
+from dualhead.formats.source import Rejected, Source
+from dualhead.version import __version__
+
+_HEADER_BYTES = 128  # of a one-dimensional .npy, whatever its length
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample's line of the index.
+
+    Attributes:
+        name: Sample name.
+        label: 0-based class number, -1 where unknown.
+        frames: T.
+        bodies: M.
+        fields: Its fields in the order of the source's.
+        digest: A hash of its coordinates.
+    """
+
+    name: str
+    label: int
+    frames: int
+    bodies: int
+    fields: tuple[int, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What became of some items.
+
+    Attributes:
+        data: Their coordinates, little-endian float32, sample after sample.
+        rows: Their lines of the index.
+        rejected: Those that are left out.
+    """
+
+    data: bytes
+    rows: tuple[Row, ...]
+    rejected: tuple[Rejected, ...]
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the disk into a sentence that says how to go on.
+
+    Args:
+        path: Where is being written.
+
+    Raises:
+        StoreError: In place of an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(
+            f"cannot write {path}: {reason}; what is done so far is kept, make room or mend it and run the same again"
+        ) from None
+
+
+class StoreWriter:
+    """Appends chunks to the partial folder of a store, or goes on with one that was interrupted.
+
+    Args:
+        out: The store's folder, which must not exist yet.
+        plan: What is being prepared; a partial folder with another plan is started anew.
+
+    Attributes:
+        rows: The index so far.
+        rejected: What is left out so far.
+        chunks: How many chunks are on disk.
+        restarted: Whether unfinished work on other files or options was thrown away.
+
+    Raises:
+        StoreError: If another process is preparing the same store, or the disk refuses.
+    """
+
+    def __init__(self, out: Path, plan: dict[str, Any]):
+        self.out = out
+        self.partial = out.with_name(f"{out.name}.partial")
+        self.rows: list[Row] = []
+        self.rejected: list[Rejected] = []
+        self.chunks = 0
+        self._size = 0
+        with disk_errors(self.partial):
+            self.partial.mkdir(parents=True, exist_ok=True)
+            self._lock = _lock(self.partial)
+            self.restarted = False
+            if not self._resume(plan):
+                self.restarted = (self.partial / "plan.json").exists()
+                self._restart(plan)
+            (self.partial / "store").mkdir(exist_ok=True)
+            joints, journal = self.partial / "store" / "joints.npy", self.partial / "journal.jsonl"
+            self._joints: IO[bytes] = joints.open("rb+" if joints.exists() else "wb+")
+            self._joints.truncate(_HEADER_BYTES + self._size)
+            self._joints.seek(0, os.SEEK_END)
+            self._journal: IO[bytes] = journal.open("ab")
+
+    def _resume(self, plan: dict[str, Any]) -> bool:
+        """Read the journal of an interrupted preparation of the same plan."""
+        journal = self.partial / "journal.jsonl"
+        joints = self.partial / "store" / "joints.npy"
+        try:
+            if json.loads((self.partial / "plan.json").read_text(encoding="utf-8")) != plan:
+                return False
+            content, size = journal.read_bytes(), joints.stat().st_size
+            whole = content[: content.rfind(b"\n") + 1]  # a kill may leave half a line
+            for line in whole.splitlines():
+                entry = json.loads(line)
+                self.rows += [Row(**{**row, "fields": tuple(row["fields"])}) for row in entry["rows"]]
+                self.rejected += [Rejected(**rejected) for rejected in entry["rejected"]]
+                self._size = entry["size"]
+                self.chunks += 1
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        if size < _HEADER_BYTES + self._size:  # the journal outlived its data: a disk that lost power
+            return False
+        with journal.open("rb+") as file:
+            file.truncate(len(whole))
+        return True
+
+    def _restart(self, plan: dict[str, Any]) -> None:
+        self.rows, self.rejected, self.chunks, self._size = [], [], 0, 0
+        shutil.rmtree(self.partial / "store", ignore_errors=True)
+        (self.partial / "journal.jsonl").unlink(missing_ok=True)
+        write_text(self.partial / "plan.json", json.dumps(plan))
+
+    def append(self, chunk: Chunk) -> None:
+        """Write the next chunk; when this returns, it is safe.
+
+        Args:
+            chunk: Samples that follow, by name, those already written.
+
+        Raises:
+            StoreError: If the disk is full or fails.
+        """
+        with disk_errors(self.partial):
+            self._joints.write(chunk.data)
+            _sync(self._joints)
+            self._size += len(chunk.data)
+            entry = {
+                "size": self._size,
+                "rows": [asdict(row) for row in chunk.rows],
+                "rejected": [asdict(rejected) for rejected in chunk.rejected],
+            }
+            self._journal.write(json.dumps(entry).encode() + b"\n")
+            _sync(self._journal)
+        self.rows += chunk.rows
+        self.rejected += chunk.rejected
+        self.chunks += 1
+
+    def finish(self, source: Source, meta: dict[str, Any]) -> str:
+        """Complete the store and rename it into place.
+
+        Args:
+            source: Whose facts go into `meta.json`.
+            meta: What else goes there; "counts" among it.
+
+        Returns:
+            The fingerprint.
+
+        Raises:
+            StoreError: If the disk is full or fails.
+        """
+        folder = self.partial / "store"
+        channels = source.skeleton.dimensions + source.has_confidence
+        fingerprint = _fingerprint(self.rows, source)
+        with disk_errors(self.partial):
+            self._joints.seek(0)
+            header = {"descr": "<f4", "fortran_order": False, "shape": (self._size // 4,)}
+            np.lib.format.write_array_header_1_0(self._joints, header)
+            if self._joints.tell() != _HEADER_BYTES:
+                raise StoreError(f"numpy wrote a header of {self._joints.tell()} bytes instead of {_HEADER_BYTES}")
+            _sync(self._joints)
+            with (folder / "index.npz").open("wb") as file:
+                np.savez(file, **self._index(source, channels))
+                _sync(file)
+            facts = {
+                "schema": SCHEMA,
+                "version": __version__,
+                "skeleton": asdict(source.skeleton),
+                "classes": list(source.classes),
+                "fields": list(source.fields),
+                "protocols": {name: rule.to_dict() for name, rule in source.protocols.items()},
+                "confidence": source.has_confidence,
+                "fingerprint": fingerprint,
+                "rejected": [asdict(rejected) for rejected in self.rejected],
+            }
+            content = json.dumps({**facts, **meta}, indent=1, sort_keys=True, ensure_ascii=False)
+            with (folder / "meta.json").open("wb") as file:
+                file.write(content.encode())
+                _sync(file)
+            if self.out.is_dir():
+                self.out.rmdir()  # an empty one; `prepare` has looked
+            folder.rename(self.out)
+        self.discard()
+        return fingerprint
+
+    def _index(self, source: Source, channels: int) -> dict[str, Any]:
+        frames = np.array([row.frames for row in self.rows], np.int64)
+        bodies = np.array([row.bodies for row in self.rows], np.int64)
+        sizes = frames * bodies * source.skeleton.num_joints * channels
+        columns: dict[str, Any] = {
+            "name": np.array([row.name for row in self.rows], np.str_),
+            "label": np.array([row.label for row in self.rows], np.int64),
+            "offset": np.cumsum(sizes) - sizes,
+            "frames": frames,
+            "bodies": bodies,
+        }
+        for number, name in enumerate(source.fields):
+            columns[name] = np.array([row.fields[number] for row in self.rows], np.int64)
+        return columns
+
+    def discard(self) -> None:
+        """Remove the partial folder."""
+        self.close()
+        shutil.rmtree(self.partial, ignore_errors=True)
+
+    def close(self) -> None:
+        """Let go of the files; the partial folder stays, to be gone on with."""
+        for file in (self._joints, self._journal, self._lock):
+            with suppress(OSError):  # a full disk refuses what is still buffered once more
+                file.close()
+
+    def __enter__(self) -> StoreWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _fingerprint(rows: list[Row], source: Source) -> str:
+    state = hashlib.sha256(json.dumps([asdict(source.skeleton), source.fields, source.has_confidence]).encode())
+    for row in rows:
+        state.update(json.dumps([row.name, row.label, row.frames, row.bodies, row.fields, row.digest]).encode())
+    return state.hexdigest()
+
+
+def _sync(file: IO[bytes]) -> None:
+    """Wait until a file's content is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _lock(folder: Path) -> IO[bytes]:
+    """Take the folder for this process; the system lets go of it when the process ends, however it ends."""
+    file = (folder / "lock").open("wb")
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, worker processes do not inherit it
+        except (BlockingIOError, PermissionError):
+            file.close()
+            raise StoreError(f"another process is preparing {folder}: wait for it, or give another folder") from None
+    return file

@@ -1,0 +1,1 @@
+"""One file per raw source: its syntax, sample names, classes and protocols."""

@@ -1,0 +1,203 @@
+"""What every raw source has in common: its facts, its listing, and reading one item."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.formats.member import Member
+from dualhead.formats.recording import Recording
+from dualhead.skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """A protocol: which samples are for training and which for testing, by the value of one field.
+
+    Attributes:
+        field: The field that decides, such as "subject".
+        train: Its values on the training side.
+        test: Its values on the test side; None: all others.
+    """
+
+    field: str
+    train: tuple[int, ...]
+    test: tuple[int, ...] | None = None
+
+    def split(self, values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find the rows of both sides.
+
+        Args:
+            values: The field of each sample `(N,)`.
+
+        Returns:
+            Row numbers of the training and of the test side, ascending.
+        """
+        train = np.isin(values, self.train)
+        test = ~train if self.test is None else np.isin(values, self.test) & ~train
+        return np.flatnonzero(train), np.flatnonzero(test)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the rule as JSON-able values, for `SplitRule(**values)`."""
+        test = {} if self.test is None else {"test": list(self.test)}
+        return {"field": self.field, "train": list(self.train), **test}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is known of a recording without reading it.
+
+    Attributes:
+        name: Its name, unique in its data set.
+        label: 0-based class number, or None where unknown.
+        fields: Whole numbers that protocols are rules over.
+    """
+
+    name: str
+    label: int | None
+    fields: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A sample and where it lies."""
+
+    sample: Sample
+    member: Member
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file or sample that does not become part of a store.
+
+    Attributes:
+        name: Sample name, or file name where it is no sample name.
+        path: Where it lies, from the name of the raw folder or archive on.
+        reason: Why, in one sentence.
+        kind: "damaged" (cannot be read), "name" (not a sample name), "empty" (no body) or "missing" (on the missing
+            list).
+        line: 1-based line of the damage, where the format has lines.
+    """
+
+    name: str
+    path: str
+    reason: str
+    kind: str = "damaged"
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Say where and why in one line."""
+        return f"{self.path}{'' if self.line is None else f', line {self.line}'}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Duplicate:
+    """A sample name found twice; the first is kept.
+
+    Attributes:
+        name: The sample.
+        kept: Where the one lies that is used.
+        dropped: Where the other lies.
+    """
+
+    name: str
+    kept: str
+    dropped: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All samples of a source in a raw tree.
+
+    Attributes:
+        items: One per sample name, ordered by name.
+        rejected: Files that look like samples but cannot be ones.
+        duplicates: Names found more than once.
+        skipped: How many samples belong to another data set of the same format.
+        missing: Sample names on the missing lists, each with the name of its list.
+    """
+
+    items: tuple[Item, ...]
+    rejected: tuple[Rejected, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    skipped: int = 0
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def digest(self) -> str:
+        """Hash what tells one raw tree from another: names, sizes, and what is left out."""
+        state = hashlib.sha256()
+        for item in self.items:
+            state.update(f"{item.sample.name}\t{item.member.size}\n".encode())
+        for rejected in self.rejected:
+            state.update(f"{rejected.path}\t{rejected.reason}\n".encode())
+        for name in sorted(self.missing):
+            state.update(f"{name}\n".encode())
+        return state.hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(ABC):
+    """A raw format with its facts. Instances are values: they travel to worker processes.
+
+    Attributes:
+        name: What `prepare` knows it by.
+        skeleton: The layout of its joints.
+        classes: Class names by label.
+        fields: The fields of its samples.
+        protocols: Its protocols by name.
+        body_selection: The selection used where none is asked for.
+        max_bodies: How many bodies a store keeps of each recording.
+        has_confidence: Whether each joint has a confidence.
+        keeps_empty: Whether recordings without any body stay, as zeros.
+    """
+
+    name: str
+    skeleton: Skeleton
+    classes: tuple[str, ...]
+    fields: tuple[str, ...]
+    protocols: Mapping[str, SplitRule]
+    body_selection: str = "energy"
+    max_bodies: int = 2
+    has_confidence: bool = False
+    keeps_empty: bool = False
+
+    @abstractmethod
+    def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
+        """List what a raw tree holds, without reading the recordings.
+
+        Args:
+            raw: Folders, archives or files.
+            missing_list: A file of sample names to leave out; None: those found in or beside `raw`.
+
+        Raises:
+            FormatError: If nothing can be listed there.
+        """
+
+    @abstractmethod
+    def read(self, item: Item) -> Recording:
+        """Read one item.
+
+        Raises:
+            FormatError: If it is damaged.
+        """
+
+
+def load_class_names(data_set: str) -> tuple[str, ...]:
+    """Read the class names that come with the package.
+
+    Args:
+        data_set: "ntu120", "ucla" or "synthetic".
+
+    Returns:
+        The names by label.
+    """
+    text = resources.files("dualhead.formats").joinpath("class_names", f"{data_set}.txt").read_text(encoding="utf-8")
+    return tuple(text.splitlines())

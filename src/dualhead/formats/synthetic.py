@@ -1,0 +1,18 @@
+"""Generated recordings: the syntax, names and protocols of NTU RGB+D with the generator's own actions."""
+
+from __future__ import annotations
+
+from dualhead.formats.ntu_sources import XSET_120, XSUB_60, XVIEW_60, NtuSource
+from dualhead.formats.source import load_class_names
+from dualhead.skeleton import NTU25
+
+
+def synthetic() -> NtuSource:
+    """What `dualhead.synthetic` writes; protocols `xsub` and `xview` of NTU RGB+D 60, `xset` of NTU RGB+D 120."""
+    return NtuSource(
+        name="synthetic",
+        skeleton=NTU25,
+        classes=load_class_names("synthetic"),
+        protocols={"xsub": XSUB_60, "xview": XVIEW_60, "xset": XSET_120},
+        num_setups=32,
+    )

@@ -1,0 +1,97 @@
+"""Northwestern-UCLA in JSON (Wang et al., CVPR 2014): `aAA_sSS_eEE_vVV.json`, one body of 20 joints in metres."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dualhead.errors import FormatError
+from dualhead.formats.file_source import FileSource
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import Sample, SplitRule, load_class_names
+from dualhead.skeleton import KINECT20
+
+_NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)
+_ACTIONS = (1, 2, 3, 4, 5, 6, 8, 9, 11, 12)
+"""Action numbers in the order of their labels 1 to 10; 7 and 10 are not used."""
+
+_MAX_COORDINATE = 1e6
+_MAX_FRAMES = 200_000
+
+
+def parse_ucla(data: bytes, path: str | Path | None = None) -> tuple[Recording, int]:
+    """Parse the content of one NW-UCLA JSON file.
+
+    Args:
+        data: The file's bytes.
+        path: Where they came from, for the error message.
+
+    Returns:
+        The recording, joints `(T, 20, 3)` in metres (one body in each of T frames), and its 0-based label (the file
+        counts from 1).
+
+    Raises:
+        FormatError: If the content is not a whole recording.
+    """
+    try:
+        content = json.loads(data)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"not whole JSON ({error.msg}): copy or unzip it again", path, error.lineno) from None
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise FormatError(f"not JSON of a recording ({type(error).__name__}): the file is damaged", path) from None
+    if not isinstance(content, dict) or "skeletons" not in content or "label" not in content:
+        raise FormatError("no NW-UCLA recording: it needs the keys 'skeletons' and 'label'", path)
+    label = content["label"]
+    if not isinstance(label, int) or not 1 <= label <= len(_ACTIONS):
+        raise FormatError(f"label {str(label)[:40]!r} instead of a whole number from 1 to {len(_ACTIONS)}", path)
+    try:
+        joints = np.array(content["skeletons"], np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise FormatError("'skeletons' is no (frames, 20, 3) array of numbers", path) from None
+    if joints.ndim != 3 or joints.shape[1:] != (KINECT20.num_joints, 3) or not 1 <= len(joints) <= _MAX_FRAMES:
+        raise FormatError(
+            f"'skeletons' has shape {joints.shape} instead of (frames, 20, 3), up to {_MAX_FRAMES} frames", path
+        )
+    if not np.abs(joints).max() <= _MAX_COORDINATE:  # also true for NaN
+        raise FormatError("'skeletons' holds a coordinate that is no number of metres", path)
+    count = len(joints)
+    recording = Recording(joints, np.arange(count, dtype=np.int64), np.zeros(count, np.int64), count)
+    return recording, label - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class UclaSource(FileSource):
+    """Recordings named `aAA_sSS_eEE_vVV.json`: action, subject, take (field `repeat`), view (field `camera`)."""
+
+    suffix: str = ".json"
+    fields: tuple[str, ...] = ("camera", "subject", "repeat")
+    max_bodies: int = 1
+
+    def sample(self, name: str) -> Sample | None:
+        """Read the fields of a name; see `FileSource.sample`."""
+        match = _NAME.fullmatch(name)
+        if match is None or int(match[1]) not in _ACTIONS:
+            raise FormatError(f"{name[:60]!r} is no sample name of the form aAA_sSS_eEE_vVV", name)
+        action, subject, repeat, camera = map(int, match.groups())
+        return Sample(name, _ACTIONS.index(action), {"camera": camera, "subject": subject, "repeat": repeat})
+
+    def parse(self, data: bytes, where: str | Path, sample: Sample | None = None) -> Recording:
+        """Parse the JSON and check its label against the name; see `FileSource.parse`."""
+        recording, label = parse_ucla(data, where)
+        if sample is not None and sample.label != label:
+            raise FormatError(f"its label is {label + 1}, but its name says {(sample.label or 0) + 1}: renamed?", where)
+        return recording
+
+
+def ucla() -> UclaSource:
+    """Northwestern-UCLA: views 1 and 2 train, view 3 tests."""
+    return UclaSource(
+        name="ucla",
+        skeleton=KINECT20,
+        classes=load_class_names("ucla"),
+        protocols={"xview": SplitRule("camera", (1, 2), (3,))},
+    )
