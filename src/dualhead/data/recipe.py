@@ -1,0 +1,159 @@
+"""What a recipe is: a named pair of train and test transforms from a recording to clips of fixed shape."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.data.streams import check_stream
+from dualhead.errors import ConfigError
+from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import Skeleton
+
+Clip = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Recipe(ABC):
+    """From a recording to clips `(C, T, V, M)`; C = 3 always: x, y, z, or x, y, score for flat skeletons.
+
+    A recording in which nothing is present gives a clip of zeros.
+
+    Attributes:
+        frames: T, the length of its clips.
+        family: The word its name begins with.
+        views: Clips per test sample.
+        bodies: M, the bodies of its clips; further ones are left out, missing ones are zeros.
+        draws: Whether training clips are drawn at random.
+    """
+
+    frames: int
+    family: ClassVar[str]
+    views: ClassVar[int] = 1
+    bodies: ClassVar[int] = 2
+    draws: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The word that `get_recipe` takes."""
+        return f"{self.family}{self.frames}"
+
+    def num_bodies(self, skeleton: Skeleton) -> int:
+        """Say how many bodies (M) a clip of this skeleton has.
+
+        Args:
+            skeleton: The layout of the joints.
+
+        Returns:
+            M.
+
+        Raises:
+            ConfigError: If the recipe cannot be used with this skeleton.
+        """
+        self.check(skeleton)
+        return self.bodies
+
+    def channels(self, skeleton: Skeleton) -> int:
+        """Say how many channels (C) a clip of this skeleton has.
+
+        Args:
+            skeleton: The layout of the joints.
+
+        Returns:
+            C.
+
+        Raises:
+            ConfigError: If the recipe cannot be used with this skeleton.
+        """
+        self.check(skeleton)
+        return 3
+
+    @abstractmethod
+    def check(self, skeleton: Skeleton) -> None:
+        """Refuse a skeleton that lacks what the recipe needs.
+
+        Args:
+            skeleton: The layout of the joints.
+
+        Raises:
+            ConfigError: If something is missing; says what.
+        """
+
+    @abstractmethod
+    def _make(
+        self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int
+    ) -> Clip | None:
+        """Make clips `(views, C, T, V, m)`, m at most M, or None where nothing is present; without `rng` for test."""
+
+    def clip(
+        self, sequence: SkeletonSequence, stream: str, train: bool = False, rng: np.random.Generator | None = None
+    ) -> Clip:
+        """Make one clip; for test the first of the recipe's views.
+
+        Args:
+            sequence: A recording, of any length and number of bodies.
+            stream: One of `STREAMS`.
+            train: Draw a training clip instead of the test clip.
+            rng: Source of the draws; needed if `train`, not used otherwise.
+
+        Returns:
+            float32 `(C, T, V, M)`.
+
+        Raises:
+            ConfigError: If the stream is unknown, the skeleton unsuitable or the generator missing.
+        """
+        if train and self.draws and rng is None:
+            raise ConfigError(
+                f"recipe {self.name!r} draws its training clips: give rng, such as numpy.random.default_rng(0)"
+            )
+        clip: Clip = self._checked(sequence, stream, rng if train else None, 1)[0]
+        return clip
+
+    def clips(self, sequence: SkeletonSequence, stream: str) -> Clip:
+        """Make all test clips of a recording.
+
+        Args:
+            sequence: A recording, of any length and number of bodies.
+            stream: One of `STREAMS`.
+
+        Returns:
+            float32 `(views, C, T, V, M)`.
+
+        Raises:
+            ConfigError: If the stream is unknown or the skeleton unsuitable.
+        """
+        return self._checked(sequence, stream, None, self.views)
+
+    def _checked(self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int) -> Clip:
+        self.check(sequence.skeleton)
+        check_stream(stream)
+        made = self._make(sequence, stream, rng, views)
+        if made is not None and made.shape[-1] == self.bodies:
+            return np.ascontiguousarray(made, dtype=np.float32)
+        clips: Clip = np.zeros((views, 3, self.frames, sequence.skeleton.num_joints, self.bodies), dtype=np.float32)
+        if made is not None:
+            clips[..., : made.shape[-1]] = made
+        return clips
+
+
+def need_solid(recipe: Recipe, skeleton: Skeleton) -> None:
+    """Refuse a flat skeleton; for `Recipe.check`."""
+    if skeleton.dimensions != 3:
+        raise ConfigError(
+            f"recipe {recipe.name!r} needs 3D joints but skeleton {skeleton.name!r} has "
+            f"{skeleton.dimensions} dimensions: use 'dualhead' or 'uniform100'"
+        )
+
+
+def need_axes(recipe: Recipe, skeleton: Skeleton) -> None:
+    """Refuse a 3D skeleton without the joints that give the axes their directions; for `Recipe.check`."""
+    missing = [axis for axis in ("spine", "shoulders") if getattr(skeleton, axis) is None]
+    if skeleton.dimensions == 3 and missing:
+        raise ConfigError(
+            f"recipe {recipe.name!r} turns spine and shoulders to the axes but skeleton {skeleton.name!r} has no "
+            f"{' and no '.join(missing)}: add them to the skeleton or use 'resample64'"
+        )

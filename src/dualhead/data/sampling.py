@@ -1,0 +1,146 @@
+"""Which frames of a recording make a clip: index arithmetic alone."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.intp]
+
+
+def repeat_index(filled: NDArray[np.bool_], frames: int) -> Index:
+    """Fill a clip by repeating one body's recording from its start (the published NTU preparation, step 3a).
+
+    Convention: if the first frame is empty, all empty frames are dropped; otherwise only those at the end are, and
+    those inside stay. What remains is repeated cyclically. A recording longer than the clip keeps its first frames.
+
+    Args:
+        filled: `(T,)`, whether the body is present in each frame; at most `frames` of them are looked at.
+        frames: Length of the clip.
+
+    Returns:
+        `(frames,)` numbers of recorded frames; length 0 if the body is present nowhere.
+    """
+    present = np.flatnonzero(filled[:frames])
+    if not present.size:
+        return present
+    return np.resize(np.arange(present[-1] + 1) if present[0] == 0 else present, frames)
+
+
+def middle_crop(length: int, share: float) -> tuple[int, int]:
+    """Keep the middle share of a recording.
+
+    Convention: floor((1 - share) * length / 2) frames go from each end.
+
+    Args:
+        length: Frames of the recording, at least 1.
+        share: Fraction to keep, above 0 and at most 1.
+
+    Returns:
+        First frame and number of frames.
+    """
+    margin = int((1 - share) * length / 2)
+    return margin, length - 2 * margin
+
+
+def random_crop(length: int, shortest_share: float, shortest: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw a stretch of a recording: first its share of the length, uniform, then its start.
+
+    Args:
+        length: Frames of the recording, at least 1.
+        shortest_share: The share is drawn from this to 1.
+        shortest: The stretch is never shorter than this where the recording is not.
+        rng: Source of the two draws.
+
+    Returns:
+        First frame and number of frames.
+    """
+    share = rng.uniform(shortest_share, 1.0)
+    kept = min(max(int(length * share), shortest), length)
+    return int(rng.integers(length - kept + 1)), kept
+
+
+def linear_resize(length: int, frames: int) -> tuple[Index, Index, NDArray[np.float32]]:
+    """Find the two frames, and their mixture, that make each frame of a clip of another length.
+
+    Convention: half-pixel centres: frame i of the clip lies at (i + 0.5) * length / frames - 0.5 of the recording, held
+    within its first and last frame (bilinear without aligned corners; no smoothing when it shrinks).
+
+    Args:
+        length: Frames of the recording, at least 1.
+        frames: Length of the clip.
+
+    Returns:
+        `low` and `high`, both `(frames,)`, and the weight of `high`, `(frames,)`: clip = low + weight * (high - low).
+    """
+    place = np.clip((np.arange(frames) + 0.5) * (length / frames) - 0.5, 0, length - 1)
+    low = place.astype(np.intp)
+    return low, np.minimum(low + 1, length - 1), (place - low).astype(np.float32)
+
+
+def wrapped_index(length: int, frames: int, start: int) -> Index:
+    """Take consecutive frames, going on at the first after the last.
+
+    Args:
+        length: Frames of the recording, at least 1.
+        frames: Length of the clip.
+        start: The first frame taken.
+
+    Returns:
+        `(frames,)` numbers in 0..length-1.
+    """
+    return np.arange(start, start + frames) % length
+
+
+def spread_index(length: int, frames: int, rng: np.random.Generator) -> Index:
+    """Draw frames that cover a whole recording evenly (Duan et al., "Revisiting Skeleton-based Action Recognition").
+
+    Convention: from twice `frames` on, one random frame of each of `frames` equal segments, segment i being
+    floor(i * length / frames) to the next; from `frames` on, distinct frames in order, with at most one left out
+    between two; shorter, consecutive frames from a random start, wrapping round.
+
+    Args:
+        length: Frames of the recording, at least 1.
+        frames: Length of the clip.
+        rng: Source of the draws.
+
+    Returns:
+        `(frames,)` numbers in 0..length-1.
+    """
+    if length < frames:
+        return wrapped_index(length, frames, int(rng.integers(length)))
+    if length < 2 * frames:
+        skip = np.zeros(frames + 1, dtype=np.intp)
+        skip[rng.choice(frames + 1, length - frames, replace=False)] = 1
+        return np.arange(frames) + np.cumsum(skip)[:-1]
+    edges = np.arange(frames + 1) * length // frames
+    return edges[:-1] + rng.integers(np.diff(edges))
+
+
+def random_sorted_index(length: int, frames: int, rng: np.random.Generator) -> Index:
+    """Draw frames with repetition and put them in order.
+
+    Args:
+        length: Frames of the recording, at least 1.
+        frames: Length of the clip.
+        rng: Source of the draws.
+
+    Returns:
+        `(frames,)` numbers in 0..length-1, never falling.
+    """
+    return np.sort(rng.integers(length, size=frames, dtype=np.intp))
+
+
+def even_index(length: int, frames: int) -> Index:
+    """Take frames at equal distances, the first and the last of the recording among them.
+
+    Convention: floor(linspace(0, length - 1, frames)).
+
+    Args:
+        length: Frames of the recording, at least 1.
+        frames: Length of the clip.
+
+    Returns:
+        `(frames,)` numbers in 0..length-1, never falling.
+    """
+    return np.linspace(0, length - 1, frames).astype(np.intp)

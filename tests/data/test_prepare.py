@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import signal
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualhead.data import prepare_worker
+from dualhead.data.prepare import prepare
+from dualhead.data.prepare_report import PrepareReport
+from dualhead.data.store import open_store
+from dualhead.errors import ConfigError, FormatError, StoreError
+from dualhead.formats.ntu import parse_skeleton
+from tests.formats.making import make_ntu_tree, make_skeleton, make_ucla_json, make_zip
+
+FIRST = "S001C001P001R001A001"
+
+
+def _prepare(raw: Path, out: Path, **options: object) -> PrepareReport:
+    return prepare("ntu60", raw, out, **{"workers": 1, "quiet": True, **options})  # type: ignore[arg-type]
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def _reasons(report: PrepareReport) -> dict[str, tuple[str, int | None]]:
+    return {item.name: (item.reason, item.line) for item in report.rejected}
+
+
+def test_folder_and_zip_give_the_same_content(tmp_path: Path) -> None:
+    raw = make_ntu_tree(tmp_path / "raw" / "nturgb+d_skeletons", 10)
+    files = {f"nturgb+d_skeletons/{path.name}": path.read_bytes() for path in raw.iterdir()}
+    first = _prepare(tmp_path / "raw", tmp_path / "1")
+    second = _prepare(make_zip(tmp_path / "raw.zip", files), tmp_path / "2")
+    assert first.samples == 10
+    assert first.fingerprint == second.fingerprint == open_store(tmp_path / "2").fingerprint
+    assert _contents(tmp_path / "1")["joints.npy"] == _contents(tmp_path / "2")["joints.npy"]
+
+
+def test_the_number_of_processes_does_not_matter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 200)
+    _prepare(raw, tmp_path / "1")
+    report = _prepare(raw, tmp_path / "2", workers=3, quiet=False)
+    assert _contents(tmp_path / "1") == _contents(tmp_path / "2")
+    shown = capfd.readouterr()
+    assert shown.out.strip() == str(report)
+    assert "200/200" in shown.err
+
+
+# Every fsync of a preparation of 200 files in 4 chunks: the plan, 2 for each chunk, and 3 at the end.
+@pytest.mark.parametrize("moment", [1, 2, 3, 6, 9, 10, 11, 12])
+def test_killed_at_any_moment_and_run_again_gives_the_same_bytes(tmp_path: Path, moment: int) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 200)
+    (raw / f"{FIRST}.skeleton").write_bytes(b"cut")
+    script = (
+        "import os, signal, sys\n"
+        "from dualhead.data.prepare import prepare\n"
+        "left, real = int(sys.argv[3]), os.fsync\n"
+        "def fsync(handle):\n"
+        "    global left\n"
+        "    left -= 1\n"
+        "    real(handle) if left else os.kill(os.getpid(), signal.SIGKILL)\n"
+        "os.fsync = fsync\n"
+        "prepare('ntu60', sys.argv[1], sys.argv[2], workers=2, quiet=True)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, raw, tmp_path / "out", str(moment)], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert not (tmp_path / "out").exists()
+    again = _prepare(raw, tmp_path / "out")
+    assert again.samples == 199
+    assert _reasons(again)[FIRST][0].startswith("the frame count is 'cut'")
+    _prepare(raw, tmp_path / "whole")
+    assert _contents(tmp_path / "out") == _contents(tmp_path / "whole")
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_interrupted_work_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 200)
+    real = prepare_worker.Worker.work
+    calls: list[str] = []
+
+    def work(self: prepare_worker.Worker, tasks: list[prepare_worker.Task]) -> prepare_worker.Chunk:
+        calls.append(tasks[0].item.sample.name)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(self, tasks)
+
+    monkeypatch.setattr(prepare_worker.Worker, "work", work)
+    with pytest.raises(KeyboardInterrupt):
+        _prepare(raw, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    _prepare(raw, tmp_path / "out")
+    assert len(calls) == 5  # two chunks done, one interrupted, and that one and the last
+    assert calls[2] == calls[3]
+    log = (tmp_path / "out.log").read_text()
+    assert "stopped: KeyboardInterrupt" in log
+    assert "going on after 128 of 200 files" in log
+    assert logging.getLogger("dualhead.data.prepare").handlers == []
+
+
+def test_files_that_changed_meanwhile_start_it_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 70)
+    with monkeypatch.context() as patch:
+        patch.setattr("dualhead.data.prepare.StoreWriter.finish", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            _prepare(raw, tmp_path / "out")
+    (raw / f"{FIRST}.skeleton").write_bytes(make_skeleton(frames=7, seed=99))
+    _prepare(raw, tmp_path / "out")
+    assert open_store(tmp_path / "out")[0].num_frames == 7
+    assert "started anew" in (tmp_path / "out.log").read_text()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_same_again_is_left_as_it_is_and_another_is_refused(tmp_path: Path) -> None:
+    raw, out = make_ntu_tree(tmp_path / "raw", 5), tmp_path / "out"
+    first = _prepare(raw, out)
+    before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    again = _prepare(raw, out)
+    assert again.reused
+    assert not first.reused
+    assert (again.samples, again.frames, again.fingerprint) == (first.samples, first.frames, first.fingerprint)
+    (raw / f"{FIRST}.skeleton").unlink()
+    with pytest.raises(StoreError, match=r"is there already with 5 samples of ntu60 .* from other files or options"):
+        _prepare(raw, out)
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
+
+
+def test_a_folder_of_other_things_is_not_touched(tmp_path: Path) -> None:
+    raw, out = make_ntu_tree(tmp_path / "raw", 2), tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("mine")
+    with pytest.raises(StoreError, match="is there already and is no store"):
+        _prepare(raw, out)
+    (out / "thesis.tex").unlink()
+    assert _prepare(raw, out).samples == 2
+
+
+def test_damaged_files_are_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    whole = make_skeleton(frames=2)
+    make_zip(
+        raw / "a.zip",
+        {
+            "S001C001P001R001A001.skeleton": whole,
+            "S001C001P001R001A002.skeleton": whole[: len(whole) // 2],
+            "S001C001P001R001A003.skeleton": b"1\n0\n",
+            "../S001C001P001R001A004.skeleton": whole,
+            "S001C001P001R001A006.skeleton": whole.replace(b"\n", b"\r\n"),
+            "S001C001P001R001A007.skeleton": b"",
+            "copy/S001C001P001R001A001.skeleton": b"second",
+        },
+    )
+    stored = make_zip(raw / "b.zip", {"S001C001P001R001A005.skeleton": whole}, zipfile.ZIP_STORED)
+    stored.write_bytes(stored.read_bytes().replace(whole, whole[:-10] + b"9" + whole[-9:]))
+    (raw / "mine.skeleton").write_bytes(whole)
+    report = _prepare(raw, tmp_path / "out")
+    assert open_store(tmp_path / "out").names.tolist() == [FIRST, "S001C001P001R001A006"]
+    reasons = {name[-4:]: reason for name, (reason, _) in _reasons(report).items()}
+    for name, reason in {
+        "mine": "no sample name",
+        "A002": "truncated",
+        "A003": "no body",
+        "A004": "leads out of the archive",
+        "A005": "CRC-32",
+        "A007": "empty",
+    }.items():
+        assert reason in reasons.pop(name)
+    assert reasons == {}
+    assert [duplicate.dropped for duplicate in report.duplicates] == ["raw/a.zip/copy/S001C001P001R001A001.skeleton"]
+
+
+def test_reasons_are_in_the_report_the_store_and_the_log(tmp_path: Path) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 3)
+    (raw / f"{FIRST}.skeleton").write_bytes(b"1\n1\nnonsense\n")
+    report = _prepare(raw, tmp_path / "out")
+    (rejected,) = report.rejected
+    assert (rejected.name, rejected.kind, rejected.line) == (FIRST, "damaged", 3)
+    (stored,) = open_store(tmp_path / "out").meta["rejected"]
+    assert stored["reason"] == rejected.reason
+    assert stored["line"] == 3
+    assert open_store(tmp_path / "out").meta["counts"]["rejected"] == {"damaged": 1}
+    assert str(rejected) in (tmp_path / "out.log").read_text()
+
+
+def test_strict_stops_at_damage_but_not_at_an_empty_recording(tmp_path: Path) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 3)
+    (raw / f"{FIRST}.skeleton").write_bytes(b"1\n0\n")
+    assert _prepare(raw, tmp_path / "1", strict=True).samples == 2
+    (raw / f"{FIRST}.skeleton").write_bytes(b"1\nx\n")
+    with pytest.raises(FormatError, match=rf"{FIRST}.skeleton, line 2: .*--strict stops here"):
+        _prepare(raw, tmp_path / "2", strict=True)
+    assert not (tmp_path / "2").exists()
+
+
+def test_strict_sees_damage_that_an_earlier_run_only_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 3)
+    (raw / f"{FIRST}.skeleton").write_bytes(b"1\nx\n")
+    with monkeypatch.context() as patch:
+        patch.setattr("dualhead.data.prepare.StoreWriter.finish", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            _prepare(raw, tmp_path / "out")
+    with pytest.raises(FormatError, match="--strict stops here"):
+        _prepare(raw, tmp_path / "out", strict=True)
+
+
+def test_nothing_usable_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / f"{FIRST}.skeleton").write_bytes(b"1\n0\n")
+    with pytest.raises(StoreError, match=r"none of 1 files can be used, the first is .*no body in any of its 1 frames"):
+        _prepare(tmp_path / "raw", tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.log", "raw"]
+
+
+def test_a_raw_folder_that_goes_away_does_not_empty_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 130)
+    real = prepare_worker.Worker.work
+
+    def work(self: prepare_worker.Worker, tasks: list[prepare_worker.Task]) -> prepare_worker.Chunk:
+        if tasks[0].item.sample.name != FIRST:
+            shutil.move(raw, tmp_path / "away")
+        return real(self, tasks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(prepare_worker.Worker, "work", work)
+        with pytest.raises(StoreError, match="no longer there: bring it back"):
+            _prepare(raw, tmp_path / "out")
+    shutil.move(tmp_path / "away", raw)
+    assert _prepare(raw, tmp_path / "out").samples == 130
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes")
+def test_a_full_disk_is_a_sentence_and_then_it_goes_on(tmp_path: Path) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 200)
+    script = (
+        "import resource, sys\n"
+        "from dualhead.data.prepare import prepare\n"
+        "from dualhead.errors import StoreError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try: prepare('ntu60', sys.argv[1], sys.argv[2], workers=1, quiet=True)\n"
+        "except StoreError as error: print(error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, raw, tmp_path / "out"], capture_output=True, text=True, check=True
+    )
+    assert "cannot write" in run.stdout
+    assert "File too large; what is done so far is kept" in run.stdout
+    assert run.stderr == ""
+    assert (tmp_path / "out.partial" / "journal.jsonl").read_bytes().count(b"\n") >= 1
+    _prepare(raw, tmp_path / "out")
+    _prepare(raw, tmp_path / "whole")
+    assert _contents(tmp_path / "out") == _contents(tmp_path / "whole")
+
+
+def test_arguments_that_cannot_be_used_are_refused_before_any_work(tmp_path: Path) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 1)
+    with pytest.raises(ConfigError, match="unknown source 'ntu'"):
+        prepare("ntu", raw, tmp_path / "out")
+    with pytest.raises(ConfigError, match="unknown body selection"):
+        _prepare(raw, tmp_path / "out", body_selection="x")
+    with pytest.raises(ConfigError, match="workers is 0"):
+        _prepare(raw, tmp_path / "out", workers=0)
+    with pytest.raises(FormatError, match="no such file or folder"):
+        _prepare(tmp_path / "nothing", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_a_missing_list_leaves_samples_out(tmp_path: Path) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 3)
+    (tmp_path / "list.txt").write_text(f"{FIRST}\n")
+    report = _prepare(raw, tmp_path / "out", missing_list=tmp_path / "list.txt")
+    assert _reasons(report) == {FIRST: ("on the missing list list.txt", None)}
+    assert report.samples == 2
+
+
+def test_huge_ids_exponents_and_long_recordings_go_through(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    data = make_skeleton(frames=400).replace(b"72057594037900001", b"9" * 60)
+    (raw / f"{FIRST}.skeleton").write_bytes(data)
+    tiny = parse_skeleton(data).joints.astype(np.float32)
+    _prepare(raw, tmp_path / "out")
+    assert np.array_equal(open_store(tmp_path / "out")[0].joints[0], tiny)
+
+
+def test_ucla_is_prepared(tmp_path: Path) -> None:
+    files = {f"all_sqe/a01_s01_e00_v{view:02d}.json": make_ucla_json(frames=view) for view in (1, 2, 3)}
+    prepare("ucla", make_zip(tmp_path / "all_sqe.zip", files), tmp_path / "out", quiet=True)
+    store = open_store(tmp_path / "out")
+    train, test = store.split("xview")
+    assert (train.tolist(), test.tolist()) == ([0, 1], [2])
+    assert store.frames.tolist() == [1, 2, 3]
+    assert store.classes[0] == "pick up with one hand"
+
+
+def test_the_reference_recordings(shared: Path, tmp_path: Path) -> None:
+    raw = shared / "ntu-mini" / "raw"
+    small = prepare("ntu60", raw, tmp_path / "60", quiet=True)
+    assert (small.samples, small.skipped) == (14, 3)
+    large = prepare("ntu120", raw, tmp_path / "120", quiet=True)
+    with np.load(shared / "ntu-mini" / "reference.npz") as reference:
+        assert open_store(tmp_path / "120").names.tolist() == reference["names"].tolist()
+    for report in (small, large):
+        (rejected,) = report.rejected
+        assert rejected.name == "S017C002P017R002A017"
+        assert "no body in any of its 12 frames" in rejected.reason
+    store = open_store(tmp_path / "120")
+    assert json.dumps(store.meta["rejected"]).count("missing list") == 1
+    assert store.frames.max() == 300
+    assert store.bodies.tolist() == [1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 2, 1, 1, 1, 1, 2, 2]
+    assert {name: [len(side) for side in store.split(name)] for name in store.protocols} == {
+        "xset": [8, 9],
+        "xsub": [10, 7],
+    }
+
+
+def test_the_real_ucla_set(shared: Path, tmp_path: Path) -> None:
+    prepare("ucla", shared / "nw-ucla" / "all_sqe.zip", tmp_path / "out", quiet=True)
+    store = open_store(tmp_path / "out")
+    assert [len(side) for side in store.split("xview")] == [1020, 464]
+    assert len(store) == 1484
+    assert (store.frames.min(), store.frames.max()) == (1, 201)
+    assert np.bincount(store.labels).tolist() == [150, 152, 141, 173, 148, 149, 142, 142, 145, 142]

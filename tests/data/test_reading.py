@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dualhead.data.reading import read_member, read_sequence
+from dualhead.errors import ConfigError, FormatError
+from dualhead.formats.member import list_members
+from dualhead.skeleton import KINECT20, NTU25
+from tests.formats.making import make_skeleton, make_ucla_json, make_zip
+
+
+def test_an_ntu_file_has_the_label_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "S001C002P003R001A061.skeleton"
+    path.write_bytes(make_skeleton(frames=3, bodies=3))
+    sequence = read_sequence(path)
+    assert sequence.joints.shape == (2, 3, 25, 3)
+    assert (sequence.skeleton, sequence.name, sequence.label) == (NTU25, path.stem, 60)
+    assert sequence.fields["camera"] == 2
+
+
+def test_a_file_of_ones_own_has_no_label(tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.json"
+    path.write_bytes(make_ucla_json(frames=5))
+    sequence = read_sequence(path)
+    assert sequence.joints.shape == (1, 5, 20, 3)
+    assert (sequence.skeleton, sequence.name, sequence.label, sequence.fields) == (KINECT20, "kitchen", None, {})
+
+
+def test_a_member_of_an_archive_is_read_like_a_file(tmp_path: Path) -> None:
+    (member,) = list_members([make_zip(tmp_path / "a.zip", {"in/mine.skeleton": make_skeleton()})])
+    sequence = read_member(member)
+    assert (sequence.name, sequence.num_frames) == ("mine", 4)
+
+
+def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="No such file"):
+        read_sequence(tmp_path / "a.skeleton")
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(FormatError, match=r"give one that ends in \.skeleton or \.json"):
+        read_sequence(tmp_path / "a.txt")
+    (tmp_path / "b.skeleton").write_bytes(b"2\n0\n0\n")
+    with pytest.raises(FormatError, match="no body in any of its 2 frames"):
+        read_sequence(tmp_path / "b.skeleton")
+    with pytest.raises(ConfigError, match="unknown body selection"):
+        read_sequence(tmp_path / "b.skeleton", body_selection="x")

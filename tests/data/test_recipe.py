@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dualhead.data.recipes import RECIPES, STREAMS, Recipe, get_recipe
+from dualhead.data.streams import to_stream
+from dualhead.errors import ConfigError
+from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Skeleton
+
+SEQUENCE = SkeletonSequence(np.random.default_rng(0).normal(size=(1, 5, 25, 3)).astype(np.float32), NTU25)
+
+
+def test_shapes() -> None:
+    assert [get_recipe(name).clip(SEQUENCE, "joint").shape for name in RECIPES] == [
+        (3, 300, 25, 2),
+        (3, 64, 25, 2),
+        (3, 100, 25, 2),
+        (3, 52, 25, 1),
+    ]
+    assert get_recipe("uniform100").clips(SEQUENCE, "bone").shape == (10, 3, 100, 25, 2)
+
+
+def test_skeletons_that_lack_something_are_refused() -> None:
+    bare = Skeleton("bare", ("a", "b"), (0, 0), ((1, 0),), (), 0, 0, None, None, 3)
+    for name in ("dualhead", "uniform100"):
+        with pytest.raises(ConfigError, match=r"'bare' has no spine and no shoulders: .* use 'resample64'"):
+            get_recipe(name).channels(bare)
+    for name in ("resample64", "ucla52"):
+        assert get_recipe(name).channels(bare) == 3
+        with pytest.raises(ConfigError, match="needs 3D joints but skeleton 'openpose18' has 2 dimensions"):
+            get_recipe(name).num_bodies(OPENPOSE18)
+        with pytest.raises(ConfigError, match="needs 3D joints"):
+            get_recipe(name).clip(SkeletonSequence(np.zeros((1, 3, 17, 2), np.float32), COCO17), "joint")
+
+
+def test_training_draws_need_a_generator() -> None:
+    for name in ("resample64", "uniform100", "ucla52"):
+        with pytest.raises(ConfigError, match="give rng"):
+            get_recipe(name).clip(SEQUENCE, "joint", train=True)
+    recipe = get_recipe("dualhead")  # draws nothing
+    np.testing.assert_array_equal(recipe.clip(SEQUENCE, "joint", train=True), recipe.clip(SEQUENCE, "joint"))
+
+
+def test_an_unknown_stream_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown stream 'bon'"):
+        get_recipe("dualhead").clip(SEQUENCE, "bon")
+
+
+@st.composite
+def sequences(draw: st.DrawFn, skeleton: Skeleton) -> SkeletonSequence:
+    """Recordings with missing bodies, frames and joints, and values that repeat."""
+    bodies, frames = draw(st.integers(0, 3)), draw(st.integers(0, 12))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = (bodies, frames, skeleton.num_joints, skeleton.dimensions)
+    joints = rng.integers(-4, 5, shape) / draw(st.sampled_from([1, 4]))
+    joints *= rng.random(shape[:1])[:, None, None, None] < draw(st.sampled_from([0.5, 1]))
+    joints *= rng.random(shape[:2])[:, :, None, None] < draw(st.sampled_from([0.3, 1]))
+    joints *= rng.random(shape[:3])[..., None] < draw(st.sampled_from([0, 0.5, 1]))
+    if skeleton.dimensions == 2:
+        joints /= 4
+    return SkeletonSequence(joints.astype(np.float32), skeleton)
+
+
+CASES = st.sampled_from(
+    [(get_recipe(name), NTU25) for name in ("dualhead9", "resample8", "uniform6", "ucla7")]
+    + [(get_recipe("dualhead9"), COCO17), (get_recipe("uniform6"), OPENPOSE18), (get_recipe("ucla52"), KINECT20)]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(CASES.flatmap(lambda case: st.tuples(st.just(case[0]), sequences(case[1]))), st.booleans(), st.integers(0, 99))
+def test_every_recording_gives_a_finite_clip_of_the_promised_shape(
+    case: tuple[Recipe, SkeletonSequence], train: bool, seed: int
+) -> None:
+    recipe, sequence = case
+    skeleton = sequence.skeleton
+    before = sequence.joints.copy()
+    clips = {stream: recipe.clip(sequence, stream, train=train, rng=np.random.default_rng(seed)) for stream in STREAMS}
+    shape = (recipe.channels(skeleton), recipe.frames, skeleton.num_joints, recipe.num_bodies(skeleton))
+    for clip in clips.values():
+        assert clip.shape == shape and clip.dtype == np.float32 and clip.flags.c_contiguous
+        assert np.isfinite(clip).all()
+    np.testing.assert_allclose(clips["bone"], to_stream(clips["joint"], skeleton, "bone"), atol=1e-5)
+    assert recipe.clips(sequence, "joint").shape == (recipe.views, *shape)
+    np.testing.assert_array_equal(recipe.clips(sequence, "joint")[0], recipe.clip(sequence, "joint"))
+    np.testing.assert_array_equal(sequence.joints, before)
+    if not sequence.joints[: recipe.bodies].any():
+        assert not any(clip.any() for clip in clips.values())

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualhead.data.prepare import prepare
+from dualhead.data.store import open_store, read_meta
+from dualhead.errors import ConfigError, StoreError
+from dualhead.formats.ntu import parse_skeleton
+from dualhead.skeleton import NTU25
+from tests.formats.making import make_ntu_tree
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    prepare("ntu60", make_ntu_tree(tmp_path / "raw", 12), tmp_path / "store", workers=1, quiet=True)
+    return tmp_path / "store"
+
+
+def _change_meta(folder: Path, **values: Any) -> None:
+    meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps({**meta, **values}))
+
+
+def test_samples_come_back_as_they_were_recorded(folder: Path) -> None:
+    store = open_store(folder)
+    assert len(store) == 12
+    assert store.names.tolist() == sorted(store.names.tolist())
+    assert store.skeleton == NTU25
+    for sequence in store:
+        recording = parse_skeleton((folder.parent / "raw" / f"{sequence.name}.skeleton").read_bytes())
+        whole = recording.dense(range(sequence.num_bodies))
+        order = [0, 1] if np.array_equal(sequence.joints[0], whole[0]) else [1, 0]
+        assert np.array_equal(sequence.joints, whole[order[: sequence.num_bodies]])
+        assert sequence.label == 0
+        assert sequence.fields["subject"] == int(sequence.name[9:12])
+        assert list(sequence.fields) == ["setup", "camera", "subject", "repeat"]
+
+
+def test_columns_agree_with_samples(folder: Path) -> None:
+    store = open_store(folder)
+    for index in range(-12, 12):
+        sequence = store[index]
+        assert (sequence.num_bodies, sequence.num_frames) == (store.bodies[index], store.frames[index])
+        assert store.index_of(sequence.name) == index % 12
+        assert store.fields["camera"][index] == sequence.fields["camera"]
+    with pytest.raises(IndexError):
+        store[12]
+    with pytest.raises(StoreError, match="no sample 'S999'"):
+        store.index_of("S999")
+
+
+def test_joints_cannot_be_written(folder: Path) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        open_store(folder)[0].joints[:] = 0
+
+
+def test_split_follows_the_rule(folder: Path) -> None:
+    store = open_store(folder)
+    train, test = store.split("xview")
+    assert set(store.fields["camera"][train]) == {2, 3}
+    assert set(store.fields["camera"][test]) == {1}
+    assert sorted([*train, *test]) == list(range(12))
+    with pytest.raises(ConfigError, match="valid: xsub, xview"):
+        store.split("xset")
+
+
+def test_a_store_travels_as_its_path(folder: Path) -> None:
+    store = open_store(folder)
+    data = pickle.dumps(store)
+    assert len(data) < 500
+    copy = pickle.loads(data)  # noqa: S301
+    assert copy.fingerprint == store.fingerprint
+    assert np.array_equal(copy[3].joints, store[3].joints)
+
+
+def test_another_schema_says_what_to_do(folder: Path) -> None:
+    _change_meta(folder, schema=99, version="9.9")
+    with pytest.raises(StoreError, match=r"schema 99, but this version of dualhead reads schema 1: .* 9\.9"):
+        open_store(folder)
+
+
+def test_a_folder_without_a_store_says_so(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"no meta\.json"):
+        open_store(tmp_path)
+    with pytest.raises(StoreError, match=r"no meta\.json"):
+        read_meta(tmp_path / "nothing")
+
+
+def test_a_damaged_store_is_a_sentence(folder: Path) -> None:
+    joints = (folder / "joints.npy").read_bytes()
+    (folder / "joints.npy").write_bytes(joints[:-100])
+    with pytest.raises(StoreError, match="damaged store"):
+        open_store(folder)
+    (folder / "joints.npy").write_bytes(joints)
+    assert len(open_store(folder)) == 12
+    _change_meta(folder, counts={"samples": 11})
+    with pytest.raises(StoreError, match="index and its arrays differ"):
+        open_store(folder)
+    _change_meta(folder, skeleton={})
+    with pytest.raises(StoreError, match="damaged store"):
+        open_store(folder)
+    (folder / "index.npz").write_bytes(b"nothing")
+    with pytest.raises(StoreError, match="damaged store"):
+        open_store(folder)
+    (folder / "meta.json").write_text("{")
+    with pytest.raises(StoreError, match="cannot be read"):
+        open_store(folder)
