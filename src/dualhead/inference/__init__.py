@@ -1,0 +1,1 @@
+"""Trained models at work: prediction on recordings, files, folders and stores."""
