@@ -14,17 +14,22 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
+_FRAMES_IN_CACHE = 32
+
 
 def _expanded(matrix: Tensor, count: int) -> Tensor:
     return matrix.expand(count, -1, -1)
 
 
 def _outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
-    """Add to `total` (U, V) the sum over n of left[n] (U, C) times right[n] (V, C) transposed."""
-    if left.is_cuda:
-        total += torch.einsum("nuc,nvc->uv", left, right)
-    else:
-        total.addbmm_(left, right.transpose(1, 2))
+    """Add to `total` (U, V) the sum over n of left[n] (U, C) times right[n] (V, C) transposed.
+
+    A product a frame would be too small for two processors to share, and laying all frames side by side for one product
+    would copy both operands through memory; some frames at a time stay in cache.
+    """
+    frames = len(left) if left.is_cuda else _FRAMES_IN_CACHE
+    for some_left, some_right in zip(torch.split(left, frames), torch.split(right, frames), strict=True):
+        total.addmm_(rearrange(some_left, "n u c -> u (n c)"), rearrange(some_right, "n v c -> (n c) v"))
 
 
 class _Aggregate(torch.autograd.Function):
