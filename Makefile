@@ -1,0 +1,47 @@
+# Needs only make and a python3 of at least 3.10; everything else goes into .venv.
+
+PYTHON ?= python3
+WORKERS ?= 2
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help demo test check format clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo    install into .venv and run the demo (a report in demo/)"
+	@echo "make test    the whole test suite, offline"
+	@echo "make check   lint, formatting, types, and which room imports which"
+	@echo "make format  bring the code into the checked format"
+	@echo "make clean   remove .venv and caches"
+
+demo: $(READY)
+	$(BIN)/dualhead demo
+
+# One thread a process, so that two test processes on two cores do not get in each other's way.
+test: $(READY)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# The stamp is written last: without it .venv is half-made, whatever it looks like, and is made anew.
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.10 or newer, or say where it is with 'make PYTHON=/path/to/python3'" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1): dualhead needs 3.10 or newer; say where it is with 'make PYTHON=/path/to/python3'" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv and ensurepip: install them first (Debian and Ubuntu: the package python3-venv)" >&2; exit 1; }
+	test -f $@ || $(PYTHON) -m venv --clear .venv
+	rm -f $@
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt setuptools
+	$(BIN)/python -m pip install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	@touch $@

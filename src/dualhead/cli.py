@@ -1,0 +1,211 @@
+"""The command `dualhead`: each subcommand is a library function, found by name and imported when it is asked for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dualhead.errors import DualheadError, unknown
+from dualhead.version import __version__
+
+if TYPE_CHECKING:
+    from dualhead.cli_parser import FunctionParser
+
+OK, FAILED, USAGE, UNEXPECTED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
+"""Exit codes; 70 is `EX_SOFTWARE`, 130 and 141 are 128 plus the signal that a shell would report."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand.
+
+    Attributes:
+        name: What is typed.
+        target: The function behind it, "module:function".
+        summary: One line for the list of commands.
+        resumes: Whether the same command goes on where an interrupted one stopped.
+        as_options: Parameters without a default that are given as options.
+        experiment: The parameter that takes an experiment, given as `--config` and changed by key.
+    """
+
+    name: str
+    target: str
+    summary: str
+    resumes: bool = False
+    as_options: tuple[str, ...] = ()
+    experiment: str | None = None
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command("prepare", "dualhead.data.prepare:prepare", "raw recordings to a store", resumes=True),
+        Command(
+            "train",
+            "dualhead.training.train:train",
+            "train one stream on a store",
+            resumes=True,
+            as_options=("experiment", "data", "out"),
+            experiment="experiment",
+        ),
+        Command("evaluate", "dualhead.training.evaluate:evaluate_and_print", "score a store with a checkpoint"),
+        Command("fuse", "dualhead.evaluation.tables:fuse_and_print", "fuse the scores of several streams or models"),
+        Command("predict", "dualhead.inference.predict:predict", "name the action in a recording, a folder or a store"),
+        Command("render", "dualhead.visualize.animation:render", "draw a recording as GIF, MP4 or HTML"),
+        Command("models", "dualhead.models.table:print_models", "list the models"),
+        Command("demo", "dualhead.demo:demo", "the whole way on generated data, with a report", resumes=True),
+    )
+}
+
+
+def overview() -> str:
+    """The help page of `dualhead` itself."""
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS.values())
+    return f"""usage: dualhead [-h] [--version] COMMAND ...
+
+Skeleton-based action recognition: raw recordings in; trained, evaluated, fused multi-stream models out.
+
+commands:
+{lines}
+
+options:
+  -h, --help  Show this page; `dualhead COMMAND --help` shows the arguments of a command.
+  --version   Show the version.
+
+Set DUALHEAD_DEBUG=1 to see the traceback of an error.
+"""
+
+
+def build(command: Command) -> tuple[Callable[..., object], FunctionParser]:
+    """Import the function of a command and make its parser.
+
+    Args:
+        command: One of `COMMANDS`.
+
+    Returns:
+        The function and the parser of its arguments.
+    """
+    from dualhead.cli_parser import FunctionParser
+
+    module, name = command.target.split(":")
+    function: Callable[..., object] = getattr(import_module(module), name)
+    options: dict[str, Any] = {"as_options": command.as_options}
+    if command.experiment is not None:
+        from dualhead.training.experiment import Experiment
+
+        options |= {"renamed": {command.experiment: "config"}, "keys": Experiment, "open_keys": ("model.arguments",)}
+    return function, FunctionParser(f"dualhead {command.name}", function, **options)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        words: What follows `dualhead`; the words of the process by default.
+
+    Returns:
+        The exit code: 0, 1 for an error that the user can mend, 2 for a command line that is not understood, 70 for a
+        defect of the package, 130 after Ctrl-C, 141 when the reader of the output went away.
+    """
+    words = list(sys.argv[1:] if words is None else words)
+    command = COMMANDS.get(words[0]) if words else None
+    try:
+        code = _top_level(words) if command is None else _run(command, words[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would be written once more at exit, and fail again, loudly.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        again = command is not None and command.resumes
+        what = "goes on where it stopped" if again else "starts over"
+        _say(f"run the same command again and it {what}", "interrupted")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001  (the last door before the user: everything becomes one line and a log)
+        return _report(error)
+    return code
+
+
+def _top_level(words: Sequence[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview(), end="")
+        return OK
+    if words[0] == "--version":
+        print(f"dualhead {__version__}")
+        return OK
+    kind, valid = ("option", ["--help", "--version"]) if words[0].startswith("-") else ("command", list(COMMANDS))
+    _say(str(unknown(kind, words[0], valid)))
+    return USAGE
+
+
+def _run(command: Command, words: Sequence[str]) -> int:
+    from dualhead.cli_parser import UsageError
+
+    function, parser = build(command)
+    if any(word in ("-h", "--help") for word in words):
+        print(parser.help(), end="")
+        return OK
+    try:
+        arguments, keys = parser.parse(words)
+    except UsageError as error:
+        _say(f"{error}; see dualhead {command.name} --help")
+        return USAGE
+    if command.experiment is not None:
+        from dualhead.training.config import load_experiment
+
+        arguments[command.experiment] = load_experiment(arguments[command.experiment], keys)
+    function(**arguments)
+    return OK
+
+
+def _report(error: Exception) -> int:
+    if os.environ.get("DUALHEAD_DEBUG", "0") not in ("", "0"):
+        traceback.print_exception(error)
+    if isinstance(error, DualheadError):
+        _say(str(error))
+        return FAILED
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        _say("out of memory: take smaller batches, or for training more `--accumulate` parts a batch")
+        return FAILED
+    if isinstance(error, OSError) and error.errno is not None:
+        _say(_sentence(error))
+        return FAILED
+    _say(f"unexpected {type(error).__name__}: {error} ({_keep(error)}; DUALHEAD_DEBUG=1 shows it here)")
+    return UNEXPECTED
+
+
+def _sentence(error: OSError) -> str:
+    """Say what the operating system refused, and where."""
+    where = "" if error.filename is None else f": {error.filename}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where}; free some space and run the same command again"
+    if isinstance(error, FileNotFoundError):
+        return f"no such file or folder{where}"
+    if isinstance(error, PermissionError):
+        return f"no permission{where}"
+    return f"{(error.strerror or 'input or output error').lower()}{where}"
+
+
+def _keep(error: Exception) -> str:
+    """Write the traceback to a file of its own and say where."""
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix="dualhead-", suffix=".log", delete=False, encoding="utf-8") as log:
+            log.write(f"dualhead {__version__}\n{' '.join(sys.argv)}\n\n")
+            traceback.print_exception(error, file=log)
+        return f"traceback in {Path(log.name)}"
+    except OSError:
+        return "its traceback could not be written"
+
+
+def _say(message: str, kind: str = "error") -> None:
+    """Print one line to standard error."""
+    print(f"dualhead: {kind}: {' '.join(message.split())}", file=sys.stderr)

@@ -1,0 +1,60 @@
+"""The table of results in the README."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.tables import BEGIN, END, ROOT, load_results, main, results_table, with_table
+from dualhead.errors import FormatError
+
+RESULT: dict[str, Any] = {
+    "dataset": "ucla", "protocol": "xview", "model": "dualhead", "stream": "joint_motion", "epochs": 20,
+    "device": "cpu", "command": "dualhead train", "commit": "abc", "machine": "2 cores",
+    "last": {"epoch": 20, "test": {"mean": {"top1": 0.84913}}},
+    "best": {"epoch": 17, "test": {"mean": {"top1": 0.86}}},
+}  # fmt: skip
+
+
+def test_one_row_a_file(tmp_path: Path) -> None:
+    (tmp_path / "b.json").write_text(json.dumps(RESULT))
+    (tmp_path / "a.json").write_text(json.dumps({**RESULT, "stream": "4 streams fused", "best": None}))
+    rows = results_table(load_results(tmp_path)).splitlines()[2:]
+    assert rows == [
+        "| ucla | xview | dualhead | 4 streams fused | 20 | 84.91 (20) |  | cpu | [a](results/a.json) |",
+        "| ucla | xview | dualhead | joint motion | 20 | 84.91 (20) | 86.00 (17) | cpu | [b](results/b.json) |",
+    ]
+
+
+def test_a_result_that_does_not_say_where_it_comes_from_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({key: value for key, value in RESULT.items() if key != "commit"}))
+    with pytest.raises(FormatError, match=r"a.json: key 'commit' is missing"):
+        load_results(tmp_path)
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(FormatError, match="not JSON"):
+        load_results(tmp_path)
+
+
+def test_only_what_is_between_the_marks_changes() -> None:
+    assert with_table(f"a\n{BEGIN}old\n{END}b\n", "new\n") == f"a\n{BEGIN}new\n{END}b\n"
+    with pytest.raises(FormatError, match="marks"):
+        with_table("a\n", "new\n")
+
+
+def test_writing_the_page(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "b.json").write_text(json.dumps(RESULT))
+    (tmp_path / "README.md").write_text(f"# t\n{BEGIN}{END}")
+    main(tmp_path)
+    assert "| 86.00 (17) |" in (tmp_path / "README.md").read_text()
+
+
+def test_the_readme_is_up_to_date() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert page == with_table(page, results_table(load_results(ROOT / "results")))

@@ -1,0 +1,150 @@
+"""The command: dispatch, help, and errors in one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dualhead
+from dualhead import cli
+from dualhead.errors import ConfigError, FormatError
+
+
+def _raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, resumes: bool = False) -> list[str]:
+    """Put a command `fail` into the table that raises `error`; gives the words that call it."""
+
+    def fail() -> None:
+        """Fail."""
+        raise error
+
+    monkeypatch.setattr(sys.modules[__name__], "fail", fail, raising=False)
+    command = cli.Command("fail", f"{__name__}:fail", "fails", resumes=resumes)
+    monkeypatch.setitem(cli.COMMANDS, "fail", command)
+    return ["fail"]
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+def test_overview_names_every_command(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 0
+    text = capsys.readouterr().out
+    for name in ("prepare", "train", "evaluate", "fuse", "predict", "render", "models", "demo"):
+        assert f"\n  {name} " in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"dualhead {dualhead.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["trian"], "dualhead: error: unknown command 'trian': did you mean 'train'? valid: prepare, train,"),
+        (["--vers"], "dualhead: error: unknown option '--vers': did you mean '--version'?"),
+        (["fuse", "a.npz", "--wieghts", "1"], "dualhead: error: unknown option '--wieghts': did you mean '--weights'?"),
+        (["prepare", "ntu60", "raw"], "dualhead: error: missing: out; see dualhead prepare --help"),
+    ],
+)
+def test_what_is_not_understood(words: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(line)
+    assert captured.err.count("\n") == 1
+
+
+def test_an_override_for_train_reaches_the_experiment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "small.yaml"
+    config.write_text("model: {name: dualhead_small}\nrecipe: resample64\nprotocol: xsub\nepochs: 1\nbatch_size: 2\n")
+    words = ["--config", str(config), "--data", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
+    assert cli.main(["train", *words, "--optimizer.lr", "-1"]) == 1
+    assert "optimizer.lr is -1.0: give a number above 0" in capsys.readouterr().err
+    assert cli.main(["train", *words, "--optimizer.lr", "1", "--model.arguments.width", "8"]) == 1
+    assert "none" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (ConfigError("frames is 0:\n give 1 or more"), 1, "error: frames is 0: give 1 or more"),
+        (FormatError("cut off", "a.skeleton", 3), 1, "error: a.skeleton, line 3: cut off"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/store"),
+            1,
+            "error: the disk is full: /store; free some space",
+        ),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x.zip"), 1, "error: no such file or folder: x.zip"),
+        (PermissionError(errno.EACCES, "Permission denied", "/root"), 1, "error: no permission: /root"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "out"), 1, "error: is a directory: out"),
+        (MemoryError(), 1, "error: out of memory: take smaller batches"),
+    ],
+)
+def test_errors_are_one_line(
+    error: Exception,
+    code: int,
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(_raising(error, monkeypatch)) == code
+    text = capsys.readouterr().err
+    assert text.startswith(f"dualhead: {line}")
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize(("resumes", "what"), [(True, "goes on where it stopped"), (False, "starts over")])
+def test_an_interrupt_says_how_to_go_on(
+    resumes: bool, what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(_raising(KeyboardInterrupt(), monkeypatch, resumes)) == 130
+    assert capsys.readouterr().err == f"dualhead: interrupted: run the same command again and it {what}\n"
+
+
+def test_a_defect_leaves_its_traceback_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("DUALHEAD_DEBUG", raising=False)
+    assert cli.main(_raising(ZeroDivisionError("by zero"), monkeypatch)) == 70
+    (log,) = tmp_path.glob("dualhead-*.log")
+    text = capsys.readouterr().err
+    assert text.startswith("dualhead: error: unexpected ZeroDivisionError: by zero (traceback in ")
+    assert str(log) in text
+    assert "DUALHEAD_DEBUG=1" in text
+    assert text.count("\n") == 1
+    assert "in fail" in log.read_text()
+
+
+def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("DUALHEAD_DEBUG", "1")
+    assert cli.main(_raising(ConfigError("no"), monkeypatch)) == 1
+    text = capsys.readouterr().err
+    assert "Traceback" in text
+    assert text.endswith("dualhead: error: no\n")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as pipe:
+        run = subprocess.run(
+            [sys.executable, "-m", "dualhead", "--help"], stdout=pipe, stderr=subprocess.PIPE, check=False
+        )
+    assert run.returncode == 141
+    assert run.stderr == b""
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_command_has_complete_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, parser = cli.build(cli.COMMANDS[name])
+    silent = [item.flag for item in parser.parameters if len(item.help) < 5]
+    silent += [key for key, meaning in parser.keys.items() if len(meaning) < 5]
+    assert silent == [], "these have no line in the docstring's Args"
+    assert cli.main([name, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: dualhead {name} ")
