@@ -1,0 +1,1 @@
+"""Pictures: animated skeletons, plots, and the HTML report. Heavy imports are in the modules, not here."""

@@ -1,0 +1,228 @@
+"""Plots as inline SVG that follows the page's colours, light and dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from dualhead.errors import ConfigError
+from dualhead.visualize.colours import LIGHT, rgb
+
+# Drawn in these colours, which nothing else uses, and turned into CSS variables of the page afterwards.
+_STAND_IN = {"ink": "#010203", "soft": "#010204", "line": "#010205", "accent": "#010206"}
+_SERIES = ("#1f6fb8", "#d0661a", "#2a9461", "#9a5fc0", "#b58a00", "#c2456b", "#3d97a8", "#7a6a5a")
+_STYLES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
+
+LABELLED = 60
+"""Most classes whose names stand beside the confusion matrix."""
+
+
+def curves(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]], *, x_label: str, y_label: str, percent: bool = False
+) -> Markup:
+    """Draw lines over a common axis, such as the loss of each stream over epochs.
+
+    Args:
+        series: Name to x and y values; points that are not a number are left out.
+        x_label: What x is.
+        y_label: What y is.
+        percent: Show y, 0 to 1, as 0 to 100.
+
+    Returns:
+        An `<svg>`. Lines differ in colour and in dashes.
+
+    Raises:
+        ConfigError: If no series holds a finite point.
+    """
+    figure, axes = _figure(5.2, 3.0)
+    drawn = 0
+    for number, (name, (x, y)) in enumerate(series.items()):
+        across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        known = np.isfinite(across) & np.isfinite(up)
+        if not known.any():
+            continue
+        drawn += 1
+        axes.plot(
+            across[known],
+            up[known] * (100 if percent else 1),
+            color=_SERIES[number % len(_SERIES)],
+            linestyle=_STYLES[number % len(_STYLES)],
+            marker="o" if known.sum() == 1 else None,
+            linewidth=1.7,
+            label=_plain(name),
+        )
+    if not drawn:
+        raise ConfigError(f"{y_label}: no finite value to draw; give at least one")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label + (" (%)" if percent else ""))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins="auto"))
+    axes.grid(axis="y", color=_STAND_IN["line"], linewidth=0.8)
+    legend = axes.legend(frameon=False, fontsize=9, ncols=2 if drawn > 4 else 1, labelcolor=_STAND_IN["ink"])
+    legend.set_in_layout(True)
+    return _svg(figure, f"{y_label} over {x_label}")
+
+
+def bars(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
+    """Draw one horizontal bar a class, such as its accuracy.
+
+    Args:
+        names: Class names, from the top down.
+        values: 0 to 1; NaN leaves the bar out and says so.
+        label: What the values are.
+
+    Returns:
+        An `<svg>`, higher for more classes.
+
+    Raises:
+        ConfigError: If there is no class, or not one value a class.
+    """
+    shares = np.asarray(values, dtype=np.float64)
+    if not len(names) or shares.shape != (len(names),):
+        raise ConfigError(f"{label}: {len(names)} names and values of shape {shares.shape}; give one value a name")
+    rows = np.arange(len(names))
+    figure, axes = _figure(5.6, 0.5 + 0.19 * len(names))
+    known = np.isfinite(shares)
+    axes.barh(rows, np.where(known, 100 * shares, 0), height=0.66, color=_STAND_IN["accent"])
+    for row, share in enumerate(shares.tolist()):
+        text = f"{100 * share:.0f}" if known[row] else "no sample"
+        place = 100 * share + 1 if known[row] else 1
+        axes.text(place, row, text, va="center", fontsize=8, color=_STAND_IN["soft"])
+    axes.set_yticks(rows, [_shorten(name) for name in names], fontsize=8)
+    axes.set_xlim(0, 106)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel(f"{label} (%)")
+    axes.grid(axis="x", color=_STAND_IN["line"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    return _svg(figure, f"{label} by class")
+
+
+def confusion(matrix: ArrayLike, names: Sequence[str], *, numbers: bool | None = None) -> Markup:
+    """Draw a confusion matrix; the darker a cell, the larger its share of the true class (its row).
+
+    Args:
+        matrix: Counts, `(K, K)`, rows true classes, columns predicted ones, in the order to be drawn.
+        names: K class names; beside the matrix up to `LABELLED` classes.
+        numbers: Write the counts into the cells; by default up to 24 classes.
+
+    Returns:
+        An `<svg>`; a class without a sample has an empty row.
+
+    Raises:
+        ConfigError: If the matrix is not square or does not fit the names.
+    """
+    counts = np.asarray(matrix, dtype=np.int64)
+    classes = len(names)
+    if counts.shape != (classes, classes) or not classes:
+        raise ConfigError(f"confusion matrix of shape {counts.shape} and {classes} names: give (K, K) and K names")
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)  # (K, K)
+    labelled = classes <= LABELLED
+    side = float(np.clip(0.3 * classes, 3.4, 9.5)) if labelled else 8.0
+    figure, axes = _figure(side + (1.6 if labelled else 0.6), side + (1.4 if labelled else 0.5))
+    # Colour by opacity, so that an empty cell is whatever ground the page has.
+    image = np.zeros((classes, classes, 4))
+    image[..., :3] = np.array(rgb(LIGHT["accent"])) / 255
+    off = ~np.eye(classes, dtype=bool)
+    image[off, :3] = np.array(rgb(LIGHT["right"])) / 255
+    # The square root lifts rare confusions, which are what one looks for, above the ground.
+    image[..., 3] = np.where(counts > 0, 0.1 + 0.9 * np.sqrt(share), 0)
+    axes.imshow(image, interpolation="nearest", aspect="equal")
+    if labelled:
+        size = float(np.clip(260 / classes, 5.5, 9))
+        short = [_shorten(name) for name in names]
+        axes.set_yticks(range(classes), short, fontsize=size)
+        axes.set_xticks(range(classes), short, fontsize=size, rotation=90)
+        axes.tick_params(length=0)
+    else:
+        axes.set_xticks([])
+        axes.set_yticks([])
+    if numbers if numbers is not None else classes <= 24:
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            colour = "#ffffff" if share[row, column] > 0.4 else _STAND_IN["ink"]
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, color=colour)
+    axes.set_xlabel("predicted class")
+    axes.set_ylabel("true class")
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+    return _svg(figure, "Confusion matrix")
+
+
+def confusion_order(matrix: ArrayLike) -> NDArray[np.int64]:
+    """Order classes so that those confused with one another stand side by side.
+
+    Convention: by the Fiedler vector, the second eigenvector of the Laplacian of the symmetric confusion (Atkins et
+    al., A spectral algorithm for seriation, SIAM J. Comput. 1998), over shares of the true class; class 0 is in the
+    first half.
+
+    Args:
+        matrix: Counts, `(K, K)`, rows true classes.
+
+    Returns:
+        Class numbers in drawing order, `(K,)`.
+    """
+    counts = np.asarray(matrix, dtype=np.float64)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    weight = share + share.T
+    np.fill_diagonal(weight, 0)
+    # A trace of everything with everything joins the parts that are never confused, which one vector cannot order.
+    weight += 1e-4
+    laplacian = np.diag(weight.sum(axis=1)) - weight
+    vector = np.linalg.eigh(laplacian)[1][:, min(1, len(counts) - 1)]
+    order = np.argsort(np.round(vector, 9), kind="stable")
+    if np.flatnonzero(order == 0)[0] > (len(order) - 1) / 2:
+        order = order[::-1]
+    return order.astype(np.int64)
+
+
+def _plain(text: str) -> str:
+    """Keep matplotlib from reading a name as mathematics or as a hidden legend entry."""
+    return " ".join(text.split()).replace("$", r"\$").lstrip("_") or "?"
+
+
+def _shorten(text: str, length: int = 28) -> str:
+    plain = " ".join(text.split())
+    return _plain(plain if len(plain) <= length else plain[: length - 1].rstrip() + "…")
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot()
+    axes.patch.set_visible(False)
+    figure.patch.set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
+    for spine in axes.spines.values():
+        spine.set_color(_STAND_IN["line"])
+    axes.tick_params(colors=_STAND_IN["soft"], labelcolor=_STAND_IN["ink"], labelsize=9)
+    axes.xaxis.label.set_color(_STAND_IN["ink"])
+    axes.yaxis.label.set_color(_STAND_IN["ink"])
+    return figure, axes
+
+
+def _svg(figure: Figure, title: str) -> Markup:
+    """Write a figure as `<svg>` for the inside of a page: no header, no names or addresses, text as text."""
+    buffer = io.StringIO()
+    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "svg.image_inline": True}):
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r'\s(?:xmlns(?::xlink)?|version)="[^"]*"', "", text, count=3).replace("xlink:href", "href")
+    # As a rule for everything it would reach out of the plot into the page.
+    text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
+    # These groups are never referred to, and their names would come twice in a page of two plots.
+    text = re.sub(r'<g id="[A-Za-z0-9_.]+_\d+">', "<g>", text)
+    for role, colour in _STAND_IN.items():
+        text = text.replace(colour, f"var(--{role})")
+    return Markup(
+        text.replace("<svg", f'<svg role="img" stroke-linejoin="round" aria-label="{Markup.escape(title)}"', 1)
+    )
