@@ -76,8 +76,10 @@ class _CountedNorm(torch.autograd.Function):
 
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Give mean and biased variance of every channel."""
-    mean, variance = torch.ops.aten.batch_norm_update_stats(x, None, None, 0.0)
+    """Give mean and biased variance of every channel, in float32 at least."""
+    wide = torch.promote_types(x.dtype, torch.float32)
+    ignored = x.new_zeros(2, x.shape[1], dtype=wide)  # running statistics, whose type decides that of the result
+    mean, variance = torch.ops.aten.batch_norm_update_stats(x, ignored[0], ignored[1], 0.0)
     return mean, variance
 
 
