@@ -1,0 +1,1 @@
+"""The experiment, the Lightning module, `train()` and `evaluate()`."""

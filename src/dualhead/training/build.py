@@ -1,0 +1,181 @@
+"""From an experiment and a store to what a run is made of: model, provenance, batch sizes, Lightning's trainer."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from dualhead.data.recipes import get_recipe
+from dualhead.data.store import Store
+from dualhead.errors import ConfigError
+from dualhead.models.base import SkeletonModel
+from dualhead.models.registry import create_model
+from dualhead.training.evaluate import describe_store
+from dualhead.training.experiment import Experiment
+from dualhead.training.keeper import AtomicCheckpointIO
+from dualhead.training.run_folder import RunFolder
+from dualhead.version import __version__
+
+_PRECISION: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+logger = logging.getLogger("dualhead.training")
+
+
+def build_model(experiment: Experiment, store: Store) -> SkeletonModel:
+    """Build the experiment's model for a store, with weights that depend on the seed alone.
+
+    Args:
+        experiment: Names the model, the recipe and the seed.
+        store: Names the skeleton and the classes.
+
+    Returns:
+        The model on the CPU.
+
+    Raises:
+        ConfigError: If the model or one of its arguments is not known.
+    """
+    recipe = get_recipe(experiment.recipe)
+    with torch.random.fork_rng():
+        torch.manual_seed(experiment.seed)
+        return create_model(
+            experiment.model.name,
+            num_classes=len(store.classes),
+            skeleton=store.skeleton,
+            num_bodies=recipe.num_bodies(store.skeleton),
+            in_channels=recipe.channels(store.skeleton),
+            **experiment.model.arguments,
+        )
+
+
+def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[str, Any]:
+    """Give what every file of a run says of its origin, less `epoch`, `selection` and `split`."""
+    recipe = get_recipe(experiment.recipe)
+    return {
+        **describe_store(store),
+        "protocol": experiment.protocol,
+        "recipe": recipe.name,
+        "stream": stream,
+        "num_bodies": recipe.num_bodies(store.skeleton),
+        "model": experiment.model.name,
+        "variant": experiment.model.arguments,
+        "experiment": experiment.as_dict(),
+        "version": __version__,
+        "seed": experiment.seed,
+    }
+
+
+def micro_batch_size(experiment: Experiment, processes: int) -> int:
+    """Give the samples that one process passes through the model at once.
+
+    Args:
+        experiment: Its batch size counts over processes and accumulated parts.
+        processes: How many train together.
+
+    Returns:
+        batch_size / (accumulate * processes).
+
+    Raises:
+        ConfigError: If that is no whole number.
+    """
+    size, rest = divmod(experiment.batch_size, experiment.accumulate * processes)
+    if rest or not size:
+        raise ConfigError(
+            f"batch_size {experiment.batch_size} cannot be shared by {processes} processes in {experiment.accumulate} "
+            f"parts: give a multiple of {experiment.accumulate * processes}"
+        )
+    return size
+
+
+def steps_per_epoch(experiment: Experiment, samples: int, processes: int) -> int:
+    """Give the optimiser steps of an epoch; samples that do not fill a step are left out of that epoch.
+
+    Args:
+        experiment: Names the batch size.
+        samples: Training samples.
+        processes: How many train together.
+
+    Returns:
+        At least 1.
+
+    Raises:
+        ConfigError: If there are fewer samples than a step needs.
+    """
+    micro = micro_batch_size(experiment, processes)
+    steps = samples // processes // micro // experiment.accumulate
+    if not steps:
+        raise ConfigError(f"batch_size {experiment.batch_size} is more than the {samples} training samples: lower it")
+    return steps
+
+
+def check_precision(experiment: Experiment, device: str) -> None:
+    """Check that the device has the experiment's precision.
+
+    Args:
+        experiment: Names the precision.
+        device: "cpu", "cuda" or "mps".
+
+    Raises:
+        ConfigError: If it has not.
+    """
+    if experiment.precision == "fp16" and device != "cuda":
+        raise ConfigError(f"precision 'fp16' needs a CUDA GPU, the device is {device!r}: give bf16 or 32")
+
+
+def build_trainer(
+    experiment: Experiment,
+    folder: RunFolder,
+    launch: dict[str, Any],
+    callbacks: Sequence[Callback],
+    *,
+    first: int,
+    until: int,
+    steps: int,
+) -> Trainer:
+    """Build Lightning's trainer, with everything off that this package does itself.
+
+    Args:
+        experiment: Names precision, which `check_precision` has passed, accumulation and clipping.
+        folder: The run's folder.
+        launch: What `launch_settings` gave.
+        callbacks: In the order in which their hooks run.
+        first: Epochs that are already done.
+        until: Epochs to be done when this call ends.
+        steps: Optimiser steps of an epoch.
+
+    Returns:
+        The trainer.
+    """
+    plots: TensorBoardLogger | bool = False
+    if find_spec("tensorboard") is not None:
+        # A run that was killed repeats an epoch: purge what it had plotted of it.
+        plots = TensorBoardLogger(folder.tensorboard, name="", version="", purge_step=first + 1)
+    plugins: list[Any] = [AtomicCheckpointIO()]
+    if "SLURM_NTASKS" in os.environ and SLURMEnvironment.detect():
+        # Its own re-queueing would save in the middle of an epoch, beside our state.
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    return Trainer(
+        **launch,
+        precision=_PRECISION[experiment.precision],
+        max_epochs=until,
+        limit_train_batches=steps * experiment.accumulate,
+        accumulate_grad_batches=experiment.accumulate,
+        gradient_clip_val=experiment.clip_norm,
+        callbacks=list(callbacks),
+        logger=plots,
+        plugins=plugins,
+        default_root_dir=folder.path,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        use_distributed_sampler=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )

@@ -1,0 +1,278 @@
+"""Scoring one side of a store with a trained model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from rich.console import Console
+from torch import distributed
+from torch.utils.data import DataLoader
+
+from dualhead.data.datamodule import ClipDataModule
+from dualhead.data.recipes import get_recipe
+from dualhead.data.store import Store, open_store
+from dualhead.errors import ConfigError, MismatchError, StoreError, unknown
+from dualhead.evaluation.scores import Scores
+from dualhead.evaluation.tables import scores_table
+from dualhead.models.base import SkeletonModel
+from dualhead.models.checkpoint import load_checkpoint
+from dualhead.training.config import parse_experiment
+from dualhead.training.experiment import Experiment, Validation
+from dualhead.training.forward import make_scores, score_loader
+from dualhead.training.processes import is_main, launch_settings, together
+from dualhead.training.progress import quiet_lightning, shown
+
+SPLITS = ("test", "validation")
+"""The sides of a protocol that can be scored."""
+
+logger = logging.getLogger("dualhead.training")
+
+
+def evaluate(
+    checkpoint: str | Path,
+    data: str | Path | Store,
+    out: str | Path | None = None,
+    *,
+    split: str = "test",
+    batch_size: int | None = None,
+    workers: int = 2,
+    device: str = "auto",
+    progress: bool = True,
+) -> Scores:
+    """Score one side of a store with a checkpoint.
+
+    The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
+    and give the same scores as one. On the test side the probabilities of all views of the recipe are averaged.
+
+    Args:
+        checkpoint: A `.safetensors` file that `train` wrote.
+        data: A prepared store, or its folder.
+        out: The `.npz` file to write the scores to; None writes nothing.
+        split: "test", or "validation" for the part of the training side that the training kept back.
+        batch_size: Samples that a process scores at once; None: as many as in training.
+        workers: Processes that load data beside each evaluating process, 0 or more.
+        device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
+        progress: Whether a bar and messages are shown.
+
+    Returns:
+        The scores, in every process.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot be read.
+        MismatchError: If the store is not of the kind that the checkpoint was trained on; names the field that differs.
+        StoreError: If the store cannot be read, or the split holds no sample.
+        ConfigError: If an argument cannot be used.
+    """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    if batch_size is not None and batch_size < 1:
+        raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
+    model, provenance = load_checkpoint(checkpoint)
+    experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment")
+    store = open_store(data) if isinstance(data, str | Path) else data
+    check_store(store, provenance, str(checkpoint), split)
+    with quiet_lightning(), shown(Console(), progress) as bars:
+        fabric = Fabric(**launch_settings(device))
+        fabric.launch()
+        task = bars.add_task(f"scoring {split}", total=None, note="")
+        scores = score_split(
+            model,
+            store,
+            experiment,
+            {**provenance, "data_fingerprint": store.fingerprint},
+            split=split,
+            batch_size=batch_size,
+            workers=workers,
+            device=fabric.device,
+            on_start=lambda total: bars.update(task, total=total),
+            on_batch=lambda count: bars.update(task, advance=count),
+        )
+    if out is not None and is_main():
+        scores.save(out)
+    return scores
+
+
+def score_split(
+    model: SkeletonModel,
+    store: Store,
+    experiment: Experiment,
+    provenance: Mapping[str, Any],
+    *,
+    split: str,
+    batch_size: int | None = None,
+    workers: int = 0,
+    device: torch.device,
+    on_start: Callable[[int], object] | None = None,
+    on_batch: Callable[[int], object] | None = None,
+) -> Scores:
+    """Score one side of a store, shared out among the processes that run now.
+
+    Convention: processes share whole batches, and a batch holds the same samples whatever their number, so that every
+    sample goes through the same arithmetic.
+
+    Args:
+        model: The model; it is moved to `device`.
+        store: The data.
+        experiment: Names the recipe, the protocol, the validation side and the precision.
+        provenance: What the model says of its origin; names the stream.
+        split: One of `SPLITS`.
+        batch_size: Samples scored at once; None: as many as in training.
+        workers: Processes that load data beside this one.
+        device: Where to compute.
+        on_start: Called with the number of samples of this process.
+        on_batch: Called with the number of samples after every batch.
+
+    Returns:
+        The scores, in every process.
+
+    Raises:
+        StoreError: If the split holds no sample.
+    """
+    size = batch_size or experiment.eval_batch_size or max(1, experiment.batch_size // experiment.accumulate)
+    validation = experiment.validation if split == "validation" else Validation(by="none")
+    experiment = replace(experiment, validation=validation)  # the test side is the same with or without it
+    module = data_module(store, experiment, provenance["stream"], batch_size=size, eval_batch_size=size)
+    rows = module.test_indices if split == "test" else module.validation_indices
+    if not len(rows):
+        raise StoreError(
+            f"protocol {experiment.protocol!r} leaves no {split} samples in {store.path}: nothing to score"
+        )
+    whole = module.test_dataloader() if split == "test" else module.val_dataloader()
+    assert isinstance(whole, DataLoader)
+    rank, processes = (distributed.get_rank(), distributed.get_world_size()) if together() else (0, 1)
+    batches = list(whole.batch_sampler or ())[rank::processes]
+    loader = DataLoader(whole.dataset, batch_sampler=batches, num_workers=workers, collate_fn=whole.collate_fn)
+    if on_start is not None:
+        on_start(sum(len(batch) for batch in batches))
+    scored, logits = score_loader(
+        model,
+        loader,
+        device=device,
+        views=get_recipe(experiment.recipe).views if split == "test" else 1,
+        precision=experiment.precision,
+        on_batch=on_batch,
+    )
+    return make_scores(store, scored, logits, model, {**provenance, "split": split})
+
+
+def data_module(
+    store: Store, experiment: Experiment, stream: str, *, batch_size: int, eval_batch_size: int
+) -> ClipDataModule:
+    """Give the three sides of the experiment's protocol, always split the same way.
+
+    Args:
+        store: The data.
+        experiment: Names the recipe, the protocol, the validation side and the seed.
+        stream: One of `STREAMS`.
+        batch_size: Training samples of a batch and process.
+        eval_batch_size: Samples of a batch and process in validation and test.
+
+    Returns:
+        The data module.
+
+    Raises:
+        StoreError: If a sample has no label.
+    """
+    unlabelled = store.names[store.labels < 0]
+    if len(unlabelled):
+        raise StoreError(f"sample {str(unlabelled[0])!r} of {store.path} has no label: prepare the store with labels")
+    return ClipDataModule(
+        store,
+        experiment.protocol,
+        experiment.recipe,
+        stream,
+        batch_size=batch_size,
+        eval_batch_size=eval_batch_size,
+        seed=experiment.seed,
+        validation=experiment.validation.by,
+        validation_fraction=experiment.validation.fraction,
+        workers=experiment.workers,
+        drop_last=True,
+    )
+
+
+def describe_store(store: Store) -> dict[str, Any]:
+    """Give what a checkpoint's provenance says of the data it was trained on."""
+    return {
+        "dataset": store.meta["dataset"],
+        "skeleton": store.skeleton.name,
+        "classes": list(store.classes),
+        "data_fingerprint": store.fingerprint,
+    }
+
+
+def check_store(store: Store, provenance: Mapping[str, Any], checkpoint: str, split: str = "test") -> None:
+    """Check that a store is of the kind that a checkpoint was trained on.
+
+    Args:
+        store: The store that is to be scored.
+        provenance: The checkpoint's.
+        checkpoint: What error messages call the checkpoint.
+        split: "validation" asks for the very data of the training: only there the side kept back is the same.
+
+    Raises:
+        MismatchError: If they differ; names the field.
+    """
+    for field, ours in describe_store(store).items():
+        theirs = provenance.get(field)
+        if theirs == ours:
+            continue
+        if field == "classes":
+            ours, theirs = _first_difference(ours, theirs or [])
+        if field == "data_fingerprint" and split != "validation":
+            logger.warning("%s was trained on other data of the same kind: its data_fingerprint differs", checkpoint)
+            continue
+        raise MismatchError(
+            f"{checkpoint} and the store {store.path} do not belong together: the checkpoint's {field} is {theirs!r}, "
+            f"the store's is {ours!r}; give the store that it was trained on"
+        )
+
+
+def _first_difference(ours: list[str], theirs: list[str]) -> tuple[object, object]:
+    """Give the first pair of class names that differ, or the numbers of classes."""
+    if len(ours) != len(theirs):
+        return f"{len(ours)} names", f"{len(theirs)} names"
+    return next((pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]), (ours, theirs))
+
+
+def evaluate_and_print(
+    checkpoint: Path,
+    data: Path,
+    out: Path | None = None,
+    split: str = "test",
+    batch_size: int | None = None,
+    workers: int = 2,
+    device: str = "auto",
+) -> Scores:
+    """Score one side of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
+
+    The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
+    and give the same scores as one.
+
+    Args:
+        checkpoint: A `.safetensors` file that `train` wrote.
+        data: Folder of a prepared store.
+        out: The `.npz` file to write the scores to. Default: none is written.
+        split: "test", or "validation" for the part of the training side that the training kept back.
+        batch_size: Samples that a process scores at once. Default: as many as in training.
+        workers: Processes that load data beside each evaluating process, 0 or more.
+        device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
+
+    Returns:
+        The scores.
+    """
+    scores = evaluate(checkpoint, data, out, split=split, batch_size=batch_size, workers=workers, device=device)
+    if is_main():
+        provenance = scores.provenance
+        name = f"{provenance['stream']}, {provenance['selection']} epoch ({provenance['epoch']})"
+        console = Console()
+        console.print(scores_table({name: scores}, f"{provenance['dataset']} {provenance['protocol']} {split}"))
+        if out is not None:
+            console.print(f"scores: {out}", highlight=False, markup=False)
+    return scores

@@ -1,0 +1,200 @@
+"""An experiment as nested typed dataclasses: all that decides the result of a run but the data and the stream."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dualhead.errors import ConfigError
+
+MACHINE_FIELDS = ("workers",)
+"""Fields that may differ between two calls of the same run, because they do not change its result."""
+
+
+def _check(fine: bool, name: str, value: object, valid: str) -> None:
+    if not fine:
+        raise ConfigError(f"{name} is {value!r}: give {valid}")
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which architecture, and the numbers of its variant.
+
+    Attributes:
+        name: A name from `dualhead models`.
+        arguments: Variant arguments of the model by name, such as `width` or `dropout`.
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """How a gradient becomes a step.
+
+    Attributes:
+        name: "sgd" or "adamw".
+        lr: Peak learning rate, above 0.
+        weight_decay: Decay of every weight, at least 0 (L2 for sgd, decoupled for adamw).
+        momentum: Momentum of sgd, 0 to below 1.
+        nesterov: Whether sgd looks ahead.
+        beta1: Decay of adamw's first moment, 0 to below 1.
+        beta2: Decay of adamw's second moment, 0 to below 1.
+    """
+
+    name: Literal["sgd", "adamw"] = "sgd"
+    lr: float = 0.05
+    weight_decay: float = 0.0005
+    momentum: float = 0.9
+    nesterov: bool = True
+    beta1: float = 0.9
+    beta2: float = 0.999
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: If a value is outside its range.
+        """
+        _check(self.lr > 0, "optimizer.lr", self.lr, "a number above 0")
+        _check(self.weight_decay >= 0, "optimizer.weight_decay", self.weight_decay, "0 or more")
+        for name in ("momentum", "beta1", "beta2"):
+            _check(0 <= getattr(self, name) < 1, f"optimizer.{name}", getattr(self, name), "0 to below 1")
+        fine = not (self.name == "sgd" and self.nesterov and self.momentum == 0)
+        _check(fine, "optimizer.nesterov", self.nesterov, "false, or a momentum above 0")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the learning rate moves; see `schedule.learning_rate` for the formulas.
+
+    Attributes:
+        name: "multistep", "cosine" or "onecycle".
+        milestones: Epochs before which the rate is multiplied by `gamma` (multistep), counted from 0.
+        gamma: Factor at each milestone.
+        warmup_epochs: Epochs of linear warm-up at the start (multistep and cosine), at least 0; fractions are fine.
+        final_fraction: Share of the peak rate that cosine ends at, 0 to 1.
+    """
+
+    name: Literal["multistep", "cosine", "onecycle"] = "multistep"
+    milestones: tuple[int, ...] = ()
+    gamma: float = 0.1
+    warmup_epochs: float = 0.0
+    final_fraction: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: If a value is outside its range.
+        """
+        rising = list(self.milestones) == sorted(set(self.milestones)) and all(epoch > 0 for epoch in self.milestones)
+        _check(rising, "schedule.milestones", list(self.milestones), "epochs above 0 in rising order")
+        _check(0 < self.gamma <= 1, "schedule.gamma", self.gamma, "a number above 0, at most 1")
+        _check(self.warmup_epochs >= 0, "schedule.warmup_epochs", self.warmup_epochs, "0 or more")
+        _check(0 <= self.final_fraction <= 1, "schedule.final_fraction", self.final_fraction, "0 to 1")
+        for name, owner in (("milestones", "multistep"), ("final_fraction", "cosine")):
+            fine = self.name == owner or not getattr(self, name)
+            _check(fine, f"schedule.{name}", getattr(self, name), f"it only with schedule.name {owner!r}")
+        fine = self.name != "onecycle" or self.warmup_epochs == 0
+        _check(fine, "schedule.warmup_epochs", self.warmup_epochs, "0 with onecycle, which warms up by itself")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The part of the training side that is kept back to choose the best epoch; the test side is never used for that.
+
+    Attributes:
+        by: "subject" keeps back whole performers (likewise any other field of the store, such as "setup"), "sample"
+            single samples of every class, "none" nothing.
+        fraction: Share of performers or samples that is kept back, above 0 and below 1.
+    """
+
+    by: str = "subject"
+    fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: If the fraction is outside its range.
+        """
+        _check(0 < self.fraction < 1, "validation.fraction", self.fraction, "a number above 0 and below 1")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What is trained and how.
+
+    Attributes:
+        model: The architecture and its variant.
+        recipe: How recordings become clips; a name from the recipes.
+        protocol: Which samples are trained on and which tested; a protocol of the store.
+        epochs: Passes over the training samples, at least 1.
+        batch_size: Samples of one optimiser step, over all processes and accumulated parts together.
+        dataset: The data set this is meant for; a store of another one is refused. None: any.
+        optimizer: How a gradient becomes a step.
+        schedule: How the learning rate moves.
+        accumulate: Parts that a step's samples go through the model in, one after another, to save memory.
+        eval_batch_size: Samples that are scored at once by a process; None: as many as are trained on at once.
+        clip_norm: Largest L2 norm of a step's gradient, above 0; None: no limit.
+        label_smoothing: Share of the target that is spread over all classes, 0 to below 1.
+        precision: Arithmetic of the model: "32", "bf16" or "fp16" (mixed; fp16 on a GPU only).
+        ema_decay: Decay a step of a moving average of the weights, which is then what is evaluated and saved, above 0
+            and below 1; None: no average.
+        validation: What is kept back from the training side.
+        seed: Start of all randomness, 0 or more.
+        workers: Processes that load data beside each training process, 0 or more; does not change the result.
+    """
+
+    model: ModelChoice
+    recipe: str
+    protocol: str
+    epochs: int
+    batch_size: int
+    dataset: str | None = None
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    schedule: Schedule = field(default_factory=Schedule)
+    accumulate: int = 1
+    eval_batch_size: int | None = None
+    clip_norm: float | None = None
+    label_smoothing: float = 0.0
+    precision: Literal["32", "bf16", "fp16"] = "32"
+    ema_decay: float | None = None
+    validation: Validation = field(default_factory=Validation)
+    seed: int = 0
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ConfigError: If a value is outside its range, or two values do not fit together.
+        """
+        for name in ("epochs", "batch_size", "accumulate"):
+            _check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        fine = self.eval_batch_size is None or self.eval_batch_size >= 1
+        _check(fine, "eval_batch_size", self.eval_batch_size, "1 or more, or leave it out")
+        _check(self.clip_norm is None or self.clip_norm > 0, "clip_norm", self.clip_norm, "a number above 0")
+        _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "0 to below 1")
+        fine = self.ema_decay is None or 0 < self.ema_decay < 1
+        _check(fine, "ema_decay", self.ema_decay, "a number above 0 and below 1, such as 0.999")
+        for name in ("seed", "workers"):
+            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        fine = self.batch_size % self.accumulate == 0
+        _check(fine, "accumulate", self.accumulate, f"a divisor of batch_size {self.batch_size}")
+        fine = self.schedule.warmup_epochs < self.epochs
+        _check(fine, "schedule.warmup_epochs", self.schedule.warmup_epochs, f"less than epochs {self.epochs}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The experiment as nested plain values, for YAML and JSON; `config.parse_experiment` reads it back."""
+        return {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    """Turn tuples into lists, so that what was written equals what is read back."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,110 @@
+"""Logits and scores of every sample of a loader: the one evaluation loop, shared by training and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dualhead.data.store import Store
+from dualhead.evaluation.scores import Scores
+from dualhead.evaluation.views import average_views
+from dualhead.models.base import SkeletonModel
+from dualhead.training.processes import gather_rows
+
+
+def clip_logits(model: nn.Module, clips: Tensor, views: int = 1) -> NDArray[np.float32]:
+    """Give the logits of samples, the probabilities of a sample's clips averaged.
+
+    Args:
+        model: The model, `(N, C, T, V, M)` to `(N, H, K)`.
+        clips: Clips of N samples, `(N * views, C, T, V, M)`, those of a sample one after another.
+        views: Clips of a sample.
+
+    Returns:
+        Logits, `(N, H, K)` float32.
+    """
+    logits: Tensor = model(clips)  # (N * views, H, K)
+    return average_views(logits.float().cpu().numpy(), views)
+
+
+def half_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Give the context that a forward pass of an experiment's precision runs under.
+
+    Convention: "fp16" needs a GPU to be of use; elsewhere the pass runs in float32.
+
+    Args:
+        precision: "32", "bf16" or "fp16".
+        device: Where the model is.
+
+    Returns:
+        A context manager.
+    """
+    if precision == "32" or (precision == "fp16" and device.type != "cuda"):
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)
+
+
+def score_loader(
+    model: nn.Module,
+    loader: Iterable[dict[str, Tensor]],
+    *,
+    device: torch.device,
+    views: int = 1,
+    precision: str = "32",
+    on_batch: Callable[[int], object] | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Run a model in evaluation mode over a loader, in every process over its share.
+
+    Args:
+        model: The model; its mode is put back afterwards.
+        loader: Batches with `clips` and `indices`.
+        device: Where to compute; the model is moved there.
+        views: Clips of a sample.
+        precision: "32", "bf16" or "fp16".
+        on_batch: Called with the number of samples after every batch.
+
+    Returns:
+        The rows `(N,)` and logits `(N, H, K)` of all samples of all processes, sorted by row.
+    """
+    training = model.training
+    model.eval().to(device)
+    parts = []
+    try:
+        with torch.inference_mode(), half_precision(precision, device):
+            for batch in loader:
+                logits = clip_logits(model, batch["clips"].to(device, non_blocking=True), views)
+                parts.append((batch["indices"].numpy(), logits))
+                if on_batch is not None:
+                    on_batch(len(logits))
+    finally:
+        model.train(training)
+    return gather_rows(parts)
+
+
+def make_scores(
+    store: Store,
+    rows: NDArray[np.int64],
+    logits: NDArray[np.float32],
+    model: SkeletonModel,
+    provenance: Mapping[str, Any],
+) -> Scores:
+    """Put names and labels to logits.
+
+    Args:
+        store: The data.
+        rows: Rows of the store, `(N,)`.
+        logits: Logits, `(N, H, K)`.
+        model: What gave them; names the heads.
+        provenance: What the scores say of their origin.
+
+    Returns:
+        The scores.
+    """
+    names = np.asarray(store.names)[rows]
+    return Scores(names, np.asarray(store.labels)[rows], logits, model.heads, provenance)

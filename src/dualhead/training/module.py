@@ -1,0 +1,140 @@
+"""The Lightning module: loss, optimiser and learning rate of one stream, and the tallies of an epoch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dualhead.training.experiment import Experiment
+from dualhead.training.forward import clip_logits
+from dualhead.training.processes import gather_rows, sum_over_processes
+from dualhead.training.schedule import learning_rate
+
+Batch = dict[str, Tensor]
+
+
+def heads_loss(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Give the mean over heads and samples of the cross-entropy.
+
+    Args:
+        logits: Logits, `(N, H, K)`.
+        labels: True classes, `(N,)` int64.
+        label_smoothing: Share of the target that is spread over all classes.
+
+    Returns:
+        The loss, a scalar, in float32 at least.
+    """
+    heads = logits.shape[1]
+    wide = logits if logits.dtype == torch.float64 else logits.float()  # half precision would round the loss
+    return F.cross_entropy(
+        wide.flatten(0, 1),  # (N * H, K)
+        labels.repeat_interleave(heads),  # (N * H,)
+        label_smoothing=label_smoothing,
+    )
+
+
+class StreamModule(LightningModule):
+    """Trains one model on one stream.
+
+    Convention: nothing depends on history but weights, optimiser and averages: the generators are seeded anew for every
+    batch from (seed, epoch, batch, process), and the learning rate is a function of the step. So a run that is resumed
+    at the start of an epoch goes on as if it had never stopped.
+
+    Args:
+        model: The model, `(N, C, T, V, M)` to `(N, H, K)`.
+        experiment: What is trained and how.
+        steps_per_epoch: Optimiser steps of an epoch.
+        views: Clips of a validation sample.
+    """
+
+    def __init__(self, model: nn.Module, experiment: Experiment, steps_per_epoch: int, views: int = 1):
+        super().__init__()
+        self.model = model
+        self.experiment = experiment
+        self.steps_per_epoch = steps_per_epoch
+        self.views = views
+        self.validation_rows: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
+        self._tally: Tensor | None = None  # (3,): sum of losses, right answers, samples
+        self._parts: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Give the logits `(N, H, K)` of clips `(N, C, T, V, M)`."""
+        logits: Tensor = self.model(clips)
+        return logits
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Build the experiment's optimiser over all weights."""
+        settings = self.experiment.optimizer
+        if settings.name == "sgd":
+            return torch.optim.SGD(
+                self.model.parameters(),
+                lr=settings.lr,
+                momentum=settings.momentum,
+                nesterov=settings.nesterov,
+                weight_decay=settings.weight_decay,
+            )
+        return torch.optim.AdamW(
+            self.model.parameters(),
+            lr=settings.lr,
+            betas=(settings.beta1, settings.beta2),
+            weight_decay=settings.weight_decay,
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the step that the trainer is at."""
+        return float(self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def on_train_epoch_start(self) -> None:
+        """Start the epoch's tally."""
+        self._tally = torch.zeros(3, dtype=torch.float64, device=self.device)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed the generators and set the learning rate of this batch."""
+        seeds = [self.experiment.seed, self.trainer.current_epoch, batch_idx, self.trainer.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]))
+        step = self.trainer.current_epoch * self.steps_per_epoch + batch_idx // self.experiment.accumulate
+        rate = learning_rate(
+            self.experiment.schedule,
+            self.experiment.optimizer.lr,
+            step,
+            self.steps_per_epoch,
+            self.experiment.epochs,
+        )
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Give the loss of a batch and count its right answers."""
+        labels = batch["labels"]
+        logits = self(batch["clips"])  # (N, H, K)
+        loss = heads_loss(logits, labels, self.experiment.label_smoothing)
+        right = (logits.detach().mean(dim=1).argmax(dim=-1) == labels).sum()
+        assert self._tally is not None
+        count = torch.full_like(right, len(labels))
+        self._tally += torch.stack([loss.detach().double() * len(labels), right.double(), count.double()])
+        return loss
+
+    def training_figures(self) -> dict[str, float]:
+        """Loss and top-1 over all samples and processes of the epoch so far; every process must ask at once."""
+        assert self._tally is not None
+        loss, right, count = sum_over_processes(self._tally).tolist()
+        return {"train_loss": loss / max(count, 1), "train_top1": right / max(count, 1)}
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last epoch's validation logits."""
+        self._parts = []
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep the logits of a batch, the views of a sample averaged."""
+        self._parts.append((batch["indices"].cpu().numpy(), clip_logits(self, batch["clips"], self.views)))
+
+    def on_validation_epoch_end(self) -> None:
+        """Bring together the logits of all processes."""
+        self.validation_rows = gather_rows(self._parts)
+        self._parts = []

@@ -1,0 +1,131 @@
+"""What is seen of a run while it runs: a bar for the epoch on a terminal, and a line an epoch everywhere."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch import Callback
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class ConsoleHandler(logging.Handler):
+    """Prints what the package reports, above a bar that may be there; errors are left to whoever catches them.
+
+    Args:
+        console: Where to print.
+    """
+
+    def __init__(self, console: Console):
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one message."""
+        if record.levelno >= logging.ERROR:
+            return
+        style = "yellow" if record.levelno >= logging.WARNING else None
+        self.console.print(record.getMessage(), style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def shown(console: Console, visible: bool) -> Iterator[Progress]:
+    """Show messages and bars for as long as the context lasts.
+
+    Args:
+        console: Where to print.
+        visible: Whether anything is printed at all.
+
+    Yields:
+        Bars to add tasks to; on anything but a terminal they stay invisible.
+    """
+    package = logging.getLogger("dualhead")
+    handler = ConsoleHandler(console)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=console,
+        transient=True,
+        disable=not (visible and console.is_terminal),
+    )
+    level, propagate = package.level, package.propagate
+    if visible:
+        package.addHandler(handler)
+        package.setLevel(logging.INFO)
+    package.propagate = False
+    try:
+        with bars:
+            yield bars
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(level)
+        package.propagate = propagate
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Keep Lightning's tips and advice, which a user of this package cannot act on, off the screen."""
+    names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
+    levels = {name: logging.getLogger(name).level for name in names}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"lightning\..*")
+        for name in names:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for name, level in levels.items():
+                logging.getLogger(name).setLevel(level)
+
+
+class EpochBar(Callback):
+    """Moves a bar with the batches of training and validation.
+
+    Args:
+        bars: Where the bar is shown.
+        epochs: Epochs of the whole run.
+    """
+
+    def __init__(self, bars: Progress, epochs: int):
+        self._bars = bars
+        self._epochs = epochs
+        self._task = bars.add_task("starting", total=None, note="")
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start a bar for the epoch."""
+        total = int(trainer.num_training_batches)
+        self._bars.reset(self._task, total=total, description=f"epoch {trainer.current_epoch + 1}/{self._epochs}")
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move it by a batch; reading the loss makes a GPU wait, so that is done every 50 batches only."""
+        self._bars.update(self._task, advance=1)
+        if not self._bars.disable and batch_idx % 50 == 0:
+            self._bars.update(self._task, note=f"loss {float(outputs['loss']):.3f}")
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start a bar for validation."""
+        total = sum(int(count) for count in trainer.num_val_batches)
+        self._bars.reset(self._task, total=total, description=f"validation {trainer.current_epoch + 1}/{self._epochs}")
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Move it by a batch."""
+        self._bars.update(self._task, advance=1)

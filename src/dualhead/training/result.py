@@ -1,0 +1,134 @@
+"""What a run reached: result.json, in which the last and the best epoch are never mixed up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dualhead.errors import ConfigError
+from dualhead.evaluation.metrics import Metrics
+from dualhead.files import write_text
+from dualhead.training.run_folder import SELECTIONS, RunFolder
+
+SCHEMA = 1
+"""Version of result.json."""
+
+
+@dataclass(frozen=True)
+class SelectionResult:
+    """What the weights of one epoch reached.
+
+    Attributes:
+        epoch: The epoch, counted from 1.
+        checkpoint: The weights.
+        validation: Figures on the validation side by head, the prediction as "mean"; None without one.
+        test: The same on the test side; None while the run has not finished, or if there is none.
+    """
+
+    epoch: int
+    checkpoint: Path
+    validation: dict[str, Metrics] | None = None
+    test: dict[str, Metrics] | None = None
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run reached.
+
+    Attributes:
+        out: The run's folder.
+        finished: Whether all epochs are done and the test side is scored.
+        epochs: Epochs that are done.
+        last: The last epoch; what published tables without a validation side should be compared with.
+        best: The epoch of highest validation top-1; None without a validation side.
+        details: Further facts, such as the stream, parameters and seconds.
+    """
+
+    out: Path
+    finished: bool
+    epochs: int
+    last: SelectionResult
+    best: SelectionResult | None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_result(folder: RunFolder, result: TrainResult) -> None:
+    """Write result.json: a run that has it has finished.
+
+    Args:
+        folder: The run's folder.
+        result: What it reached.
+    """
+    values: dict[str, Any] = {"schema": SCHEMA, **result.details, "epochs": result.epochs}
+    for name in SELECTIONS:
+        selection: SelectionResult | None = getattr(result, name)
+        values[name] = None
+        if selection is not None:
+            values[name] = {**asdict(selection), "checkpoint": selection.checkpoint.name}
+    write_text(folder.result, json.dumps(values, indent=1) + "\n")
+
+
+def load_result(folder: RunFolder) -> TrainResult:
+    """Read what `save_result` wrote.
+
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The result.
+
+    Raises:
+        ConfigError: If the file is damaged or of a later version.
+    """
+    try:
+        values = json.loads(folder.result.read_text(encoding="utf-8"))
+        if values.pop("schema") > SCHEMA:
+            raise ConfigError(f"{folder.result} is of a later version: install dualhead {values['version']} or later")
+        last, best = (_selection(folder, values.pop(name)) for name in SELECTIONS)
+        if last is None:
+            raise ValueError("no last epoch")
+        return TrainResult(folder.path, True, values.pop("epochs"), last, best, values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            f"{folder.result} is damaged ({error}): remove it, and the run scores itself again"
+        ) from error
+
+
+def _selection(folder: RunFolder, values: dict[str, Any] | None) -> SelectionResult | None:
+    if values is None:
+        return None
+    sides = {
+        side: None if values[side] is None else {head: Metrics(**numbers) for head, numbers in values[side].items()}
+        for side in ("validation", "test")
+    }
+    return SelectionResult(values["epoch"], folder.path / values["checkpoint"], **sides)
+
+
+def summary(result: TrainResult) -> list[str]:
+    """Say in one line a selection what was reached, last and best epoch apart.
+
+    Args:
+        result: What was reached.
+
+    Returns:
+        The lines.
+    """
+    lines = []
+    if result.best is not None:
+        lines.append(f"best epoch by validation top-1 ({result.best.epoch}): {_sides(result.best)}")
+    lines.append(f"last epoch ({result.last.epoch}): {_sides(result.last)}")
+    if not result.finished:
+        lines.append(f"stopped after epoch {result.epochs}; the same command goes on")
+    return lines
+
+
+def _sides(selection: SelectionResult) -> str:
+    words = [
+        f"{side} top-1 {100 * heads['mean'].top1:.2f} %"
+        for side, heads in (("validation", selection.validation), ("test", selection.test))
+        if heads is not None
+    ]
+    return ", ".join([*words, selection.checkpoint.name])

@@ -1,0 +1,135 @@
+"""The folder of one run: where everything lies, and whether it belongs to the run that is asked for."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dualhead.errors import ConfigError, MismatchError, TrainingError
+from dualhead.files import write_text
+from dualhead.training.config import load_experiment, save_experiment
+from dualhead.training.experiment import MACHINE_FIELDS, Experiment
+
+SELECTIONS = ("last", "best")
+"""The two epochs whose weights are kept: the last one, and the one of highest validation top-1."""
+
+logger = logging.getLogger("dualhead.training")
+
+
+class RunFolder:
+    """Paths of a run.
+
+    Args:
+        path: The folder; it need not exist yet.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.experiment = self.path / "experiment.yaml"
+        self.identity = self.path / "run.json"
+        self.log = self.path / "run.log"
+        self.metrics = self.path / "metrics.csv"
+        self.tensorboard = self.path / "tensorboard"
+        self.resume = self.path / "checkpoints" / "last.ckpt"
+        self.result = self.path / "result.json"
+
+    def checkpoint(self, selection: str) -> Path:
+        """The weights of a selection, for use."""
+        return self.path / f"{selection}.safetensors"
+
+    def scores(self, split: str, selection: str) -> Path:
+        """The scores of a split under the weights of a selection."""
+        return self.path / "scores" / f"{split}_{selection}.npz"
+
+    def check(self, experiment: Experiment, identity: Mapping[str, str]) -> None:
+        """Check that the folder is free or already this run's; one in which no epoch was finished is free.
+
+        Args:
+            experiment: What is trained and how.
+            identity: What else makes a run itself: stream, dataset, data_fingerprint.
+
+        Raises:
+            MismatchError: If the folder holds another run; names the field that differs.
+            ConfigError: If the path is a file, or the folder's own records are damaged.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise ConfigError(f"{self.path} is a file: give a folder for the run")
+        if self.resume.exists() or self.result.exists():
+            self._compare(experiment, identity)
+
+    def claim(self, experiment: Experiment, identity: Mapping[str, str]) -> None:
+        """Make the folder this run's, after `check`.
+
+        Args:
+            experiment: What is trained and how.
+            identity: What else makes a run itself.
+        """
+        write_text(self.identity, json.dumps(dict(identity), indent=1))
+        save_experiment(self.experiment, experiment)
+
+    def _compare(self, experiment: Experiment, identity: Mapping[str, str]) -> None:
+        try:
+            kept = json.loads(self.identity.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{self.identity} is damaged: give another folder for the run") from error
+        before = {**_flat(kept), **_flat(load_experiment(self.experiment).as_dict())}
+        now = {**_flat(identity), **_flat(experiment.as_dict())}
+        for key in sorted(before.keys() | now.keys()):
+            old, new = before.get(key, "not given"), now.get(key, "not given")
+            if key not in MACHINE_FIELDS and old != new:
+                raise MismatchError(
+                    f"{self.path} holds another run: its {key} is {old!r}, here it is {new!r}; "
+                    "give another folder, or the run's own settings to go on with it"
+                )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this folder; the lock ends with the process, however it ends.
+
+        Raises:
+            TrainingError: If another process holds it.
+        """
+        if sys.platform == "win32":
+            yield
+            return
+        import fcntl
+
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise TrainingError(f"another process is training in {self.path}: wait for it or stop it") from error
+            yield
+
+    @contextmanager
+    def logged(self) -> Iterator[None]:
+        """Write what the package reports to run.log, behind what is there."""
+        package = logging.getLogger("dualhead")
+        handler = logging.FileHandler(self.log, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        level = package.level
+        package.addHandler(handler)
+        package.setLevel(logging.INFO)
+        try:
+            yield
+        finally:
+            package.removeHandler(handler)
+            package.setLevel(level)
+            handler.close()
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Turn nested mappings into one of dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

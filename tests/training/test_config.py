@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import pytest
+
+from dualhead.errors import ConfigError
+from dualhead.models.registry import list_models
+from dualhead.training.config import find_config, list_configs, load_experiment, parse_experiment, save_experiment
+from dualhead.training.experiment import Experiment
+
+SMALLEST = {"model": {"name": "dualhead"}, "recipe": "ucla52", "protocol": "xview", "epochs": 60, "batch_size": 12}
+PUBLISHED = ("ntu60_xsub", "ntu60_xview", "ntu120_xsub", "ntu120_xset", "kinetics")
+
+
+@pytest.mark.parametrize("name", list_configs())
+def test_every_shipped_experiment_can_be_used(name: str) -> None:
+    experiment = load_experiment(name)
+    assert experiment.model.name in list_models()
+    assert name.split("/")[0] in (f"{experiment.dataset}_{experiment.protocol}", experiment.dataset)
+    assert load_experiment(find_config(name)) == experiment
+
+
+@pytest.mark.parametrize("data", PUBLISHED)
+def test_the_published_hyper_parameters(data: str) -> None:
+    experiment = load_experiment(f"{data}/dualhead")
+    assert (experiment.recipe, experiment.batch_size) == ("dualhead", 64)
+    optimizer, schedule = experiment.optimizer, experiment.schedule
+    assert (optimizer.name, optimizer.lr, optimizer.momentum, optimizer.nesterov) == ("sgd", 0.05, 0.9, True)
+    assert optimizer.weight_decay == 5e-4
+    assert (schedule.name, schedule.milestones, schedule.gamma) == ("multistep", (40, 60, 80), 0.1)
+
+
+def test_an_unknown_key_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"'batchsize': did you mean 'batch_size'"):
+        parse_experiment({**SMALLEST, "batchsize": 3})
+    with pytest.raises(ConfigError, match=r"'optimizer.momentun': did you mean 'optimizer.momentum'"):
+        parse_experiment({**SMALLEST, "optimizer": {"momentun": 0.9}})
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(ConfigError, match="'recipe' is missing"):
+        parse_experiment({key: value for key, value in SMALLEST.items() if key != "recipe"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("epochs", "many", "epochs is 'many': give a whole number"),
+        ("epochs", 2.5, "whole number"),
+        ("epochs", True, "whole number"),
+        ("clip_norm", "a", "give a number"),
+        ("clip_norm", ".inf", "finite"),
+        ("recipe", 5, "recipe is 5: give text"),
+        ("precision", 64, "unknown precision '64'.*32, bf16, fp16"),
+        ("model", "dualhead", "model is 'dualhead': give a mapping"),
+        ("model", {"name": "dualhead", "arguments": [1]}, "mapping of names"),
+        ("schedule", {"milestones": 35}, "list such as"),
+        ("schedule", {"milestones": [35.5]}, "whole number"),
+        ("optimizer", {"nesterov": 1}, "true or false"),
+        ("seed", None, "seed is None"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(key: str, value: object, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        parse_experiment({**SMALLEST, key: float("inf") if value == ".inf" else value})
+
+
+def test_numbers_without_a_point_count_as_numbers() -> None:
+    experiment = parse_experiment({**SMALLEST, "optimizer": {"weight_decay": "5e-4"}, "clip_norm": 1, "precision": 32})
+    assert (experiment.optimizer.weight_decay, experiment.clip_norm, experiment.precision) == (0.0005, 1.0, "32")
+
+
+def test_overrides_replace_single_keys() -> None:
+    overrides = {
+        "epochs": "3",
+        "optimizer.lr": "1e-3",
+        "schedule.name": "multistep",
+        "schedule.milestones": "[1, 2]",
+        "model.arguments.width": 12,
+        "ema_decay": "null",
+    }
+    experiment = load_experiment("ucla_xview/dualhead", overrides)
+    assert (experiment.epochs, experiment.optimizer.lr) == (3, 0.001)
+    assert experiment.schedule.milestones == (1, 2)
+    assert experiment.model.arguments == {"width": 12}
+    assert experiment.optimizer.momentum == 0.9
+    with pytest.raises(ConfigError, match=r"optimizer\.rl"):
+        load_experiment("ucla_xview/dualhead", {"optimizer.rl": 1})
+    with pytest.raises(ConfigError, match="override 'recipe' itself"):
+        load_experiment("ucla_xview/dualhead", {"recipe.frames": 1})
+
+
+def test_a_name_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'ucla_xview/dualhead'"):
+        load_experiment("ucla_xveiw/dualhead")
+    with pytest.raises(ConfigError, match="no such file"):
+        load_experiment(tmp_path / "mine.yaml")
+
+
+@pytest.mark.parametrize("text", ["epochs: [", "\x00", "just words", "", "- 1"])
+def test_a_file_that_holds_no_experiment_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"mine\.yaml"):
+        load_experiment(tmp_path / "mine.yaml")
+
+
+def test_what_is_saved_is_read_back(tmp_path: Path, make_experiment) -> None:  # type: ignore[no-untyped-def]
+    experiment: Experiment = make_experiment(ema_decay=0.99, clip_norm=1.5, precision="bf16")
+    save_experiment(tmp_path / "kept.yaml", experiment)
+    assert load_experiment(tmp_path / "kept.yaml") == experiment

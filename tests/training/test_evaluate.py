@@ -1,0 +1,149 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dualhead.data.recipes import get_recipe
+from dualhead.data.store import Store
+from dualhead.errors import CheckpointError, ConfigError, MismatchError, StoreError
+from dualhead.evaluation.metrics import measure_heads
+from dualhead.evaluation.scores import Scores
+from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.training.build import build_model, build_provenance
+from dualhead.training.evaluate import evaluate, evaluate_and_print
+from tests.training.conftest import MakeExperiment
+from tests.training.launch import one_thread, run
+
+
+@pytest.fixture
+def checkpoint(make_experiment: MakeExperiment, store: Store, tmp_path: Path) -> Path:
+    """A model with fresh weights, on the bone stream."""
+    experiment = make_experiment()
+    provenance = {**build_provenance(experiment, store, "bone"), "epoch": 3, "selection": "best"}
+    save_checkpoint(tmp_path / "best.safetensors", build_model(experiment, store).eval(), provenance)
+    return tmp_path / "best.safetensors"
+
+
+def changed(checkpoint: Path, **fields: object) -> Path:
+    model, provenance = load_checkpoint(checkpoint)
+    path = checkpoint.with_name("changed.safetensors")
+    save_checkpoint(path, model, {**provenance, **fields})
+    return path
+
+
+def test_every_test_sample_is_scored_with_the_checkpoints_own_recipe_and_stream(
+    checkpoint: Path, store: Store, tmp_path: Path, make_experiment: MakeExperiment
+) -> None:
+    scores = evaluate(checkpoint, store.path, tmp_path / "scores.npz", workers=0, progress=False)
+    rows = store.split("xview")[1]
+    assert scores.names.tolist() == store.names[rows].tolist()
+    assert scores.labels.tolist() == store.labels[rows].tolist()
+    assert scores.heads == ("fine", "coarse")
+    fields = {key: scores.provenance[key] for key in ("split", "stream", "epoch", "selection", "data_fingerprint")}
+    assert fields == {
+        "split": "test", "stream": "bone", "epoch": 3, "selection": "best", "data_fingerprint": store.fingerprint,
+    }  # fmt: skip
+    assert np.array_equal(Scores.load(tmp_path / "scores.npz").logits, scores.logits)
+    model, _ = load_checkpoint(checkpoint)
+    clip = torch.from_numpy(get_recipe("ucla8").clip(store[int(rows[5])], "bone"))
+    with torch.no_grad():
+        np.testing.assert_allclose(model(clip[None])[0].numpy(), scores.logits[5], atol=1e-6)
+
+
+def test_batch_size_and_workers_change_nothing(checkpoint: Path, store: Store) -> None:
+    one = evaluate(checkpoint, store, batch_size=40, workers=0, progress=False)
+    two = evaluate(checkpoint, store, batch_size=7, workers=2, progress=False)
+    assert one.names.tolist() == two.names.tolist()
+    np.testing.assert_allclose(one.logits, two.logits, atol=1e-6)
+
+
+def test_the_views_of_a_recipe_are_averaged_as_probabilities(
+    make_experiment: MakeExperiment, store: Store, tmp_path: Path
+) -> None:
+    experiment = make_experiment(recipe="uniform8")
+    model = build_model(experiment, store).eval()
+    provenance = {**build_provenance(experiment, store, "joint"), "epoch": 1, "selection": "last"}
+    save_checkpoint(tmp_path / "last.safetensors", model, provenance)
+    scores = evaluate(tmp_path / "last.safetensors", store, workers=0, progress=False)
+    clips = torch.from_numpy(get_recipe("uniform8").clips(store[int(store.split("xview")[1][3])], "joint"))
+    with torch.no_grad():
+        probabilities = model(clips).softmax(-1).mean(0).numpy()  # (H, K), mean of 10 views
+    own = np.exp(scores.logits[3]) / np.exp(scores.logits[3]).sum(-1, keepdims=True)
+    np.testing.assert_allclose(own, probabilities, atol=1e-6)
+
+
+def test_the_validation_side_is_the_one_that_training_kept_back(checkpoint: Path, store: Store) -> None:
+    scores = evaluate(checkpoint, store, split="validation", workers=0, progress=False)
+    subjects = {store[store.index_of(str(name))].fields["subject"] for name in scores.names}
+    assert (len(scores), len(subjects)) == (10, 1)
+    with pytest.raises(MismatchError, match="data_fingerprint"):
+        evaluate(changed(checkpoint, data_fingerprint="other"), store, split="validation", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("skeleton", "ntu25", "skeleton is 'ntu25', the store's is 'kinect20'"),
+        ("dataset", "ntu60", "dataset is 'ntu60', the store's is 'ucla'"),
+        ("classes", ["sit"], "classes is '1 names', the store's is '10 names'"),
+    ],
+)
+def test_a_store_of_another_kind_is_refused_by_the_field(
+    checkpoint: Path, store: Store, field: str, value: object, words: str
+) -> None:
+    with pytest.raises(MismatchError, match=words):
+        evaluate(changed(checkpoint, **{field: value}), store, progress=False)
+
+
+def test_other_data_of_the_same_kind_is_scored_with_a_warning(
+    checkpoint: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    scores = evaluate(changed(checkpoint, data_fingerprint="other"), store, workers=0, progress=False)
+    assert scores.provenance["data_fingerprint"] == store.fingerprint
+    assert "data_fingerprint differs" in caplog.text
+
+
+def test_wrong_arguments_are_refused(
+    checkpoint: Path, store: Store, tmp_path: Path, make_experiment: MakeExperiment
+) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'test'"):
+        evaluate(checkpoint, store, split="tests")
+    with pytest.raises(ConfigError, match="batch_size is 0"):
+        evaluate(checkpoint, store, batch_size=0)
+    with pytest.raises(CheckpointError):
+        evaluate(tmp_path / "absent.safetensors", store)
+    with pytest.raises(StoreError):
+        evaluate(checkpoint, tmp_path)
+    experiment = make_experiment(validation={"by": "none"})
+    nothing = changed(checkpoint, experiment=replace(experiment, workers=0).as_dict())
+    with pytest.raises(StoreError, match="no validation samples"):
+        evaluate(nothing, store, split="validation", progress=False)
+
+
+def test_the_table_shows_every_head(
+    checkpoint: Path, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = evaluate_and_print(checkpoint, store.path, tmp_path / "scores.npz", workers=0)
+    printed = capsys.readouterr().out
+    for head, metrics in measure_heads(scores).items():
+        assert head in printed
+        assert f"{100 * metrics.top1:.2f}" in printed
+    assert "bone, best epoch (3)" in printed
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_scores_of_one(checkpoint: Path, store: Store, tmp_path: Path) -> None:
+    with one_thread():
+        one = evaluate(checkpoint, store, batch_size=6, workers=0, progress=False)
+    program = (
+        "import sys\n"
+        "from dualhead.training.evaluate import evaluate\n"
+        "evaluate(*sys.argv[1:4], batch_size=6, workers=0, device='cpu')\n"
+    )
+    printed = run(program, checkpoint, store.path, tmp_path / "two.npz", processes=2)
+    two = Scores.load(tmp_path / "two.npz")
+    assert two.names.tolist() == one.names.tolist()
+    assert np.array_equal(two.logits, one.logits)  # to the last bit
+    assert "arning" not in printed

@@ -1,0 +1,89 @@
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dualhead.errors import ConfigError, MismatchError, TrainingError
+from dualhead.training.experiment import Experiment
+from dualhead.training.run_folder import RunFolder
+from tests.training.conftest import MakeExperiment
+
+IDENTITY = {"stream": "joint", "dataset": "ucla", "data_fingerprint": "abc"}
+
+
+def claimed(path: Path, experiment: Experiment) -> RunFolder:
+    """A folder in which an epoch of a run was finished."""
+    folder = RunFolder(path)
+    folder.claim(experiment, IDENTITY)
+    folder.resume.parent.mkdir()
+    folder.resume.write_bytes(b"state")
+    return folder
+
+
+def test_a_folder_belongs_to_its_run(make_experiment: MakeExperiment, tmp_path: Path) -> None:
+    folder = claimed(tmp_path / "run", make_experiment(workers=0))
+    folder.check(make_experiment(workers=3), IDENTITY)  # workers do not change the result
+    with pytest.raises(MismatchError, match="its stream is 'joint', here it is 'bone'"):
+        folder.check(make_experiment(), {**IDENTITY, "stream": "bone"})
+    with pytest.raises(MismatchError, match="its data_fingerprint is 'abc', here it is 'xyz'"):
+        folder.check(make_experiment(), {**IDENTITY, "data_fingerprint": "xyz"})
+    with pytest.raises(MismatchError, match=r"its optimizer\.lr is 0\.05, here it is 0\.1"):
+        folder.check(make_experiment(optimizer={"lr": 0.1}), IDENTITY)
+    model = {"name": "dualhead", "arguments": {"dropout": 0.3, "num_gcn_scales": 2, "num_g3d_scales": 2}}
+    with pytest.raises(MismatchError, match=r"model\.arguments\.width is 6, here it is 'not given'"):
+        folder.check(make_experiment(model=model), IDENTITY)
+
+
+def test_a_run_without_a_finished_epoch_gives_way(make_experiment: MakeExperiment, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.check(make_experiment(), IDENTITY)
+    folder.claim(make_experiment(), IDENTITY)
+    folder.check(make_experiment(seed=1), IDENTITY)
+    assert not folder.resume.exists()
+
+
+def test_a_file_is_no_folder_and_a_damaged_record_is_said(make_experiment: MakeExperiment, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match="is a file"):
+        RunFolder(tmp_path / "file").check(make_experiment(), IDENTITY)
+    folder = claimed(tmp_path / "run", make_experiment())
+    folder.identity.write_text("{")
+    with pytest.raises(ConfigError, match=r"run\.json is damaged"):
+        folder.check(make_experiment(), IDENTITY)
+    folder.identity.unlink()
+    with pytest.raises(ConfigError, match=r"run\.json is damaged"):
+        folder.check(make_experiment(), IDENTITY)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such locks")
+def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from dualhead.errors import TrainingError\n"
+        "from dualhead.training.run_folder import RunFolder\n"
+        "try:\n"
+        "    with RunFolder(sys.argv[1]).locked():\n"
+        "        print('free')\n"
+        "except TrainingError as error:\n"
+        "    print(error)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with RunFolder(tmp_path).locked():
+        held = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    free = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "another process is training" in held
+    assert free == "free\n"
+    with RunFolder(tmp_path).locked(), pytest.raises(TrainingError), RunFolder(tmp_path).locked():
+        pass
+
+
+def test_run_log_grows(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for word in ("first", "second"):
+        with folder.logged():
+            logging.getLogger("dualhead.data").info(word)
+    logging.getLogger("dualhead.data").warning("afterwards")
+    lines = folder.log.read_text().splitlines()
+    assert [line.split()[-2:] for line in lines] == [["INFO", "first"], ["INFO", "second"]]
