@@ -136,3 +136,62 @@ def directed_partition(skeleton: Skeleton) -> Matrix:
     """
     inward = inward_adjacency(skeleton)
     return np.stack([np.eye(skeleton.num_joints), normalize_columns(inward), normalize_columns(inward.T)])
+
+
+def distances_from(binary: Matrix, node: int) -> Matrix:
+    """Count the edges on the shortest way from one node to every other.
+
+    Args:
+        binary: Graph `(V, V)`; loops in it make no difference.
+        node: Where to start.
+
+    Returns:
+        `(V,)`; infinity for a node that cannot be reached.
+    """
+    distances = np.full(len(binary), np.inf)
+    frontier = np.arange(len(binary)) == node
+    hops = 0
+    while frontier.any():
+        distances[frontier] = hops
+        frontier = (binary[frontier].sum(axis=0) > 0) & np.isinf(distances)
+        hops += 1
+    return distances
+
+
+def spatial_partition(skeleton: Skeleton, reach: float = np.inf) -> Matrix:
+    """Divide the neighbourhood into loops, neighbours nearer the centre, neighbours farther (Yan et al., ST-GCN, 3.3).
+
+    The graph with loops is column-normalised first, then divided by the distance of both ends from `skeleton.centre`.
+
+    Convention: "out[w] = sum over v of in[v] * matrix[s, v, w]". Subset 1 holds the pairs whose source v is as far from
+    the centre as w or farther, subset 2 those whose source is nearer.
+
+    Args:
+        skeleton: The skeleton.
+        reach: Distances above it count as infinite, and so as equal.
+
+    Returns:
+        `(3, V, V)`; the sum over subsets has columns that sum to 1.
+    """
+    binary = binary_adjacency(skeleton)
+    loops = np.eye(len(binary))
+    normalized = normalize_columns(binary + loops)
+    distances = distances_from(binary, skeleton.centre)
+    distances = np.where(distances > reach, np.inf, distances)
+    farther = distances[:, None] >= distances[None, :]
+    return np.stack([loops * normalized, binary * farther * normalized, binary * ~farther * normalized])
+
+
+def published_spatial_partition(skeleton: Skeleton) -> Matrix:
+    """Divide the neighbourhood as the published ST-GCN code does, which sees one hop and no farther.
+
+    Every joint beyond the centre's neighbours counts as infinitely far, so that away from the centre all pairs are
+    equally far and fall into subset 1. Published weights need these matrices.
+
+    Args:
+        skeleton: The skeleton.
+
+    Returns:
+        `(3, V, V)`, as `spatial_partition`.
+    """
+    return spatial_partition(skeleton, reach=1)

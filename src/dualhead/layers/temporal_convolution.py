@@ -12,6 +12,18 @@ from dualhead.layers.fused import pointwise
 from dualhead.layers.norm import BatchNorm, batch_norm
 
 
+class StridedPointwise(nn.Conv2d):
+    """1x1 convolution with a stride over frames that leaves frames out first.
+
+    A strided convolution gives the same, but oneDNN's gradient of it writes beyond its memory for some shapes on several
+    threads (torch 2.13: 12 to 24 channels, an odd number of rows).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
+        return F.conv2d(x[:, :, :: self.stride[0]], self.weight, self.bias)
+
+
 class PointwiseNorm(nn.Module):
     """1x1 convolution and batch norm: the usual residual where shapes change.
 
@@ -23,7 +35,7 @@ class PointwiseNorm(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 1, (stride, 1))
+        self.conv = StridedPointwise(in_channels, out_channels, 1, (stride, 1))
         self.norm = BatchNorm(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,11 +10,17 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from dualhead.layers.adaptive_graph_convolution import AdaptiveGraphConvolution
 from dualhead.layers.graph_convolution import MultiScaleGraphConvolution
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm
+from dualhead.layers.topology_graph_convolution import TopologyGraphConvolution
 from dualhead.layers.window_graph_convolution import WindowGraphConvolution
+from dualhead.models.agcn import AGCN, AGCNUnit
+from dualhead.models.ctrgcn import CTRGCN, CTRGCNUnit
 from dualhead.models.dualhead import DualHeadNet
+from dualhead.models.msg3d import MSG3D
+from dualhead.models.stgcn import STGCN, STGCNUnit
 
 Pairs = Iterator[tuple[str, str]]
 
@@ -87,3 +93,81 @@ def dualhead_keys(model: DualHeadNet) -> Pairs:
     }
     for ours, theirs in leaves.items():
         yield from leaf_keys(model.get_submodule(ours), ours, theirs)
+
+
+def msg3d_keys(model: MSG3D) -> Pairs:
+    """Pair the entries of MS-G3D."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    for index, block in enumerate(model.blocks):
+        assert isinstance(block, STGCBlock)
+        yield from block_keys(block, f"blocks.{index}", str(index + 1))
+    yield from leaf_keys(model.classifier, "classifier", "fc")
+
+
+def around_keys(
+    module: nn.Module | None, ours: str, theirs: str, conv: str, norm: str, name: str = "residual"
+) -> Pairs:
+    """Pair the way around a unit, which has entries only where shapes change."""
+    if isinstance(module, PointwiseNorm):
+        yield from pointwise_norm_keys(module, f"{ours}.residual", f"{theirs}.{name}", conv, norm)
+
+
+def adaptive_keys(module: AdaptiveGraphConvolution, ours: str, theirs: str) -> Pairs:
+    """Pair an adaptive graph convolution."""
+    yield f"{ours}.learned_adjacency", f"{theirs}.PA"
+    for name, published in {"theta": "conv_a", "phi": "conv_b", "mix": "conv_d"}.items():
+        yield from leaf_keys(module.get_submodule(name), f"{ours}.{name}", f"{theirs}.{published}")
+    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.bn")
+    yield from around_keys(module.residual, ours, theirs, "0", "1", "down")
+
+
+def agcn_keys(model: AGCN) -> Pairs:
+    """Pair the entries of 2s-AGCN."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    for index, unit in enumerate(model.units):
+        assert isinstance(unit, AGCNUnit)
+        ours, theirs = f"units.{index}", f"l{index + 1}"
+        yield from adaptive_keys(unit.spatial, f"{ours}.spatial", f"{theirs}.gcn1")
+        yield from leaf_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn1.conv")
+        yield from leaf_keys(unit.norm, f"{ours}.norm", f"{theirs}.tcn1.bn")
+        yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
+    yield from leaf_keys(model.classifier, "classifier", "fc")
+
+
+def stgcn_keys(model: STGCN) -> Pairs:
+    """Pair the entries of ST-GCN; its masks stand beside the units, not in them."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    for index, unit in enumerate(model.units):
+        assert isinstance(unit, STGCNUnit)
+        ours, theirs = f"units.{index}", f"st_gcn_networks.{index}"
+        yield f"{ours}.spatial.importance", f"edge_importance.{index}"
+        yield from leaf_keys(unit.spatial.mix, f"{ours}.spatial.mix", f"{theirs}.gcn.conv")
+        yield from leaf_keys(unit.spatial_norm, f"{ours}.spatial_norm", f"{theirs}.tcn.0")
+        yield from leaf_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn.2")
+        yield from leaf_keys(unit.norm, f"{ours}.norm", f"{theirs}.tcn.3")
+        yield from around_keys(unit.residual, ours, theirs, "0", "1")
+    yield from leaf_keys(model.classifier, "classifier", "fcn")
+
+
+def topology_keys(module: TopologyGraphConvolution, ours: str, theirs: str) -> Pairs:
+    """Pair a channel-wise topology refinement graph convolution."""
+    yield f"{ours}.shared", f"{theirs}.PA"
+    yield f"{ours}.alpha", f"{theirs}.alpha"
+    names = {"receiver": "conv1", "sender": "conv2", "features": "conv3", "topology": "conv4"}
+    for index, subset in enumerate(module.subsets):
+        for name, child in subset.named_children():
+            yield from leaf_keys(child, f"{ours}.subsets.{index}.{name}", f"{theirs}.convs.{index}.{names[name]}")
+    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.bn")
+    yield from around_keys(module.residual, ours, theirs, "0", "1", "down")
+
+
+def ctrgcn_keys(model: CTRGCN) -> Pairs:
+    """Pair the entries of CTR-GCN."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    for index, unit in enumerate(model.units):
+        assert isinstance(unit, CTRGCNUnit)
+        ours, theirs = f"units.{index}", f"l{index + 1}"
+        yield from topology_keys(unit.spatial, f"{ours}.spatial", f"{theirs}.gcn1")
+        yield from temporal_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn1")
+        yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
+    yield from leaf_keys(model.classifier, "classifier", "fc")

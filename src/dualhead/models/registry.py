@@ -12,7 +12,7 @@ from dualhead.errors import ConfigError, unknown
 from dualhead.models.base import ModelConfig, SkeletonModel
 from dualhead.skeleton import Skeleton, get_skeleton
 
-ARCHITECTURES = ("dualhead",)
+ARCHITECTURES = ("dualhead", "msg3d", "agcn", "stgcn", "ctrgcn")
 """Modules of this package that register models."""
 
 Builder = Callable[..., SkeletonModel]
@@ -28,6 +28,7 @@ class ModelEntry:
         paper: Where it was published.
         frames: T of the clips that it was published with.
         published: Published top-1 in percent, by data set, protocol and streams.
+        changes: Variant arguments in which it differs from the architecture's defaults.
     """
 
     name: str
@@ -35,18 +36,28 @@ class ModelEntry:
     paper: str
     frames: int
     published: Mapping[str, float]
+    changes: Mapping[str, Any]
+
+    @property
+    def architecture(self) -> type[SkeletonModel]:
+        """The class of what it builds."""
+        annotation: type[SkeletonModel] = inspect.signature(self.build, eval_str=True).return_annotation
+        return annotation
 
 
 _ENTRIES: dict[str, ModelEntry] = {}
 
 
-def register(*, paper: str, frames: int, published: Mapping[str, float]) -> Callable[[Builder], Builder]:
+def register(
+    *, paper: str, frames: int, published: Mapping[str, float], **changes: Any
+) -> Callable[[Builder], Builder]:
     """Enter a function that builds a model under the function's name.
 
     Args:
         paper: Where it was published.
         frames: T of the clips that it was published with.
         published: Published top-1 in percent, by data set, protocol and streams.
+        **changes: Variant arguments that the function is called with where the user gives no others.
 
     Returns:
         A decorator that gives the function back.
@@ -54,7 +65,7 @@ def register(*, paper: str, frames: int, published: Mapping[str, float]) -> Call
 
     def enter(build: Builder) -> Builder:
         name = build.__name__
-        _ENTRIES[name] = ModelEntry(name, build, paper, frames, published)
+        _ENTRIES[name] = ModelEntry(name, build, paper, frames, published, changes)
         return build
 
     return enter
@@ -111,19 +122,22 @@ def create_model(
         "in_channels": in_channels,
     }
     known = variant_arguments(entries[name])
-    for argument in variant:
+    for argument, value in variant.items():
         if argument not in known:
             raise unknown(f"argument of model {name}", argument, known)
+        if isinstance(known[argument], int) and (not isinstance(value, int) or value < 1):
+            raise ConfigError(f"{argument} is {value!r}: model {name} needs a whole number of at least 1")
     try:
-        model = entries[name].build(**arguments, **variant)
+        model = entries[name].build(**arguments, **{**entries[name].changes, **variant})
     except (ValueError, TypeError) as error:
         raise ConfigError(f"model {name} cannot be built with {variant}: {error}") from error
     model.config = config
     return model
 
 
-def variant_arguments(entry: ModelEntry) -> list[str]:
-    """Name the arguments of an architecture beyond those that every model has."""
+def variant_arguments(entry: ModelEntry) -> dict[str, Any]:
+    """Give the arguments of an architecture beyond those that every model has, with the entry's defaults."""
     fixed = {"self", *(field for field in ModelConfig.__dataclass_fields__)}
-    architecture = inspect.signature(entry.build, eval_str=True).return_annotation
-    return [name for name in inspect.signature(architecture.__init__).parameters if name not in fixed]
+    parameters = inspect.signature(entry.architecture.__init__).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items() if name not in fixed}
+    return {**defaults, **entry.changes}

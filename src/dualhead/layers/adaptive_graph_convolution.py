@@ -1,0 +1,83 @@
+"""Adaptive graph convolution (Shi et al., 2s-AGCN, CVPR 2019, section 4.1)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from einops import rearrange, reduce
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dualhead.layers.fused import pointwise
+from dualhead.layers.initialize import initialize_convolutions
+from dualhead.layers.norm import BatchNorm
+from dualhead.layers.residual import make_residual
+
+
+class AdaptiveGraphConvolution(nn.Module):
+    """Sum over subsets of a graph that is partly given, partly learned, and partly inferred from each clip.
+
+    Convention: out[w] = sum over s, v of conv_s(in[v]) * matrix[s, v, w], where the matrix is adjacency + learned +
+    softmax over v of the affinity between theta_s(v) and phi_s(w), averaged over time and channels. Then norm, plus the
+    input (through a 1x1 convolution and norm where the width changes), ReLU.
+
+    Args:
+        adjacency: `(S, V, V)`.
+        in_channels: C.
+        out_channels: O, divisible by 4; the embeddings theta and phi have O / 4 channels.
+    """
+
+    adjacency: Tensor
+
+    def __init__(self, adjacency: NDArray[np.float64], in_channels: int, out_channels: int):
+        super().__init__()
+        self.embed_channels, rest = divmod(out_channels, 4)
+        if rest:
+            raise ValueError(f"{out_channels} channels cannot be divided by 4 for the embeddings")
+        self.subsets = len(adjacency)
+        self.register_buffer("adjacency", torch.tensor(adjacency, dtype=torch.get_default_dtype()), persistent=False)
+        self.learned_adjacency = nn.Parameter(torch.full(adjacency.shape, 1e-6))
+        self.theta = nn.ModuleList(nn.Conv2d(in_channels, self.embed_channels, 1) for _ in adjacency)
+        self.phi = nn.ModuleList(nn.Conv2d(in_channels, self.embed_channels, 1) for _ in adjacency)
+        self.mix = nn.ModuleList(nn.Conv2d(in_channels, out_channels, 1) for _ in adjacency)
+        self.norm = BatchNorm(out_channels)
+        self.residual = make_residual(in_channels, out_channels)
+        # Next to nothing beside the residual at the start; the subsets share the variance.
+        initialize_convolutions(self)
+        for weight in self._mix_weights():
+            nn.init.normal_(weight, 0, math.sqrt(2 / (out_channels * self.subsets)))
+        nn.init.constant_(self.norm.weight, 1e-6)
+
+    def _mix_weights(self) -> list[Tensor]:
+        return [self.mix.get_parameter(f"{index}.weight") for index in range(self.subsets)]
+
+    def _affinity(self, x: Tensor) -> Tensor:
+        """Compare every two joints of each clip: `(B, C, T, V)` to `(B, S, V, V)`, columns that sum to 1."""
+        embedded = pointwise(x, [*self.theta, *self.phi])
+        frames = rearrange(embedded, "b c t v -> (b t) v c")
+        parts = torch.split(frames, self.embed_channels, dim=-1)
+        products = [
+            reduce(torch.bmm(theta, phi.transpose(1, 2)), "(b t) v w -> b v w", "mean", b=len(x)) / self.embed_channels
+            for theta, phi in zip(parts[: self.subsets], parts[self.subsets :], strict=True)
+        ]
+        return torch.softmax(torch.stack(products, dim=1), dim=-2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve.
+
+        Args:
+            x: `(B, C, T, V)`.
+
+        Returns:
+            `(B, O, T, V)`.
+        """
+        matrix = self.adjacency + self.learned_adjacency + self._affinity(x)
+        frames = rearrange(x, "b c t v -> b t v c")
+        h = rearrange(matrix, "b s v w -> b 1 (w s) v") @ frames
+        h = rearrange(h, "b t (w s) c -> b (s c) t w", s=self.subsets)
+        biases: list[Tensor] = [self.mix.get_parameter(f"{index}.bias") for index in range(self.subsets)]
+        h = F.conv2d(h, torch.cat(self._mix_weights(), dim=1), torch.stack(biases).sum(dim=0))
+        return torch.relu(self.norm(h) + self.residual(x))

@@ -1,0 +1,76 @@
+"""Channel-wise topology refinement graph convolution (Chen et al., CTR-GCN, ICCV 2021, section 3.2)."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from einops import rearrange
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dualhead.layers.initialize import initialize_convolutions
+from dualhead.layers.norm import BatchNorm
+from dualhead.layers.residual import make_residual
+
+RAW_CHANNELS = 16
+"""Inputs of fewer channels than this count as coordinates, which get relations of 8 channels."""
+
+
+class _Subset(nn.Module):
+    """Hold the parameters of one subset: what is compared, how a relation becomes a topology, and the features."""
+
+    def __init__(self, in_channels: int, out_channels: int, relation_channels: int):
+        super().__init__()
+        self.receiver = nn.Conv2d(in_channels, relation_channels, 1)
+        self.sender = nn.Conv2d(in_channels, relation_channels, 1)
+        self.features = nn.Conv2d(in_channels, out_channels, 1)
+        self.topology = nn.Conv2d(relation_channels, out_channels, 1)
+
+
+class TopologyGraphConvolution(nn.Module):
+    """Sum over subsets of a learned graph that each clip refines for every channel.
+
+    Convention: out[c, u] = sum over s, v of matrix[s, c, u, v] * features_s(in)[c, v], where the matrix is shared[s] +
+    alpha * topology_s(tanh(receiver_s[u] - sender_s[v])), receiver and sender averaged over time. Then norm, plus the
+    input (through a 1x1 convolution and norm where the width changes), ReLU.
+
+    Args:
+        adjacency: `(S, V, V)` where the shared topology starts.
+        in_channels: C.
+        out_channels: O.
+    """
+
+    def __init__(self, adjacency: NDArray[np.float64], in_channels: int, out_channels: int):
+        super().__init__()
+        relations = 8 if in_channels < RAW_CHANNELS else in_channels // 8
+        self.shared = nn.Parameter(torch.tensor(adjacency, dtype=torch.get_default_dtype()))
+        self.alpha = nn.Parameter(torch.zeros(1))
+        self.subsets = nn.ModuleList(_Subset(in_channels, out_channels, relations) for _ in adjacency)
+        self.norm = BatchNorm(out_channels)
+        self.residual = make_residual(in_channels, out_channels)
+        initialize_convolutions(self)
+        nn.init.constant_(self.norm.weight, 1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve.
+
+        A matrix per channel multiplies `(T, V)` planes, so this layer computes on channels-first memory.
+
+        Args:
+            x: `(B, C, T, V)`.
+
+        Returns:
+            `(B, O, T, V)`.
+        """
+        x = x.contiguous()
+        mean = x.mean(dim=2, keepdim=True)  # (B, C, 1, V): averaging commutes with a 1x1 convolution
+        subsets: list[_Subset] = list(self.subsets)  # type: ignore[arg-type]
+        total: Tensor | None = None
+        for shared, subset in zip(self.shared, subsets, strict=True):
+            receiver = rearrange(subset.receiver(mean), "b r 1 u -> b r u 1")
+            relation = torch.tanh(receiver - subset.sender(mean))  # (B, R, U, V)
+            matrix = shared + self.alpha * subset.topology(relation)  # (B, O, U, V)
+            y = subset.features(x) @ rearrange(matrix, "b c u v -> b c v u")
+            total = y if total is None else total + y
+        assert total is not None
+        return torch.relu(self.norm(total) + self.residual(x))

@@ -1,0 +1,108 @@
+"""2s-AGCN: Shi et al., "Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action Recognition", CVPR
+2019, arXiv 1805.07694.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dualhead.graph import directed_partition
+from dualhead.layers.adaptive_graph_convolution import AdaptiveGraphConvolution
+from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.initialize import initialize_convolutions
+from dualhead.layers.input_norm import InputNorm
+from dualhead.layers.norm import BatchNorm, counting
+from dualhead.layers.residual import make_residual
+from dualhead.models.base import SkeletonModel
+from dualhead.models.registry import register
+from dualhead.models.unit_plan import Unit, unit_plan
+from dualhead.skeleton import Skeleton
+
+
+class AGCNUnit(nn.Module):
+    """Adaptive graph convolution, 9 x 1 temporal convolution with stride, norm, residual, ReLU.
+
+    Args:
+        adjacency: `(3, V, V)`: identity, inward, outward.
+        plan: Widths and stride.
+    """
+
+    def __init__(self, adjacency: NDArray[np.float64], plan: Unit):
+        super().__init__()
+        channels = plan.out_channels
+        self.spatial = AdaptiveGraphConvolution(adjacency, plan.in_channels, channels)
+        self.temporal = nn.Conv2d(channels, channels, (9, 1), (plan.stride, 1), (4, 0))
+        self.norm = BatchNorm(channels)
+        self.residual = None if plan.first else make_residual(plan.in_channels, channels, plan.stride)
+        initialize_convolutions(self.temporal)
+        if self.residual is not None:
+            initialize_convolutions(self.residual)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
+        y = self.norm(self.temporal(self.spatial(x)))
+        if self.residual is not None:
+            y = y + self.residual(x)
+        return torch.relu(y)
+
+
+class AGCN(SkeletonModel):
+    """Units whose graph is partly learned and partly inferred from each clip.
+
+    Args:
+        num_classes: K.
+        skeleton: The layout of the V joints.
+        num_bodies: M.
+        in_channels: C.
+        width: Channels of the first stage, divisible by 4.
+        depth: Units in each of the three stages.
+        dropout: Share of the pooled features that is dropped in training.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        skeleton: Skeleton,
+        num_bodies: int = 2,
+        in_channels: int = 3,
+        width: int = 64,
+        depth: int = 3,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        adjacency = directed_partition(skeleton)
+        self.input_norm = InputNorm(in_channels, skeleton.num_joints, num_bodies)
+        self.units = nn.Sequential(*(AGCNUnit(adjacency, plan) for plan in unit_plan(in_channels, width, depth)))
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(width * 4, num_classes)
+        nn.init.normal_(self.classifier.weight, 0, math.sqrt(2 / num_classes))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Map clips `(N, C, T, V, M)` to logits `(N, 1, K)`."""
+        bodies = DistinctBodies.of(clips)
+        with counting(bodies.repeats):
+            x = self.units(bodies.select(self.input_norm(clips)))  # (B, 4 * width, T / 4, V)
+        logits: Tensor = self.classifier(self.dropout(bodies.pool(x)))
+        return rearrange(logits, "n k -> n 1 k")
+
+
+@register(
+    paper="Shi et al., Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action Recognition, "
+    "CVPR 2019, arXiv 1805.07694",
+    frames=300,
+    published={
+        "NTU RGB+D 60 xsub, 2 streams": 88.5,
+        "NTU RGB+D 60 xview, 2 streams": 95.1,
+        "Kinetics-Skeleton 400, 2 streams": 36.1,
+    },
+)
+def agcn(**arguments: Any) -> AGCN:
+    """Build the published network."""
+    return AGCN(**arguments)

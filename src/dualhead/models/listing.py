@@ -1,0 +1,115 @@
+"""What is known of every model: the one source of `dualhead models` and of docs/models.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dualhead.models.macs import count_macs
+from dualhead.models.registry import create_model, model_entries, variant_arguments
+
+_CLASSES, _SKELETON, _BODIES = 60, "ntu25", 2
+
+COUNTED_FOR = "NTU RGB+D 60 (25 joints, 2 bodies, 60 classes)"
+"""What parameters and multiplications are counted for."""
+
+_PAGE = """# Models
+
+Written by `dualhead.models.listing.models_page`; change the models, then run
+
+    python -c "from dualhead.models.listing import models_page; print(models_page(), end='')" > docs/models.md
+
+Every model takes clips `(N, C, T, V, M)` and gives logits `(N, H, K)`, H being its heads. Parameters and GMACs are
+counted for {counted_for}. GMACs are 10^9 multiply-accumulate operations of
+convolutions, matrix products and linear layers for one clip with both bodies, T frames long, as the paper writes the
+architecture. This package runs fewer: a channel mixing that commutes with a sum over joints comes first where that is
+cheaper.
+
+{overview}
+{details}"""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of one model.
+
+    Attributes:
+        name: Its name in the registry.
+        paper: Where it was published.
+        heads: Names of its heads.
+        parameters: How many it has, counted for `COUNTED_FOR`.
+        frames: T of the clips that it was published with.
+        macs: Multiply-accumulate operations of one clip of that length, as the paper writes the model.
+        arguments: Variant arguments and their defaults.
+        published: Published top-1 in percent, by data set, protocol and streams.
+    """
+
+    name: str
+    paper: str
+    heads: tuple[str, ...]
+    parameters: int
+    frames: int
+    macs: int
+    arguments: Mapping[str, Any]
+    published: Mapping[str, float]
+
+
+def describe_models() -> list[ModelCard]:
+    """Describe every model of the registry, sorted by name.
+
+    Returns:
+        One card for each.
+    """
+    cards = []
+    for name, entry in sorted(model_entries().items()):
+        model = create_model(name, num_classes=_CLASSES, skeleton=_SKELETON, num_bodies=_BODIES)
+        cards.append(
+            ModelCard(
+                name=name,
+                paper=entry.paper,
+                heads=model.heads,
+                parameters=sum(parameter.numel() for parameter in model.parameters()),
+                frames=entry.frames,
+                macs=count_macs(model, entry.frames),
+                arguments=variant_arguments(entry),
+                published=entry.published,
+            )
+        )
+    return cards
+
+
+def gigas(count: int) -> str:
+    """Write a count in units of 10^9, to two decimals."""
+    return f"{count / 1e9:.2f}"
+
+
+def models_page() -> str:
+    """Write docs/models.md.
+
+    Returns:
+        Markdown.
+    """
+    cards = describe_models()
+    rows = [
+        "| name | heads | parameters | T | GMACs |",
+        "|---|---|---:|---:|---:|",
+        *(
+            f"| `{card.name}` | {', '.join(card.heads)} | {card.parameters:,} | {card.frames} | {gigas(card.macs)} |"
+            for card in cards
+        ),
+        "",
+    ]
+    return _PAGE.format(
+        counted_for=COUNTED_FOR, overview="\n".join(rows), details="\n".join(_details(card) for card in cards)
+    )
+
+
+def _details(card: ModelCard) -> str:
+    arguments = ", ".join(f"`{name}` ({default!r})" for name, default in card.arguments.items())
+    lines = [f"## {card.name}", "", f"{card.paper}.", "", f"Variant arguments and their defaults: {arguments}.", ""]
+    if card.published:
+        lines += ["| published setting | top-1, % |", "|---|---:|"]
+        lines += [f"| {setting} | {value} |" for setting, value in card.published.items()]
+        lines += [""]
+    return "\n".join(lines)

@@ -1,0 +1,87 @@
+"""MS-G3D: Liu et al., "Disentangling and Unifying Graph Convolutions for Skeleton-Based Action Recognition", CVPR 2020,
+arXiv 2003.14111.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+from typing import Any
+
+from einops import rearrange
+from torch import Tensor, nn
+
+from dualhead.graph import binary_adjacency
+from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.input_norm import InputNorm
+from dualhead.layers.norm import counting
+from dualhead.layers.stgc_block import STGCBlock
+from dualhead.models.base import SkeletonModel
+from dualhead.models.registry import register
+from dualhead.skeleton import Skeleton
+
+
+class MSG3D(SkeletonModel):
+    """Blocks that see joints at many distances, within a frame and across windows of frames.
+
+    Args:
+        num_classes: K.
+        skeleton: The layout of the V joints.
+        num_bodies: M.
+        in_channels: C.
+        width: Channels of the first block, divisible by 6; each further block has twice as many.
+        depth: Number of blocks; all but the first halve the frames.
+        num_gcn_scales: Scales of the graph convolutions within a frame (8 on Kinetics).
+        num_g3d_scales: Scales of the graph convolutions over windows of frames (8 on Kinetics).
+        dropout: Share of the pooled features that is dropped in training.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        skeleton: Skeleton,
+        num_bodies: int = 2,
+        in_channels: int = 3,
+        width: int = 96,
+        depth: int = 3,
+        num_gcn_scales: int = 13,
+        num_g3d_scales: int = 6,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        graph = binary_adjacency(skeleton)
+        scales = (num_gcn_scales, num_g3d_scales)
+        widths = [width * 2**index for index in range(depth)]
+        if not widths:
+            raise ValueError(f"depth {depth} must be at least 1")
+
+        self.input_norm = InputNorm(in_channels, skeleton.num_joints, num_bodies)
+        self.blocks = nn.Sequential(
+            STGCBlock(graph, in_channels, width, 1, *scales, first=True),
+            *(STGCBlock(graph, wide // 2, wide, 2, *scales) for wide in widths[1:]),
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(widths[-1], num_classes)
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Map clips `(N, C, T, V, M)` to logits `(N, 1, K)`."""
+        bodies = DistinctBodies.of(clips)
+        with counting(bodies.repeats):
+            x = self.blocks(bodies.select(self.input_norm(clips)))  # (B, 4 * width, T / 4, V)
+        logits: Tensor = self.classifier(self.dropout(bodies.pool(x)))
+        return rearrange(logits, "n k -> n 1 k")
+
+
+@register(
+    paper="Liu et al., Disentangling and Unifying Graph Convolutions for Skeleton-Based Action Recognition, "
+    "CVPR 2020, arXiv 2003.14111",
+    frames=300,
+    published={
+        "NTU RGB+D 60 xsub, 2 streams": 91.5,
+        "NTU RGB+D 60 xview, 2 streams": 96.2,
+        "NTU RGB+D 120 xsub, 2 streams": 86.9,
+        "NTU RGB+D 120 xset, 2 streams": 88.4,
+        "Kinetics-Skeleton 400, 2 streams": 38.0,
+    },
+)
+def msg3d(**arguments: Any) -> MSG3D:
+    """Build the published network."""
+    return MSG3D(**arguments)

@@ -1,0 +1,62 @@
+"""Files that the published code wrote: nothing but tensors is read from them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from dualhead.errors import CheckpointError
+
+PUBLISHED_SUFFIXES = (".pt", ".pth")
+"""What published checkpoints end in."""
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "weights", "net")
+
+
+def read_published(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Read the tensors of a checkpoint, also where they are nested under a name such as "state_dict".
+
+    Args:
+        path: A `.pt`, `.pth` or `.safetensors` file.
+
+    Returns:
+        Keys to tensors on the CPU, and the names of what stood beside them and was left aside.
+
+    Raises:
+        CheckpointError: If the file is absent, damaged, or holds anything but tensors, numbers and names.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path} is no file: give a published checkpoint (.pt, .pth or .safetensors)")
+    content: Any
+    try:
+        if path.suffix == ".safetensors":
+            content = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds more than tensors, and unpickling that could run code: save its state dict alone"
+        ) from error
+    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} cannot be read as a checkpoint: {' '.join(str(error).split())}") from error
+    aside: list[str] = []
+    while isinstance(content, Mapping):
+        wrapper = next((name for name in _WRAPPERS if isinstance(content.get(name), Mapping)), None)
+        if wrapper is None:
+            break
+        aside += [str(name) for name in content if name != wrapper]
+        content = content[wrapper]
+    if not isinstance(content, Mapping) or not content:
+        raise CheckpointError(f"{path} holds no state dict, but a {type(content).__name__}: give keys to tensors")
+    for key, value in content.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise CheckpointError(f"{path} holds {key!r}, a {type(value).__name__}: a state dict has only tensors")
+    return dict(content), tuple(aside)

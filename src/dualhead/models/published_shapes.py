@@ -1,0 +1,77 @@
+"""What the shapes of a published checkpoint say of the model that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from dualhead.errors import CheckpointError
+from dualhead.models.registry import model_entries, variant_arguments
+from dualhead.skeleton import Skeleton
+
+_CLASSIFIERS = {"DualHeadNet": "fc_fine", "MSG3D": "fc", "AGCN": "fc", "STGCN": "fcn", "CTRGCN": "fc"}
+_FIRST_MIXING = {
+    "DualHeadNet": "sgcn1.0.mlp.layers.0",
+    "MSG3D": "sgcn1.0.mlp.layers.0",
+    "AGCN": "l1.gcn1.conv_d.0",
+    "STGCN": "st_gcn_networks.0.gcn.conv",
+    "CTRGCN": "l1.gcn1.convs.0.conv3",
+}
+_SUBSETS = 3
+
+
+def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) -> dict[str, Any]:
+    """Find the arguments of `create_model` from the shapes of published tensors.
+
+    Args:
+        name: The model's name in the registry.
+        state: Published keys to tensors, without prefix.
+        skeleton: The layout of its joints, which shapes cannot tell.
+
+    Returns:
+        `num_classes`, `in_channels`, `num_bodies` (but for ST-GCN, whose weights are the same for any), and those
+        variant arguments that differ from the model's defaults.
+
+    Raises:
+        CheckpointError: If a tensor that says so is missing or does not fit the skeleton.
+    """
+    entry = model_entries()[name]
+    kind = entry.architecture.__name__
+    joints = skeleton.num_joints
+
+    def shape(key: str) -> tuple[int, ...]:
+        if key not in state:
+            raise CheckpointError(f"the checkpoint has no {key!r}, so it is no published checkpoint of {name}")
+        return tuple(state[key].shape)
+
+    width, mixed, *_ = shape(f"{_FIRST_MIXING[kind]}.weight")
+    found: dict[str, Any] = {"width": width}
+    channels = mixed
+    if kind == "STGCN":
+        found["width"] = width // _SUBSETS
+    if kind in ("DualHeadNet", "MSG3D"):
+        rows, columns = shape("sgcn1.0.A_res")
+        if columns != joints:
+            raise CheckpointError(f"the checkpoint is for {columns} joints, skeleton {skeleton.name!r} has {joints}")
+        scaled, nodes = shape("gcn3d1.gcn3d.0.gcn3d.1.A_res")
+        found |= {"num_gcn_scales": rows // joints, "num_g3d_scales": scaled // nodes}
+        channels = mixed // found["num_gcn_scales"]
+    if kind == "MSG3D":
+        found["depth"] = sum(f"sgcn{block}.0.A_res" in state for block in range(1, len(state)))
+    if kind in ("AGCN", "STGCN", "CTRGCN"):
+        unit = "edge_importance.{}" if kind == "STGCN" else "l{}.gcn1.PA"
+        found["depth"] = (sum(unit.format(index) in state for index in range(len(state))) - 1) // 3
+    defaults = variant_arguments(entry)
+    arguments = {key: value for key, value in found.items() if value != defaults[key]}
+    arguments |= {"num_classes": shape(f"{_CLASSIFIERS[kind]}.weight")[0], "in_channels": channels}
+    bodies, rest = divmod(shape("data_bn.weight")[0], channels * joints)
+    if rest or not bodies:
+        raise CheckpointError(
+            f"the checkpoint's data_bn has {shape('data_bn.weight')[0]} channels, no multiple of {joints} joints with "
+            f"{channels} coordinates: it is not for skeleton {skeleton.name!r}"
+        )
+    if kind != "STGCN":
+        arguments["num_bodies"] = bodies
+    return arguments

@@ -1,0 +1,126 @@
+"""ST-GCN: Yan et al., "Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition", AAAI 2018,
+arXiv 1801.07455.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from dualhead.errors import unknown
+from dualhead.graph import published_spatial_partition, spatial_partition
+from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.input_norm import InputNorm
+from dualhead.layers.norm import BatchNorm, counting
+from dualhead.layers.partition_graph_convolution import PartitionGraphConvolution
+from dualhead.layers.residual import make_residual
+from dualhead.models.base import SkeletonModel
+from dualhead.models.registry import register
+from dualhead.models.unit_plan import Unit, unit_plan
+from dualhead.skeleton import Skeleton
+
+PARTITIONS = {"published": published_spatial_partition, "distance": spatial_partition}
+"""How neighbours are told apart: as the published code does, or by their true distance from the centre."""
+
+
+class STGCNUnit(nn.Module):
+    """Graph convolution, norm, ReLU, 9 x 1 temporal convolution with stride, norm, dropout, residual, ReLU.
+
+    Args:
+        adjacency: `(3, V, V)` partition of the neighbourhood.
+        plan: Widths and stride.
+        dropout: Share of the features that is dropped in training; nothing is dropped in the first unit.
+    """
+
+    def __init__(self, adjacency: NDArray[np.float64], plan: Unit, dropout: float):
+        super().__init__()
+        channels = plan.out_channels
+        self.spatial = PartitionGraphConvolution(adjacency, plan.in_channels, channels)
+        self.spatial_norm = BatchNorm(channels)
+        self.temporal = nn.Conv2d(channels, channels, (9, 1), (plan.stride, 1), (4, 0))
+        self.norm = BatchNorm(channels)
+        self.dropout = nn.Dropout(0.0 if plan.first else dropout)
+        self.residual = None if plan.first else make_residual(plan.in_channels, channels, plan.stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
+        y = torch.relu(self.spatial_norm(self.spatial(x)))
+        y = self.dropout(self.norm(self.temporal(y)))
+        if self.residual is not None:
+            y = y + self.residual(x)
+        return torch.relu(y)
+
+
+class STGCN(SkeletonModel):
+    """Units that tell a joint's neighbours apart by their place relative to the body's centre.
+
+    Args:
+        num_classes: K.
+        skeleton: The layout of the V joints.
+        num_bodies: M; all bodies share the input norm, so that it changes no parameter.
+        in_channels: C.
+        width: Channels of the first stage.
+        depth: Units in each of the three stages.
+        dropout: Share of every unit's features that is dropped in training (published: 0.5 on NTU, 0 on Kinetics).
+        partition: A name of `PARTITIONS`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        skeleton: Skeleton,
+        num_bodies: int = 2,
+        in_channels: int = 3,
+        width: int = 64,
+        depth: int = 3,
+        dropout: float = 0.0,
+        partition: str = "published",
+    ):
+        super().__init__()
+        if partition not in PARTITIONS:
+            raise unknown("partition", partition, PARTITIONS)
+        adjacency = PARTITIONS[partition](skeleton)
+        self.input_norm = InputNorm(in_channels, skeleton.num_joints, 1)
+        self.units = nn.Sequential(
+            *(STGCNUnit(adjacency, plan, dropout) for plan in unit_plan(in_channels, width, depth))
+        )
+        self.classifier = nn.Conv2d(width * 4, num_classes, 1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, 0, 0.02)
+                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """Map clips `(N, C, T, V, M)` to logits `(N, 1, K)`."""
+        bodies = self._bodies(clips)
+        with counting(bodies.repeats):
+            x = self.units(bodies.select(self.input_norm(clips)))  # (B, 4 * width, T / 4, V)
+        logits: Tensor = self.classifier(rearrange(bodies.pool(x), "n c -> n c 1 1"))
+        return rearrange(logits, "n k 1 1 -> n 1 k")
+
+    def _bodies(self, clips: Tensor) -> DistinctBodies:
+        """Say which bodies differ: all of them where each loses features of its own to the dropout."""
+        if not (self.training and any(isinstance(part, nn.Dropout) and part.p > 0 for part in self.modules())):
+            return DistinctBodies.of(clips)
+        rows = torch.arange(len(clips) * clips.shape[-1], device=clips.device)
+        return DistinctBodies(rows, rows, clips.shape[-1], ())
+
+
+@register(
+    paper="Yan et al., Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition, "
+    "AAAI 2018, arXiv 1801.07455",
+    frames=300,
+    published={
+        "NTU RGB+D 60 xsub, joint stream": 81.5,
+        "NTU RGB+D 60 xview, joint stream": 88.3,
+        "Kinetics-Skeleton 400, joint stream": 30.7,
+    },
+)
+def stgcn(**arguments: Any) -> STGCN:
+    """Build the published network."""
+    return STGCN(**arguments)

@@ -1,0 +1,54 @@
+"""2s-AGCN's graph convolution against its formula."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dualhead.graph import directed_partition
+from dualhead.layers.adaptive_graph_convolution import AdaptiveGraphConvolution
+from dualhead.layers.temporal_convolution import PointwiseNorm
+from dualhead.skeleton import NTU25
+from tests.layers import plain
+
+
+def convolve(layer: Any, x: Tensor) -> Tensor:
+    return F.conv2d(x, layer.weight, layer.bias)
+
+
+def formula(layer: Any, x: Tensor) -> Tensor:
+    _, _, frames, _ = x.shape
+    y = torch.zeros(())
+    for subset in range(3):
+        theta, phi = convolve(layer.theta[subset], x), convolve(layer.phi[subset], x)
+        affinity = torch.einsum("bctv,bctw->bvw", theta, phi) / (theta.shape[1] * frames)
+        matrix = layer.adjacency[subset] + layer.learned_adjacency[subset] + torch.softmax(affinity, dim=1)
+        y = y + convolve(layer.mix[subset], torch.einsum("bctv,bvw->bctw", x, matrix))
+    around = x
+    if isinstance(layer.residual, PointwiseNorm):
+        around = plain.norm(layer.residual.norm, convolve(layer.residual.conv, x))
+    return torch.relu(plain.norm(layer.norm, y) + around)
+
+
+@pytest.mark.parametrize(
+    ("skeleton", "frames", "channels", "out"), [(plain.SMALL, 5, 3, 8), (plain.SMALL, 4, 8, 8), (NTU25, 3, 4, 8)]
+)
+def test_formula(skeleton: Any, frames: int, channels: int, out: int) -> None:
+    layer = AdaptiveGraphConvolution(directed_partition(skeleton), channels, out)
+    plain.compare(layer, formula, (2, channels, frames, skeleton.num_joints))
+
+
+def test_starts_next_to_the_residual() -> None:
+    layer = AdaptiveGraphConvolution(directed_partition(plain.SMALL), 8, 8)
+    assert torch.equal(layer.learned_adjacency, torch.full((3, 6, 6), 1e-6))
+    x = torch.randn(2, 8, 5, 6)
+    torch.testing.assert_close(layer(x), torch.relu(x), rtol=0, atol=1e-5)
+
+
+def test_width_must_give_embeddings() -> None:
+    with pytest.raises(ValueError, match="10 channels cannot be divided by 4"):
+        AdaptiveGraphConvolution(directed_partition(plain.SMALL), 3, 10)

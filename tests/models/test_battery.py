@@ -1,0 +1,225 @@
+"""What every model of the registry must do, on narrow variants."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dualhead import create_model, list_models
+from dualhead.errors import ConfigError
+from dualhead.models.base import SkeletonModel
+from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.models.registry import model_entries, variant_arguments
+from dualhead.skeleton import NTU25, SKELETONS, Skeleton
+
+NARROW: dict[str, dict[str, Any]] = {
+    "dualhead": {"width": 12, "num_gcn_scales": 3, "num_g3d_scales": 2},
+    "dualhead_small": {"width": 12, "num_gcn_scales": 2, "num_g3d_scales": 2},
+    "msg3d": {"width": 6, "depth": 3, "num_gcn_scales": 3, "num_g3d_scales": 2},
+    "agcn": {"width": 8, "depth": 1},
+    "stgcn": {"width": 4, "depth": 1},
+    "ctrgcn": {"width": 8, "depth": 1},
+}
+"""A case for every model; a model without one fails the first test."""
+
+CUSTOM = Skeleton(
+    name="custom",
+    joints=("a", "b", "c", "d", "e"),
+    parents=(0, 0, 1, 1, 3),
+    edges=((1, 0), (2, 1), (3, 1), (4, 3)),
+    mirror=((2, 3),),
+    centre=1,
+    origin=0,
+    spine=None,
+    shoulders=None,
+    dimensions=2,
+)
+
+EVERY = pytest.mark.parametrize("name", sorted(NARROW))
+
+
+def build(name: str, skeleton: str | Skeleton = CUSTOM, **arguments: Any) -> SkeletonModel:
+    """Build a narrow model whose parameters and statistics are all away from their start."""
+    torch.manual_seed(0)
+    model = create_model(name, **{"num_classes": 7, "skeleton": skeleton, **NARROW[name], **arguments})
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            if parameter.ndim > 1:
+                parameter.normal_(std=parameter[0].numel() ** -0.5)
+            else:
+                parameter.normal_(mean=0.0 if key.endswith(".bias") else 1.0, std=0.1)
+        for key, value in model.named_buffers():
+            if key.endswith("running_var"):
+                value.uniform_(0.5, 1.5)
+    return model
+
+
+def clips(model: SkeletonModel, samples: int = 2, frames: int = 10) -> Tensor:
+    config = model.config
+    generator = torch.Generator().manual_seed(1)
+    shape = (samples, config.in_channels, frames, config.skeleton.num_joints, config.num_bodies)
+    return torch.randn(shape, generator=generator)
+
+
+def test_every_model_has_a_case() -> None:
+    assert sorted(NARROW) == list_models()
+
+
+@EVERY
+@pytest.mark.parametrize("skeleton", [*SKELETONS, CUSTOM], ids=str)
+def test_shapes_on_every_skeleton(name: str, skeleton: str | Skeleton) -> None:
+    model = build(name, skeleton, num_bodies=1 if skeleton == "coco17" else 2, in_channels=2).eval()
+    with torch.no_grad():
+        logits = model(clips(model, samples=1))
+    assert logits.shape == (1, len(model.heads), 7)
+    assert logits.isfinite().all()
+
+
+@EVERY
+@pytest.mark.parametrize("frames", [8, 9, 13, 31])
+def test_short_and_odd_lengths(name: str, frames: int) -> None:
+    model = build(name, num_bodies=3)
+    logits = model(clips(model, frames=frames))
+    assert logits.shape == (2, len(model.heads), 7)
+    assert logits.isfinite().all()
+
+
+@EVERY
+def test_a_gradient_for_every_parameter(name: str) -> None:
+    model = build(name).double().train()
+    logits = model(clips(model, samples=3).double())
+    nn.functional.cross_entropy(logits.flatten(0, 1), torch.arange(3 * len(model.heads)) % 7).backward()
+    still = set()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.isfinite().all(), key
+        if parameter.grad.abs().max() < 1e-12:
+            still.add(key)
+    # A shift in front of a batch norm, and of all senders in front of a softmax over them, changes nothing.
+    assert all(key.endswith(".bias") for key in still), still
+
+
+@EVERY
+def test_evaluation_is_deterministic_and_leaves_no_trace(name: str) -> None:
+    model = build(name, dropout=0.5).eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    x = clips(model)
+    kept = x.clone()
+    with torch.no_grad():
+        assert torch.equal(model(x), model(x))
+    assert torch.equal(x, kept)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+@EVERY
+def test_training_moves_every_statistic(name: str) -> None:
+    model = build(name).train()
+    before = {key: value.clone() for key, value in model.named_buffers()}
+    model(clips(model))
+    for key, value in model.named_buffers():
+        if "running_" in key:
+            assert not torch.equal(value, before[key]), key
+        if key.endswith("num_batches_tracked"):
+            assert value == before[key] + 1, key
+
+
+@EVERY
+def test_samples_of_a_batch_are_independent_in_evaluation(name: str) -> None:
+    model = build(name).double().eval()
+    x = clips(model, samples=3).double()
+    x[1, ..., 1] = 0
+    with torch.no_grad():
+        whole = model(x)
+        single = torch.cat([model(sample[None]) for sample in x])
+    torch.testing.assert_close(whole, single, rtol=1e-10, atol=1e-10)
+
+
+@EVERY
+@pytest.mark.parametrize("training", [True, False])
+def test_an_absent_body_counts_like_any_other(name: str, training: bool) -> None:
+    """A body of zeros gives what a body of next to nothing gives, in the logits and in the statistics."""
+    results = []
+    for nothing in (0.0, 1e-13):
+        model = build(name).double().train(training)
+        x = clips(model, samples=3).double()
+        x[:2, ..., 1] = nothing
+        logits = model(x)
+        assert logits.isfinite().all()
+        results.append((logits.detach(), dict(model.named_buffers())))
+    (absent, statistics), (present, expected) = results
+    torch.testing.assert_close(absent, present, rtol=1e-7, atol=1e-8)
+    for key, value in statistics.items():
+        torch.testing.assert_close(value, expected[key], rtol=1e-7, atol=1e-8)
+
+
+@EVERY
+def test_dropout_is_an_argument_and_acts_in_training_only(name: str) -> None:
+    torch.manual_seed(0)
+    model = build(name, dropout=0.5).train()
+    x = clips(model)
+    torch.manual_seed(1)
+    first = model(x)
+    torch.manual_seed(2)
+    assert not torch.allclose(first, model(x))
+    without = build(name).train()
+    assert torch.equal(without(x), build(name).train()(x))
+
+
+@EVERY
+def test_save_and_load(name: str, tmp_path: Path) -> None:
+    skeleton = dataclasses.replace(CUSTOM, name="another")
+    model = build(name, skeleton, num_bodies=1, in_channels=2).eval()
+    save_checkpoint(tmp_path / "a.safetensors", model, {"stream": "joint"})
+    again, _ = load_checkpoint(tmp_path / "a.safetensors")
+    assert again.config == model.config
+    x = clips(model)
+    with torch.no_grad():
+        assert torch.equal(again(x), model(x))
+
+
+@EVERY
+def test_adjacency_is_built_not_saved(name: str) -> None:
+    model = build(name)
+    buffers = {key for key, _ in model.named_buffers()}
+    graph = {key for key in buffers if key.endswith("adjacency")}
+    assert not graph & set(model.state_dict())
+    assert all(value.dtype == torch.float32 for key, value in model.named_buffers() if key in graph)
+
+
+@EVERY
+def test_half_precision_stays_near(name: str) -> None:
+    model = build(name).eval()
+    x = clips(model)
+    with torch.no_grad():
+        exact = model(x)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            near = model(x).float()
+    assert near.isfinite().all()
+    assert (near - exact).abs().max() <= 0.1 * exact.abs().max()
+
+
+def test_arguments_are_named_alike() -> None:
+    for name, entry in model_entries().items():
+        arguments = variant_arguments(entry)
+        assert {"width", "dropout"} <= set(arguments), name
+        known = {"width", "depth", "dropout", "num_gcn_scales", "num_g3d_scales", "partition"}
+        assert set(arguments) <= known, name
+
+
+@EVERY
+def test_an_unknown_argument_is_named(name: str) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'width'"):
+        create_model(name, num_classes=7, skeleton=NTU25, widht=8)
+
+
+@EVERY
+def test_a_width_that_cannot_be_is_one_sentence(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"width is 0: model {name} needs a whole number of at least 1"):
+        create_model(name, num_classes=7, skeleton=NTU25, width=0)
+    with pytest.raises(ConfigError, match=f"model {name} cannot be built with .*dropout"):
+        create_model(name, num_classes=7, skeleton=NTU25, dropout=1.5)

@@ -1,0 +1,85 @@
+"""Published checkpoints to ours and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dualhead.errors import CheckpointError, ConfigError, MismatchError
+from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.models.convert import convert, convert_and_print
+from dualhead.models.published import to_published
+from tests.models.test_battery import CUSTOM, EVERY, build, clips
+
+
+@EVERY
+def test_there_and_back(name: str, tmp_path: Path) -> None:
+    model = build(name, num_bodies=2).eval()
+    published = to_published(model)
+    torch.save(
+        {"state_dict": {f"module.{key}": value for key, value in published.items()}, "epoch": 1}, tmp_path / "a.pt"
+    )
+    done = convert(tmp_path / "a.pt", tmp_path / "b.safetensors", model=name, skeleton=CUSTOM, stream="bone")
+    assert done.aside == ("epoch",)
+    assert done.arguments["num_classes"] == 7
+    assert len(done.keys.mapped) + len(done.keys.constants) == len(published)
+    ours, provenance = load_checkpoint(tmp_path / "b.safetensors")
+    assert (provenance["stream"], provenance["source"], len(provenance["source_sha256"])) == ("bone", "a.pt", 64)
+    with torch.no_grad():
+        assert torch.equal(ours(clips(model)), model(clips(model)))
+    convert(tmp_path / "b.safetensors", tmp_path / "c.pth")
+    again = torch.load(tmp_path / "c.pth", weights_only=True)
+    assert list(again) == list(published)
+    assert all(torch.equal(again[key], value) for key, value in published.items())
+
+
+def test_report_of_what_is_not_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    state = to_published(build("agcn", "coco17"))
+    state["strange.weight"] = state.pop("fc.bias")
+    torch.save(state, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=r"1 keys are missing \(first: fc\.bias\); 1 keys are not known"):
+        convert_and_print(tmp_path / "a.pt", tmp_path / "b.safetensors", "agcn", "coco17")
+    assert not (tmp_path / "b.safetensors").exists()
+    printed = capsys.readouterr().out
+    assert "strange.weight" in printed
+    assert "fc.bias" in printed
+
+
+def test_report_of_what_was_mapped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save(to_published(build("stgcn", "coco17")), tmp_path / "a.pt")
+    convert_and_print(tmp_path / "a.pt", tmp_path / "b.safetensors", "stgcn", "coco17")
+    printed = capsys.readouterr().out
+    assert "constants of the graph" in printed
+    assert "b.safetensors" in printed
+
+
+def test_arguments_that_contradict_the_tensors(tmp_path: Path) -> None:
+    torch.save(to_published(build("agcn")), tmp_path / "a.pt")
+    for wrong in ({"num_classes": 8}, {"num_bodies": 1}):
+        with pytest.raises(MismatchError, match=r"and .*a\.pt has"):
+            convert(tmp_path / "a.pt", tmp_path / "b.safetensors", model="agcn", skeleton=CUSTOM, **wrong)
+    convert(tmp_path / "a.pt", tmp_path / "b.safetensors", model="agcn", skeleton=CUSTOM)
+    for other in ({"model": "stgcn"}, {"skeleton": "ntu25"}, {"num_classes": 8}):
+        with pytest.raises(MismatchError, match=f"{'name' if 'model' in other else next(iter(other))} is"):
+            convert(tmp_path / "b.safetensors", tmp_path / "c.pt", **other)  # type: ignore[arg-type]
+    assert not (tmp_path / "c.pt").exists()
+
+
+def test_bodies_of_stgcn_are_taken_as_given(tmp_path: Path) -> None:
+    torch.save(to_published(build("stgcn")), tmp_path / "a.pt")
+    convert(tmp_path / "a.pt", tmp_path / "b.safetensors", model="stgcn", skeleton=CUSTOM, num_bodies=5)
+    assert load_checkpoint(tmp_path / "b.safetensors")[0].config.num_bodies == 5
+
+
+def test_refusals(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give model and skeleton"):
+        convert(tmp_path / "a.pt", tmp_path / "b.safetensors")
+    with pytest.raises(ConfigError, match="did you mean 'msg3d'"):
+        convert(tmp_path / "a.pt", tmp_path / "b.safetensors", model="msg3", skeleton="ntu25")
+    with pytest.raises(ConfigError, match=r"ends in '\.onnx'"):
+        convert(tmp_path / "a.pt", tmp_path / "b.onnx")
+    save_checkpoint(tmp_path / "ours.safetensors", build("agcn"), {})
+    with pytest.raises(CheckpointError, match="no published checkpoint of agcn"):
+        convert(tmp_path / "ours.safetensors", tmp_path / "b.safetensors", model="agcn", skeleton=CUSTOM)

@@ -1,0 +1,64 @@
+"""Nothing but tensors is read from files that others wrote."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from dualhead.errors import CheckpointError
+from dualhead.models.published_files import read_published
+
+
+def test_plain_and_nested(tmp_path: Path) -> None:
+    state = {"a.weight": torch.arange(3.0)}
+    torch.save(state, tmp_path / "plain.pt")
+    torch.save({"epoch": 3, "state_dict": {"model": state, "step": 1}, "lr": 0.1}, tmp_path / "nested.pth")
+    save_file(state, tmp_path / "bare.safetensors")
+    for name, aside in {"plain.pt": (), "nested.pth": ("epoch", "lr", "step"), "bare.safetensors": ()}.items():
+        tensors, beside = read_published(tmp_path / name)
+        assert torch.equal(tensors["a.weight"], state["a.weight"])
+        assert beside == aside
+
+
+class Dangerous:
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> object:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_code_is_never_run(tmp_path: Path, raw: bool) -> None:
+    state = {"a": torch.zeros(1), "b": Dangerous(tmp_path / "made")}
+    path = tmp_path / "evil.pt"
+    if raw:
+        path.write_bytes(pickle.dumps(Dangerous(tmp_path / "made"), protocol=2))
+    else:
+        torch.save(state, path)
+    with pytest.raises(CheckpointError, match="holds more than tensors"):
+        read_published(path)
+    assert not (tmp_path / "made").exists()
+
+
+def test_refusals(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="is no file"):
+        read_published(tmp_path / "absent.pt")
+    torch.save({"a": torch.zeros(1), "b": "text"}, tmp_path / "mixed.pt")
+    with pytest.raises(CheckpointError, match="holds 'b', a str: a state dict has only tensors"):
+        read_published(tmp_path / "mixed.pt")
+    torch.save(torch.zeros(2), tmp_path / "tensor.pt")
+    with pytest.raises(CheckpointError, match="holds no state dict, but a Tensor"):
+        read_published(tmp_path / "tensor.pt")
+    torch.save({"a": torch.zeros(1000)}, tmp_path / "cut.pt")
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "cut.pt").read_bytes()[:900])
+    (tmp_path / "empty.pt").write_bytes(b"")
+    (tmp_path / "bad.safetensors").write_bytes(b"12345678901")
+    for name in ("cut.pt", "empty.pt", "bad.safetensors"):
+        with pytest.raises(CheckpointError, match="cannot be read"):
+            read_published(tmp_path / name)
