@@ -42,11 +42,11 @@ def test_every_result_equals_that_of_all_rows(name: str, monkeypatch: pytest.Mon
     clips = torch.randn(4, 3, 13, 17, 2, dtype=torch.float64)
     clips[1:, ..., 1] = 0
     clips[3] = 0
+    rows = torch.arange(8)
+    everything = DistinctBodies(rows, rows, 2, ())
     results = []
     for model, every_row in zip(models, (False, True), strict=True):
         if every_row:
-            rows = torch.arange(8)
-            everything = DistinctBodies(rows, rows, 2, ())
             monkeypatch.setattr(DistinctBodies, "of", classmethod(lambda cls, clips: everything))
         logits = model.train()(clips)
         (logits.square().sum() + logits[0, 0, 1]).backward()

@@ -99,7 +99,7 @@ class _AggregateWindows(torch.autograd.Function):
 def _lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Under autocast, cast to its type, as autocast does for the products that it knows."""
     device = tensors[0].device.type
-    if not torch.is_autocast_enabled(device):
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
         return tensors
     return tuple(tensor.to(torch.get_autocast_dtype(device)) for tensor in tensors)
 

@@ -15,8 +15,8 @@ from dualhead.layers.norm import BatchNorm, batch_norm
 class StridedPointwise(nn.Conv2d):
     """1x1 convolution with a stride over frames that leaves frames out first.
 
-    A strided convolution gives the same, but oneDNN's gradient of it writes beyond its memory for some shapes on several
-    threads (torch 2.13: 12 to 24 channels, an odd number of rows).
+    A strided convolution gives the same, but oneDNN's gradient of it writes beyond its memory for some shapes on
+    several threads (torch 2.13: 12 to 24 channels, an odd number of rows).
     """
 
     def forward(self, x: Tensor) -> Tensor:
