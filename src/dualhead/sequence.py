@@ -26,6 +26,7 @@ class SkeletonSequence:
         label: 0-based class number, or None where unknown.
         confidence: float32 `(M, T, V)`, or None where the source has none.
         fields: Whole numbers that protocols are rules over, such as `setup`, `camera`, `subject`, `repeat`.
+        prepared: The recipe whose normalisation and padding the coordinates already have, or "" where they are raw.
     """
 
     joints: NDArray[np.float32]
@@ -34,6 +35,7 @@ class SkeletonSequence:
     label: int | None = None
     confidence: NDArray[np.float32] | None = None
     fields: Mapping[str, int] = field(default_factory=dict)
+    prepared: str = ""
 
     def __post_init__(self) -> None:
         """Check the shapes.

@@ -19,6 +19,7 @@ from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError, StoreError
 from dualhead.formats.ntu import parse_skeleton
 from tests.formats.making import make_ntu_tree, make_skeleton, make_ucla_json, make_zip
+from tests.formats.test_kinetics import write_tree
 
 FIRST = "S001C001P001R001A001"
 
@@ -331,3 +332,38 @@ def test_the_real_ucla_set(shared: Path, tmp_path: Path) -> None:
     assert len(store) == 1484
     assert (store.frames.min(), store.frames.max()) == (1, 201)
     assert np.bincount(store.labels).tolist() == [150, 152, 141, 173, 148, 149, 142, 142, 145, 142]
+
+
+def test_a_skeleton_is_for_data_that_do_not_say_theirs(tmp_path: Path) -> None:
+    x_train, x_test = np.ones((70, 5, 60), np.float32), np.ones((2, 5, 60), np.float32)
+    np.savez(tmp_path / "a.npz", x_train=x_train, y_train=np.eye(3)[[1] * 70], x_test=x_test, y_test=np.eye(3)[[2, 0]])
+    with pytest.raises(FormatError, match="is it of another skeleton"):
+        prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", workers=1, quiet=True)
+    prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", skeleton="kinect20", workers=2, quiet=True)
+    store = open_store(tmp_path / "out")
+    assert (store.skeleton.name, store.classes, len(store)) == ("kinect20", ("class 0", "class 1", "class 2"), 72)
+    assert [len(side) for side in store.split("official")] == [70, 2]
+    assert store.meta["body_selection"] == "order" and len(store.meta["notes"]) == 2
+    again = prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", skeleton="kinect20", workers=1, quiet=True)
+    assert again.reused
+    with pytest.raises(ConfigError, match="data set 'ntu60' has the skeleton 'ntu25'"):
+        _prepare(tmp_path, tmp_path / "other", skeleton="kinect20")
+
+
+def test_kinetics_keeps_clips_without_anybody(tmp_path: Path) -> None:
+    report = prepare("kinetics", write_tree(tmp_path / "raw"), tmp_path / "out", workers=1, quiet=True)
+    store = open_store(tmp_path / "out")
+    assert (store.names.tolist(), store.bodies.tolist(), store.frames.tolist()) == (list("abcd"), [1, 0, 1, 1], [2] * 4)
+    assert store[1].joints.shape == (0, 2, 18, 2)
+    assert [(item.name, item.kind) for item in report.rejected] == [("e", "missing")]
+    assert store.classes[:3] == ("action 0", "action 1", "action 2")
+    assert store.meta["body_selection"] == "score"
+
+
+def test_the_body_selection_is_recorded_and_another_one_is_another_store(tmp_path: Path) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 5)
+    _prepare(raw, tmp_path / "out", body_selection="tracked")
+    assert open_store(tmp_path / "out").meta["body_selection"] == "tracked"
+    assert _prepare(raw, tmp_path / "out", body_selection="tracked").reused
+    with pytest.raises(StoreError, match=r"samples of ntu60 \(body selection tracked\) from other files or options"):
+        _prepare(raw, tmp_path / "out")

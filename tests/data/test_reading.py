@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dualhead.data.reading import read_member, read_sequence
 from dualhead.errors import ConfigError, FormatError
 from dualhead.formats.member import list_members
-from dualhead.skeleton import KINECT20, NTU25
+from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18
 from tests.formats.making import make_skeleton, make_ucla_json, make_zip
 
 
@@ -32,6 +34,33 @@ def test_a_member_of_an_archive_is_read_like_a_file(tmp_path: Path) -> None:
     (member,) = list_members([make_zip(tmp_path / "a.zip", {"in/mine.skeleton": make_skeleton()})])
     sequence = read_member(member)
     assert (sequence.name, sequence.num_frames) == ("mine", 4)
+
+
+def test_a_kinetics_file_knows_its_label(tmp_path: Path) -> None:
+    person = {"pose": [0.25] * 36, "score": [0.5] * 18}
+    data = [{"frame_index": 1, "skeleton": [person]}, {"frame_index": 3, "skeleton": []}]
+    (tmp_path / "a.json").write_text(json.dumps({"data": data, "label": "abseiling", "label_index": 0}))
+    sequence = read_sequence(tmp_path / "a.json")
+    assert (sequence.skeleton, sequence.label, sequence.joints.shape) == (OPENPOSE18, 0, (1, 4, 18, 2))
+    assert sequence.confidence is not None
+    assert sequence.confidence[0, :, 0].tolist() == [0, 0.5, 0, 0]
+    with pytest.raises(ConfigError, match="'kinetics' has the skeleton 'openpose18'"):
+        read_sequence(tmp_path / "a.json", skeleton="coco17")
+    assert read_sequence(tmp_path / "a.json", skeleton="openpose18").num_frames == 4
+
+
+def test_a_clip_of_ones_own_needs_a_skeleton(tmp_path: Path) -> None:
+    joints = np.ones((5, 17, 3), np.float32)  # x, y, score
+    np.save(tmp_path / "a.npy", joints)
+    np.savez(tmp_path / "b.npz", joints=joints[..., :2], confidence=joints[..., 2])
+    (tmp_path / "c.json").write_text(json.dumps(joints.tolist()))
+    (tmp_path / "d.csv").write_text("\n".join(["0.5," * 33 + "0.5"] * 5))
+    for name in "a.npy", "b.npz", "c.json", "d.csv":
+        sequence = read_sequence(tmp_path / name, skeleton="coco17")
+        assert (sequence.joints.shape, sequence.label) == ((1, 5, 17, 2), None)
+        assert (sequence.confidence is not None) == (name != "d.csv")
+        with pytest.raises(FormatError, match="skeleton"):
+            read_sequence(tmp_path / name)
 
 
 def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:

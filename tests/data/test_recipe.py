@@ -50,6 +50,28 @@ def test_an_unknown_stream_is_refused() -> None:
         get_recipe("dualhead").clip(SEQUENCE, "bon")
 
 
+def test_a_clip_that_was_prepared_before_is_not_prepared_again() -> None:
+    joints = np.random.default_rng(0).normal(size=(1, 4, 25, 3)).astype(np.float32)
+    recipe = get_recipe("dualhead5")
+    clip = recipe.clip(SkeletonSequence(joints, NTU25, prepared="dualhead5"), "joint")
+    np.testing.assert_array_equal(clip[:, :4, :, 0], joints[0].transpose(2, 0, 1))
+    assert not clip[:, 4].any() and not clip[..., 1].any()
+    bones = recipe.clip(SkeletonSequence(joints, NTU25, prepared="dualhead5"), "bone")
+    np.testing.assert_array_equal(bones, to_stream(clip, NTU25, "bone"))
+    for name in ("dualhead", "resample64"):
+        with pytest.raises(ConfigError, match=f"by recipe 'dualhead5' before .* to use '{name}'"):
+            get_recipe(name).clip(SkeletonSequence(joints, NTU25, prepared="dualhead5"), "joint")
+
+
+def test_a_flat_clip_that_was_prepared_before_keeps_its_scores() -> None:
+    joints = np.full((1, 2, 18, 2), -0.25, np.float32)
+    scores = np.full((1, 2, 18), 0.5, np.float32)
+    sequence = SkeletonSequence(joints, OPENPOSE18, confidence=scores, prepared="dualhead")
+    clip = get_recipe("dualhead").clip(sequence, "joint")
+    np.testing.assert_array_equal(clip[:, 1, 7, 0], [-0.25, -0.25, 0.5])
+    assert not clip[:, 2:].any()
+
+
 @st.composite
 def sequences(draw: st.DrawFn, skeleton: Skeleton) -> SkeletonSequence:
     """Recordings with missing bodies, frames and joints, and values that repeat."""

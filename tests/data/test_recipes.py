@@ -103,27 +103,18 @@ def test_dualhead_equals_the_published_arrays_of_ntu(shared: Path, tmp_path: Pat
         np.testing.assert_allclose(clips, reference[stream], rtol=0, atol=1e-5)
 
 
-def read_kinetics(path: Path) -> SkeletonSequence:
-    """Up to five people a frame, ranked in each frame by the sum of their scores; the first two."""
-    people = np.zeros((5, 300, 18, 3), np.float32)
-    for frame in json.loads(path.read_text())["data"]:
-        for body, person in enumerate(frame["skeleton"][:5]):
-            people[body, frame["frame_index"], :, :2] = np.reshape(person["pose"], (18, 2))
-            people[body, frame["frame_index"], :, 2] = person["score"]
-    order = np.argsort(-people[..., 2].sum(axis=2), axis=0, kind="stable")[:2]  # (2, T)
-    people = np.take_along_axis(people, order[:, :, None, None], axis=0)
-    return SkeletonSequence(people[..., :2], OPENPOSE18, path.stem, confidence=people[..., 2])
-
-
-@pytest.mark.parametrize("part", ["train", "val"])
-def test_dualhead_equals_the_published_arrays_of_kinetics(shared: Path, part: str) -> None:
-    reference = np.load(shared / "kinetics-mini" / f"reference_{part}.npz")
-    assert len(reference["names"]) > 4
-    for row, name in enumerate(reference["names"]):
-        sequence = read_kinetics(shared / "kinetics-mini" / f"kinetics_{part}" / f"{name}.json")
-        for stream in STREAMS:
-            clip = get_recipe("dualhead").clip(sequence, stream)
-            np.testing.assert_allclose(clip, reference[stream][row], rtol=0, atol=1e-5)
+def test_dualhead_equals_the_published_arrays_of_kinetics(shared: Path, tmp_path: Path) -> None:
+    prepare("kinetics", shared / "kinetics-mini", tmp_path / "store", workers=1, quiet=True)
+    store = open_store(tmp_path / "store")
+    for part, rows in zip(("train", "val"), store.split("official"), strict=True):
+        reference = np.load(shared / "kinetics-mini" / f"reference_{part}.npz")
+        assert sorted(reference["names"].tolist()) == store.names[rows].tolist()
+        for name, label, *clips in zip(*(reference[key] for key in ("names", "labels", *STREAMS)), strict=True):
+            sequence = store[store.index_of(name)]
+            assert sequence.label == label
+            for stream, expected in zip(STREAMS, clips, strict=True):
+                clip = get_recipe("dualhead").clip(sequence, stream)
+                np.testing.assert_allclose(clip, expected, rtol=0, atol=1e-5)
 
 
 # resample64

@@ -111,3 +111,47 @@ def test_a_damaged_store_is_a_sentence(folder: Path) -> None:
     (folder / "meta.json").write_text("{")
     with pytest.raises(StoreError, match="cannot be read"):
         open_store(folder)
+
+
+def test_coordinates_of_neighbours_are_one_view(folder: Path) -> None:
+    store = open_store(folder)
+    values = store.coordinates(2, 5)
+    assert values.shape == (int((store.frames * store.bodies)[2:5].sum()), 25, 3)
+    assert np.shares_memory(values, store[3].joints)
+    np.testing.assert_array_equal(values[: store[2].joints[..., 0, 0].size], store[2].joints.reshape(-1, 25, 3))
+    assert store.coordinates(0, len(store)).size == sum(sequence.joints.size for sequence in store)
+    assert store.coordinates(len(store), len(store)).shape == (0, 25, 3)
+
+
+@pytest.mark.parametrize(
+    "change", [(b"PK\x03\x04", b"PK\x03\x05"), (b"PK\x01\x02", b"PK\x01\x03"), (b"\x93NUMPY", b"\x93NUMPI")]
+)
+def test_a_damaged_index_is_a_sentence(folder: Path, change: tuple[bytes, bytes]) -> None:
+    index = (folder / "index.npz").read_bytes()
+    (folder / "index.npz").write_bytes(index.replace(*change, 1))
+    with pytest.raises(StoreError, match="damaged store"):
+        open_store(folder)
+
+
+def test_a_header_that_is_no_python_is_a_sentence(folder: Path) -> None:
+    joints = (folder / "joints.npy").read_bytes()
+    (folder / "joints.npy").write_bytes(joints.replace(b"{'descr'", b"{((('d'"))
+    with pytest.raises(StoreError, match="damaged store"):
+        open_store(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"classes": []}, "a label is none of 0 classes"),
+        ({"protocols": {"x": {"field": "room", "train": [1]}}}, "rule over the field 'room', which it does not have"),
+        ({"protocols": {"x": {"field": "camera", "train": ["a"]}}}, "damaged store"),
+        ({"protocols": []}, "damaged store"),
+        ({"fields": ["room"]}, "damaged store"),
+        ({"counts": {}}, "damaged store"),
+    ],
+)
+def test_facts_that_do_not_fit_are_a_sentence(folder: Path, change: dict[str, Any], reason: str) -> None:
+    _change_meta(folder, **change)
+    with pytest.raises(StoreError, match=reason):
+        open_store(folder)

@@ -44,6 +44,12 @@ def test_from_dense_takes_presence_and_ids_that_change() -> None:
     assert recording.dense_confidence([0]) is None
 
 
+def test_from_dense_can_keep_places() -> None:
+    recording = from_dense(_two_bodies(), keep_places=True)
+    assert recording.slots.tolist() == [0, 1, 1]
+    assert recording.dense([0, 1])[:, :, 0, 0].tolist() == [[0, 1, 0], [0, 4, 7]]
+
+
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"shape \(3, 1, 3\)"):
         from_dense(_two_bodies()[0])

@@ -1,9 +1,25 @@
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from dualhead.errors import ConfigError, FormatError
+from dualhead.formats.kinetics import kinetics
 from dualhead.formats.member import FileMember
-from dualhead.formats.source import Item, Listing, Rejected, Sample, SplitRule, load_class_names
+from dualhead.formats.pyskl import pyskl
+from dualhead.formats.source import (
+    Item,
+    Listing,
+    Rejected,
+    Sample,
+    SplitRule,
+    load_class_names,
+    names_to_leave_out,
+)
+from dualhead.skeleton import OPENPOSE18
 
 
 def test_a_rule_without_test_values_tests_the_rest() -> None:
@@ -37,3 +53,26 @@ def test_class_names_are_read_in_order() -> None:
     assert names[0] == "pick up with one hand"
     assert names[-1] == "carry"
     assert len(names) == 10
+
+
+def test_the_digest_knows_what_was_learned_from_the_tree() -> None:
+    def digest(label: int = 0, classes: tuple[str, ...] = ("x", "y")) -> str:
+        item = Item(Sample("a", label), FileMember("x/a", 1, 0, "x/a"))
+        return Listing((item,), source=replace(kinetics(), classes=classes)).digest()
+
+    assert digest() == digest()
+    assert len({digest(), digest(label=1), digest(classes=("x", "z"))}) == 3
+
+
+def test_only_a_format_that_leaves_it_open_takes_a_skeleton() -> None:
+    assert pyskl().with_skeleton(OPENPOSE18).skeleton == OPENPOSE18
+    with pytest.raises(ConfigError, match="data set 'kinetics' has the skeleton 'openpose18'"):
+        kinetics().with_skeleton(OPENPOSE18)
+
+
+def test_a_missing_list_names_samples_among_other_lines(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("These are missing:\n a \nz\n")
+    assert names_to_leave_out(tmp_path / "list.txt", {"a", "b"}) == {"a": "list.txt"}
+    assert names_to_leave_out(None, {"a"}) == {}
+    with pytest.raises(FormatError, match="no line is the name of a sample"):
+        names_to_leave_out(tmp_path / "list.txt", {"b"})

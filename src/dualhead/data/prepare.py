@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from typing import Any
 from dualhead.data.bodies import get_selection
 from dualhead.data.prepare_report import PrepareReport
 from dualhead.data.prepare_worker import CHUNK, Task, Worker, running
+from dualhead.data.progress_bar import progress_bar
 from dualhead.data.store import SCHEMA, open_store, read_meta
 from dualhead.data.store_writer import Chunk, StoreWriter, disk_errors
 from dualhead.errors import ConfigError, FormatError, StoreError
 from dualhead.formats.registry import get_source
+from dualhead.formats.skeleton_file import load_skeleton
 from dualhead.formats.source import Listing, Rejected, Source
+from dualhead.skeleton import Skeleton
 from dualhead.version import __version__
 
 _log = logging.getLogger(__name__)
@@ -33,6 +36,7 @@ def prepare(
     *,
     missing_list: str | Path | None = None,
     body_selection: str | None = None,
+    skeleton: str | Path | Skeleton | None = None,
     workers: int | None = None,
     strict: bool = False,
     quiet: bool = False,
@@ -44,13 +48,20 @@ def prepare(
     same files, is left as it is.
 
     Args:
-        dataset: The kind of data: `ntu60`, `ntu120`, `ucla`.
-        raw: The folder or zip archive of the raw data, or several of them. Folders are searched to any depth, archives
-            in them too; nothing is unpacked to disk.
+        dataset: The kind of data: `ntu60`, `ntu120` (their `.skeleton` files), `kinetics` (Kinetics-Skeleton 400: JSON
+            clips and label files), `ucla` (Northwestern-UCLA JSON), `pyskl` (a pickle of PYSKL or MMAction2, 2D or
+            3D), `ctrgcn` (an npz such as NTU60_CS.npz), `published` (`*_data_joint.npy` and `*_label.pkl`), `custom`
+            (your own, as docs/custom-data.md says), or `synthetic` (what this package generates).
+        raw: The folder or archive (zip, tar) of the raw data, or several of them; a file for `pyskl` and `ctrgcn`.
+            Folders are searched to any depth, archives in them too; nothing is unpacked to disk.
         out: The folder to create.
         missing_list: A text file of sample names to leave out; default: the lists found in or beside `raw`.
-        body_selection: How the people who act are told from other bodies: `energy` (the published way, and the
-            default).
+        body_selection: How the people who act are told from other bodies: `energy` (the published way for NTU),
+            `tracked` (by body ID, ghosts left out), `score` (the published way for Kinetics: in each frame the people
+            seen most surely) or `order` (as they stand in the file); default: that of the data set.
+        skeleton: For `pyskl`, `ctrgcn` and `published`, which do not say what their joints are: `ntu25`,
+            `openpose18`, `kinect20`, `coco17` or a YAML file (docs/custom-data.md); default: COCO 17 for 2D pickles,
+            NTU 25 otherwise.
         workers: Number of processes; default: one per core.
         strict: Stop at the first damaged file instead of listing it and going on.
         quiet: Show neither progress nor the summary.
@@ -65,12 +76,15 @@ def prepare(
     """
     started = time.monotonic()
     source, target = get_source(dataset), Path(out)
-    selection = body_selection or source.body_selection
-    get_selection(selection)
+    get_selection(body_selection or source.body_selection)
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}: give 1 or more, or nothing for one per core")
     roots = [Path(raw)] if isinstance(raw, (str, Path)) else [Path(path) for path in raw]
+    if skeleton is not None:
+        source = source.with_skeleton(load_skeleton(skeleton))
     listing = source.list_items(roots, None if missing_list is None else Path(missing_list))
+    source = listing.source or source
+    selection = body_selection or source.body_selection
     identity = hashlib.sha256(f"{SCHEMA} {source.name} {selection} {listing.digest()}".encode()).hexdigest()
     if _is_there(target, identity):
         report = _report_existing(target, started)
@@ -146,8 +160,11 @@ def _fill(
     known = [*listing.rejected, *writer.rejected]
     if strict:
         _stop_at_damage(known)
-    with running(worker, chunks[writer.chunks :], workers) as results, _progress(quiet, len(tasks)) as show:
-        show(done, len(known))
+    with (
+        running(worker, chunks[writer.chunks :], workers) as results,
+        progress_bar("preparing", len(tasks), quiet) as show,
+    ):
+        show(done, f"{len(known)} rejected")
         for chunk in results:
             for rejected in chunk.rejected:
                 _log.info("rejected %s", rejected)
@@ -155,7 +172,8 @@ def _fill(
             if strict:
                 _stop_at_damage(chunk.rejected)
             writer.append(chunk)
-            show(min(writer.chunks * CHUNK, len(tasks)), len(listing.rejected) + len(writer.rejected))
+            count = len(listing.rejected) + len(writer.rejected)
+            show(min(writer.chunks * CHUNK, len(tasks)), f"{count} rejected")
 
 
 def _stop_at_damage(rejected: Sequence[Rejected]) -> None:
@@ -244,26 +262,3 @@ def _log_file(out: Path) -> Iterator[None]:
         _log.removeHandler(handler)
         with suppress(OSError):
             handler.close()
-
-
-@contextmanager
-def _progress(quiet: bool, total: int) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr; gives a function of the number of files done and of those rejected."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task("preparing", total=total)
-
-        def show(done: int, rejected: int) -> None:
-            bar.update(task, completed=done, description=f"preparing ({rejected} rejected)")
-
-        yield show

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.data.streams import check_stream
+from dualhead.data.streams import check_stream, to_stream
 from dualhead.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
@@ -131,13 +131,32 @@ class Recipe(ABC):
     def _checked(self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int) -> Clip:
         self.check(sequence.skeleton)
         check_stream(stream)
-        made = self._make(sequence, stream, rng, views)
+        made = self._from_prepared(sequence, stream) if sequence.prepared else self._make(sequence, stream, rng, views)
         if made is not None and made.shape[-1] == self.bodies:
             return np.ascontiguousarray(made, dtype=np.float32)
         clips: Clip = np.zeros((views, 3, self.frames, sequence.skeleton.num_joints, self.bodies), dtype=np.float32)
         if made is not None:
             clips[..., : made.shape[-1]] = made
         return clips
+
+    def _from_prepared(self, sequence: SkeletonSequence, stream: str) -> Clip:
+        """Make the clip `(1, C, T, V, m)` of joints that this recipe has normalised and padded before.
+
+        Raises:
+            ConfigError: If another recipe has: what it did can neither be undone nor done twice.
+        """
+        if sequence.prepared != self.name:
+            raise ConfigError(
+                f"sequence {sequence.name!r} was normalised and padded by recipe {sequence.prepared!r} before it was "
+                f"stored: use that recipe, or prepare the raw recordings to use {self.name!r}"
+            )
+        joints = sequence.joints[: self.bodies, : self.frames]
+        bodies, frames, num_joints, channels = joints.shape
+        joint = np.zeros((3, self.frames, num_joints, bodies), dtype=np.float32)
+        joint[:channels, :frames] = joints.transpose(3, 1, 2, 0)
+        if sequence.confidence is not None:
+            joint[channels, :frames] = sequence.confidence[: self.bodies, : self.frames].transpose(1, 2, 0)
+        return to_stream(joint, sequence.skeleton, stream)[None]
 
 
 def need_solid(recipe: Recipe, skeleton: Skeleton) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import StoreError, unknown
+from dualhead.errors import ConfigError, StoreError, unknown
 from dualhead.formats.source import SplitRule
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
@@ -21,7 +25,11 @@ SCHEMA = 1
 COLUMNS = ("name", "label", "offset", "frames", "bodies")
 """The columns that every index has; one more per field follows."""
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError)
+# What json, zipfile and NumPy raise for damaged files.
+_UNREADABLE = (
+    OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, SyntaxError, TokenError, RecursionError,
+    MemoryError, OverflowError, NotImplementedError, BadZipFile, zlib.error, struct.error, ConfigError,
+)  # fmt: skip
 
 
 class Store:
@@ -58,10 +66,11 @@ class Store:
                 shoulders=_pair(skeleton["shoulders"]),
                 dimensions=skeleton["dimensions"],
             )
-            self.classes: tuple[str, ...] = tuple(self.meta["classes"])
+            self.classes: tuple[str, ...] = tuple(map(str, self.meta["classes"]))
             self.protocols = {name: _rule(rule) for name, rule in self.meta["protocols"].items()}
-            self.fingerprint: str = self.meta["fingerprint"]
-            self._has_confidence: bool = self.meta["confidence"]
+            self.fingerprint = str(self.meta["fingerprint"])
+            self._has_confidence = bool(self.meta["confidence"])
+            self._prepared: str = self.meta.get("prepared", "")
             with np.load(self.path / "index.npz", allow_pickle=False) as index:
                 self.names: NDArray[np.str_] = index["name"]
                 self.labels: NDArray[np.int64] = index["label"]
@@ -70,19 +79,37 @@ class Store:
                 self.bodies: NDArray[np.int64] = index["bodies"]
                 self.fields: Mapping[str, NDArray[np.int64]] = {name: index[name] for name in self.meta["fields"]}
             joints = np.load(self.path / "joints.npy", mmap_mode="r", allow_pickle=False)
+            self._joints: NDArray[np.float32] = np.asarray(joints)  # a plain view of the map: faster to slice
+            self._channels = self.skeleton.dimensions + self._has_confidence
+            self._check()
         except _UNREADABLE as error:
             raise StoreError(f"{self.path} is a damaged store ({error}): prepare it again") from None
-        self._joints: NDArray[np.float32] = np.asarray(joints)  # a plain view of the map: faster to slice
-        self._channels = self.skeleton.dimensions + self._has_confidence
+
+    def _check(self) -> None:
+        """Check that index, arrays and `meta.json` fit together.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        numbers = (self.labels, self._offsets, self.frames, self.bodies, *self.fields.values())
+        shape = (int(self.meta["counts"]["samples"]),)
+        if {column.shape for column in (self.names, *numbers)} != {shape}:
+            raise ValueError("its index and its arrays differ in length")
+        if self.names.dtype.kind != "U" or any(column.dtype != np.int64 for column in numbers):
+            raise ValueError("a column of its index is of the wrong type")
         sizes = self.bodies * self.frames * self.skeleton.num_joints * self._channels
-        columns = (self.names, self.labels, self._offsets, self.frames, self.bodies, *self.fields.values())
         if (
-            {column.shape for column in columns} != {(self.meta["counts"]["samples"],)}
-            or self._joints.dtype != np.float32
+            self._joints.dtype != np.float32
             or self._joints.shape != (int(sizes.sum()),)
             or not np.array_equal(self._offsets, np.cumsum(sizes) - sizes)
+            or min(self.bodies.min(initial=0), self.frames.min(initial=0)) < 0
         ):
-            raise StoreError(f"{self.path} is a damaged store (its index and its arrays differ): prepare it again")
+            raise ValueError("its index and its arrays differ")
+        if self.labels.min(initial=-1) < -1 or self.labels.max(initial=-1) >= len(self.classes):
+            raise ValueError(f"a label is none of {len(self.classes)} classes")
+        for name, rule in self.protocols.items():
+            if rule.field not in self.fields:
+                raise ValueError(f"protocol {name!r} is a rule over the field {rule.field!r}, which it does not have")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -112,7 +139,22 @@ class Store:
             label=None if label < 0 else label,
             confidence=values[..., -1] if self._has_confidence else None,
             fields={name: int(column[row]) for name, column in self.fields.items()},
+            prepared=self._prepared,
         )
+
+    def coordinates(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Give the coordinates of neighbouring samples without a copy.
+
+        Args:
+            start: The first row.
+            stop: The row behind the last.
+
+        Returns:
+            A read-only view `(R, V, C)`: sample after sample, body after body, frame after frame.
+        """
+        begin, end = (int(self._offsets[row]) if row < len(self) else len(self._joints) for row in (start, stop))
+        values = self._joints[begin:end].reshape(-1, self.skeleton.num_joints, self._channels)
+        return values[..., : self.skeleton.dimensions]
 
     def __iter__(self) -> Iterator[SkeletonSequence]:
         return (self[index] for index in range(len(self)))
@@ -164,7 +206,8 @@ def _pairs(values: list[list[int]]) -> tuple[tuple[int, int], ...]:
 
 def _rule(rule: dict[str, Any]) -> SplitRule:
     test = rule.get("test")
-    return SplitRule(rule["field"], tuple(rule["train"]), None if test is None else tuple(test))
+    train, test = tuple(map(int, rule["train"])), None if test is None else tuple(map(int, test))
+    return SplitRule(str(rule["field"]), train, test)
 
 
 def read_meta(path: str | Path) -> dict[str, Any]:
@@ -182,7 +225,7 @@ def read_meta(path: str | Path) -> dict[str, Any]:
         schema = meta["schema"]
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(f"{path} holds no store (no meta.json): make one with `dualhead prepare`") from None
-    except (*_UNREADABLE, RecursionError) as error:
+    except _UNREADABLE as error:
         raise StoreError(f"{file} cannot be read ({error}): prepare the store again") from None
     if schema != SCHEMA:
         raise StoreError(

@@ -167,8 +167,8 @@ class StoreWriter:
             self._size += len(chunk.data)
             entry = {
                 "size": self._size,
-                "rows": [asdict(row) for row in chunk.rows],
-                "rejected": [asdict(rejected) for rejected in chunk.rejected],
+                "rows": [vars(row) for row in chunk.rows],
+                "rejected": [vars(rejected) for rejected in chunk.rejected],
             }
             self._journal.write(json.dumps(entry).encode() + b"\n")
             _sync(self._journal)
@@ -205,11 +205,7 @@ class StoreWriter:
             facts = {
                 "schema": SCHEMA,
                 "version": __version__,
-                "skeleton": asdict(source.skeleton),
-                "classes": list(source.classes),
-                "fields": list(source.fields),
-                "protocols": {name: rule.to_dict() for name, rule in source.protocols.items()},
-                "confidence": source.has_confidence,
+                **source.facts(),
                 "fingerprint": fingerprint,
                 "rejected": [asdict(rejected) for rejected in self.rejected],
             }

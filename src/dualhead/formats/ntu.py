@@ -15,21 +15,14 @@ from numpy.typing import NDArray
 
 from dualhead.errors import ConfigError, FormatError
 from dualhead.files import replacing
+from dualhead.formats.ntu_fast import MAX_COORDINATE, MAX_FRAMES, parse_regular
 from dualhead.formats.recording import Recording
 from dualhead.skeleton import NTU25
 
-MAX_FRAMES = 200_000
-"""Longest recording that is read: almost two hours at 30 frames a second."""
-
-MAX_COORDINATE = 1e6
-"""Largest coordinate that is read, in metres; beyond it a number is taken for damage."""
-
-_V = NTU25.num_joints
 _BODY_FIELDS = 10
 _JOINT_FIELDS = 12
 _MAX_LINES = 8_000_000
-_BODY_LAYOUT = "\n".join([" " * (_BODY_FIELDS - 1), "", *[" " * (_JOINT_FIELDS - 1)] * _V])
-_NO_BLANKS = bytes(range(ord(" ") + 1, 127))
+_V = NTU25.num_joints
 
 
 def parse_skeleton(data: bytes, path: str | Path | None = None) -> Recording:
@@ -48,77 +41,19 @@ def parse_skeleton(data: bytes, path: str | Path | None = None) -> Recording:
     Raises:
         FormatError: If the content is not a whole, undamaged recording; it names the 1-based line.
     """
-    try:
-        text = data.decode("ascii")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FormatError(f"byte 0x{data[error.start]:02x} is not text: the file is damaged", path, line) from None
-    if not text.strip("\r\n\t \0"):
-        state = "holds only blanks" if text else "is empty"
+    if not data.isascii():
+        place = next(index for index, byte in enumerate(data) if byte > 127)
+        line = data.count(b"\n", 0, place) + 1
+        raise FormatError(f"byte 0x{data[place]:02x} is not text: the file is damaged", path, line)
+    if not data.strip(b"\r\n\t \0"):
+        state = "holds only blanks" if data else "is empty"
         raise FormatError(f"the file {state}: copy or unzip it again", path)
-    if len(text) > _MAX_LINES and text.count("\n") > _MAX_LINES:
+    if len(data) > _MAX_LINES and data.count(b"\n") > _MAX_LINES:
         raise FormatError(f"more than {_MAX_LINES} lines are no recording: cut it into shorter ones", path)
-    if "\r" in text:  # to look first is ten times faster
-        text = text.replace("\r\n", "\n")
-    recording = _parse_regular(text)
-    return _parse_careful(text, path) if recording is None else recording
-
-
-def _parse_regular(text: str) -> Recording | None:
-    """Parse fast what is written exactly as published; None asks for the careful way (or its error message)."""
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    counts: list[int] = []
-    frames: list[int] = []
-    slots: list[int] = []
-    bodies: list[str] = []
-    joints: list[str] = []
-    position = 1
-    try:
-        num_frames = int(lines[0])
-        for frame in range(num_frames):
-            count = int(lines[position])
-            if count < 0:
-                return None
-            counts.append(count)
-            position += 1
-            for slot in range(count):
-                if lines[position + 1] != "25":
-                    return None
-                frames.append(frame)
-                slots.append(slot)
-                bodies.append(lines[position])
-                joints += lines[position + 2 : position + 2 + _V]
-                position += 2 + _V
-    except (ValueError, IndexError):
-        return None
-    if not 0 <= num_frames <= MAX_FRAMES or position != len(lines) or "_" in text:
-        return None
-    # with all else taken away, the blanks and line ends must be those of a file with these body counts
-    layout = "\n".join(["", *("\n".join(["", *[_BODY_LAYOUT] * count]) for count in counts)])
-    if text.encode("ascii").translate(None, _NO_BLANKS).rstrip(b"\n") != layout.encode("ascii").rstrip(b"\n"):
-        return None
-    tokens: list[str] = []
-    for line in joints:
-        tokens += line.split(" ", 3)  # x, y, z and the rest of the line, which is dropped below
-    del tokens[3::4]
-    infos = [line.split(" ") for line in bodies]
-    try:
-        values = np.fromiter(map(float, tokens), np.float64, len(tokens))
-        tracking = np.array([int(info[9]) for info in infos], np.int64)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    if values.size and not np.abs(values).max() <= MAX_COORDINATE:  # also true for NaN
-        return None
-    return Recording(
-        joints=values.reshape(len(bodies), _V, 3),
-        frames=np.array(frames, np.int64),
-        slots=np.array(slots, np.int64),
-        num_frames=num_frames,
-        body_ids=tuple(info[0] for info in infos),
-        tracking=tracking,
-    )
+    recording = parse_regular(data)
+    if recording is None:
+        recording = _parse_careful(data.decode("ascii").replace("\r\n", "\n"), path)
+    return recording
 
 
 class _Reader:

@@ -76,16 +76,19 @@ def from_dense(
     present: NDArray[np.bool_] | None = None,
     body_ids: Sequence[str | int] | NDArray[np.integer] | None = None,
     confidence: NDArray[np.floating] | None = None,
+    keep_places: bool = False,
 ) -> Recording:
     """Make a recording from bodies that are already laid out over time.
 
-    A body that is absent in a frame takes no slot there, so those behind it move up, as in a sensor's file.
+    A body that is absent in a frame takes no slot there, so those behind it move up, as in a sensor's file, unless
+    `keep_places`.
 
     Args:
         joints: `(M, T, V, C)`.
         present: `(M, T)`, where each body is seen; default: wherever any of its coordinates is not 0.
         body_ids: One identifier per body `(M,)`, or per body and frame `(M, T)` for identifiers that change.
         confidence: `(M, T, V)`.
+        keep_places: Let the slot of an observation be its body's place in M, whoever else is seen.
 
     Returns:
         The recording, with bodies of a frame in the order of M.
@@ -114,7 +117,7 @@ def from_dense(
     return Recording(
         joints=np.asarray(joints, np.float64)[body, frame],
         frames=frame.astype(np.int64),
-        slots=(np.cumsum(seen, axis=0) - 1)[body, frame].astype(np.int64),
+        slots=(body if keep_places else (np.cumsum(seen, axis=0) - 1)[body, frame]).astype(np.int64),
         num_frames=count,
         body_ids=names,
         confidence=None if confidence is None else np.asarray(confidence, np.float64)[body, frame],

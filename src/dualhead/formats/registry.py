@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dualhead.errors import unknown
+from dualhead.formats.ctrgcn import ctrgcn
+from dualhead.formats.custom import custom
+from dualhead.formats.kinetics import kinetics
 from dualhead.formats.ntu_sources import ntu60, ntu120
+from dualhead.formats.published import published
+from dualhead.formats.pyskl import pyskl
 from dualhead.formats.source import Source
 from dualhead.formats.synthetic import synthetic
 from dualhead.formats.ucla import ucla
@@ -13,7 +18,12 @@ from dualhead.formats.ucla import ucla
 _SOURCES: dict[str, Callable[[], Source]] = {
     "ntu60": ntu60,
     "ntu120": ntu120,
+    "kinetics": kinetics,
     "ucla": ucla,
+    "pyskl": pyskl,
+    "ctrgcn": ctrgcn,
+    "published": published,
+    "custom": custom,
     "synthetic": synthetic,
 }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.formats.member import Member
+from dualhead.errors import ConfigError, FormatError
+from dualhead.formats.member import Member, list_members
 from dualhead.formats.recording import Recording
 from dualhead.skeleton import Skeleton
 
@@ -82,8 +84,8 @@ class Rejected:
         name: Sample name, or file name where it is no sample name.
         path: Where it lies, from the name of the raw folder or archive on.
         reason: Why, in one sentence.
-        kind: "damaged" (cannot be read), "name" (not a sample name), "empty" (no body) or "missing" (on the missing
-            list).
+        kind: "damaged" (cannot be read), "name" (not a sample name), "empty" (no body) or "missing" (on a list of
+            those without a skeleton).
         line: 1-based line of the damage, where the format has lines.
     """
 
@@ -123,6 +125,8 @@ class Listing:
         duplicates: Names found more than once.
         skipped: How many samples belong to another data set of the same format.
         missing: Sample names on the missing lists, each with the name of its list.
+        source: The source with what it has learned from the raw tree: classes, skeleton, fields, protocols. None where
+            there is nothing to learn.
     """
 
     items: tuple[Item, ...]
@@ -130,6 +134,7 @@ class Listing:
     duplicates: tuple[Duplicate, ...] = ()
     skipped: int = 0
     missing: Mapping[str, str] = field(default_factory=dict)
+    source: Source | None = None
 
     def digest(self) -> str:
         """Hash what tells one raw tree from another: names, sizes, and what is left out."""
@@ -140,6 +145,10 @@ class Listing:
             state.update(f"{rejected.path}\t{rejected.reason}\n".encode())
         for name in sorted(self.missing):
             state.update(f"{name}\n".encode())
+        if self.source is not None:
+            state.update(json.dumps(self.source.facts(), sort_keys=True).encode())
+            for item in self.items:
+                state.update(json.dumps([item.sample.label, dict(item.sample.fields)]).encode())
         return state.hexdigest()
 
 
@@ -157,6 +166,9 @@ class Source(ABC):
         max_bodies: How many bodies a store keeps of each recording.
         has_confidence: Whether each joint has a confidence.
         keeps_empty: Whether recordings without any body stay, as zeros.
+        prepared: The recipe whose normalisation and padding the coordinates already have, or "" where they are raw.
+        notes: What else a user of the store should know, one sentence each.
+        skeleton_is_free: Whether the format leaves open which skeleton it holds, so that the user may say.
     """
 
     name: str
@@ -168,6 +180,40 @@ class Source(ABC):
     max_bodies: int = 2
     has_confidence: bool = False
     keeps_empty: bool = False
+    prepared: str = ""
+    notes: tuple[str, ...] = ()
+    skeleton_is_free: bool = False
+
+    def facts(self) -> dict[str, Any]:
+        """Give what a store's `meta.json` says about its source, as JSON-able values."""
+        return {
+            "skeleton": self.skeleton.to_dict(),
+            "classes": list(self.classes),
+            "fields": list(self.fields),
+            "protocols": {name: rule.to_dict() for name, rule in self.protocols.items()},
+            "confidence": self.has_confidence,
+            "prepared": self.prepared,
+            "notes": list(self.notes),
+        }
+
+    def with_skeleton(self, skeleton: Skeleton) -> Source:
+        """Say which skeleton the raw data have.
+
+        Args:
+            skeleton: The layout of the joints.
+
+        Returns:
+            The source with that skeleton.
+
+        Raises:
+            ConfigError: If the format has one of its own.
+        """
+        if not self.skeleton_is_free:
+            raise ConfigError(
+                f"data set {self.name!r} has the skeleton {self.skeleton.name!r}: leave the skeleton out, or prepare "
+                "data of another one as 'custom'"
+            )
+        return replace(self, skeleton=skeleton, skeleton_is_free=False)
 
     @abstractmethod
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
@@ -175,7 +221,8 @@ class Source(ABC):
 
         Args:
             raw: Folders, archives or files.
-            missing_list: A file of sample names to leave out; None: those found in or beside `raw`.
+            missing_list: A file of sample names to leave out; None: those found in or beside `raw`, where the format
+                has such lists.
 
         Raises:
             FormatError: If nothing can be listed there.
@@ -190,11 +237,34 @@ class Source(ABC):
         """
 
 
+def names_to_leave_out(missing_list: Path | None, names: Container[str]) -> dict[str, str]:
+    """Read a missing list that a user gives, for sources without lists of their own.
+
+    Args:
+        missing_list: A text file with one sample name a line, or None.
+        names: The sample names that there are; other lines are taken for a header.
+
+    Returns:
+        The names on the list, each with where the list lies.
+
+    Raises:
+        FormatError: If the list cannot be read or names no sample.
+    """
+    if missing_list is None:
+        return {}
+    (member,) = list_members([missing_list])
+    lines = map(str.strip, member.read().decode("utf-8", "replace").splitlines())
+    found = {line: member.where for line in lines if line in names}
+    if not found:
+        raise FormatError("no line is the name of a sample: give one name a line", missing_list)
+    return found
+
+
 def load_class_names(data_set: str) -> tuple[str, ...]:
     """Read the class names that come with the package.
 
     Args:
-        data_set: "ntu120", "ucla" or "synthetic".
+        data_set: "ntu120", "kinetics", "ucla" or "synthetic".
 
     Returns:
         The names by label.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from dualhead.errors import FormatError
 from dualhead.formats.file_source import FileSource
+from dualhead.formats.json_file import parse_json
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Sample, SplitRule, load_class_names
 from dualhead.skeleton import KINECT20
@@ -37,12 +37,7 @@ def parse_ucla(data: bytes, path: str | Path | None = None) -> tuple[Recording, 
     Raises:
         FormatError: If the content is not a whole recording.
     """
-    try:
-        content = json.loads(data)
-    except json.JSONDecodeError as error:
-        raise FormatError(f"not whole JSON ({error.msg}): copy or unzip it again", path, error.lineno) from None
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise FormatError(f"not JSON of a recording ({type(error).__name__}): the file is damaged", path) from None
+    content = parse_json(data, path)
     if not isinstance(content, dict) or "skeletons" not in content or "label" not in content:
         raise FormatError("no NW-UCLA recording: it needs the keys 'skeletons' and 'label'", path)
     label = content["label"]

@@ -1,0 +1,129 @@
+"""A store as the arrays that the published code reads."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.data.progress_bar import progress_bar
+from dualhead.data.recipes import get_recipe
+from dualhead.data.store import Store, open_store
+from dualhead.data.store_writer import disk_errors
+from dualhead.data.streams import STREAMS, check_stream
+from dualhead.errors import ConfigError, StoreError
+from dualhead.files import replacing, write_text
+
+Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
+
+_SIDES = ("train", "val")
+_PLAN = "plan.json"
+
+
+def export_arrays(
+    store: str | Path | Store,
+    out: str | Path,
+    *,
+    protocol: str,
+    streams: Sequence[Stream] | None = None,
+    recipe: str = "dualhead",
+    quiet: bool = False,
+) -> list[Path]:
+    """Write a store in the published layout: `{train,val}_data_STREAM.npy` and `{train,val}_label.pkl`.
+
+    The arrays are float32 `(N, 3, T, V, M)`, a label file holds `(names, labels)`; the `val` side is the protocol's
+    test side, as in the published code. Samples come in the store's order, test-time clips without augmentation. The
+    work is done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out`
+    appears when all are.
+
+    Args:
+        store: The prepared data set.
+        out: The folder to create.
+        protocol: The protocol that divides the samples, such as `xsub`.
+        streams: Which streams to write; default: all four.
+        recipe: What normalises and pads; default: `dualhead`, the published preparation of 300 frames.
+        quiet: Show no progress.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ConfigError: If the protocol, recipe or a stream is unknown, or a sample has no label.
+        StoreError: If `out` is there already, the disk is full or has too little room.
+    """
+    opened = store if isinstance(store, Store) else open_store(store)
+    target, chosen = Path(out), get_recipe(recipe)
+    rows = dict(zip(_SIDES, opened.split(protocol), strict=True))
+    wanted = tuple(streams or STREAMS)
+    for stream in wanted:
+        check_stream(stream)
+    if min(opened.labels, default=0) < 0:
+        raise ConfigError(f"{opened.path} has samples without a label, which the published layout cannot say")
+    _refuse_existing(target)
+    skeleton = opened.skeleton
+    shape = (chosen.channels(skeleton), chosen.frames, skeleton.num_joints, chosen.num_bodies(skeleton))
+    partial = target.with_name(f"{target.name}.partial")
+    plan = json.dumps([opened.fingerprint, protocol, chosen.name, sorted(wanted)])
+    with disk_errors(partial):
+        _start(partial, plan)
+        jobs = [(side, stream, partial / f"{side}_data_{stream}.npy") for side in _SIDES for stream in wanted]
+        left = [job for job in jobs if not job[2].exists()]
+        _check_room(partial, sum(len(rows[side]) for side, _, _ in left) * 4 * int(np.prod(shape)))
+        done, total = 0, sum(len(rows[side]) for side, _, _ in left)
+        with progress_bar("exporting", total, quiet) as show:
+            for side, stream, path in left:
+                with replacing(path) as temporary, temporary.open("wb") as file:
+                    header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows[side]), *shape)}
+                    np.lib.format.write_array_header_1_0(file, header)
+                    for row in rows[side].tolist():
+                        # written, not mapped: a full disk is then an error, not a signal that kills the process
+                        file.write(chosen.clip(opened[row], stream).astype("<f4", copy=False).tobytes())
+                        done += 1
+                        show(done, path.name)
+        for side in _SIDES:
+            _write_labels(partial / f"{side}_label.pkl", opened, rows[side])
+        (partial / _PLAN).unlink()
+        if target.is_dir():
+            target.rmdir()
+        partial.rename(target)
+    files = sorted(target.iterdir())
+    if not quiet:
+        print(f"{target}: {', '.join(path.name for path in files)}")
+    return files
+
+
+def _refuse_existing(target: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise StoreError(f"{target} is there already: give a folder that does not exist yet")
+
+
+def _start(partial: Path, plan: str) -> None:
+    """Make the working folder, or keep what is whole in one that an interrupted call of the same plan left."""
+    file = partial / _PLAN
+    if not file.exists() or file.read_text(encoding="utf-8") != plan:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        write_text(file, plan)
+    for left in partial.glob(".*"):  # begun when the process was killed
+        left.unlink()
+
+
+def _check_room(partial: Path, needed: int) -> None:
+    free = shutil.disk_usage(partial).free
+    if needed > free:
+        raise StoreError(
+            f"the arrays need {needed / 1e9:.1f} GB, but {partial} has {free / 1e9:.1f} GB left: export fewer streams, "
+            "or to another disk"
+        )
+
+
+def _write_labels(path: Path, store: Store, rows: NDArray[np.int64]) -> None:
+    content = ([str(name) for name in store.names[rows]], [int(label) for label in store.labels[rows]])
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        pickle.dump(content, file, protocol=4)

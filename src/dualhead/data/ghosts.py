@@ -1,0 +1,78 @@
+"""Which tracked bodies are people: three tests that chairs, reflections and flashes fail.
+
+With the limits that CTR-GCN (Chen et al., ICCV 2021) and its successors use for NTU RGB+D:
+
+- length: a body is seen in at least 11 frames;
+- spread: it is not wide (its extent along x more than 0.8 of that along y) in more than 69.754 % of its frames;
+- motion: the sum over coordinates of the variance over all its joints and frames is from 0.089925 to 2 square metres.
+
+A test that nobody would pass is not held, so that whoever is alone stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_FRAMES = 11
+"""Fewest frames of a person."""
+
+WIDE = 0.8
+"""Extent along x over extent along y above which a body is wide."""
+
+MAX_WIDE = 0.69754
+"""Largest share of frames in which a person is wide."""
+
+MIN_MOTION, MAX_MOTION = 0.089925, 2.0
+"""Least and most motion of a person, in square metres."""
+
+
+def wide_share(joints: NDArray[np.float64]) -> float:
+    """Measure how often a body is wide, as people who stand or sit are not.
+
+    Args:
+        joints: `(F, V, C)`, the frames in which the body was seen; x and y are the first two coordinates.
+
+    Returns:
+        The share of frames in which its extent along x is more than `WIDE` of its extent along y, 0 to 1.
+    """
+    extent = joints[..., :2].max(axis=1) - joints[..., :2].min(axis=1)  # (F, 2)
+    return float((extent[:, 0] > WIDE * extent[:, 1]).mean())
+
+
+def motion(joints: NDArray[np.float64]) -> float:
+    """Measure how much room a body takes and covers.
+
+    Args:
+        joints: `(F, V, C)`, the frames in which the body was seen.
+
+    Returns:
+        The sum over coordinates of the variance over all joints and frames, in square units of the coordinates.
+    """
+    return float(joints.var(axis=(0, 1)).sum())
+
+
+def keep_people(bodies: Sequence[NDArray[np.float64]], metre: float = 1.0) -> list[int]:
+    """Choose the bodies that are people.
+
+    Args:
+        bodies: Each `(F, V, C)`, the frames in which it was seen.
+        metre: How long a metre is in the units of the coordinates.
+
+    Returns:
+        Their numbers, by frames times motion, the highest first, so that who acts all the time comes before who passes
+        by; equal ones keep their order. Empty only if `bodies` is.
+    """
+    if len(bodies) < 2:
+        return list(range(len(bodies)))
+    motions = [motion(joints) / metre**2 for joints in bodies]
+    kept = list(range(len(bodies)))
+    for passes in (
+        [len(joints) >= MIN_FRAMES for joints in bodies],
+        [wide_share(joints) <= MAX_WIDE for joints in bodies],
+        [MIN_MOTION <= value <= MAX_MOTION for value in motions],
+    ):
+        kept = [number for number in kept if passes[number]] or kept
+    return sorted(kept, key=[-len(joints) * value for joints, value in zip(bodies, motions, strict=True)].__getitem__)

@@ -1,0 +1,100 @@
+"""The npz files of CTR-GCN and its successors, such as `NTU60_CS.npz` (Chen et al., ICCV 2021)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from dualhead.errors import FormatError
+from dualhead.formats.arrays import Rows, npz_rows
+from dualhead.formats.dense import dense_recording
+from dualhead.formats.member import list_members
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import Item, Listing, Sample, Source, SplitRule, load_class_names, names_to_leave_out
+from dualhead.skeleton import NTU25
+
+_SIDES = ("train", "test")
+_PROTOCOLS = {"CS": "xsub", "CSUB": "xsub", "CV": "xview", "CSET": "xset"}
+_LETTERS = re.compile(r"[_-]([A-Za-z]+)\.npz$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CtrgcnSource(Source):
+    """One npz with `x_train`, `x_test` `(N, T, M * V * C)` and one-hot `y_train`, `y_test` `(N, K)`.
+
+    Samples have no names in it: they are called `train_000000` and so on, in its order. The protocol is named by the
+    end of the file's name (CS, CSub: xsub; CV: xview; CSet: xset; else `official`).
+
+    Attributes:
+        rows: The coordinates of each side, once listed.
+    """
+
+    rows: tuple[Rows, ...] = ()
+
+    def read(self, item: Item) -> Recording:
+        """Read one row, without the zeros that pad it; see `Source.read`."""
+        values = self.rows[item.sample.fields["side"]].parse(item.member.read())  # (T, M * V * C)
+        skeleton = self.skeleton
+        filled = np.flatnonzero(values.any(axis=1))
+        length = int(filled[-1]) + 1 if filled.size else 0
+        joints = values[:length].reshape(length, -1, skeleton.num_joints, skeleton.dimensions).swapaxes(0, 1)
+        return dense_recording(joints, None, skeleton, item.member.where, has_confidence=False)
+
+    def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
+        """List the rows of both sides; see `Source.list_items`."""
+        files = [member for member in list_members(raw) if member.file_name.endswith(".npz")]
+        if len(files) != 1:
+            raise FormatError(f"{len(files)} npz files: give one, such as NTU60_CS.npz", ", ".join(map(str, raw)))
+        found = npz_rows(files[0], tuple(f"{letter}_{side}" for letter in "xy" for side in _SIDES))
+        body = self.skeleton.num_joints * self.skeleton.dimensions
+        items: dict[str, Item] = {}
+        classes = 0
+        for number, side in enumerate(_SIDES):
+            x, y = found[f"x_{side}"], found[f"y_{side}"]
+            if len(x.header.shape) != 3 or x.header.shape[2] % body:
+                raise FormatError(
+                    f"x_{side} has shape {x.header.shape}, whose last number is no multiple of the {body} coordinates "
+                    f"of a body of {self.skeleton.name!r}: is it of another skeleton?",
+                    files[0].where,
+                )
+            one_hot = y.all()
+            if one_hot.ndim != 2 or len(one_hot) != len(x) or ((one_hot != 0).sum(axis=1) != 1).any():
+                raise FormatError(f"y_{side} does not have one label for each of {len(x)} rows", files[0].where)
+            classes = max(classes, one_hot.shape[1])
+            for row, label in enumerate(one_hot.argmax(axis=1).tolist()):
+                name = f"{side}_{row:06d}"
+                items[name] = Item(Sample(name, label, {"side": number}), x.member(row))
+        letters = _LETTERS.search(files[0].file_name)
+        protocol = _PROTOCOLS.get(letters[1].upper(), "official") if letters else "official"
+        names = load_class_names("ntu120")
+        is_ntu = self.skeleton == NTU25 and classes in (60, 120)
+        source = replace(
+            self,
+            classes=names[:classes] if is_ntu else tuple(f"class {label}" for label in range(classes)),
+            protocols={protocol: SplitRule("side", (0,), (1,))},
+            rows=tuple(found[f"x_{side}"] for side in _SIDES),
+        )
+        ordered = tuple(items[name] for name in sorted(items))
+        return Listing(ordered, missing=names_to_leave_out(missing_list, items), source=source)
+
+
+def ctrgcn() -> CtrgcnSource:
+    """An npz as CTR-GCN's scripts write it: bodies chosen, one constant subtracted from each recording, zero-padded."""
+    return CtrgcnSource(
+        name="ctrgcn",
+        skeleton=NTU25,
+        classes=(),
+        fields=("side",),
+        protocols={},
+        body_selection="order",
+        skeleton_is_free=True,
+        notes=(
+            "The origin joint of the first frame was subtracted from every joint before these files were written, so "
+            "where people stood is lost; recipes that subtract it again change nothing.",
+            "Trailing frames of zeros were padding and are left out.",
+        ),
+    )

@@ -1,0 +1,92 @@
+"""Many decimal numbers in a text at once: digits become numbers by arithmetic on the bytes, eight at a time.
+
+A number of at most 15 digits is a whole number below 2^53 divided by a power of ten of at most 10^15. Both are exact in
+float64, so their quotient is the nearest float64, which is what `float` gives (Clinger, How to read floating point
+numbers accurately, PLDI 1990). Whatever is not one digit, a dot and up to 14 digits goes through `float`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WORD = 8
+_MOST_DECIMALS = 14
+_DOT, _MINUS, _ZERO = ord("."), ord("-"), ord("0")
+_ZEROS = np.uint64(0x3030303030303030)
+_SIXES = np.uint64(0x0606060606060606)
+_HIGH_HALVES = np.uint64(0xF0F0F0F0F0F0F0F0)
+_POWERS = np.array([10**power for power in range(_MOST_DECIMALS + 1)], np.float64)
+# Entry n keeps the last n of 8 bytes; the first of them is the lowest of a little-endian word.
+_KEEP = np.array([2**64 - 2 ** (8 * (_WORD - count)) for count in range(_WORD + 1)], np.uint64)
+# Factors, shifts and masks that join neighbours: digits to pairs, pairs to fours, fours to eights.
+_JOINS = tuple(
+    (np.uint64(base * 2**bits + 1), np.uint64(bits), np.uint64(mask))
+    for base, bits, mask in ((10, 8, 0x00FF00FF00FF00FF), (100, 16, 0x0000FFFF0000FFFF), (10_000, 32, 0xFFFFFFFF))
+)
+
+
+def parse_decimals(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Turn pieces of a text into the numbers that `float` would make of them, bit for bit.
+
+    Args:
+        data: The text, ASCII only.
+        starts: Where each number begins `(n,)`.
+        ends: Where each ends `(n,)`: not before its start, at least 16, and below the length of the text.
+
+    Returns:
+        The numbers `(n,)`.
+
+    Raises:
+        ValueError: If a piece is no number, or has an underscore in it.
+    """
+    text = np.frombuffer(data, np.uint8)
+    negative = text.take(starts) == _MINUS
+    first = starts + negative
+    whole = text.take(first, mode="clip") - np.uint8(_ZERO)  # of anything but a digit it is above 9
+    decimals = ends - first
+    decimals -= 2
+    odd = (text.take(first + 1, mode="clip") != _DOT) | (whole > 9) | (decimals < 0) | (decimals > _MOST_DECIMALS)
+    # every number's last 8 bytes; a view of bytes that overlap, which only a void type may take from any address
+    windows: NDArray[np.void] = np.ndarray((len(data) - _WORD + 1,), f"V{_WORD}", data, strides=(1,))
+    words = windows[ends - _WORD].view("<u8")
+    below = _join_digits(words, decimals, odd)
+    long = np.flatnonzero(decimals > _WORD)
+    if len(long):
+        wrong = np.zeros(len(long), np.bool_)
+        words = windows[ends[long] - 2 * _WORD].view("<u8")
+        below[long] += 1e8 * _join_digits(words, decimals[long] - _WORD, wrong)
+        odd[long] |= wrong
+    powers = _POWERS.take(decimals, mode="clip")
+    values: NDArray[np.float64] = whole * powers
+    values += below
+    values /= powers
+    values = np.where(negative, -values, values)
+    if odd.any():
+        for index in np.flatnonzero(odd).tolist():
+            piece = data[starts[index] : ends[index]]
+            if b"_" in piece:
+                raise ValueError(f"{piece!r} is no number")
+            values[index] = float(piece)
+    return values
+
+
+def _join_digits(words: NDArray[np.uint64], counts: NDArray[np.int64], odd: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Join the last `counts` (any number; 0 to 8 count) of 8 characters to a whole number.
+
+    Args:
+        words: The characters as little-endian words `(n,)`; overwritten.
+        counts: How many of them are digits `(n,)`.
+        odd: Set where one is no digit `(n,)`.
+
+    Returns:
+        The numbers `(n,)`.
+    """
+    words ^= _ZEROS  # a digit becomes its value
+    words &= _KEEP.take(counts, mode="clip")
+    odd |= ((words + _SIXES) & _HIGH_HALVES) != 0  # 10 and more reach 16 with 6 added; ASCII never overflows
+    for factor, shift, mask in _JOINS:
+        words *= factor
+        words >>= shift
+        words &= mask
+    return np.asarray(words, np.float64)

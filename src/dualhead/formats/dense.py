@@ -1,0 +1,130 @@
+"""What sources that hold finished arrays share: checking a clip, and what sample names and labels tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.errors import FormatError
+from dualhead.formats.ntu_sources import ntu120
+from dualhead.formats.recording import Recording, from_dense
+from dualhead.formats.source import load_class_names
+from dualhead.skeleton import Skeleton
+
+MAX_COORDINATE = 1e6
+"""Largest coordinate that is read; beyond it a number is taken for damage."""
+
+_MAX_LABEL = 100_000
+
+
+def dense_recording(
+    joints: NDArray[Any], confidence: NDArray[Any] | None, skeleton: Skeleton, where: str, has_confidence: bool | None
+) -> Recording:
+    """Check a clip whose bodies are laid out over time.
+
+    Convention: a joint with a NaN among its coordinates is missing and becomes all zeros, its confidence 0.
+
+    Args:
+        joints: `(T, V, C)` or `(M, T, V, C)`; one channel more than the skeleton's is taken for the confidence.
+        confidence: `(T, V)` or `(M, T, V)`, or None.
+        skeleton: What V and C must be.
+        where: Where it came from, for the error message.
+        has_confidence: Whether the source has one. A clip without then gets 0 for a joint at zero, 1 for any other; it
+            is dropped where the source has none. None: as the clip has.
+
+    Returns:
+        The recording; each body keeps its place, frames without it take no room.
+
+    Raises:
+        FormatError: If the shape is another, or a number is infinite or too large to be a coordinate.
+    """
+    if joints.ndim == 3:
+        joints = joints[None]
+        confidence = None if confidence is None else confidence[None]
+    num_joints, channels = skeleton.num_joints, skeleton.dimensions
+    if joints.ndim == 4 and joints.shape[3] == channels + 1 and confidence is None:
+        joints, confidence = joints[..., :channels], joints[..., channels]
+    if joints.ndim != 4 or joints.shape[2:] != (num_joints, channels):
+        raise FormatError(
+            f"joints of shape {joints.shape}, but skeleton {skeleton.name!r} needs (bodies, frames, {num_joints}, "
+            f"{channels}): is it of another skeleton?",
+            where,
+        )
+    if confidence is not None and confidence.shape != joints.shape[:3]:
+        raise FormatError(f"confidence of shape {confidence.shape}, but joints of shape {joints.shape}", where)
+    values: NDArray[np.float64] = np.array(joints, np.float64)
+    missing = np.isnan(values).any(axis=3)  # (M, T, V)
+    values[missing] = 0
+    if not np.abs(values).max(initial=0) <= MAX_COORDINATE:
+        raise FormatError(f"a coordinate is infinite or beyond {MAX_COORDINATE:.0f}: the clip is damaged", where)
+    scores: NDArray[np.float64] | None = None
+    if confidence is not None if has_confidence is None else has_confidence:
+        seen: NDArray[Any] = np.any(values, axis=3) if confidence is None else confidence
+        scores = seen.astype(np.float64)
+        scores[missing | np.isnan(scores)] = 0
+        if not np.abs(scores).max(initial=0) <= MAX_COORDINATE:
+            raise FormatError("a confidence is infinite: the clip is damaged", where)
+    present: NDArray[np.bool_] = np.any(values, axis=(2, 3))
+    if scores is not None:
+        present |= np.any(scores, axis=2)
+    ids = [str(body) for body in range(len(values))]
+    return from_dense(values, present, ids, scores, keep_places=True)
+
+
+def whole_label(label: Any, where: str) -> int:
+    """Check a label.
+
+    Args:
+        label: A 0-based class number, of whatever type a file has it.
+        where: Where it came from, for the error message.
+
+    Raises:
+        FormatError: If it is none.
+    """
+    if isinstance(label, np.ndarray) and label.size == 1:
+        label = label.item()
+    if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < _MAX_LABEL:
+        raise FormatError(f"label {str(label)[:40]!r} instead of a whole number from 0 on", where)
+    return int(label)
+
+
+def fields_of_names(names: Sequence[str]) -> list[dict[str, int]] | None:
+    """Read setup, camera, subject and repeat where every name is one of NTU RGB+D.
+
+    Args:
+        names: Sample names.
+
+    Returns:
+        The fields of each, or None where a name is another.
+    """
+    source = ntu120()
+    try:
+        samples = [source.sample(name) for name in names]
+    except FormatError:
+        return None
+    return [dict(sample.fields) for sample in samples if sample is not None]
+
+
+def classes_of(names: Sequence[str], labels: Sequence[int], known: Sequence[str] = ()) -> tuple[str, ...]:
+    """Name the classes of labels: as given, those of NTU RGB+D where sample names and labels say so, or by number.
+
+    Args:
+        names: Sample names.
+        labels: Their 0-based labels.
+        known: The names by label, where the file has them.
+    """
+    count = max(labels, default=-1) + 1
+    if len(known) >= count:
+        return tuple(known)
+    source = ntu120()
+    try:
+        samples = [source.sample(name) for name in names]
+    except FormatError:
+        samples = []
+    if samples and all(sample and sample.label == label for sample, label in zip(samples, labels, strict=True)):
+        shipped = load_class_names("ntu120")
+        return shipped[:60] if count <= 60 else shipped
+    return tuple(f"class {label}" for label in range(count))

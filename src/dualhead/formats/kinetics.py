@@ -1,0 +1,255 @@
+"""Kinetics-Skeleton 400 (Yan et al., AAAI 2018): OpenPose key points in JSON, one file a clip, and label files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dualhead.errors import FormatError
+from dualhead.formats.json_file import parse_json
+from dualhead.formats.member import Member, list_members
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import (
+    Duplicate,
+    Item,
+    Listing,
+    Rejected,
+    Sample,
+    Source,
+    SplitRule,
+    load_class_names,
+    names_to_leave_out,
+)
+from dualhead.skeleton import OPENPOSE18
+
+NUM_FRAMES = 300
+"""Clips are 10 s at 30 frames a second; `frame_index` is from 0 to 299."""
+
+_V = OPENPOSE18.num_joints
+_MAX_COORDINATE = 1e6
+_MAX_CLASSES = 10_000
+_MAX_PEOPLE = 10_000
+_LABEL_FILE = "_label.json"
+_SIDES = {"train": 0, "val": 1}
+
+
+def parse_kinetics(data: bytes, path: str | Path | None = None) -> tuple[Recording, int]:
+    """Parse the content of one Kinetics-Skeleton JSON file.
+
+    Every person of every frame is kept, in the file's order. Coordinates and scores may go past 1.
+
+    Args:
+        data: The file's bytes.
+        path: Where they came from, for the error message.
+
+    Returns:
+        The recording, joints `(B, 18, 2)` as fractions of the image from its upper left corner, with the scores as
+        confidence, and its 0-based label. It lasts up to the last frame that is listed; frame 0 is often empty.
+
+    Raises:
+        FormatError: If the content is not a whole clip.
+    """
+    content = parse_json(data, path)
+    if not isinstance(content, dict) or not isinstance(content.get("data"), list) or "label_index" not in content:
+        raise FormatError("no Kinetics-Skeleton clip: it needs a list 'data' and the key 'label_index'", path)
+    label = _whole(content["label_index"], _MAX_CLASSES - 1, "'label_index'", path)
+    people: dict[int, list[Any]] = {}
+    for entry in content["data"]:
+        if not isinstance(entry, dict) or not isinstance(entry.get("skeleton"), list):
+            raise FormatError("an entry of 'data' has no list 'skeleton': the file is damaged", path)
+        frame = _whole(entry.get("frame_index"), NUM_FRAMES - 1, "'frame_index'", path)
+        if frame in people:
+            raise FormatError(f"'frame_index' {frame} comes twice: the file is damaged", path)
+        people[frame] = entry["skeleton"]
+    frames: list[int] = []
+    slots: list[int] = []
+    values: list[Any] = []
+    for frame in sorted(people):
+        for slot, person in enumerate(people[frame]):
+            if not isinstance(person, dict):
+                raise FormatError(f"frame {frame} holds a person that is no record: the file is damaged", path)
+            frames.append(frame)
+            slots.append(slot)
+            values.append((person.get("pose"), person.get("score")))
+    if len(values) > _MAX_PEOPLE:
+        raise FormatError(f"{len(values)} people are more than the {_MAX_PEOPLE} that one clip may hold", path)
+    try:
+        poses = np.array([pose for pose, _ in values], np.float64).reshape(len(values), _V, 2)
+        scores = np.array([score for _, score in values], np.float64).reshape(len(values), _V)
+    except (ValueError, TypeError, OverflowError):
+        raise FormatError(f"a person does not have {2 * _V} numbers in 'pose' and {_V} in 'score'", path) from None
+    if values and not max(np.abs(poses).max(), np.abs(scores).max()) <= _MAX_COORDINATE:  # also true for NaN
+        raise FormatError("a person has a coordinate or score that is no number", path)
+    return Recording(
+        joints=poses,
+        frames=np.array(frames, np.int64),
+        slots=np.array(slots, np.int64),
+        num_frames=max(people, default=-1) + 1,
+        confidence=scores,
+    ), label
+
+
+def _whole(value: object, most: int, what: str, path: str | Path | None) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
+        raise FormatError(f"{what} is {str(value)[:40]!r} instead of a whole number from 0 to {most}", path)
+    return value
+
+
+@dataclass(frozen=True)
+class _Label:
+    """What a label file says about a clip."""
+
+    label: int
+    has_skeleton: bool
+    side: int
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class KineticsSource(Source):
+    """Clips `NAME.json` in folders with "train" or "val" in their names, and `*_label.json` files with the same words.
+
+    The side of a clip is the field `side`: 0 train, 1 val.
+    """
+
+    def parse(self, data: bytes, where: str | Path, sample: Sample | None = None) -> Recording:
+        """Parse a clip and check its label against the label file's.
+
+        Raises:
+            FormatError: If it is damaged or the labels differ.
+        """
+        recording, label = parse_kinetics(data, where)
+        if sample is not None and sample.label != label:
+            raise FormatError(f"its label is {label}, but the label file says {sample.label}", where)
+        return recording
+
+    def read(self, item: Item) -> Recording:
+        """Read and parse one clip; see `Source.read`."""
+        return self.parse(item.member.read(), item.member.where, item.sample)
+
+    def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
+        """List the clips that the label files name; see `Source.list_items`.
+
+        Left out, with the reason: clips that a label file says have no skeleton, clips that no label file names, and
+        names without a clip.
+        """
+        members = [member for member in list_members(raw) if member.file_name.endswith(".json")]
+        label_files = [member for member in members if member.file_name.endswith(_LABEL_FILE)]
+        # people put the label files beside the folders or archives
+        beside = {path for root in raw for path in root.resolve().parent.glob(f"*{_LABEL_FILE}")}
+        known = {member.where.rpartition("/")[2] for member in label_files}
+        label_files += [member for member in list_members(sorted(beside)) if member.file_name not in known]
+        tables, classes = _read_labels(label_files, self.classes)
+        items: dict[str, Item] = {}
+        rejected: list[Rejected] = []
+        duplicates: list[Duplicate] = []
+        seen: set[tuple[str, int]] = set()
+        for member in members:
+            if member.file_name.endswith(_LABEL_FILE):
+                continue
+            name = member.file_name.removesuffix(".json")
+            entry = _entry(name, member, tables)
+            if entry is None:
+                rejected.append(Rejected(name, member.where, "no label file of its side names it", kind="name"))
+                continue
+            seen.add((name, entry.side))
+            if not entry.has_skeleton:
+                reason = f"{entry.where} says that it has no skeleton"
+                rejected.append(Rejected(name, member.where, reason, kind="missing"))
+            elif name in items:
+                duplicates.append(Duplicate(name, items[name].member.where, member.where))
+            else:
+                items[name] = Item(Sample(name, entry.label, {"side": entry.side}), member)
+        if not items:
+            raise FormatError(
+                f"no clip among {len(members)} JSON files and {len(label_files)} label files: give the folder or "
+                f"archive that holds kinetics_train/, kinetics_val/ and their *{_LABEL_FILE} files",
+                ", ".join(map(str, raw)),
+            )
+        present = {side for _, side in seen}
+        rejected += _absent(tables, present, seen)
+        return Listing(
+            items=tuple(items[name] for name in sorted(items)),
+            rejected=tuple(rejected),
+            duplicates=tuple(duplicates),
+            missing=names_to_leave_out(missing_list, items),
+            source=replace(self, classes=classes),
+        )
+
+
+def _side(text: str) -> int | None:
+    """Tell the side from a file's or folder's name."""
+    found = {number for word, number in _SIDES.items() if word in text.lower()}
+    return found.pop() if len(found) == 1 else None
+
+
+def _entry(name: str, member: Member, tables: Mapping[int, Mapping[str, _Label]]) -> _Label | None:
+    """Find what the label file of a clip's folder says about it; that of any side where the folder tells none."""
+    folder = member.where.replace("\\", "/").rpartition("/")[0]
+    for part in reversed(folder.split("/")):
+        if (side := _side(part)) is not None:
+            return tables.get(side, {}).get(name)
+    found = [table[name] for table in tables.values() if name in table]
+    return found[0] if len(found) == 1 else None
+
+
+def _absent(
+    tables: Mapping[int, Mapping[str, _Label]], present: set[int], seen: set[tuple[str, int]]
+) -> Iterable[Rejected]:
+    """Name the clips that should be there; of a side without a single clip, none."""
+    for side in sorted(present):
+        for name in sorted(tables[side]):
+            entry = tables[side][name]
+            if entry.has_skeleton and (name, side) not in seen:
+                yield Rejected(name, entry.where, f"there is no {name}.json, though this file names it", kind="missing")
+
+
+def _read_labels(
+    files: Sequence[Member], shipped: tuple[str, ...]
+) -> tuple[dict[int, dict[str, _Label]], tuple[str, ...]]:
+    """Read what the label files say by side and name, and the class names that they give."""
+    tables: dict[int, dict[str, _Label]] = {}
+    names: dict[int, str] = {}
+    for member in files:
+        side = _side(member.file_name)
+        if side is None:
+            raise FormatError("its name does not say its side: it needs 'train' or 'val'", member.where)
+        content = parse_json(member.read(), member.where)
+        if not isinstance(content, dict) or side in tables:
+            reason = "a second label file of its side" if side in tables else "no table of clip names"
+            raise FormatError(
+                f"{reason}: give one of the form {{name: {{has_skeleton, label, label_index}}}}", member.where
+            )
+        tables[side] = {}
+        for name, entry in content.items():
+            if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
+                raise FormatError(f"clip {name[:60]!r} has no 'label': the file is damaged", member.where)
+            label = _whole(entry.get("label_index"), _MAX_CLASSES - 1, f"'label_index' of {name[:60]!r}", member.where)
+            if names.setdefault(label, entry["label"]) != entry["label"]:
+                raise FormatError(
+                    f"label_index {label} is both {names[label]!r} and {entry['label'][:60]!r}: the file is damaged",
+                    member.where,
+                )
+            has_skeleton = entry.get("has_skeleton", True) is not False
+            tables[side][name] = _Label(label, has_skeleton, side, member.where)
+    count = max([*names, len(shipped) - 1]) + 1
+    known = [*shipped, *(f"class {label}" for label in range(len(shipped), count))]
+    return tables, tuple(names.get(label, known[label]) for label in range(count))
+
+
+def kinetics() -> KineticsSource:
+    """Kinetics-Skeleton 400: the train side trains, the val side tests; clips without a person stay, as zeros."""
+    return KineticsSource(
+        name="kinetics",
+        skeleton=OPENPOSE18,
+        classes=load_class_names("kinetics"),
+        fields=("side",),
+        protocols={"official": SplitRule("side", (_SIDES["train"],), (_SIDES["val"],))},
+        body_selection="score",
+        has_confidence=True,
+        keeps_empty=True,
+    )

@@ -1,0 +1,152 @@
+"""The arrays that the published preparation writes: `{train,val}_data_joint.npy` and `{train,val}_label.pkl`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dualhead.errors import FormatError
+from dualhead.formats.arrays import Rows, npy_rows, plain_path
+from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
+from dualhead.formats.member import Member, list_members
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import Duplicate, Item, Listing, Sample, Source, SplitRule, names_to_leave_out
+from dualhead.formats.unpickle import unpickle
+from dualhead.skeleton import NTU25
+
+_SIDES = ("train", "val")
+_DATA = ("data_joint.npy", "data.npy")
+_PROTOCOLS = ("xsub", "xview", "xset")
+_SUFFIXES = (".skeleton", ".json")
+_CHANNELS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedSource(Source):
+    """A folder with the joint arrays `(N, 3, T, V, M)` of both sides and their labels `(names, labels)`.
+
+    The other streams are computed from the joints. The protocol has the name of the folder where that is one (`xsub`,
+    `xview`, `xset`), else `official`.
+
+    Attributes:
+        rows: The joints of each side, once listed.
+    """
+
+    rows: tuple[Rows, ...] = ()
+
+    def read(self, item: Item) -> Recording:
+        """Read one row; see `Source.read`."""
+        values = self.rows[item.sample.fields["side"]].parse(item.member.read())  # (3, T, V, M)
+        joints = values.transpose(3, 1, 2, 0)  # (M, T, V, 3)
+        return dense_recording(joints, None, self.skeleton, item.member.where, self.has_confidence)
+
+    def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
+        """List the rows of both sides; see `Source.list_items`."""
+        members = list(list_members(raw))
+        rows, names, labels, sides = [], [], [], []
+        items: dict[str, Item] = {}
+        duplicates: list[Duplicate] = []
+        data: Member | None = None
+        for number, side in enumerate(_SIDES):
+            data = _one(members, [f"{side}_{end}" for end in _DATA], raw)
+            found = npy_rows(data)
+            shape = found.header.shape
+            if len(shape) != 5 or shape[1] != _CHANNELS or shape[3] != self.skeleton.num_joints:
+                raise FormatError(
+                    f"an array of shape {shape} instead of (samples, 3, frames, {self.skeleton.num_joints}, bodies) of "
+                    f"skeleton {self.skeleton.name!r}: if it is of another skeleton, say which (such as openpose18)",
+                    data.where,
+                )
+            label_file = _one(members, [f"{side}_label.pkl"], raw)
+            own_names, own_labels = _labels(label_file, len(found))
+            rows.append(found)
+            for row, (name, label) in enumerate(zip(own_names, own_labels, strict=True)):
+                member = found.member(row)
+                if name in items:
+                    duplicates.append(Duplicate(name, items[name].member.where, member.where))
+                    continue
+                items[name] = Item(Sample(name, label, {"side": number}), member)
+                names.append(name)
+                labels.append(label)
+                sides.append(number)
+        fields = fields_of_names(names)
+        if fields is not None:
+            for name, more, side_number in zip(names, fields, sides, strict=True):
+                item = items[name]
+                items[name] = replace(item, sample=replace(item.sample, fields={**more, "side": side_number}))
+        assert data is not None
+        folder = Path(plain_path(data)).resolve().parent.name
+        flat = self.skeleton.dimensions == 2
+        source = replace(
+            self,
+            classes=classes_of(names, labels),
+            fields=tuple(items[names[0]].sample.fields),
+            protocols={folder if folder in _PROTOCOLS else "official": SplitRule("side", (0,), (1,))},
+            max_bodies=rows[0].header.shape[4],
+            has_confidence=flat,
+            keeps_empty=True,
+            rows=tuple(rows),
+        )
+        ordered = tuple(items[name] for name in sorted(items))
+        missing = names_to_leave_out(missing_list, items)
+        return Listing(ordered, duplicates=tuple(duplicates), missing=missing, source=source)
+
+
+def _one(members: Sequence[Member], names: Sequence[str], raw: Sequence[Path]) -> Member:
+    """Find the one file of the first of some names."""
+    for name in names:
+        found = [member for member in members if member.file_name == name]
+        if len(found) > 1:
+            raise FormatError(
+                f"{name} is there {len(found)} times ({found[0].where}, {found[1].where}): give the folder of one "
+                "protocol",
+                ", ".join(map(str, raw)),
+            )
+        if found:
+            return found[0]
+    raise FormatError(f"there is no {names[0]}: give the folder that holds the arrays", ", ".join(map(str, raw)))
+
+
+def _labels(member: Member, count: int) -> tuple[list[str], list[int]]:
+    """Read a label file: names without the ending of their raw files, and labels."""
+    try:
+        with Path(plain_path(member)).open("rb") as stream:
+            content: Any = unpickle(stream, member.where)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
+    if not isinstance(content, (tuple, list)) or len(content) != 2:
+        raise FormatError("no pair of names and labels: is it another pickle?", member.where)
+    names, labels = (part.tolist() if isinstance(part, np.ndarray) else part for part in content)
+    if not isinstance(names, (tuple, list)) or not isinstance(labels, (tuple, list)):
+        raise FormatError("its names and labels are no lists: the file is damaged", member.where)
+    if not len(names) == len(labels) == count:
+        raise FormatError(
+            f"{len(names)} names and {len(labels)} labels, but {count} rows of data: the files do not belong together",
+            member.where,
+        )
+    if not all(isinstance(name, str) for name in names):
+        raise FormatError("a name in it is no text: the file is damaged", member.where)
+    plain = [next((name.removesuffix(end) for end in _SUFFIXES if name.endswith(end)), name) for name in names]
+    return plain, [whole_label(label, member.where) for label in labels]
+
+
+def published() -> PublishedSource:
+    """The arrays of the ST-GCN, 2s-AGCN, MS-G3D and DualHead-Net code, NTU 25 unless told otherwise."""
+    return PublishedSource(
+        name="published",
+        skeleton=NTU25,
+        classes=(),
+        fields=("side",),
+        protocols={},
+        body_selection="order",
+        skeleton_is_free=True,
+        prepared="dualhead",
+        notes=(
+            "These coordinates were normalised and padded to their full length before they were stored; only the "
+            "recipe that did it can use them.",
+        ),
+    )

@@ -1,0 +1,222 @@
+"""The pickles of PYSKL and MMAction2: annotations with key points, 2D or 3D, and their splits (Duan et al., 2022)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.errors import ConfigError, FormatError
+from dualhead.formats.arrays import plain_path
+from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
+from dualhead.formats.member import Member, list_members
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Sample, Source, SplitRule, names_to_leave_out
+from dualhead.formats.unpickle import unpickle
+from dualhead.skeleton import COCO17, NTU25, Skeleton
+
+_TRAIN, _TEST, _VALIDATION, _NEITHER = range(4)
+_SIDE = re.compile(r"(?:(?P<protocol>.*?)[_-]?)(?P<side>train|val|test)(?P<number>\d*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation(Member):
+    """One clip of an unpickled file.
+
+    Attributes:
+        joints: `(M, T, V, C)`, whatever the file holds.
+        confidence: `(M, T, V)`, or None.
+    """
+
+    joints: NDArray[Any]
+    confidence: NDArray[Any] | None
+
+    def read(self) -> bytes:
+        """Give the joints' bytes; see `Member.read`."""
+        return self.joints.tobytes()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PysklSource(Source):
+    """One pickle, or several of the older form without splits, whose names then say "train", "val" or "test".
+
+    A split of the file is a protocol here, as a field named after it: 0 train, 1 test, 2 validation, 3 neither. The
+    validation side of a file without a test side is the test side, as the field reports it.
+    """
+
+    def read(self, item: Item) -> Recording:
+        """Check one annotation; see `Source.read`."""
+        member = item.member
+        if not isinstance(member, Annotation):
+            raise FormatError("not an annotation of a pickle", member.where)
+        return dense_recording(member.joints, member.confidence, self.skeleton, member.where, self.has_confidence)
+
+    def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
+        """List the annotations of a pickle, which is held in memory as a whole; see `Source.list_items`."""
+        files = [member for member in list_members(raw) if member.file_name.endswith((".pkl", ".pickle"))]
+        if not files:
+            raise FormatError("no pickle (*.pkl): give the file", ", ".join(map(str, raw)))
+        contents = [(member, _load(member)) for member in files]
+        if len(files) > 1 and any("split" in content for _, content in contents):
+            raise FormatError(f"{len(files)} pickles with splits of their own: give one of them", files[0].where)
+        splits = _splits(contents)
+        skeleton = self._skeleton(contents)
+        found: dict[str, tuple[Annotation, int, Mapping[str, int]]] = {}
+        rejected: list[Rejected] = []
+        duplicates: list[Duplicate] = []
+        for member, content in contents:
+            for number, annotation in enumerate(content["annotations"]):
+                where = f"{member.where}, annotation {number}"
+                try:
+                    name, label, held, size = _annotation(annotation, where, member.modified)
+                except FormatError as error:
+                    rejected.append(Rejected(f"annotation {number}", where, error.reason))
+                    continue
+                if name in found:
+                    duplicates.append(Duplicate(name, found[name][0].where, where))
+                else:
+                    found[name] = (held, label, size)
+        if not found:
+            first = f", the first: {rejected[0]}" if rejected else ""
+            raise FormatError(f"no usable annotation among {len(rejected)}{first}", files[0].where)
+        names = sorted(found)
+        flat = skeleton.dimensions == 2
+        from_names = fields_of_names(names) or [{}] * len(names)
+        items = [
+            Item(
+                Sample(
+                    name,
+                    found[name][1],
+                    {**fields, **_sides(splits, name), **(found[name][2] if flat else {})},
+                ),
+                found[name][0],
+            )
+            for name, fields in zip(names, from_names, strict=True)
+        ]
+        known = next((content["classes"] for _, content in contents if _is_names(content.get("classes"))), ())
+        source = replace(
+            self,
+            skeleton=skeleton,
+            classes=classes_of(names, [found[name][1] for name in names], known),
+            fields=tuple(items[0].sample.fields),
+            protocols={protocol: SplitRule(f"{protocol}_side", (_TRAIN,), (_TEST,)) for protocol in splits},
+            has_confidence=any(held.confidence is not None for held, _, _ in found.values()),
+        )
+        return Listing(
+            tuple(items), tuple(rejected), tuple(duplicates), 0, names_to_leave_out(missing_list, found), source
+        )
+
+    def _skeleton(self, contents: Sequence[tuple[Member, Mapping[str, Any]]]) -> Skeleton:
+        """What the user says, else the file, else the convention of these files: flat COCO 17, solid NTU 25."""
+        member, content = contents[0]
+        if not self.skeleton_is_free:
+            return self.skeleton
+        if isinstance(content.get("skeleton"), dict):
+            try:
+                return Skeleton.from_dict(content["skeleton"])
+            except (ConfigError, TypeError) as error:
+                raise FormatError(f"its skeleton cannot be used ({error}): give one", member.where) from None
+        shapes = (
+            annotation["keypoint"].shape
+            for _, content in contents
+            for annotation in content["annotations"]
+            if isinstance(annotation, dict) and isinstance(annotation.get("keypoint"), np.ndarray)
+        )
+        first = next(shapes, (0,))
+        return COCO17 if first[-1:] == (2,) else NTU25
+
+
+def _load(member: Member) -> Mapping[str, Any]:
+    path = plain_path(member)
+    try:
+        with Path(path).open("rb") as stream:
+            content = unpickle(stream, member.where)
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
+    if isinstance(content, list):
+        content = {"annotations": content}
+    if not isinstance(content, dict) or not isinstance(content.get("annotations"), list):
+        raise FormatError(
+            "no PYSKL or MMAction2 pickle: it needs 'annotations', and 'split' where it has one", member.where
+        )
+    return content
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
+
+
+def _annotation(annotation: Any, where: str, modified: int) -> tuple[str, int, Annotation, dict[str, int]]:
+    """Take one annotation apart: name, label, arrays, and the size of its images."""
+    if not isinstance(annotation, dict) or not isinstance(annotation.get("frame_dir"), str):
+        raise FormatError("an annotation without 'frame_dir', the name of its clip", where)
+    joints, confidence = annotation.get("keypoint"), annotation.get("keypoint_score")
+    if not isinstance(joints, np.ndarray) or joints.ndim != 4 or joints.dtype.kind not in "fiu":
+        raise FormatError("no array 'keypoint' (bodies, frames, joints, coordinates): are they in other files?", where)
+    if confidence is not None and (not isinstance(confidence, np.ndarray) or confidence.dtype.kind not in "fiu"):
+        raise FormatError("its 'keypoint_score' is no array of numbers", where)
+    frames = annotation.get("total_frames", joints.shape[1])
+    if frames != joints.shape[1]:
+        raise FormatError(f"'total_frames' is {str(frames)[:40]}, but 'keypoint' has {joints.shape[1]} frames", where)
+    shape = annotation.get("img_shape") or (0, 0)
+    sizes = [int(size) for size in tuple(shape)[:2] if isinstance(size, (int, np.integer)) and size >= 0]
+    height, width = sizes if len(sizes) == 2 else (0, 0)
+    held = Annotation(where, int(joints.nbytes), modified, joints, confidence)
+    label = whole_label(annotation.get("label"), where)
+    return annotation["frame_dir"], label, held, {"height": height, "width": width}
+
+
+def _splits(contents: Sequence[tuple[Member, Mapping[str, Any]]]) -> dict[str, dict[str, int]]:
+    """Read the side of each sample by protocol."""
+    lists: dict[str, Sequence[str]] = {}
+    for member, content in contents:
+        split = content.get("split", {})
+        if not isinstance(split, dict) or not all(_is_names(names) for names in split.values()):
+            raise FormatError("its 'split' is no table of lists of names", member.where)
+        lists.update({str(name): names for name, names in split.items()})
+        if not split:
+            found = [
+                item["frame_dir"] for item in content["annotations"] if isinstance(item, dict) and "frame_dir" in item
+            ]
+            lists[member.file_name.rpartition(".")[0]] = [name for name in found if isinstance(name, str)]
+    sides: dict[str, dict[str, Sequence[str]]] = {}
+    for name, names in lists.items():
+        match = _SIDE.fullmatch(name)
+        if match is None:
+            continue
+        number = f"split{match['number']}" if match["number"] else ""
+        protocol = "_".join(filter(None, (match["protocol"].lower(), number))) or "official"
+        sides.setdefault(re.sub(r"\W", "_", protocol), {})[match["side"].lower()] = names
+    result = {}
+    for protocol, parts in sides.items():
+        held_out = parts.get("test", parts.get("val"))
+        if "train" not in parts or held_out is None:
+            continue
+        table = dict.fromkeys(parts.get("val", ()), _VALIDATION) | dict.fromkeys(held_out, _TEST)
+        both = table.keys() & set(parts["train"])
+        if both:
+            raise FormatError(f"{min(both)!r} is on both sides of {protocol!r}", contents[0][0].where)
+        result[protocol] = table | dict.fromkeys(parts["train"], _TRAIN)
+    return result
+
+
+def _sides(splits: Mapping[str, Mapping[str, int]], name: str) -> dict[str, int]:
+    return {f"{protocol}_side": table.get(name, _NEITHER) for protocol, table in splits.items()}
+
+
+def pyskl() -> PysklSource:
+    """Pickles of PYSKL and MMAction2; unless told otherwise, 2D ones are COCO 17 and 3D ones NTU 25."""
+    return PysklSource(
+        name="pyskl",
+        skeleton=NTU25,
+        classes=(),
+        fields=(),
+        protocols={},
+        body_selection="order",
+        skeleton_is_free=True,
+    )

@@ -1,0 +1,65 @@
+"""The page docs/custom-data.md, run as a reader would."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.io import savemat
+
+from dualhead.data.prepare import prepare
+from dualhead.data.recipes import RECIPES, STREAMS, get_recipe
+from dualhead.data.store import open_store
+
+PAGE = Path(__file__).parents[2] / "docs" / "custom-data.md"
+
+
+def test_the_example_of_the_page_makes_a_store(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len([line for line in script.splitlines() if line.strip()]) <= 11
+    files = dict(re.findall(r"`utd/([\w.]+)`[^`]*```yaml\n(.*?)```", page, re.DOTALL))
+    assert sorted(files) == ["dataset.yaml", "skeleton.yaml"]
+    (tmp_path / "Skeleton").mkdir()
+    rng = np.random.default_rng(0)
+    raw = {}
+    for action, subject in ((1, 1), (2, 2), (27, 8)):
+        name = f"a{action}_s{subject}_t3_skeleton"
+        raw[name] = rng.normal(size=(20, 3, 4 + subject))
+        savemat(tmp_path / "Skeleton" / f"{name}.mat", {"d_skel": raw[name]})
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    for name, content in files.items():
+        (tmp_path / "utd" / name).write_text(content)
+    report = prepare("custom", tmp_path / "utd", tmp_path / "store", workers=1, quiet=True)
+    assert (report.samples, report.rejected) == (3, ())
+    store = open_store(tmp_path / "store")
+    assert store.names.tolist() == sorted(raw)
+    assert store.labels.tolist() == [0, 26, 1]
+    assert [side.tolist() for side in store.split("xsub")] == [[0], [1, 2]]
+    assert (store.skeleton.name, store.skeleton.joints[store.skeleton.parents[0]]) == ("utd20", "shoulder_centre")
+    for sequence in store:
+        np.testing.assert_array_equal(sequence.joints[0], raw[sequence.name].transpose(2, 0, 1).astype(np.float32))
+        for recipe in RECIPES:
+            for stream in STREAMS:
+                assert np.isfinite(get_recipe(recipe).clip(sequence, stream)).all()
+
+
+def test_the_sample_description_of_the_page_is_read(tmp_path: Path) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    (description,) = re.findall(r"```\n(skeleton: .*?)```", page, re.DOTALL)
+    raw = tmp_path / "mydata"
+    (raw / "clips").mkdir(parents=True)
+    (raw / "dataset.yaml").write_text(description.replace("skeleton: skeleton.yaml", "skeleton: ntu25"))
+    (raw / "table.csv").write_text("name,label,subject,room\na,wave,1,kitchen\nb,clap,2,hall\nc,clap,3,cellar\n")
+    for name in "abc":
+        joints = np.ones((3, 25, 3), np.float32)
+        joints[1, 4, 2] = np.nan
+        np.save(raw / "clips" / f"{name}.npy", joints)
+    prepare("custom", raw, tmp_path / "store", workers=1, quiet=True)
+    store = open_store(tmp_path / "store")
+    assert store.classes == ("wave", "clap")
+    assert [side.tolist() for side in store.split("rooms")] == [[0, 1], [2]]
+    assert store[0].joints[0, 1, 4].tolist() == [0, 0, 0]

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import errno
+import pickle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualhead.data import export_arrays as module
+from dualhead.data.export_arrays import export_arrays
+from dualhead.data.prepare import prepare
+from dualhead.data.recipes import STREAMS, get_recipe
+from dualhead.data.store import Store, open_store
+from dualhead.errors import ConfigError, StoreError
+from tests.formats.making import make_ntu_tree
+from tests.formats.test_kinetics import write_tree
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Nine recordings of one or two bodies and 1 to 5 frames; cameras 2 and 3 train."""
+    raw = make_ntu_tree(tmp_path / "raw", 9, frames=5)
+    prepare("ntu60", raw, tmp_path / "store", workers=1, quiet=True)
+    return open_store(tmp_path / "store")
+
+
+def test_the_published_layout(store: Store, tmp_path: Path) -> None:
+    written = export_arrays(store, tmp_path / "out" / "xview", protocol="xview", quiet=True)
+    assert [path.name for path in written] == sorted(
+        [f"{side}_data_{stream}.npy" for side in ("train", "val") for stream in STREAMS]
+        + ["train_label.pkl", "val_label.pkl"]
+    )
+    assert not (tmp_path / "out" / "xview.partial").exists()
+    train, test = store.split("xview")
+    for side, rows in (("train", train), ("val", test)):
+        names, labels = pickle.loads((tmp_path / "out" / "xview" / f"{side}_label.pkl").read_bytes())  # noqa: S301
+        assert names == store.names[rows].tolist() and labels == store.labels[rows].tolist()
+        for stream in STREAMS:
+            data = np.load(tmp_path / "out" / "xview" / f"{side}_data_{stream}.npy", mmap_mode="r")
+            assert data.shape == (len(rows), 3, 300, 25, 2) and data.dtype == np.float32
+            for clip, row in zip(data, rows, strict=True):
+                np.testing.assert_array_equal(clip, get_recipe("dualhead").clip(store[int(row)], stream))
+
+
+def test_what_is_written_is_read_back(store: Store, tmp_path: Path) -> None:
+    export_arrays(store, tmp_path / "xview", protocol="xview", streams=["joint"], quiet=True)
+    prepare("published", tmp_path / "xview", tmp_path / "back", workers=1, quiet=True)
+    back = open_store(tmp_path / "back")
+    assert back.names.tolist() == store.names.tolist()
+    assert back.labels.tolist() == store.labels.tolist()
+    assert back.fields["subject"].tolist() == store.fields["subject"].tolist()
+    for ours, theirs in zip(back.split("xview"), store.split("xview"), strict=True):
+        assert ours.tolist() == theirs.tolist()
+    for stream in STREAMS:
+        for row in range(len(store)):
+            clip = get_recipe("dualhead").clip(back[row], stream)
+            np.testing.assert_array_equal(clip, get_recipe("dualhead").clip(store[row], stream))
+    with pytest.raises(ConfigError, match="was normalised and padded by recipe 'dualhead'"):
+        get_recipe("resample64").clip(back[0], "joint")
+    assert back.meta["prepared"] == "dualhead" and back.meta["notes"]
+
+
+def test_flat_data_come_back_with_their_scores(tmp_path: Path) -> None:
+    prepare("kinetics", write_tree(tmp_path / "raw"), tmp_path / "store", workers=1, quiet=True)
+    store = open_store(tmp_path / "store")
+    export_arrays(store, tmp_path / "arrays", protocol="official", quiet=True)
+    prepare("published", tmp_path / "arrays", tmp_path / "back", skeleton="openpose18", workers=1, quiet=True)
+    back = open_store(tmp_path / "back")
+    assert back.names.tolist() == store.names.tolist() == ["a", "b", "c", "d"]  # b, without anybody, too
+    for stream in STREAMS:
+        for row in range(len(store)):
+            clip = get_recipe("dualhead").clip(back[row], stream)
+            np.testing.assert_array_equal(clip, get_recipe("dualhead").clip(store[row], stream))
+
+
+def test_interrupted_work_keeps_whole_arrays(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    real = module.replacing
+
+    def replacing(path: Path) -> Any:
+        calls.append(path.name)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(path)
+
+    monkeypatch.setattr(module, "replacing", replacing)
+    with pytest.raises(KeyboardInterrupt):
+        export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "out.partial" / ".half.npy").write_bytes(b"x")  # what a kill leaves behind
+    export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
+    assert len(calls) == 3 + 6 + 2 and len(set(calls)) == 10
+    assert len(list((tmp_path / "out").iterdir())) == 10
+    export_arrays(store, tmp_path / "whole", protocol="xsub", quiet=True)
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def _nearly_full(_: Path) -> SimpleNamespace:
+    return SimpleNamespace(free=10)
+
+
+def test_a_full_disk_is_a_sentence(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_write_labels", full)
+        with pytest.raises(StoreError, match="No space left on device"):
+            export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(module.shutil, "disk_usage", _nearly_full)
+        with pytest.raises(StoreError, match=r"need 0\.0 GB, but .* has 0\.0 GB left"):
+            export_arrays(store, tmp_path / "out2", protocol="xsub", quiet=True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_done_is_a_sentence(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("x")
+    with pytest.raises(StoreError, match="is there already"):
+        export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
+    with pytest.raises(ConfigError, match="did you mean 'xsub'"):
+        export_arrays(store.path, tmp_path / "new", protocol="xsubs", quiet=True)
+    with pytest.raises(ConfigError, match="did you mean 'bone'"):
+        export_arrays(store, tmp_path / "new", protocol="xsub", streams=["bones"], quiet=True)  # type: ignore[list-item]

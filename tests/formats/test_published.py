@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dualhead.errors import FormatError
+from dualhead.formats.published import published
+from dualhead.skeleton import OPENPOSE18
+
+NAMES = {"train": ["S001C001P001R001A001", "S001C002P002R001A002"], "val": ["S001C003P003R001A001"]}
+
+
+def values(side: str, num_joints: int = 25) -> np.ndarray:
+    joints = np.random.default_rng(len(side)).normal(size=(len(NAMES[side]), 3, 6, num_joints, 2)).astype(np.float32)
+    joints[0, ..., 1] = 0
+    return joints
+
+
+def write_arrays(folder: Path, num_joints: int = 25, end: str = "data_joint.npy") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for side, names in NAMES.items():
+        np.save(folder / f"{side}_{end}", values(side, num_joints))
+        labels = [int(name[-3:]) - 1 for name in names]
+        content: Any = ([f"{name}.skeleton" for name in names], labels)
+        (folder / f"{side}_label.pkl").write_bytes(pickle.dumps(content))
+    return folder
+
+
+@pytest.mark.parametrize("end", ["data_joint.npy", "data.npy"])
+def test_both_sides_with_names_and_fields(tmp_path: Path, end: str) -> None:
+    listing = published().list_items([write_arrays(tmp_path / "xview", end=end)])
+    source = listing.source
+    assert source is not None
+    assert [item.sample.name for item in listing.items] == [*NAMES["train"], *NAMES["val"]]
+    assert listing.items[1].sample.label == 1
+    assert listing.items[2].sample.fields == {"setup": 1, "camera": 3, "subject": 3, "repeat": 1, "side": 1}
+    assert (list(source.protocols), source.prepared, source.max_bodies) == (["xview"], "dualhead", 2)
+    joints = source.read(listing.items[1]).dense([0, 1])
+    np.testing.assert_array_equal(joints.transpose(3, 1, 2, 0), values("train")[1])
+    assert set(source.read(listing.items[0]).slots.tolist()) == {0}
+
+
+def test_flat_arrays_hold_scores(tmp_path: Path) -> None:
+    listing = published().with_skeleton(OPENPOSE18).list_items([write_arrays(tmp_path / "kinetics", 18)])
+    source = listing.source
+    assert source is not None
+    assert (list(source.protocols), source.has_confidence) == (["official"], True)
+    recording = source.read(listing.items[1])
+    np.testing.assert_array_equal(recording.dense([0]).transpose(3, 1, 2, 0), values("train", 18)[1, :2, ..., :1])
+    confidence = recording.dense_confidence([1])
+    assert confidence is not None
+    np.testing.assert_array_equal(confidence[0], values("train", 18)[1, 2, ..., 1])
+
+
+def test_another_joint_count_is_not_guessed(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"\(samples, 3, frames, 25, bodies\) .* say which \(such as openpose18\)"):
+        published().list_items([write_arrays(tmp_path, 18)])
+
+
+class _Evil:
+    def __reduce__(self) -> Any:
+        return exec, ("raise SystemExit",)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (_Evil(), "asks for .*exec"),
+        ([1, 2, 3], "no pair of names and labels"),
+        ((1, 2), "no lists"),
+        ((["a"], [0]), "1 names and 1 labels, but 2 rows"),
+        ((["a", "b"], [0, -1]), "label '-1'"),
+        (([1, "b"], [0, 1]), "no text"),
+    ],
+)
+def test_a_damaged_label_file_is_a_sentence(tmp_path: Path, content: Any, reason: str) -> None:
+    write_arrays(tmp_path)
+    (tmp_path / "train_label.pkl").write_bytes(pickle.dumps(content))
+    with pytest.raises(FormatError, match=reason):
+        published().list_items([tmp_path])
+
+
+def test_missing_and_doubled_files_are_a_sentence(tmp_path: Path) -> None:
+    write_arrays(tmp_path / "xsub")
+    (tmp_path / "xsub" / "val_data_joint.npy").rename(tmp_path / "elsewhere.npy")
+    with pytest.raises(FormatError, match=r"there is no val_data_joint\.npy"):
+        published().list_items([tmp_path / "xsub"])
+    write_arrays(tmp_path / "xsub")
+    write_arrays(tmp_path / "xview")
+    with pytest.raises(FormatError, match=r"is there 2 times .* give the folder of one protocol"):
+        published().list_items([tmp_path])
+
+
+def test_names_on_both_sides_are_reported(tmp_path: Path) -> None:
+    write_arrays(tmp_path)
+    (tmp_path / "val_label.pkl").write_bytes(pickle.dumps((NAMES["train"][:1], np.array([0]))))
+    listing = published().list_items([tmp_path])
+    assert [duplicate.name for duplicate in listing.duplicates] == NAMES["train"][:1]
+    assert len(listing.items) == 2
