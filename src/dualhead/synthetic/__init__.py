@@ -1,0 +1,1 @@
+"""The generator of recordings in real NTU `.skeleton` syntax, for the demo, the tests and the benchmarks."""

@@ -1,0 +1,145 @@
+"""A whole data set on disk: one zip of `.skeleton` files, as NTU RGB+D is handed out, and its missing list."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from rich.progress import track
+
+from dualhead.errors import ConfigError
+from dualhead.files import replacing, write_text
+from dualhead.formats.ntu import format_skeleton
+from dualhead.formats.recording import Recording
+from dualhead.synthetic.actions import ACTIONS
+from dualhead.synthetic.scene import CAMERA_DEGREES
+from dualhead.synthetic.sensor import Sensor
+from dualhead.synthetic.takes import record_take
+
+ZIP_NAME = "nturgbd_skeletons_synthetic.zip"
+"""The zip that `generate` writes into its folder."""
+
+MISSING_LIST_NAME = "NTU_RGBD_samples_with_missing_skeletons.txt"
+"""The missing list that `generate` writes beside the zip."""
+
+FOLDER = "nturgb+d_skeletons"
+"""The folder inside the zip."""
+
+FAULTS = ("truncated", "garbled", "bodiless", "blank", "lost", "lost")
+"""What is wrong with some recordings: cut in the middle, a line of noise, no body in any frame, no content, and a body
+in the first frames only; the names of the last kind are in the missing list."""
+
+
+def generate(
+    out: str | Path,
+    *,
+    num_performers: int = 15,
+    repeats: int = 1,
+    num_setups: int = 3,
+    num_actions: int | None = None,
+    sensor: Sensor | None = None,
+    faults: bool = True,
+    seed: int = 0,
+    progress: bool = True,
+) -> Path:
+    """Make recordings of people who act, in real `.skeleton` syntax.
+
+    Every performer does every action in every repeat, seen by three cameras, so there are
+    `3 * num_performers * repeats * num_actions` recordings, of 40 to 95 frames at 30 a second. The same arguments
+    give the same bytes. `prepare("synthetic", ...)` reads them; of the first 15 performers, its `xsub` trains on 9.
+
+    Args:
+        out: Folder to write `ZIP_NAME` and `MISSING_LIST_NAME` into; it is created.
+        num_performers: Performers, 1 to 999.
+        repeats: Times that each performer does each action, 1 to 999.
+        num_setups: Camera setups, 1 to 32; the performers take turns in them.
+        num_actions: How many of `ACTIONS` to use, from the first on; all if None.
+        sensor: How bad the sensor is; `Sensor()` if None.
+        faults: Whether some recordings are damaged (`FAULTS`) and named in the missing list.
+        seed: Start of all randomness, 0 or more.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The path of the zip.
+
+    Raises:
+        ConfigError: If a number is out of its range.
+    """
+    count = len(ACTIONS) if num_actions is None else num_actions
+    for what, value, least, most in (
+        ("num_performers", num_performers, 1, 999),
+        ("repeats", repeats, 1, 999),
+        ("num_setups", num_setups, 1, 32),
+        ("num_actions", count, 1, len(ACTIONS)),
+        ("seed", seed, 0, 2**63),
+    ):
+        if not least <= value <= most:
+            raise ConfigError(f"{what} is {value}: give {least} to {most}")
+    takes = [
+        ((performer + repeat - 2) % num_setups + 1, performer, repeat, action)
+        for performer in range(1, num_performers + 1)
+        for repeat in range(1, repeats + 1)
+        for action in range(1, count + 1)
+    ]
+    broken = _choose(len(takes) * len(CAMERA_DEGREES), seed) if faults else {}
+    missing: list[str] = []
+    target = Path(out) / ZIP_NAME
+    with replacing(target) as temporary:
+        with zipfile.ZipFile(temporary, "w", compresslevel=1) as archive, ThreadPoolExecutor(1) as packer:
+            packed: Future[None] | None = None  # the last recording, compressed while the next one is made
+            bar = track(takes, "generating recordings", transient=True, disable=not progress)
+            for number, (name, recording) in enumerate(_record(bar, sensor, seed)):
+                fault = broken.get(number)
+                if fault == "lost":
+                    missing.append(name)
+                entry = zipfile.ZipInfo(f"{FOLDER}/{name}.skeleton")  # dated 1980: the same bytes at any time
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                data = _write(recording, fault)
+                if packed is not None:
+                    packed.result()
+                packed = packer.submit(archive.writestr, entry, data)
+            if packed is not None:
+                packed.result()
+        header = f"{len(missing)} samples whose skeletons are missing or incomplete, to be left out:\n"
+        write_text(target.with_name(MISSING_LIST_NAME), header + "".join(f"{name}\n" for name in sorted(missing)))
+    return target
+
+
+def _record(
+    takes: Iterable[tuple[int, int, int, int]], sensor: Sensor | None, seed: int
+) -> Iterator[tuple[str, Recording]]:
+    """Record all takes with all cameras."""
+    for setup, performer, repeat, action in takes:
+        yield from record_take(setup, performer, repeat, action, sensor=sensor, seed=seed)
+
+
+def _choose(count: int, seed: int) -> dict[int, str]:
+    """Choose which of `count` recordings are faulty: their numbers and their faults."""
+    numbers = np.random.default_rng([seed, 3]).permutation(count)
+    return dict(zip(numbers.tolist(), FAULTS[: count // 10], strict=False))
+
+
+def _write(recording: Recording, fault: str | None) -> bytes:
+    """Format a recording, with a fault where there is to be one."""
+    if fault == "blank":
+        return b""
+    if fault == "bodiless":
+        return f"{recording.num_frames}\n{'0' * recording.num_frames}\n".encode().replace(b"0", b"0\n")
+    if fault == "lost":
+        kept = recording.frames < 3
+        ids = tuple(name for name, keep in zip(recording.body_ids, kept, strict=True) if keep)
+        recording = Recording(
+            recording.joints[kept], recording.frames[kept], recording.slots[kept], recording.num_frames, ids
+        )
+    data = format_skeleton(recording)
+    if fault == "truncated":
+        return data[: len(data) * 3 // 5]
+    if fault == "garbled":
+        lines = data.split(b"\n")
+        lines[len(lines) // 2] = b"#*#*#*#"
+        return b"\n".join(lines)
+    return data
