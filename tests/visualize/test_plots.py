@@ -98,3 +98,20 @@ def test_what_cannot_be_drawn() -> None:
         plots.bars(["a"], [1, 2], label="accuracy")
     with pytest.raises(ConfigError, match=r"shape \(2, 3\) and 2 names"):
         plots.confusion(np.zeros((2, 3)), ["a", "b"])
+
+
+def test_counts_are_written_beside_their_bars() -> None:
+    svg = plots.counts(["sit down", "<b>"], [1200, 3], label="clips")
+    assert "1,200" in svg
+    assert "&lt;b&gt;" in svg
+    with pytest.raises(ConfigError, match="2 names and counts of shape"):
+        plots.counts(["a", "b"], [1], label="clips")
+
+
+def test_a_histogram_has_a_bar_for_each_whole_number() -> None:
+    svg = plots.histogram(np.array([1, 1, 1, 2, 4]), x_label="bodies", y_label="clips")
+    assert "clips over bodies" in svg
+    assert plots.histogram(np.array([0.5, np.nan, 0.5]), x_label="share", y_label="clips").startswith("<svg")
+    assert plots.histogram(np.arange(10_000), x_label="frames", y_label="clips", bins=10).startswith("<svg")
+    with pytest.raises(ConfigError, match="share: no finite value"):
+        plots.histogram([np.nan], x_label="share", y_label="clips")

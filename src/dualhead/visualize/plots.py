@@ -106,6 +106,78 @@ def bars(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
     return _svg(figure, f"{label} by class")
 
 
+def counts(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
+    """Draw one horizontal bar a name, such as the clips of each class.
+
+    Args:
+        names: From the top down.
+        values: Counts, one a name.
+        label: What is counted.
+
+    Returns:
+        An `<svg>`, higher for more names.
+
+    Raises:
+        ConfigError: If there is no name, or not one value a name.
+    """
+    numbers = np.asarray(values, dtype=np.int64)
+    if not len(names) or numbers.shape != (len(names),):
+        raise ConfigError(f"{label}: {len(names)} names and counts of shape {numbers.shape}; give one count a name")
+    rows = np.arange(len(names))
+    figure, axes = _figure(5.6, 0.5 + 0.19 * len(names))
+    axes.barh(rows, numbers, height=0.66, color=_STAND_IN["accent"])
+    most = max(int(numbers.max()), 1)
+    for row, number in enumerate(numbers.tolist()):
+        axes.text(number + most / 100, row, f"{number:,}", va="center", fontsize=8, color=_STAND_IN["soft"])
+    axes.set_yticks(rows, [_shorten(name) for name in names], fontsize=8)
+    axes.set_xlim(0, most * 1.12)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlabel(label)
+    axes.grid(axis="x", color=_STAND_IN["line"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    return _svg(figure, label)
+
+
+def histogram(values: ArrayLike, *, x_label: str, y_label: str, bins: int = 40) -> Markup:
+    """Draw how often values of some size occur, on a logarithmic scale so that rare ones are seen.
+
+    Args:
+        values: The values, one or more; those that are not finite are left out.
+        x_label: What they are.
+        y_label: What is counted.
+        bins: How many bars at most; whole numbers get no narrower ones than 1.
+
+    Returns:
+        An `<svg>`.
+
+    Raises:
+        ConfigError: If no value is finite.
+    """
+    numbers = np.asarray(values)
+    numbers = numbers[np.isfinite(numbers)]
+    if not numbers.size:
+        raise ConfigError(f"{x_label}: no finite value to draw; give at least one")
+    low, high = float(numbers.min()), float(numbers.max())
+    whole = np.issubdtype(numbers.dtype, np.integer)
+    if whole:
+        width = max(1, -(-(int(high) - int(low) + 1) // bins))
+        edges = np.arange(int(low), int(high) + width + 1, width) - 0.5
+    else:
+        edges = np.linspace(low, high if high > low else low + 1, bins + 1)
+    figure, axes = _figure(5.2, 2.6)
+    axes.hist(numbers, bins=edges.tolist(), color=_STAND_IN["accent"])
+    if whole:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins="auto"))
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(axis="y", color=_STAND_IN["line"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    return _svg(figure, f"{y_label} over {x_label}")
+
+
 def confusion(matrix: ArrayLike, names: Sequence[str], *, numbers: bool | None = None) -> Markup:
     """Draw a confusion matrix; the darker a cell, the larger its share of the true class (its row).
 

@@ -1,0 +1,153 @@
+"""Inspections of stores and raw files as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dualhead.data.file_story import FileStory
+from dualhead.data.inspection import StoreInspection
+
+_FEW = 12
+
+
+def print_store(inspection: StoreInspection, console: Console, top: int) -> None:
+    """Print the counts, the figures and the suspicious clips of a store.
+
+    Args:
+        inspection: What was found.
+        console: Where to print.
+        top: How many suspicious clips to print.
+    """
+    store = inspection.store
+    console.print(
+        f"{store.path}: {len(store):,} clips of {store.meta.get('dataset')}, skeleton {store.skeleton.name}, "
+        f"body selection {store.meta.get('body_selection')}", highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
+    console.print(_classes(inspection))
+    for name, (values, counts) in inspection.values.items():
+        shown = [f"{value}: {count:,}" for value, count in zip(values.tolist(), counts.tolist(), strict=True)]
+        more = f", and {len(shown) - _FEW} more" if len(shown) > _FEW else ""
+        console.print(
+            f"{name} ({len(shown)} values)  {', '.join(shown[:_FEW])}{more}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    console.print(_figures(inspection))
+    if top and inspection.suspects:
+        console.print(_suspects(inspection, top))
+    shown_count = min(top, len(inspection.suspects))
+    console.print(f"{inspection.num_suspects:,} clips look suspicious, {shown_count} shown", highlight=False)
+    kinds = Counter(str(item.get("kind")) for item in store.meta.get("rejected", ()))
+    rejected = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    console.print(f"rejected files: {rejected or 'none'}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _classes(inspection: StoreInspection) -> Table:
+    table = Table(title="clips by class")
+    table.add_column("class", no_wrap=True)
+    table.add_column("clips", justify="right")
+    for name in inspection.sides:
+        table.add_column(f"{escape(name)} train", justify="right")
+        table.add_column(f"{escape(name)} test", justify="right")
+    rows = list(enumerate(inspection.store.classes))
+    some = rows if len(rows) <= 2 * _FEW else [*rows[:_FEW], *rows[-_FEW:]]
+    for place, (label, name) in enumerate(some):
+        if len(some) < len(rows) and place == _FEW:
+            table.add_row(f"... {len(rows) - len(some)} more ...")
+        sides = (str(side) for counts in inspection.sides.values() for side in counts[:, label].tolist())
+        table.add_row(escape(f"{label} {name}"), str(inspection.classes[label]), *sides)
+    if inspection.unlabelled:
+        table.add_row("(no label)", str(inspection.unlabelled))
+    totals = (f"{total:,}" for counts in inspection.sides.values() for total in counts.sum(axis=1).tolist())
+    table.add_section()
+    table.add_row("all", f"{len(inspection.store):,}", *totals, style="bold")
+    return table
+
+
+def _figures(inspection: StoreInspection) -> Table:
+    """Lay out the spread of every figure over the clips."""
+    table = Table(title="clips by figure")
+    table.add_column("figure", no_wrap=True)
+    for column in ("least", "median", "95 %", "most", "clips above 0"):
+        table.add_column(column, justify="right")
+    store, figures = inspection.store, inspection.figures
+    rows: dict[str, NDArray[np.int64] | NDArray[np.float64]] = {
+        "frames": store.frames,
+        "bodies": store.bodies,
+        "empty frames": figures.empty_frames,
+        "absence of a body (share of frames)": figures.absent,
+        "furthest move of a joint in a frame": figures.jump,
+        "jumps of a joint by half a body": figures.jumps,
+        "joints that never move": figures.constant_joints,
+        "missing joints (share)": figures.missing_joints,
+        "extent of a body": figures.extent,
+        "coordinates that are no numbers": figures.not_finite,
+    }
+    for name, values in rows.items():
+        spread = np.percentile(values, [0, 50, 95, 100]) if len(values) else np.zeros(4)
+        table.add_row(name, *(f"{value:.4g}" for value in spread), f"{np.count_nonzero(values):,}")
+    return table
+
+
+def _suspects(inspection: StoreInspection, top: int) -> Table:
+    table = Table(title="suspicious clips")
+    table.add_column("clip", no_wrap=True)
+    table.add_column("score", justify="right")
+    table.add_column("why")
+    for suspect in inspection.suspects[:top]:
+        table.add_row(escape(suspect.name), f"{suspect.score:.2f}", escape("; ".join(suspect.reasons)))
+    return table
+
+
+def print_file(story: FileStory, console: Console, top: int) -> None:
+    """Print what is known of a raw file.
+
+    Args:
+        story: What was found.
+        console: Where to print.
+        top: How many events to print.
+    """
+    whole = "whole frames before the damage" if story.damage is not None else "frames"
+    bodies = ", ".join(f"{frames} with {count}" for count, frames in enumerate(story.bodies) if frames)
+    console.print(
+        f"{story.path}: {story.frames} {whole}; bodies: {bodies or 'none'}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+    if story.energies:
+        ranked = ", ".join(f"place {place + 1}: {energy:.3f}" for place, energy in enumerate(story.energies))
+        console.print(f"energy, by which `energy` selects  {ranked}", highlight=False, markup=False, soft_wrap=True)
+    if story.people:
+        table = Table(title="bodies as `tracked` follows them")
+        for column in ("body IDs", "frames", "seen in", "wide %", "motion m²", "doubts"):
+            table.add_column(column)
+        for person in story.people:
+            table.add_row(
+                ", ".join(person.ids) or "-",
+                f"{person.first} to {person.last}",
+                str(person.frames),
+                f"{100 * person.wide:.0f}",
+                f"{person.motion:.3f}",
+                ", ".join(person.doubts) or "none",
+            )
+        console.print(table)
+    if story.events:
+        table = Table(title="what happens")
+        for column in ("line", "frame", "event"):
+            table.add_column(column)
+        kept = story.events[:top]
+        for event in kept:
+            table.add_row("" if event.line is None else str(event.line), str(event.frame or ""), escape(event.text))
+        console.print(table)
+        if len(kept) < len(story.events):
+            console.print(f"and {len(story.events) - len(kept)} more events", highlight=False)
+    if story.damage is not None:
+        console.print(f"damaged: {story.damage}", style="bold red", highlight=False, markup=False, soft_wrap=True)

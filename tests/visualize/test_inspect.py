@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dualhead.cli import main
+from dualhead.data.file_story import FileStory
+from dualhead.data.inspection import StoreInspection
+from dualhead.errors import ConfigError, FormatError, StoreError
+from dualhead.visualize.inspect import inspect
+from tests.data.small_store import make_store
+from tests.formats.making import make_skeleton
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inspect")
+    make_store(folder)
+    (folder / "whole.skeleton").write_bytes(make_skeleton(frames=3))
+    (folder / "cut.skeleton").write_bytes(make_skeleton(frames=3)[:-500])
+    return folder
+
+
+def test_a_store_is_printed_and_becomes_a_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = inspect(folder / "store", folder / "page.html", top=2)
+    assert isinstance(found, StoreInspection)
+    text = capsys.readouterr().out
+    for part in ("45 clips of ucla", "subject (5 values)  1: 9", "45 clips look suspicious, 2 shown", "page.html"):
+        assert part in text
+    assert (folder / "page.html").read_text().count("<svg") >= 10
+
+
+def test_a_file_is_printed_with_its_damage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = inspect(folder / "cut.skeleton")
+    assert isinstance(found, FileStory)
+    assert "it is truncated" in capsys.readouterr().out
+    inspect(folder / "whole.skeleton", quiet=True)
+    assert capsys.readouterr().out == ""
+
+
+def test_it_is_a_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(folder / "whole.skeleton")]) == 0
+    assert "3 frames; bodies: 3 with 1" in capsys.readouterr().out
+    assert main(["inspect", str(folder / "nothing")]) == 1
+    assert "there is no such file or folder" in capsys.readouterr().err
+
+
+def test_what_cannot_be_done_is_a_sentence(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="top is -1"):
+        inspect(folder / "store", top=-1)
+    with pytest.raises(ConfigError, match="a page is made of a store only"):
+        inspect(folder / "whole.skeleton", tmp_path / "page.html")
+    with pytest.raises(FormatError, match="there is no such file"):
+        inspect(folder / "nothing")
+    with pytest.raises(StoreError, match="holds no store"):
+        inspect(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from dualhead.data.file_story import Event, FileStory, Person, explain_file
+from dualhead.data.inspection import inspect_store
+from dualhead.errors import FormatError
+from dualhead.visualize.inspection_tables import print_file, print_store
+from tests.data.small_store import make_store
+from tests.formats.making import make_skeleton
+
+
+def test_every_count_of_a_store_is_printed(tmp_path: Path) -> None:
+    console = Console(width=160, record=True, file=(tmp_path / "out.txt").open("w"))
+    print_store(inspect_store(make_store(tmp_path)), console, 1)
+    lines = [" ".join(line.replace("│", " ").split()) for line in console.export_text().splitlines()]
+    assert "0 pick up with one hand 15 10 5" in lines
+    assert "all 45 30 15" in lines
+    assert "camera (3 values) 1: 15, 2: 15, 3: 15" in lines
+    assert any(line.startswith("frames 4 ") for line in lines)
+    assert "45 clips look suspicious, 1 shown" in lines
+    assert "rejected files: none" in lines
+
+
+def test_a_file_is_printed_with_what_happens(tmp_path: Path) -> None:
+    console = Console(width=160, record=True, file=(tmp_path / "out.txt").open("w"))
+    story = FileStory(
+        path=Path("x.skeleton"),
+        frames=3,
+        bodies=(1, 2),
+        people=(Person(("7", "8"), 1, 3, 2, 0.5, 0.25, ("wide",)), Person((), 1, 1, 1, 0.0, 0.1, ())),
+        energies=(0.5,),
+        events=(Event(3, 1, "body 7 appears"), Event(9, 2, "nobody in frame 2"), Event(None, None, "x")),
+        damage=FormatError("it is truncated", "x.skeleton", 12),
+    )
+    print_file(story, console, 2)
+    lines = [" ".join(line.replace("│", " ").split()) for line in console.export_text().splitlines()]
+    assert "x.skeleton: 3 whole frames before the damage; bodies: 1 with 0, 2 with 1" in lines
+    assert "7, 8 1 to 3 2 50 0.250 wide" in lines
+    assert "- 1 to 1 1 0 0.100 none" in lines
+    assert "9 2 nobody in frame 2" in lines
+    assert "and 1 more events" in lines
+    assert "damaged: x.skeleton, line 12: it is truncated" in lines
+
+
+def test_brackets_in_names_are_text(tmp_path: Path) -> None:
+    path = tmp_path / "[bold]x.skeleton"
+    path.write_bytes(make_skeleton(frames=2))
+    console = Console(width=400, record=True, file=(tmp_path / "out.txt").open("w"))
+    print_file(explain_file(path), console, 5)
+    assert "[bold]x.skeleton" in console.export_text()
