@@ -90,3 +90,14 @@ def test_half_precision_keeps_wide_statistics() -> None:
     assert norm.running_mean is not None
     assert norm.running_mean.dtype == torch.float32
     torch.testing.assert_close(norm.running_mean, torch.full((3,), 1000.0))
+
+
+def test_of_joined_norms_one_may_be_frozen() -> None:
+    x = torch.randn(5, 6, 4, 2, dtype=torch.float64)
+    norms, apart = [make_norm(), make_norm()], [make_norm(), make_norm()]
+    norms[0].eval()
+    apart[0].eval()
+    expected = torch.cat([apart[0](x[:, :3]), apart[1](x[:, 3:])], dim=1)
+    torch.testing.assert_close(batch_norm(x, norms), expected)
+    assert (norms[0].num_batches_tracked, norms[1].num_batches_tracked) == (0, 1)
+    assert torch.equal(norms[0].running_mean, torch.zeros(3, dtype=torch.float64))  # type: ignore[arg-type]

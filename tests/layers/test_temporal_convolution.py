@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -66,3 +68,18 @@ def test_pointwise_norm() -> None:
 def test_branches_must_be_equal() -> None:
     with pytest.raises(ValueError, match="10 channels cannot be split into 6 equal branches"):
         MultiScaleTemporalConvolution(10, 10)
+
+
+def test_a_strided_pointwise_convolution_is_safe_on_several_threads() -> None:
+    """In a process of its own, since what is wrong with the strided kernel of oneDNN ends the process."""
+    code = """
+import torch
+from dualhead.layers.temporal_convolution import PointwiseNorm
+torch.set_num_threads(2)
+layer = PointwiseNorm(12, 24, stride=2)
+for _ in range(10):
+    x = torch.randn(21, 12, 32, 25).contiguous(memory_format=torch.channels_last).requires_grad_()
+    layer(x).square().mean().backward()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()

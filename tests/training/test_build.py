@@ -19,7 +19,7 @@ from tests.training.conftest import MakeExperiment
 
 PROVENANCE = {
     "dataset", "protocol", "recipe", "stream", "skeleton", "classes", "num_bodies", "model", "variant", "experiment",
-    "data_fingerprint", "version", "seed",
+    "data_fingerprint", "version", "seed", "body_selection",
 }  # fmt: skip
 
 

@@ -88,6 +88,7 @@ def test_the_validation_side_is_the_one_that_training_kept_back(checkpoint: Path
         ("skeleton", "ntu25", "skeleton is 'ntu25', the store's is 'kinect20'"),
         ("dataset", "ntu60", "dataset is 'ntu60', the store's is 'ucla'"),
         ("classes", ["sit"], "classes is '1 names', the store's is '10 names'"),
+        ("body_selection", "tracked", "body_selection is 'tracked', the store's is 'energy'"),
     ],
 )
 def test_a_store_of_another_kind_is_refused_by_the_field(

@@ -89,10 +89,13 @@ class _AggregateWindows(torch.autograd.Function):
                 _outer_sum(outer, windows, grad_matrix)
         if ctx.needs_input_grad[1]:
             grad_padded = torch.zeros_like(padded)
-            taps = [_expanded(tap.t(), count) for tap in matrix.chunk(ctx.window, dim=1)]
             for frames, outer in zip(grad_padded, grad, strict=True):
-                for offset, tap in enumerate(taps):
-                    frames[offset : offset + (count - 1) * stride + 1 : stride].baddbmm_(tap, outer)
+                for start in range(0, count, _FRAMES_IN_CACHE):
+                    some = outer[start : start + _FRAMES_IN_CACHE]
+                    parts = torch.bmm(_expanded(matrix.t(), len(some)), some)  # (some, W * V, C)
+                    for offset, part in enumerate(torch.tensor_split(parts, ctx.window, dim=1)):
+                        first = start * stride + offset
+                        frames[first : first + (len(some) - 1) * stride + 1 : stride] += part
         return grad_matrix, grad_padded, None, None
 
 

@@ -91,12 +91,15 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
 
     Args:
         x: `(B, C, T, V)` with C the sum of the norms' channels.
-        norms: Batch norms of equal eps, momentum and mode.
+        norms: Batch norms of equal eps and momentum; in evaluation mode as a whole or, where some are frozen, in part.
 
     Returns:
         `(B, C, T, V)`.
     """
     first = norms[0]
+    if len({norm.training for norm in norms}) > 1:
+        slices = torch.split(x, [norm.num_features for norm in norms], dim=1)
+        return torch.cat([batch_norm(part, [norm]) for part, norm in zip(slices, norms, strict=True)], dim=1)
     weight = _joined([norm.weight for norm in norms])
     bias = _joined([norm.bias for norm in norms])
     means = [norm.running_mean for norm in norms if norm.running_mean is not None]

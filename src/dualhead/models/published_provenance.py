@@ -54,13 +54,14 @@ def published_provenance(config: ModelConfig, experiment: str | Path | None, str
     provenance |= {"experiment": values}
     provenance |= {key: values[key] for key in ("dataset", "protocol", "recipe") if key in values}
     if values.get("dataset") in list_sources():
-        classes = get_source(values["dataset"]).classes
-        if len(classes) != config.num_classes:
+        classes = get_source(values["dataset"]).classes  # none where the data themselves name them
+        if classes and len(classes) != config.num_classes:
             raise MismatchError(
                 f"data set {values['dataset']} of experiment {experiment} has {len(classes)} classes, "
                 f"the checkpoint {config.num_classes}: give the experiment that the weights were trained in"
             )
-        provenance["classes"] = list(classes)
+        if classes:
+            provenance["classes"] = list(classes)
     return provenance
 
 

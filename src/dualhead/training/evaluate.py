@@ -203,6 +203,7 @@ def describe_store(store: Store) -> dict[str, Any]:
         "dataset": store.meta["dataset"],
         "skeleton": store.skeleton.name,
         "classes": list(store.classes),
+        "body_selection": store.meta["body_selection"],
         "data_fingerprint": store.fingerprint,
     }
 
@@ -221,7 +222,7 @@ def check_store(store: Store, provenance: Mapping[str, Any], checkpoint: str, sp
     """
     for field, ours in describe_store(store).items():
         theirs = provenance.get(field)
-        if theirs == ours:
+        if theirs == ours or (field == "body_selection" and theirs is None):  # older checkpoints do not say
             continue
         if field == "classes":
             ours, theirs = _first_difference(ours, theirs or [])

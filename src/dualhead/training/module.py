@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dualhead.training.experiment import Experiment
+from dualhead.training.fine_tuning import hold_frozen_norms
 from dualhead.training.forward import clip_logits
 from dualhead.training.processes import gather_rows, sum_over_processes
 from dualhead.training.schedule import learning_rate
@@ -67,18 +68,19 @@ class StreamModule(LightningModule):
         return logits
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Build the experiment's optimiser over all weights."""
+        """Build the experiment's optimiser over all weights that are not frozen."""
         settings = self.experiment.optimizer
+        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
         if settings.name == "sgd":
             return torch.optim.SGD(
-                self.model.parameters(),
+                weights,
                 lr=settings.lr,
                 momentum=settings.momentum,
                 nesterov=settings.nesterov,
                 weight_decay=settings.weight_decay,
             )
         return torch.optim.AdamW(
-            self.model.parameters(),
+            weights,
             lr=settings.lr,
             betas=(settings.beta1, settings.beta2),
             weight_decay=settings.weight_decay,
@@ -90,7 +92,8 @@ class StreamModule(LightningModule):
         return float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's tally."""
+        """Start the epoch's tally; frozen batch norms go into evaluation mode, whatever came before."""
+        hold_frozen_norms(self)
         self._tally = torch.zeros(3, dtype=torch.float64, device=self.device)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:

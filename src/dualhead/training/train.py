@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -18,29 +18,23 @@ from rich.console import Console
 from rich.progress import Progress
 from safetensors import SafetensorError
 
-from dualhead.data.datamodule import ClipDataModule
 from dualhead.data.store import Store, open_store
 from dualhead.data.streams import check_stream
 from dualhead.errors import ConfigError, DualheadError, MismatchError, TrainingError
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
-from dualhead.models.base import SkeletonModel
-from dualhead.models.checkpoint import load_checkpoint
-from dualhead.training.build import (
-    build_model,
-    build_provenance,
-    build_trainer,
-    check_precision,
-    micro_batch_size,
-    steps_per_epoch,
-)
+from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.training.build import build_trainer
 from dualhead.training.config import load_experiment
-from dualhead.training.evaluate import data_module, describe_store, score_split
+from dualhead.training.evaluate import describe_store, score_split
 from dualhead.training.experiment import Experiment
+from dualhead.training.fine_tuning import describe_start
 from dualhead.training.finite import FiniteGuard
 from dualhead.training.keeper import Keeper
 from dualhead.training.module import StreamModule
 from dualhead.training.moving_average import MovingAverage
+from dualhead.training.overfit import OverfitData, OverfitWatch
+from dualhead.training.parts import RunParts, build_parts
 from dualhead.training.processes import is_main, launch_settings, launched_rank
 from dualhead.training.progress import EpochBar, quiet_lightning, shown
 from dualhead.training.result import SelectionResult, TrainResult, load_result, save_result, summary
@@ -57,6 +51,9 @@ def train(
     out: str | Path,
     *,
     stream: str = "joint",
+    init: str | Path | None = None,
+    freeze: Sequence[str] = (),
+    overfit: int | None = None,
     device: str = "auto",
     processes: int = 1,
     stop_after: int | None = None,
@@ -68,11 +65,22 @@ def train(
     weights are then equal, bit for bit, to those of a run that was never stopped. Under `torchrun` or SLURM's `srun`
     several processes train together.
 
+    Fine-tuning: `init` takes the weights of another run, all but a classifier for another number of classes, which
+    starts fresh; the log says what was loaded and what replaced. `freeze` keeps parts of the model as they are: their
+    weights get no gradient and their batch norms stay in evaluation mode, so that their statistics stay too.
+
+    Proving a set-up: `overfit` trains on that many samples alone, without augmentation, until all of them are right,
+    and says so; within 200 steps, or it is an error. No other sample is scored.
+
     Args:
         experiment: What is trained and how: an `Experiment`, a YAML file or a short name such as "ucla_xview/dualhead".
         data: A prepared store, or its folder.
         out: The run's folder.
         stream: "joint", "bone", "joint_motion" or "bone_motion".
+        init: A `.safetensors` checkpoint of the same architecture and skeleton to start from.
+        freeze: Names of parameters, or of modules with all that is in them, that are not trained; wildcards as in a
+            shell, such as stem or "fine*".
+        overfit: Learn this many training samples by heart and stop; such a run starts over if it was stopped.
         device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
         processes: Processes to train in together on this machine, on GPUs one each; a launcher such as torchrun decides
             this by itself.
@@ -85,8 +93,10 @@ def train(
     Raises:
         ConfigError: If the experiment or an argument cannot be used.
         MismatchError: If the folder holds another run, or the store is of another data set; names the field.
+        CheckpointError: If `init` cannot be read, or is of another architecture, skeleton or variant.
         StoreError: If the store cannot be read.
-        TrainingError: If a loss or gradient is not finite, the machine fails, or the folder is in use.
+        TrainingError: If samples to overfit are not learned, a loss or gradient is not finite, the machine fails, or
+            the folder is in use.
         KeyboardInterrupt: If it was stopped by Ctrl-C or SIGTERM.
     """
     if not isinstance(experiment, Experiment):
@@ -102,7 +112,8 @@ def train(
             f"is {experiment.dataset!r}; give another store, or dataset null in the experiment for any"
         )
     folder = RunFolder(out)
-    identity = {"stream": stream, "dataset": facts["dataset"], "data_fingerprint": facts["data_fingerprint"]}
+    said = describe_start(init, freeze) | ({} if overfit is None else {"overfit": overfit})
+    identity = {"stream": stream, "dataset": facts["dataset"], "data_fingerprint": facts["data_fingerprint"], **said}
     folder.check(experiment, identity)
     main = launched_rank() == 0
     with ExitStack() as stack:
@@ -112,59 +123,20 @@ def train(
             logger.info("%s has already finished", folder.path)
             result = load_result(folder)
         else:
-            parts = _build(experiment, store, stream, launch_settings(device, processes))
+            launch = launch_settings(device, processes)
+            parts = build_parts(experiment, store, stream, launch, init=init, frozen=freeze, overfit=overfit, said=said)
             if main:
                 stack.enter_context(folder.locked())
                 folder.claim(experiment, identity)
                 stack.enter_context(folder.logged())
             stack.enter_context(_one_sentence(folder))
-            result = _run(parts, folder, stop_after, bars)
+            result = _run(parts, folder, stop_after, bars) if overfit is None else _overfit(parts, folder, bars)
         for line in summary(result):
             logger.info(line)
     return result
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """What a run is made of, built before anything is written: what cannot be built leaves no trace."""
-
-    experiment: Experiment
-    store: Store
-    launch: dict[str, Any]
-    data: ClipDataModule
-    model: SkeletonModel
-    steps: int
-    provenance: dict[str, Any]
-
-    @property
-    def processes(self) -> int:
-        return int(self.launch["devices"] * self.launch["num_nodes"])
-
-    @property
-    def parameters(self) -> int:
-        return sum(weight.numel() for weight in self.model.parameters())
-
-    @property
-    def samples(self) -> dict[str, int]:
-        sides = {
-            "training": self.data.train_indices,
-            "validation": self.data.validation_indices,
-            "test": self.data.test_indices,
-        }
-        return {side: len(rows) for side, rows in sides.items()}
-
-
-def _build(experiment: Experiment, store: Store, stream: str, launch: dict[str, Any]) -> _Parts:
-    processes = launch["devices"] * launch["num_nodes"]
-    check_precision(experiment, launch["accelerator"])
-    micro = micro_batch_size(experiment, processes)
-    data = data_module(store, experiment, stream, batch_size=micro, eval_batch_size=experiment.eval_batch_size or micro)
-    steps = steps_per_epoch(experiment, len(data.train_indices), processes)
-    model = build_model(experiment, store)
-    return _Parts(experiment, store, launch, data, model, steps, build_provenance(experiment, store, stream))
-
-
-def _run(parts: _Parts, folder: RunFolder, stop_after: int | None, bars: Progress) -> TrainResult:
+def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: Progress) -> TrainResult:
     """Fit up to the last epoch of this call; after the run's last epoch, score the test side and write the result."""
     experiment, store = parts.experiment, parts.store
     average = None if experiment.ema_decay is None else MovingAverage(experiment.ema_decay)
@@ -175,13 +147,8 @@ def _run(parts: _Parts, folder: RunFolder, stop_after: int | None, bars: Progres
     first = _epochs_done(folder)
     until = experiment.epochs if stop_after is None else min(experiment.epochs, first + stop_after)
     trainer = build_trainer(experiment, folder, parts.launch, callbacks, first=first, until=until, steps=parts.steps)
-    logger.info(
-        f"{experiment.model.name} ({parts.parameters:,} parameters), {parts.provenance['stream']} stream of "
-        f"{parts.provenance['dataset']} {experiment.protocol}: "
-        f"{', '.join(f'{count:,} {side}' for side, count in parts.samples.items())} samples, {parts.steps} steps an "
-        f"epoch, {parts.processes} process{'es' * (parts.processes > 1)} on {parts.launch['accelerator']}"
-        + (f", going on after epoch {first}" if first else "")
-    )
+    for line in parts.story(first):
+        logger.info(line)
     trainer.fit(
         StreamModule(parts.model, experiment, parts.steps),
         datamodule=parts.data,
@@ -203,11 +170,7 @@ def _run(parts: _Parts, folder: RunFolder, stop_after: int | None, bars: Progres
         )
         for name, epoch in chosen.items()
     }
-    details = {key: value for key, value in parts.provenance.items() if key not in ("classes", "experiment")} | {
-        "parameters": parts.parameters,
-        "samples": parts.samples,
-        "processes": parts.processes,
-        "device": parts.launch["accelerator"],
+    details = _details(parts) | {
         "seconds": round(sum(row["seconds"] for row in keeper.history), 1),
         "best_chosen_by": None if keeper.best is None else "validation top-1",
     }
@@ -215,6 +178,42 @@ def _run(parts: _Parts, folder: RunFolder, stop_after: int | None, bars: Progres
     if finished and is_main():
         save_result(folder, result)
     return result
+
+
+def _overfit(parts: RunParts, folder: RunFolder, bars: Progress) -> TrainResult:
+    """Fit until every sample is right; nothing is scored, and there is nothing to go on from."""
+    assert isinstance(parts.data, OverfitData)
+    watch, started = OverfitWatch(parts.data), time.monotonic()
+    guard = FiniteGuard(parts.store.names, gradients=parts.experiment.precision != "fp16")
+    callbacks: list[Callback] = [guard, watch, EpochBar(bars, parts.experiment.epochs)]
+    until = parts.experiment.epochs
+    trainer = build_trainer(parts.experiment, folder, parts.launch, callbacks, first=0, until=until, steps=parts.steps)
+    for line in parts.story(0):
+        logger.info(line)
+    trainer.fit(StreamModule(parts.model, parts.experiment, parts.steps), datamodule=parts.data)
+    if not watch.fitted:
+        raise TrainingError(
+            f"the set-up does not learn {parts.samples['training']} samples by heart, {watch.line()}: look at the data "
+            "with `dualhead inspect`, try another optimizer.lr, or no dropout"
+        )
+    epochs = int(watch.figures["epochs"])
+    path = folder.checkpoint("last")
+    save_checkpoint(path, parts.model, {**parts.provenance, "epoch": epochs, "selection": "last"})
+    details = _details(parts) | {"fitted": watch.figures, "seconds": round(time.monotonic() - started, 1)}
+    result = TrainResult(folder.path, True, epochs, SelectionResult(epochs, path), None, details)
+    save_result(folder, result)
+    return result
+
+
+def _details(parts: RunParts) -> dict[str, Any]:
+    """Give what result.json says beside the figures."""
+    return {key: value for key, value in parts.provenance.items() if key not in ("classes", "experiment")} | {
+        "parameters": parts.parameters,
+        "frozen_parameters": 0 if parts.frozen is None else parts.frozen.weights,
+        "samples": parts.samples,
+        "processes": parts.processes,
+        "device": parts.launch["accelerator"],
+    }
 
 
 def _test(

@@ -1,0 +1,146 @@
+"""What a run is made of, built before anything is written: what cannot be built leaves no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dualhead.data.datamodule import ClipDataModule
+from dualhead.data.store import Store
+from dualhead.errors import ConfigError
+from dualhead.models.base import SkeletonModel
+from dualhead.models.transfer import LoadReport
+from dualhead.training.build import (
+    build_model,
+    build_provenance,
+    check_precision,
+    micro_batch_size,
+    steps_per_epoch,
+)
+from dualhead.training.evaluate import data_module
+from dualhead.training.experiment import Experiment
+from dualhead.training.fine_tuning import FreezeReport, freeze, start_from
+from dualhead.training.overfit import OverfitData, overfit_experiment
+
+
+@dataclass(frozen=True)
+class RunParts:
+    """The parts of a run.
+
+    Attributes:
+        experiment: What is trained and how; for an overfit run, what became of it.
+        store: The data.
+        launch: How Lightning is started, from `launch_settings`.
+        data: The sides as loaders.
+        model: The model on the CPU, with the weights to start from.
+        steps: Optimiser steps of an epoch.
+        provenance: What every file of the run says of its origin.
+        loaded: What became of the checkpoint that it starts from, if there is one.
+        frozen: What is frozen, if anything is.
+    """
+
+    experiment: Experiment
+    store: Store
+    launch: dict[str, Any]
+    data: ClipDataModule
+    model: SkeletonModel
+    steps: int
+    provenance: dict[str, Any]
+    loaded: LoadReport | None = None
+    frozen: FreezeReport | None = None
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together."""
+        return int(self.launch["devices"] * self.launch["num_nodes"])
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the model's parameters hold."""
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    @property
+    def samples(self) -> dict[str, int]:
+        """How many samples each side has."""
+        sides = {
+            "training": self.data.train_indices,
+            "validation": self.data.validation_indices,
+            "test": self.data.test_indices,
+        }
+        return {side: len(rows) for side, rows in sides.items()}
+
+    def story(self, first: int) -> list[str]:
+        """Say in a few lines what is about to be trained.
+
+        Args:
+            first: Epochs that are already done.
+
+        Returns:
+            The lines.
+        """
+        lines = [
+            f"{self.experiment.model.name} ({self.parameters:,} parameters), {self.provenance['stream']} stream of "
+            f"{self.provenance['dataset']} {self.experiment.protocol}: "
+            f"{', '.join(f'{count:,} {side}' for side, count in self.samples.items())} samples, {self.steps} steps an "
+            f"epoch, {self.processes} process{'es' * (self.processes > 1)} on {self.launch['accelerator']}"
+            + (f", going on after epoch {first}" if first else "")
+        ]
+        if self.loaded is not None:
+            lines.append(f"weights to start from: {self.loaded}")
+        if self.frozen is not None:
+            lines.append(str(self.frozen))
+        return lines
+
+
+def build_parts(
+    experiment: Experiment,
+    store: Store,
+    stream: str,
+    launch: dict[str, Any],
+    *,
+    init: str | Path | None = None,
+    frozen: Sequence[str] = (),
+    overfit: int | None = None,
+    said: dict[str, Any] | None = None,
+) -> RunParts:
+    """Build the parts of a run.
+
+    Args:
+        experiment: What is trained and how.
+        store: The data.
+        stream: One of `STREAMS`.
+        launch: From `launch_settings`.
+        init: A checkpoint to start from.
+        frozen: Patterns of what to freeze, as in `freeze`.
+        overfit: Learn this many samples by heart.
+        said: What the provenance says beside the usual.
+
+    Returns:
+        The parts.
+
+    Raises:
+        ConfigError: If an argument cannot be used.
+        CheckpointError: If `init` cannot be read, or is of another architecture, skeleton or variant.
+        StoreError: If a sample has no label.
+    """
+    processes = launch["devices"] * launch["num_nodes"]
+    check_precision(experiment, launch["accelerator"])
+    provenance = build_provenance(experiment, store, stream) | (said or {})
+    data: ClipDataModule
+    if overfit is not None:
+        if processes > 1:
+            raise ConfigError(f"overfit proves a set-up in one process: there are {processes}, start one")
+        experiment = overfit_experiment(experiment, overfit)
+        data = OverfitData(store, experiment, stream, overfit)
+        steps = -(-overfit // experiment.batch_size)
+    else:
+        micro = micro_batch_size(experiment, processes)
+        size = experiment.eval_batch_size or micro
+        data = data_module(store, experiment, stream, batch_size=micro, eval_batch_size=size)
+        steps = steps_per_epoch(experiment, len(data.train_indices), processes)
+    model = build_model(experiment, store)
+    loaded = None if init is None else start_from(model, init, store.classes)
+    report = freeze(model, frozen) if frozen else None
+    return RunParts(experiment, store, launch, data, model, steps, provenance, loaded, report)

@@ -1,0 +1,38 @@
+"""Published figures by the words of an experiment."""
+
+from __future__ import annotations
+
+import pytest
+
+from dualhead.errors import ConfigError
+from dualhead.models.published_results import _SETTINGS, PublishedResult, published_result
+from dualhead.models.registry import model_entries
+
+
+def test_figures_that_the_papers_give() -> None:
+    four = ("joint", "bone", "joint_motion", "bone_motion")
+    assert published_result("dualhead", "ntu60", "xsub") == PublishedResult("NTU RGB+D 60 xsub, 4 streams", four, 92.0)
+    assert published_result("msg3d", "kinetics", "official") == PublishedResult(
+        "Kinetics-Skeleton 400, 2 streams", ("joint", "bone"), 38.0
+    )
+    stgcn = published_result("stgcn", "ntu60", "xview")
+    assert stgcn is not None
+    assert (stgcn.streams, stgcn.top1) == (("joint",), 88.3)
+
+
+def test_what_was_not_published() -> None:
+    assert published_result("dualhead", "ucla", "xview") is None
+    assert published_result("dualhead", None, "xsub") is None
+    assert published_result("dualhead_small", "ntu60", "xsub") is None
+    with pytest.raises(ConfigError, match="did you mean 'msg3d'"):
+        published_result("ms-g3d", "ntu60", "xsub")
+
+
+def test_every_figure_of_the_registry_is_found() -> None:
+    found = {
+        (name, result.setting)
+        for name in model_entries()
+        for where in _SETTINGS
+        if (result := published_result(name, *where)) is not None
+    }
+    assert found == {(name, setting) for name, entry in model_entries().items() for setting in entry.published}
