@@ -33,7 +33,7 @@ class Command:
         summary: One line for the list of commands.
         resumes: Whether the same command goes on where an interrupted one stopped.
         as_options: Parameters without a default that are given as options.
-        experiment: The parameter that takes an experiment, given as `--config` and changed by key.
+        experiment: The parameter that takes an experiment, which is changed by key; as an option it is `--config`.
     """
 
     name: str
@@ -60,7 +60,25 @@ COMMANDS = {
         Command("fuse", "dualhead.evaluation.tables:fuse_and_print", "fuse the scores of several streams or models"),
         Command("predict", "dualhead.inference.predict:predict", "name the action in a recording, a folder or a store"),
         Command("render", "dualhead.visualize.animation:render", "draw a recording as GIF, MP4 or HTML"),
+        Command(
+            "export-arrays",
+            "dualhead.data.export_arrays:export_arrays",
+            "write a store in the published layout",
+            resumes=True,
+            as_options=("protocol",),
+        ),
+        Command("export-pyskl", "dualhead.data.export_pyskl:export_pyskl", "write a store as a PYSKL pickle"),
+        Command("inspect", "dualhead.visualize.inspect:inspect", "what is in a store or a raw file, and what is wrong"),
+        Command("convert", "dualhead.models.convert:convert_and_print", "published weights to a checkpoint, and back"),
         Command("models", "dualhead.models.table:print_models", "list the models"),
+        Command(
+            "reproduce",
+            "dualhead.reproduce:reproduce",
+            "train what a published table reports, and compare",
+            resumes=True,
+            as_options=("out",),
+            experiment="experiment",
+        ),
         Command("demo", "dualhead.demo:demo", "the whole way on generated data, with a report", resumes=True),
     )
 }
@@ -102,7 +120,8 @@ def build(command: Command) -> tuple[Callable[..., object], FunctionParser]:
     if command.experiment is not None:
         from dualhead.training.experiment import Experiment
 
-        options |= {"renamed": {command.experiment: "config"}, "keys": Experiment, "open_keys": ("model.arguments",)}
+        renamed = {command.experiment: "config"} if command.experiment in command.as_options else {}
+        options |= {"renamed": renamed, "keys": Experiment, "open_keys": ("model.arguments",)}
     return function, FunctionParser(f"dualhead {command.name}", function, **options)
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from dualhead.data.prepare import prepare
 from dualhead.errors import FormatError
+from dualhead.formats.ntu import write_skeleton
+from dualhead.formats.recording import from_dense
 from dualhead.inference.reading import holds_many, read_recordings
 from tests.inference.builders import write_recordings
 
@@ -57,3 +59,15 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
         list(read_recordings(tmp_path / "none"))
     with pytest.raises(FormatError, match="unknown kind of file"):
         list(read_recordings(tmp_path / "notes.txt"))
+
+
+def test_raw_files_are_read_with_the_body_selection_asked_for(tmp_path: Path) -> None:
+    """A wide, flat body of little motion is a person for `energy`, a ghost for `tracked`."""
+    joints = np.zeros((2, 20, 25, 3))
+    joints[..., 0] = np.linspace(0, 0.4, 25)
+    joints[0, ..., 1] = np.linspace(0.1, 1.8, 25)
+    joints[1, ..., 1] = np.linspace(0.1, 0.2, 25)
+    write_skeleton(tmp_path / "x.skeleton", from_dense(joints, body_ids=["a", "ghost"]))
+    for path in (tmp_path / "x.skeleton", tmp_path):
+        assert [len(sequence.joints) for sequence in read_recordings(path)] == [2]
+        assert [len(sequence.joints) for sequence in read_recordings(path, None, "tracked")] == [1]

@@ -67,7 +67,7 @@ def fusion_table(result: FusionResult, title: str | None = None) -> Table:
     own_heads = [head for head in result.scores.heads if all(head in stream.metrics for stream in result.streams)]
     heads = own_heads if len(own_heads) > 1 else []
     table = Table(title=title)
-    table.add_column("stream")
+    table.add_column("stream", no_wrap=True)
     for column in ("weight", *(f"{escape(head)} top-1 %" for head in heads), "top-1 %", "top-5 %", "mean class %"):
         table.add_column(column, justify="right")
     table.add_column("lost without", justify="right")

@@ -61,8 +61,8 @@ class Member:
 class Predictor:
     """Names the action in recordings with one checkpoint, or several fused.
 
-    The recipe and the stream are those that each checkpoint was trained with. Scores equal those of `evaluate`, and
-    streams are fused as `fuse` does.
+    The recipe, the stream and the selection of bodies are those that each checkpoint was trained with. Scores equal
+    those of `evaluate`, and streams are fused as `fuse` does.
 
     Attributes:
         members: The models, in the order given.
@@ -196,8 +196,11 @@ class Predictor:
     def _sequences(
         self, recordings: Iterable[Recordings], on_rejected: Callable[[FormatError], object] | None
     ) -> Iterator[SkeletonSequence]:
+        selection = self.members[0].provenance.get("body_selection")
         for item in recordings:
-            for sequence in [item] if isinstance(item, SkeletonSequence) else read_recordings(Path(item), on_rejected):
+            for sequence in (
+                [item] if isinstance(item, SkeletonSequence) else read_recordings(Path(item), on_rejected, selection)
+            ):
                 self._check(sequence)
                 yield sequence
 

@@ -18,7 +18,7 @@ def holds_many(path: Path) -> bool:
 
 
 def read_recordings(
-    path: Path, on_rejected: Callable[[FormatError], object] | None = None
+    path: Path, on_rejected: Callable[[FormatError], object] | None = None, body_selection: str | None = None
 ) -> Iterator[SkeletonSequence]:
     """Read recordings one after another.
 
@@ -27,6 +27,7 @@ def read_recordings(
             their names.
         on_rejected: Called with the reason for each file of a folder or archive that cannot be read, instead of
             raising.
+        body_selection: Which bodies of raw files to keep; default: the data set's. A store has made its choice.
 
     Yields:
         The recordings.
@@ -38,7 +39,7 @@ def read_recordings(
     if not path.exists():
         raise FormatError("there is no such file or folder: give a raw file, a folder, a zip or a store", path)
     if not holds_many(path):
-        yield read_sequence(path)
+        yield read_sequence(path, body_selection=body_selection)
         return
     if (path / "meta.json").is_file():
         store = open_store(path)
@@ -54,7 +55,7 @@ def read_recordings(
             continue
         recordings += 1
         try:
-            sequence = read_member(member)
+            sequence = read_member(member, body_selection=body_selection)
         except FormatError as error:
             if on_rejected is None:
                 raise
