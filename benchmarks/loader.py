@@ -1,7 +1,8 @@
 """How many clips a second one core makes: `python -m benchmarks.loader [--out results.json]`.
 
 Recordings are made in memory, so this is the cost of the recipes and of batching, without the disk. Each figure is the
-median of several runs, interleaved over all cases so that a busy moment of the machine falls on all of them alike.
+median of several runs, in processor time, interleaved over all cases so that a busy moment of the machine falls on all
+of them alike.
 """
 
 from __future__ import annotations
@@ -76,10 +77,10 @@ def measure(repeats: int) -> list[dict[str, object]]:
     seconds: list[list[float]] = [[] for _ in cases]
     for repeat in range(repeats + 1):
         for make, times in zip(makers, seconds, strict=True):
-            start = time.perf_counter()
+            start = time.process_time()
             make()
             if repeat:  # the first round only warms up
-                times.append(time.perf_counter() - start)
+                times.append(time.process_time() - start)
     return [
         {
             "recipe": recipe,

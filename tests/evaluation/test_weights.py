@@ -81,3 +81,9 @@ def test_nine_streams_are_searched_within_bounds() -> None:
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, 20)
     assert search_weights(rng.normal(size=(9, 20, 3)), labels, log_softmax).shape == (9,)
+
+
+def test_huge_weights_and_words() -> None:
+    assert given_weights([1e308, 1e308], ["a", "b"]).tolist() == [0.5, 0.5]
+    with pytest.raises(ConfigError, match="are not numbers"):
+        given_weights(["x", "y"], ["a", "b"])  # type: ignore[list-item]

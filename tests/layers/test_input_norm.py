@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from dualhead.errors import ConfigError
 from dualhead.layers.input_norm import InputNorm
 
 
@@ -38,3 +39,9 @@ def test_every_channel_of_every_joint_has_its_place(shared: bool, training: bool
                 want = (clips[:, channel, :, joint, body] - mean) / torch.sqrt(variance + 1e-5)
                 want = want * norm.weight[place] + norm.bias[place]
                 torch.testing.assert_close(out[body::bodies, channel, :, joint], want)
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 8, 25, 2), (2, 3, 8, 20, 2), (2, 3, 8, 25, 1)])
+def test_refuses_clips_of_another_shape(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ConfigError, match=r"it takes \(N, 3, T, 25, 2\)"):
+        InputNorm(3, 25, 2)(torch.zeros(shape))

@@ -49,9 +49,13 @@ def given_weights(weights: Sequence[float] | Mapping[str, float] | str, streams:
         raise ConfigError(
             f"{len(weights)} weights for {len(streams)} streams ({', '.join(streams)}): give one each, in their order"
         )
-    values = np.asarray(weights, dtype=np.float64)
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"weights {list(weights)!r} are not numbers: give one number a stream") from error
     if not np.isfinite(values).all() or (values < 0).any() or not values.any():
         raise ConfigError(f"weights {values.tolist()} cannot be used: give finite numbers of 0 or more, not all 0")
+    values = values / values.max()  # so that the sum of huge numbers stays finite
     normal: NDArray[np.float64] = values / values.sum()
     return normal
 

@@ -8,6 +8,7 @@ import torch
 from einops import reduce
 from torch import Tensor
 
+from dualhead.errors import ConfigError
 from dualhead.layers.norm import Repeats
 
 
@@ -35,7 +36,12 @@ class DistinctBodies:
 
         Args:
             clips: `(N, C, T, V, M)`.
+
+        Raises:
+            ConfigError: If there are not five dimensions.
         """
+        if clips.ndim != 5:
+            raise ConfigError(f"clips have shape {tuple(clips.shape)}: a model takes (N, C, T, V, M)")
         present = (clips != 0).flatten(1, 3).any(dim=1).tolist()  # (N, M)
         rows: list[int] = []
         source: list[int] = []

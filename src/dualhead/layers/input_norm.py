@@ -6,6 +6,8 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from dualhead.errors import ConfigError
+
 
 class InputNorm(nn.BatchNorm1d):
     """Batch norm over bodies, joints and channels at every frame; folds the bodies into the batch.
@@ -18,6 +20,7 @@ class InputNorm(nn.BatchNorm1d):
 
     def __init__(self, channels: int, joints: int, bodies: int):
         super().__init__(bodies * joints * channels)
+        self.channels, self.joints, self.bodies = channels, joints, bodies
         self.shared = bodies == 1
 
     def forward(self, clips: Tensor) -> Tensor:
@@ -28,8 +31,17 @@ class InputNorm(nn.BatchNorm1d):
 
         Returns:
             `(N * M, C, T, V)`, channels-last in memory.
+
+        Raises:
+            ConfigError: If the clips have other channels, joints or bodies than the model.
         """
         bodies, joints = clips.shape[-1], clips.shape[-2]
+        wrong_bodies = not self.shared and bodies != self.bodies
+        if clips.shape[1] != self.channels or joints != self.joints or wrong_bodies:
+            raise ConfigError(
+                f"clips of shape {tuple(clips.shape)} do not fit the model: it takes (N, {self.channels}, T, "
+                f"{self.joints}, {'M' if self.shared else self.bodies})"
+            )
         x = rearrange(clips, "n c t v m -> (n m) (v c) t" if self.shared else "n c t v m -> n (m v c) t")
         x = super().forward(x)
         if self.shared:
