@@ -150,3 +150,11 @@ def test_one_stream_is_its_own_fusion() -> None:
     result = fuse([joint()])
     np.testing.assert_array_equal(result.scores.logits, joint().logits)
     assert result.streams[0].drop is None
+
+
+def test_a_fusion_is_not_fused_with_one_of_its_own_members() -> None:
+    both = fuse([joint(), bone()]).scores
+    with pytest.raises(MismatchError, match="both hold the joint stream of the same run"):
+        fuse([both, joint()])
+    motion = make_scores([[0.0, 1, 2], [1, 0, 2], [2, 1, 0]], LABELS, "joint_motion")
+    assert fuse([both, motion]).weights == {"joint+bone": 0.5, "joint_motion": 0.5}

@@ -221,6 +221,32 @@ def _check_twice(scores: Sequence[Scores], labels: Sequence[str], allow_same_str
                     f"{labels[before]} and {labels[number]} are both of stream {kinds[number][0]!r} and the same "
                     "model: give each stream once, or allow it with allow_same_stream (--allow-same-stream)"
                 )
+            _check_members(scores[before], item, labels[before], labels[number])
+
+
+def _check_members(left: Scores, right: Scores, left_label: str, right_label: str) -> None:
+    """Refuse a fusion beside one of the score files that it was made of, which would count twice."""
+    if "fused_from" not in left.provenance and "fused_from" not in right.provenance:
+        return
+    identities = [
+        {json.dumps([member.get(field) for field in IDENTITY_FIELDS], sort_keys=True): member for member in members}
+        for members in (_members(left.provenance), _members(right.provenance))
+    ]
+    for identity in identities[0].keys() & identities[1].keys():
+        stream = identities[0][identity].get("stream")
+        raise MismatchError(
+            f"{left_label} and {right_label} both hold the {stream} stream of the same run, one of them in a fusion: "
+            "give each score file once, or fuse all of them at once"
+        )
+
+
+def _members(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Give the provenance of each score file that went into a fusion; of any other, its own."""
+    parts = provenance.get("fused_from")
+    if not parts:
+        return [provenance]
+    common = {key: value for key, value in provenance.items() if key != "fused_from"}
+    return [member for part in parts.values() for member in _members({**common, **part})]
 
 
 def _difference(left: Any, right: Any) -> tuple[str, str]:

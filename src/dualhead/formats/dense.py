@@ -55,7 +55,8 @@ def dense_recording(
         )
     if confidence is not None and confidence.shape != joints.shape[:3]:
         raise FormatError(f"confidence of shape {confidence.shape}, but joints of shape {joints.shape}", where)
-    values: NDArray[np.float64] = np.array(joints, np.float64)
+    with np.errstate(invalid="ignore"):  # damaged bytes can be any number; what is out of range is refused below
+        values: NDArray[np.float64] = np.array(joints, np.float64)
     missing = np.isnan(values).any(axis=3)  # (M, T, V)
     values[missing] = 0
     if not np.abs(values).max(initial=0) <= MAX_COORDINATE:
