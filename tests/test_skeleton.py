@@ -8,7 +8,7 @@ import json
 import pytest
 
 from dualhead.errors import ConfigError
-from dualhead.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, SKELETONS, Skeleton, get_skeleton
+from dualhead.skeleton import BODY25, COCO17, KINECT20, NTU25, OPENPOSE18, SKELETONS, Skeleton, get_skeleton
 
 ALL = list(SKELETONS.values())
 
@@ -23,8 +23,9 @@ def test_sizes() -> None:
         "openpose18": 18,
         "kinect20": 20,
         "coco17": 17,
+        "body25": 25,
     }
-    assert [skeleton.dimensions for skeleton in ALL] == [3, 2, 3, 2]
+    assert [skeleton.dimensions for skeleton in ALL] == [3, 2, 3, 2, 2]
 
 
 @pytest.mark.parametrize("skeleton", ALL, ids=lambda skeleton: skeleton.name)
@@ -70,6 +71,13 @@ def test_openpose_graph_and_bones_have_different_roots() -> None:
     assert (nose, neck) in OPENPOSE18.edges
     assert OPENPOSE18.parents[neck] == nose
     assert OPENPOSE18.parents[nose] == nose
+
+
+def test_body25_begins_as_openpose18_does() -> None:
+    assert BODY25.joints[:8] == OPENPOSE18.joints[:8]
+    (hip,) = named(BODY25, "mid_hip")
+    assert BODY25.parents[hip] == BODY25.centre == BODY25.joints.index("neck")
+    assert {BODY25.joints[child] for child, parent in BODY25.edges if parent == hip} == {"left_hip", "right_hip"}
 
 
 def test_centres() -> None:

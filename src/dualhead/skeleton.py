@@ -200,7 +200,32 @@ COCO17 = Skeleton(
 )
 """COCO key points, as 2D pose estimators give them (Lin et al., ECCV 2014)."""
 
-SKELETONS = MappingProxyType({skeleton.name: skeleton for skeleton in (NTU25, OPENPOSE18, KINECT20, COCO17)})
+_BODY25_EDGES = (
+    (8, 1), (9, 8), (10, 9), (11, 10), (12, 8), (13, 12), (14, 13), (2, 1), (3, 2), (4, 3), (5, 1), (6, 5), (7, 6),
+    (0, 1), (15, 0), (16, 0), (17, 15), (18, 16), (19, 14), (20, 19), (21, 14), (22, 11), (23, 22), (24, 11),
+)  # fmt: skip
+
+BODY25 = Skeleton(
+    name="body25",
+    joints=_names(
+        """nose neck right_shoulder right_elbow right_wrist left_shoulder left_elbow left_wrist
+        mid_hip right_hip right_knee right_ankle left_hip left_knee left_ankle right_eye left_eye right_ear left_ear
+        left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"""
+    ),
+    parents=_parents(_BODY25_EDGES, 25),
+    edges=_BODY25_EDGES,
+    mirror=(
+        (5, 2), (6, 3), (7, 4), (12, 9), (13, 10), (14, 11), (16, 15), (18, 17), (19, 22), (20, 23), (21, 24),
+    ),
+    centre=1,
+    origin=1,
+    spine=None,
+    shoulders=None,
+    dimensions=2,
+)  # fmt: skip
+"""BODY_25, what OpenPose gives unless told otherwise (Cao et al., TPAMI 2019)."""
+
+SKELETONS = MappingProxyType({skeleton.name: skeleton for skeleton in (NTU25, OPENPOSE18, KINECT20, COCO17, BODY25)})
 """The skeletons that come with the package, by name."""
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dualhead.data.body_places import select_order, select_score
 from dualhead.data.ghosts import keep_people
+from dualhead.data.people import place_people, select_people
 from dualhead.data.tracking import find_people, unit
 from dualhead.errors import unknown
 from dualhead.formats.recording import Recording
@@ -60,9 +61,8 @@ def select_tracked(recording: Recording, max_bodies: int) -> tuple[NDArray[np.fl
     """Keep the people who act, each in a place of their own: by body ID, followed where it changes, without ghosts.
 
     Observations are joined to people (`dualhead.data.tracking.find_people`), what is none is left out
-    (`dualhead.data.ghosts.keep_people`), and the rest are ranked by frames times motion. In that order each takes the
-    first place in which none of their frames is taken yet, or a new one while there are fewer than `max_bodies`;
-    whoever finds none is left out. So somebody who comes and goes keeps their place, also under another ID.
+    (`dualhead.data.ghosts.keep_people`), and the rest are ranked by frames times motion. In that order they get places
+    (`dualhead.data.people.place_people`).
 
     Args:
         recording: What was parsed.
@@ -73,36 +73,18 @@ def select_tracked(recording: Recording, max_bodies: int) -> tuple[NDArray[np.fl
         nobody is seen.
     """
     people = find_people(recording)
-    bodies = [recording.joints[rows] for rows in people]
-    taken: list[NDArray[np.bool_]] = []
-    places: list[list[NDArray[np.int64]]] = []
-    for number in keep_people(bodies, unit(recording.joints)):
-        rows = people[number]
-        frames = recording.frames[rows]
-        free = (place for place, mask in enumerate(taken) if not mask[frames].any())
-        place = next(free, len(taken))
-        if place == max_bodies:
-            continue
-        if place == len(taken):
-            taken.append(np.zeros(recording.num_frames, np.bool_))
-            places.append([])
-        taken[place][frames] = True
-        places[place].append(rows)
-    chosen = [np.concatenate(rows) for rows in places]
-    confidence = None if recording.confidence is None else _lay_out(recording, recording.confidence, chosen)
-    return _lay_out(recording, recording.joints, chosen), confidence
-
-
-def _lay_out(recording: Recording, values: NDArray[np.float64], rows: list[NDArray[np.int64]]) -> NDArray[np.float32]:
-    """Lay observations `(B, ...)` out over all frames, `(M, T, ...)`, given the rows of each of M bodies."""
-    result = np.zeros((len(rows), recording.num_frames, *values.shape[1:]), np.float32)
-    for body, chosen in enumerate(rows):
-        result[body, recording.frames[chosen]] = values[chosen]
-    return result
+    kept = keep_people([recording.joints[rows] for rows in people], unit(recording.joints))
+    return place_people(recording, [people[number] for number in kept], max_bodies)
 
 
 SELECTIONS = MappingProxyType(
-    {"energy": select_energy, "tracked": select_tracked, "order": select_order, "score": select_score}
+    {
+        "energy": select_energy,
+        "tracked": select_tracked,
+        "order": select_order,
+        "score": select_score,
+        "people": select_people,
+    }
 )
 """The selections by name."""
 
