@@ -84,3 +84,15 @@ def test_another_skeleton_can_be_given(tmp_path: Path) -> None:
     assert listing.source is not None
     assert listing.source.read(listing.items[0]).joints.shape == (5, 20, 3)
     assert listing.source.classes[0] == "class 0"
+
+
+@pytest.mark.filterwarnings("error")
+def test_damaged_numbers_give_no_warning(tmp_path: Path) -> None:
+    values = arrays()
+    values["x_train"].view(np.uint32)[0, 1:3] = 0x7FA00000  # a NaN that signals
+    np.savez(tmp_path / "NTU60_CS.npz", **values)
+    listing = ctrgcn().list_items([tmp_path / "NTU60_CS.npz"])
+    assert listing.source is not None
+    joints = listing.source.read(listing.items[2]).dense([0])[0]
+    assert joints.shape == (4, 25, 3)
+    assert not joints[1:3].any()

@@ -114,6 +114,28 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
     assert str(listing.items[0].member.read()[:2]) != ""
 
 
+@pytest.mark.parametrize(
+    ("shape", "fields"),
+    [
+        ((480, 640), {"height": 480, "width": 640}),
+        (np.array([480, 640]), {"height": 480, "width": 640}),
+        (480, {"height": 0, "width": 0}),
+        ("480x640", {"height": 0, "width": 0}),
+        (None, {"height": 0, "width": 0}),
+    ],
+)
+def test_the_size_of_images_may_be_anything(tmp_path: Path, shape: Any, fields: dict[str, int]) -> None:
+    path = write(tmp_path / "a.pkl", [annotation("a", 0, (1, 4, 17, 2), img_shape=shape)])
+    (item,) = pyskl().list_items([path]).items
+    assert {name: item.sample.fields[name] for name in fields} == fields
+
+
+def test_a_number_of_frames_that_is_none_is_listed(tmp_path: Path) -> None:
+    several = annotation("a", 0) | {"total_frames": np.array([4, 4])}
+    (rejected,) = pyskl().list_items([write(tmp_path / "a.pkl", [several, annotation("b", 0)])]).rejected
+    assert rejected.reason == "'total_frames' is [4 4], but 'keypoint' has 4 frames"
+
+
 class _Evil:
     def __reduce__(self) -> Any:
         return os.system, ("touch pwned",)
@@ -130,7 +152,7 @@ class _Evil:
             {"annotations": [annotation("a", 0)], "split": {"train": ["a"], "val": ["a"]}},
             "'a' is on both sides of 'official'",
         ),
-        ({"annotations": [annotation("a", 0)], "skeleton": {"name": "x"}}, "its skeleton cannot be used"),
+        ({"annotations": [annotation("a", 0)], "skeleton": {"name": "x"}}, "the skeleton has no 'joints'"),
     ],
 )
 def test_a_pickle_of_another_kind_is_refused(

@@ -39,7 +39,8 @@ class CtrgcnSource(Source):
         """Read one row, without the zeros that pad it; see `Source.read`."""
         values = self.rows[item.sample.fields["side"]].parse(item.member.read())  # (T, M * V * C)
         skeleton = self.skeleton
-        filled = np.flatnonzero(values.any(axis=1))
+        with np.errstate(invalid="ignore"):  # damaged bytes can be any number, NaN that signals too
+            filled = np.flatnonzero(values.any(axis=1))
         length = int(filled[-1]) + 1 if filled.size else 0
         joints = values[:length].reshape(length, -1, skeleton.num_joints, skeleton.dimensions).swapaxes(0, 1)
         return dense_recording(joints, None, skeleton, item.member.where, has_confidence=False)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError, FormatError
+from dualhead.errors import FormatError
 from dualhead.formats.arrays import plain_path
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
 from dualhead.formats.member import Member, list_members
 from dualhead.formats.recording import Recording
+from dualhead.formats.skeleton_file import parse_skeleton_file
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Sample, Source, SplitRule, names_to_leave_out
 from dualhead.formats.unpickle import unpickle
 from dualhead.skeleton import COCO17, NTU25, Skeleton
@@ -46,7 +47,8 @@ class PysklSource(Source):
     """One pickle, or several of the older form without splits, whose names then say "train", "val" or "test".
 
     A split of the file is a protocol here, as a field named after it: 0 train, 1 test, 2 validation, 3 neither. The
-    validation side of a file without a test side is the test side, as the field reports it.
+    validation side of a file without a test side is the test side, as the field reports it. The file says which samples
+    there are: one of zeros alone stays, without a body.
     """
 
     def read(self, item: Item) -> Recording:
@@ -117,10 +119,7 @@ class PysklSource(Source):
         if not self.skeleton_is_free:
             return self.skeleton
         if isinstance(content.get("skeleton"), dict):
-            try:
-                return Skeleton.from_dict(content["skeleton"])
-            except (ConfigError, TypeError) as error:
-                raise FormatError(f"its skeleton cannot be used ({error}): give one", member.where) from None
+            return parse_skeleton_file(content["skeleton"], member.where)
         shapes = (
             annotation["keypoint"].shape
             for _, content in contents
@@ -161,10 +160,12 @@ def _annotation(annotation: Any, where: str, modified: int) -> tuple[str, int, A
     if confidence is not None and (not isinstance(confidence, np.ndarray) or confidence.dtype.kind not in "fiu"):
         raise FormatError("its 'keypoint_score' is no array of numbers", where)
     frames = annotation.get("total_frames", joints.shape[1])
-    if frames != joints.shape[1]:
+    if not np.isscalar(frames) or frames != joints.shape[1]:
         raise FormatError(f"'total_frames' is {str(frames)[:40]}, but 'keypoint' has {joints.shape[1]} frames", where)
-    shape = annotation.get("img_shape") or (0, 0)
-    sizes = [int(size) for size in tuple(shape)[:2] if isinstance(size, (int, np.integer)) and size >= 0]
+    shape = annotation.get("img_shape")
+    shape = shape.ravel().tolist() if isinstance(shape, np.ndarray) else shape
+    known = shape[:2] if isinstance(shape, (list, tuple)) else ()
+    sizes = [int(size) for size in known if isinstance(size, (int, np.integer)) and size >= 0]
     height, width = sizes if len(sizes) == 2 else (0, 0)
     held = Annotation(where, int(joints.nbytes), modified, joints, confidence)
     label = whole_label(annotation.get("label"), where)
@@ -218,5 +219,6 @@ def pyskl() -> PysklSource:
         fields=(),
         protocols={},
         body_selection="order",
+        keeps_empty=True,
         skeleton_is_free=True,
     )

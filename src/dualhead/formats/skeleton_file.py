@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,8 @@ def parse_skeleton_file(values: Any, path: str | Path | None = None) -> Skeleton
     and `dimensions` (2 or 3; default 3).
 
     Args:
-        values: What the YAML holds: these fields, or the name of a skeleton that comes with the package.
+        values: What the YAML holds: these fields (also as `Skeleton.to_dict` gives them), or the name of a skeleton
+            that comes with the package.
         path: Where it came from, for the error message.
 
     Returns:
@@ -71,7 +72,7 @@ def parse_skeleton_file(values: Any, path: str | Path | None = None) -> Skeleton
 
 def _build(values: Mapping[str, Any]) -> Skeleton:
     joints = values["joints"]
-    if not isinstance(joints, list) or not joints or not all(isinstance(joint, str) for joint in joints):
+    if not isinstance(joints, (list, tuple)) or not joints or not all(isinstance(joint, str) for joint in joints):
         raise ConfigError("'joints' is no list of joint names")
     if len(set(joints)) != len(joints):
         raise ConfigError("'joints' names a joint twice")
@@ -99,7 +100,7 @@ def _build(values: Mapping[str, Any]) -> Skeleton:
 
     parents = list(range(len(joints)))
     given = values["parents"]
-    if isinstance(given, list) and len(given) == len(joints):
+    if isinstance(given, (list, tuple)) and len(given) == len(joints):
         given = dict(enumerate(given))
     if not isinstance(given, Mapping):
         raise ConfigError("'parents' is neither a table of joint: parent nor a list with the parent of each joint")
@@ -128,7 +129,7 @@ def _build(values: Mapping[str, Any]) -> Skeleton:
     )
 
 
-def _check_tree(parents: list[int], joints: list[str]) -> None:
+def _check_tree(parents: Sequence[int], joints: Sequence[str]) -> None:
     """Refuse a joint that is its own ancestor."""
     for joint, name in enumerate(joints):
         at = joint
