@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy.io import savemat
 
 from dualhead.data.prepare import prepare
 from dualhead.data.recipes import RECIPES, STREAMS, get_recipe
 from dualhead.data.store import open_store
+from dualhead.errors import FormatError
 
 PAGE = Path(__file__).parents[2] / "docs" / "custom-data.md"
 
@@ -26,7 +28,7 @@ def test_the_example_of_the_page_makes_a_store(tmp_path: Path) -> None:
     (tmp_path / "Skeleton").mkdir()
     rng = np.random.default_rng(0)
     raw = {}
-    for action, subject in ((1, 1), (2, 2), (27, 8)):
+    for action, subject in ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (27, 8)):
         name = f"a{action}_s{subject}_t3_skeleton"
         raw[name] = rng.normal(size=(20, 3, 4 + subject))
         savemat(tmp_path / "Skeleton" / f"{name}.mat", {"d_skel": raw[name]})
@@ -34,15 +36,15 @@ def test_the_example_of_the_page_makes_a_store(tmp_path: Path) -> None:
     for name, content in files.items():
         (tmp_path / "utd" / name).write_text(content)
     report = prepare("custom", tmp_path / "utd", tmp_path / "store", workers=1, quiet=True)
-    assert (report.samples, report.rejected) == (3, ())
+    assert (report.samples, report.rejected) == (8, ())
     store = open_store(tmp_path / "store")
     assert store.names.tolist() == sorted(raw)
-    assert store.labels.tolist() == [0, 26, 1]
-    assert [side.tolist() for side in store.split("xsub")] == [[0], [1, 2]]
+    assert store.labels.tolist() == [0, 26, 1, 2, 3, 4, 5, 6]
+    assert [side.tolist() for side in store.split("xsub")] == [[0, 3, 5, 7], [1, 2, 4, 6]]
     assert (store.skeleton.name, store.skeleton.joints[store.skeleton.parents[0]]) == ("utd20", "shoulder_centre")
     for sequence in store:
         np.testing.assert_array_equal(sequence.joints[0], raw[sequence.name].transpose(2, 0, 1).astype(np.float32))
-        for recipe in RECIPES:
+        for recipe in RECIPES[:-1]:  # the last one is for flat skeletons
             for stream in STREAMS:
                 assert np.isfinite(get_recipe(recipe).clip(sequence, stream)).all()
 
@@ -53,13 +55,30 @@ def test_the_sample_description_of_the_page_is_read(tmp_path: Path) -> None:
     raw = tmp_path / "mydata"
     (raw / "clips").mkdir(parents=True)
     (raw / "dataset.yaml").write_text(description.replace("skeleton: skeleton.yaml", "skeleton: ntu25"))
-    (raw / "table.csv").write_text("name,label,subject,room\na,wave,1,kitchen\nb,clap,2,hall\nc,clap,3,cellar\n")
-    for name in "abc":
+    (raw / "table.csv").write_text(
+        "name,label,subject,room\na,wave,1,kitchen\nb,clap,2,hall\nc,clap,3,cellar\nd,wave,5,hall\ne,wave,7,hall\n"
+    )
+    for name in "abcde":
         joints = np.ones((3, 25, 3), np.float32)
         joints[1, 4, 2] = np.nan
         np.save(raw / "clips" / f"{name}.npy", joints)
     prepare("custom", raw, tmp_path / "store", workers=1, quiet=True)
     store = open_store(tmp_path / "store")
     assert store.classes == ("wave", "clap")
-    assert [side.tolist() for side in store.split("rooms")] == [[0, 1], [2]]
+    assert [side.tolist() for side in store.split("rooms")] == [[0, 1, 3, 4], [2]]
     assert store[0].joints[0, 1, 4].tolist() == [0, 0, 0]
+
+
+def test_a_bad_line_of_the_table_is_listed_and_strict_stops_there(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "dataset.yaml").write_text("{skeleton: ntu25, protocols: {xsub: {field: subject, train: [1]}}}")
+    (raw / "table.csv").write_text("name,label,subject\na,wave,1\nb,clap\nc,clap,2\n")
+    for name in "abc":
+        np.save(raw / f"{name}.npy", np.ones((3, 25, 3), np.float32))
+    report = prepare("custom", raw, tmp_path / "store", workers=1, quiet=True)
+    assert open_store(tmp_path / "store").names.tolist() == ["a", "c"]
+    assert [str(item) for item in report.rejected] == ["raw/table.csv, line 3: 2 cells instead of 3"]
+    with pytest.raises(FormatError, match=r"^raw/table\.csv, line 3: 2 cells instead of 3 \(--strict stops here"):
+        prepare("custom", raw, tmp_path / "strict", workers=1, strict=True, quiet=True)
+    assert not (tmp_path / "strict").exists()

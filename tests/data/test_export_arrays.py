@@ -31,7 +31,7 @@ def test_the_published_layout(store: Store, tmp_path: Path) -> None:
     written = export_arrays(store, tmp_path / "out" / "xview", protocol="xview", quiet=True)
     assert [path.name for path in written] == sorted(
         [f"{side}_data_{stream}.npy" for side in ("train", "val") for stream in STREAMS]
-        + ["train_label.pkl", "val_label.pkl"]
+        + ["dualhead.json", "train_label.pkl", "val_label.pkl"]
     )
     assert not (tmp_path / "out" / "xview.partial").exists()
     train, test = store.split("xview")
@@ -46,8 +46,8 @@ def test_the_published_layout(store: Store, tmp_path: Path) -> None:
 
 
 def test_what_is_written_is_read_back(store: Store, tmp_path: Path) -> None:
-    export_arrays(store, tmp_path / "xview", protocol="xview", streams=["joint"], quiet=True)
-    prepare("published", tmp_path / "xview", tmp_path / "back", workers=1, quiet=True)
+    export_arrays(store, tmp_path / "arrays", protocol="xview", streams=["joint"], quiet=True)
+    prepare("published", tmp_path / "arrays", tmp_path / "back", workers=1, quiet=True)
     back = open_store(tmp_path / "back")
     assert back.names.tolist() == store.names.tolist()
     assert back.labels.tolist() == store.labels.tolist()
@@ -67,8 +67,9 @@ def test_flat_data_come_back_with_their_scores(tmp_path: Path) -> None:
     prepare("kinetics", write_tree(tmp_path / "raw"), tmp_path / "store", workers=1, quiet=True)
     store = open_store(tmp_path / "store")
     export_arrays(store, tmp_path / "arrays", protocol="official", quiet=True)
-    prepare("published", tmp_path / "arrays", tmp_path / "back", skeleton="openpose18", workers=1, quiet=True)
+    prepare("published", tmp_path / "arrays", tmp_path / "back", workers=1, quiet=True)
     back = open_store(tmp_path / "back")
+    assert (back.classes, back.skeleton, list(back.protocols)) == (store.classes, store.skeleton, ["official"])
     assert back.names.tolist() == store.names.tolist() == ["a", "b", "c", "d"]  # b, without anybody, too
     for stream in STREAMS:
         for row in range(len(store)):
@@ -93,7 +94,7 @@ def test_interrupted_work_keeps_whole_arrays(store: Store, tmp_path: Path, monke
     (tmp_path / "out.partial" / ".half.npy").write_bytes(b"x")  # what a kill leaves behind
     export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
     assert len(calls) == 3 + 6 + 2 and len(set(calls)) == 10
-    assert len(list((tmp_path / "out").iterdir())) == 10
+    assert len(list((tmp_path / "out").iterdir())) == 11
     export_arrays(store, tmp_path / "whole", protocol="xsub", quiet=True)
     for path in (tmp_path / "whole").iterdir():
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()

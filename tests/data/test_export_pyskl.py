@@ -81,12 +81,17 @@ def test_flat_data_come_back_with_scores_and_image_size(tmp_path: Path) -> None:
     np.testing.assert_allclose(clip[0, 0, :, 0], back[0].joints[0, 0, :, 0] / 320 - 1, atol=1e-6)
 
 
-def test_kinetics_comes_back_but_for_those_without_anybody(tmp_path: Path) -> None:
+def test_kinetics_comes_back_with_those_without_anybody(tmp_path: Path) -> None:
     prepare("kinetics", write_tree(tmp_path / "raw"), tmp_path / "store", workers=1, quiet=True)
-    export_pyskl(tmp_path / "store", tmp_path / "a.pkl", quiet=True)
-    report = prepare("pyskl", tmp_path / "a.pkl", tmp_path / "back", workers=1, quiet=True)
-    assert open_store(tmp_path / "back").names.tolist() == ["a", "c", "d"]
-    assert [(item.name, item.kind) for item in report.rejected] == [("b", "empty")]
+    path = export_pyskl(tmp_path / "store", tmp_path / "a.pkl", quiet=True)
+    second = pickle.loads(path.read_bytes())["annotations"][1]  # noqa: S301
+    assert not second["keypoint"].any() and not second["keypoint_score"].any()
+    report = prepare("pyskl", path, tmp_path / "back", workers=1, quiet=True)
+    store, back = open_store(tmp_path / "store"), open_store(tmp_path / "back")
+    assert report.rejected == ()
+    assert (store.names[1], store.bodies[1], back.bodies[1]) == ("b", 0, 0)
+    assert second["keypoint"].shape == (1, store.frames[1], 18, 2)
+    same(store, back)
 
 
 def test_half_precision(tmp_path: Path) -> None:

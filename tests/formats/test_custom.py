@@ -87,7 +87,7 @@ def test_the_digest_knows_labels_and_rules(tmp_path: Path) -> None:
         for table, more in (
             (TABLE, {}),
             (TABLE.replace("one,wave", "one,clap"), {}),
-            (TABLE.replace("one,wave,1", "one,wave,4"), {}),
+            (TABLE.replace("three,wave,3", "three,wave,4"), {}),
             (TABLE, {"protocols": {"xsub": RULES["xsub"]}}),
         )
     }
@@ -104,12 +104,15 @@ def test_the_digest_knows_labels_and_rules(tmp_path: Path) -> None:
         ({"bodies": 0}, "'bodies' a whole number"),
         ({"confidence": 1}, "'confidence' is true or false"),
         ({"classes": ["a", "a"]}, "'classes' is no list of different names"),
-        ({"classes": ["wave"]}, "unknown class 'clap'"),
+        ({"classes": ["sit"]}, "none of its 3 lines can be used: unknown class 'wave'"),
         ({"protocols": [1]}, "'protocols' is no table"),
         ({"protocols": {"x": {"field": "subject"}}}, "needs 'field' and 'train'"),
         ({"protocols": {"x": {"field": "subjects", "train": [1]}}}, "did you mean 'subject'"),
         ({"protocols": {"x": {"field": "subject", "train": ["a"]}}}, "whole numbers"),
-        ({"protocols": {"x": {"field": "room", "train": ["kitchn"]}}}, "did you mean 'kitchen'"),
+        (
+            {"protocols": {"x": {"field": "room", "train": ["kitchn"]}}},
+            "no line of the table has room kitchn, but cellar, hall, kitchen",
+        ),
         ({"protocols": {"x": {"field": "room", "train": []}}}, "no list of values"),
     ],
 )
@@ -119,24 +122,43 @@ def test_a_wrong_description_is_one_sentence(tmp_path: Path, description: dict[s
 
 
 @pytest.mark.parametrize(
-    ("table", "reason", "line"),
+    ("rule", "reason"),
     [
-        ("", "no column 'name'", 1),
-        ("name,subject\n", "no column 'label'", 1),
-        ("name,label\n", "names no clip", None),
-        ("name,label,bodies\n", "column 'bodies' is taken", 1),
-        ("name,label,a b\n", "column 'a b' is taken", 1),
-        ("name,label\none,wave,3\n", "3 cells instead of 2", 2),
-        ("name,label\none,\n", "column 'label' is empty", 2),
-        ("name,label\none,wave\n\none.npy,clap\n", "'one' is in line 2 already", 4),
-        ("name,label\nzero,wave\n", "none of the 1 names", None),
-        ("name,label\none,0\ntwo,99999999\n", "number them on", None),
+        (
+            {"field": "subject", "train": [1, 2], "test": [1, 3]},
+            "protocol 'x' has subject 1 on both sides: leave it out of 'train' or of 'test'",
+        ),
+        (
+            {"field": "room", "train": ["kitchen", "hall"], "test": ["hall"]},
+            "protocol 'x' has room hall on both sides",
+        ),
+        (
+            {"field": "subject", "train": [1, 4]},
+            "'train' of protocol 'x': no line of the table has subject 4, but 1, 2, 3$",
+        ),
+        (
+            {"field": "subject", "train": [1], "test": [-1]},
+            "'test' of protocol 'x': no line of the table has subject -1, but 1, 2, 3",
+        ),
+        ({"field": "subject", "train": [3, 2, 1]}, "protocol 'x' leaves no line of the table to test on"),
+        ({"field": "room", "train": ["kitchen", "hall", "cellar"]}, "leaves no line of the table to test on"),
     ],
 )
-def test_a_wrong_table_is_one_sentence(tmp_path: Path, table: str, reason: str, line: int | None) -> None:
-    with pytest.raises(FormatError, match=reason) as caught:
-        custom().list_items([write(tmp_path, table, protocols={})])
-    assert caught.value.line == line
+def test_a_rule_without_two_sides_is_refused(tmp_path: Path, rule: dict[str, Any], reason: str) -> None:
+    with pytest.raises(FormatError, match=reason):
+        custom().list_items([write(tmp_path, protocols={"x": rule})])
+
+
+def test_a_bad_line_is_rejected_with_its_clip(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", TABLE.replace("two.npy,clap", "two.npy,"))
+    listing = custom().list_items([raw])
+    assert [item.sample.name for item in listing.items] == ["one", "three"]
+    assert [str(item) for item in listing.rejected] == ["raw/table.csv, line 3: column 'label' is empty"]
+
+
+def test_a_table_of_other_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="none of the 1 names"):
+        custom().list_items([write(tmp_path, "name,label\nzero,wave\n", protocols={})])
 
 
 def test_the_table_must_lie_beside(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from dualhead.errors import FormatError
 from dualhead.formats.published import published
-from dualhead.skeleton import OPENPOSE18
+from dualhead.skeleton import NTU25, OPENPOSE18
 
 NAMES = {"train": ["S001C001P001R001A001", "S001C002P002R001A002"], "val": ["S001C003P003R001A001"]}
 
@@ -101,3 +102,30 @@ def test_names_on_both_sides_are_reported(tmp_path: Path) -> None:
     listing = published().list_items([tmp_path])
     assert [duplicate.name for duplicate in listing.duplicates] == NAMES["train"][:1]
     assert len(listing.items) == 2
+
+
+def test_what_the_arrays_do_not_say_is_read_beside_them(tmp_path: Path) -> None:
+    facts = {"protocol": "rooms", "classes": ["sit", "stand"], "skeleton": OPENPOSE18.to_dict()}
+    write_arrays(tmp_path, 18)
+    (tmp_path / "dualhead.json").write_text(json.dumps(facts))
+    source = published().list_items([tmp_path]).source
+    assert source is not None
+    assert (source.skeleton, source.classes, list(source.protocols)) == (OPENPOSE18, ("sit", "stand"), ["rooms"])
+    with pytest.raises(FormatError, match=r"shape \(2, 3, 6, 18, 2\) .* of skeleton 'ntu25'"):
+        published().with_skeleton(NTU25).list_items([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ([], "dualhead.json: it needs 'protocol', 'classes' and 'skeleton'"),
+        ({"protocol": 3, "classes": [], "skeleton": {}}, "it needs 'protocol'"),
+        ({"protocol": "xsub", "classes": "ab", "skeleton": {}}, "it needs 'protocol'"),
+        ({"protocol": "xsub", "classes": [], "skeleton": {"name": "x"}}, "the skeleton has no 'joints'"),
+    ],
+)
+def test_damaged_facts_are_a_sentence(tmp_path: Path, facts: Any, reason: str) -> None:
+    write_arrays(tmp_path)
+    (tmp_path / "dualhead.json").write_text(json.dumps(facts))
+    with pytest.raises(FormatError, match=reason):
+        published().list_items([tmp_path])

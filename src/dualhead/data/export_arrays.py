@@ -19,6 +19,7 @@ from dualhead.data.store_writer import disk_errors
 from dualhead.data.streams import STREAMS, check_stream
 from dualhead.errors import ConfigError, StoreError
 from dualhead.files import replacing, write_text
+from dualhead.formats.published import FACTS
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
@@ -38,9 +39,10 @@ def export_arrays(
     """Write a store in the published layout: `{train,val}_data_STREAM.npy` and `{train,val}_label.pkl`.
 
     The arrays are float32 `(N, 3, T, V, M)`, a label file holds `(names, labels)`; the `val` side is the protocol's
-    test side, as in the published code. Samples come in the store's order, test-time clips without augmentation. The
-    work is done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out`
-    appears when all are.
+    test side, as in the published code. Samples come in the store's order, test-time clips without augmentation. One
+    more file, `dualhead.json`, tells `prepare published` the protocol, the class names and the skeleton. The work is
+    done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out` appears
+    when all are.
 
     Args:
         store: The prepared data set.
@@ -60,7 +62,7 @@ def export_arrays(
     opened = store if isinstance(store, Store) else open_store(store)
     target, chosen = Path(out), get_recipe(recipe)
     rows = dict(zip(_SIDES, opened.split(protocol), strict=True))
-    wanted = tuple(streams or STREAMS)
+    wanted = STREAMS if not streams else (streams,) if isinstance(streams, str) else tuple(streams)
     for stream in wanted:
         check_stream(stream)
     if min(opened.labels, default=0) < 0:
@@ -70,11 +72,11 @@ def export_arrays(
     shape = (chosen.channels(skeleton), chosen.frames, skeleton.num_joints, chosen.num_bodies(skeleton))
     partial = target.with_name(f"{target.name}.partial")
     plan = json.dumps([opened.fingerprint, protocol, chosen.name, sorted(wanted)])
-    with disk_errors(partial):
+    with disk_errors(target, lambda: any(partial.glob("*.npy"))):
         _start(partial, plan)
         jobs = [(side, stream, partial / f"{side}_data_{stream}.npy") for side in _SIDES for stream in wanted]
         left = [job for job in jobs if not job[2].exists()]
-        _check_room(partial, sum(len(rows[side]) for side, _, _ in left) * 4 * int(np.prod(shape)))
+        _check_room(target, partial, sum(len(rows[side]) for side, _, _ in left) * 4 * int(np.prod(shape)))
         done, total = 0, sum(len(rows[side]) for side, _, _ in left)
         with progress_bar("exporting", total, quiet) as show:
             for side, stream, path in left:
@@ -88,6 +90,8 @@ def export_arrays(
                         show(done, path.name)
         for side in _SIDES:
             _write_labels(partial / f"{side}_label.pkl", opened, rows[side])
+        facts = {"protocol": protocol, "classes": list(opened.classes), "skeleton": skeleton.to_dict()}
+        write_text(partial / FACTS, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
         (partial / _PLAN).unlink()
         if target.is_dir():
             target.rmdir()
@@ -114,12 +118,12 @@ def _start(partial: Path, plan: str) -> None:
         left.unlink()
 
 
-def _check_room(partial: Path, needed: int) -> None:
+def _check_room(target: Path, partial: Path, needed: int) -> None:
     free = shutil.disk_usage(partial).free
     if needed > free:
         raise StoreError(
-            f"the arrays need {needed / 1e9:.1f} GB, but {partial} has {free / 1e9:.1f} GB left: export fewer streams, "
-            "or to another disk"
+            f"the arrays need {needed / 1e9:.1f} GB, but the disk of {target} has {free / 1e9:.1f} GB left: export "
+            "fewer streams, or to another disk"
         )
 
 

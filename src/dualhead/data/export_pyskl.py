@@ -28,9 +28,10 @@ def export_pyskl(
 
     Each protocol becomes two splits, `PROTOCOL_train` and `PROTOCOL_val` (`train` and `val` for the protocol
     `official`). An annotation has `frame_dir` (the sample's name), `label`, `total_frames`, `keypoint` `(M, T, V, C)`,
-    and where they are known `keypoint_score` `(M, T, V)` and `img_shape` (height, width). Two more keys, `skeleton` and
-    `classes`, are there for `dualhead prepare pyskl`; others ignore them. The file needs no particular version of
-    NumPy; it is written sample by sample.
+    and where they are known `keypoint_score` `(M, T, V)` and `img_shape` (height, width). A clip without anybody is
+    written as one body of zeros, because those toolboxes look at the first. Two more keys, `skeleton` and `classes`,
+    are there for `dualhead prepare pyskl`; others ignore them. The file needs no particular version of NumPy; it is
+    written sample by sample.
 
     Args:
         store: The prepared data set.
@@ -111,14 +112,18 @@ class _Pickler(pickle.Pickler):
 
     def _annotation(self, row: int) -> dict[str, Any]:
         sequence = self._store[row]
+        joints, confidence = sequence.joints, sequence.confidence
+        if not len(joints):
+            joints = np.zeros((1, *joints.shape[1:]), np.float32)
+            confidence = None if confidence is None else np.zeros((1, *confidence.shape[1:]), np.float32)
         annotation: dict[str, Any] = {
             "frame_dir": sequence.name,
             "label": sequence.label,
             "total_frames": sequence.num_frames,
-            "keypoint": self._rounded(sequence.joints),
+            "keypoint": self._rounded(joints),
         }
-        if sequence.confidence is not None:
-            annotation["keypoint_score"] = self._rounded(sequence.confidence)
+        if confidence is not None:
+            annotation["keypoint_score"] = self._rounded(confidence)
         height, width = sequence.fields.get("height", 0), sequence.fields.get("width", 0)
         if height > 0 and width > 0:
             annotation["img_shape"] = annotation["original_shape"] = (height, width)

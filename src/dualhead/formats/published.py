@@ -12,11 +12,13 @@ import numpy as np
 from dualhead.errors import FormatError
 from dualhead.formats.arrays import Rows, npy_rows, plain_path
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
+from dualhead.formats.json_file import parse_json
 from dualhead.formats.member import Member, list_members
 from dualhead.formats.recording import Recording
+from dualhead.formats.skeleton_file import parse_skeleton_file
 from dualhead.formats.source import Duplicate, Item, Listing, Sample, Source, SplitRule, names_to_leave_out
 from dualhead.formats.unpickle import unpickle
-from dualhead.skeleton import NTU25
+from dualhead.skeleton import NTU25, Skeleton
 
 _SIDES = ("train", "val")
 _DATA = ("data_joint.npy", "data.npy")
@@ -24,13 +26,17 @@ _PROTOCOLS = ("xsub", "xview", "xset")
 _SUFFIXES = (".skeleton", ".json")
 _CHANNELS = 3
 
+FACTS = "dualhead.json"
+"""What `export_arrays` writes beside the arrays: what these do not say, the protocol, class names and skeleton."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSource(Source):
     """A folder with the joint arrays `(N, 3, T, V, M)` of both sides and their labels `(names, labels)`.
 
-    The other streams are computed from the joints. The protocol has the name of the folder where that is one (`xsub`,
-    `xview`, `xset`), else `official`.
+    The other streams are computed from the joints. Protocol, class names and skeleton are those of `dualhead.json`
+    where it is there. Without it, the protocol has the name of the folder where that is one (`xsub`, `xview`, `xset`),
+    else `official`.
 
     Attributes:
         rows: The joints of each side, once listed.
@@ -47,6 +53,9 @@ class PublishedSource(Source):
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """List the rows of both sides; see `Source.list_items`."""
         members = list(list_members(raw))
+        protocol, known, skeleton = _facts(members, raw)
+        if self.skeleton_is_free and skeleton is not None:
+            return self.with_skeleton(skeleton).list_items(raw, missing_list)
         rows, names, labels, sides = [], [], [], []
         items: dict[str, Item] = {}
         duplicates: list[Duplicate] = []
@@ -83,9 +92,9 @@ class PublishedSource(Source):
         flat = self.skeleton.dimensions == 2
         source = replace(
             self,
-            classes=classes_of(names, labels),
+            classes=classes_of(names, labels, known),
             fields=tuple(items[names[0]].sample.fields),
-            protocols={folder if folder in _PROTOCOLS else "official": SplitRule("side", (0,), (1,))},
+            protocols={protocol or (folder if folder in _PROTOCOLS else "official"): SplitRule("side", (0,), (1,))},
             max_bodies=rows[0].header.shape[4],
             has_confidence=flat,
             keeps_empty=True,
@@ -94,6 +103,24 @@ class PublishedSource(Source):
         ordered = tuple(items[name] for name in sorted(items))
         missing = names_to_leave_out(missing_list, items)
         return Listing(ordered, duplicates=tuple(duplicates), missing=missing, source=source)
+
+
+def _facts(members: Sequence[Member], raw: Sequence[Path]) -> tuple[str, tuple[str, ...], Skeleton | None]:
+    """Read protocol, class names and skeleton, where they are said."""
+    if not any(member.file_name == FACTS for member in members):
+        return "", (), None
+    member = _one(members, [FACTS], raw)
+    facts = parse_json(member.read(), member.where)
+    protocol, classes, skeleton = (
+        facts.get(key) if isinstance(facts, dict) else None for key in ("protocol", "classes", "skeleton")
+    )
+    texts = [protocol, *classes] if isinstance(classes, list) else [None]
+    if not all(isinstance(text, str) and text for text in texts) or not isinstance(skeleton, dict):
+        raise FormatError(
+            "it needs 'protocol', 'classes' and 'skeleton' as `export-arrays` writes them: remove it, or export anew",
+            member.where,
+        )
+    return str(protocol), tuple(map(str, texts[1:])), parse_skeleton_file(skeleton, member.where)
 
 
 def _one(members: Sequence[Member], names: Sequence[str], raw: Sequence[Path]) -> Member:
