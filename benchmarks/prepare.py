@@ -31,6 +31,7 @@ from rich.progress import track
 from rich.table import Table
 
 from dualhead.data.clip_figures import measure_clips
+from dualhead.data.fingerprint import digest
 from dualhead.data.store import open_store
 from dualhead.files import write_text
 from dualhead.formats.ntu import parse_skeleton
@@ -141,6 +142,7 @@ def make_large_store(small: Path, out: Path, count: int) -> Path:
         "bodies": np.ones(count, np.int64),
     }
     np.savez(out / "index.npz", **columns, **{name: np.ones(count, np.int64) for name in meta["fields"]})  # type: ignore[arg-type]
+    meta["index_digest"] = digest((out / "index.npz").read_bytes())
     write_text(out / "meta.json", json.dumps(meta))
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,22 +21,77 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     Yields:
         The path to write to, in the same folder, with the same suffix.
+
+    Raises:
+        OSError: If it cannot be written; it names `path`, not the temporary file.
     """
     target = Path(path)
+    with naming(target):
+        temporary = _make_temporary(target)
+    try:
+        try:
+            yield temporary
+        except OSError as error:
+            if error.filename is not None and str(error.filename) == str(temporary):
+                raise _renamed(error, target) from None
+            raise
+        with naming(target):
+            mask = os.umask(0)
+            os.umask(mask)
+            temporary.chmod(0o666 & ~mask)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Let an error of the operating system name what the user asked for, not what is written on the way there.
+
+    Args:
+        path: What the user asked for.
+
+    Raises:
+        OSError: The error of the block, of the same kind, about `path`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _renamed(error, path) from None
+
+
+def check_writable(path: str | Path) -> None:
+    """Find out before long work whether its result can be written.
+
+    Args:
+        path: The file that is to be created or replaced; its folder is created.
+
+    Raises:
+        OSError: If it cannot be; it names `path`.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    with naming(target):
+        _make_temporary(target).unlink()
+
+
+def _make_temporary(target: Path) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
     os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    return Path(name)
+
+
+def _renamed(error: OSError, path: str | Path) -> OSError:
+    """Make the same error about another path; Python picks the subclass by the number."""
+    if error.errno is None:
+        return error
+    # only making a folder where a file is says that something exists, which would not be true of `path`
+    number = errno.ENOTDIR if error.errno == errno.EEXIST else error.errno
+    return OSError(number, os.strerror(number), str(path))
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -137,6 +137,25 @@ def test_the_same_again_is_left_as_it_is_and_another_is_refused(tmp_path: Path) 
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
+def test_what_a_kill_before_the_tidying_left_is_removed_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 5)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("dualhead.data.prepare.StoreWriter.discard", _interrupt)
+        _prepare(raw, tmp_path / "out")
+    assert (tmp_path / "out.partial" / "journal.jsonl").exists()
+    assert _prepare(raw, tmp_path / "out").reused
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_an_error_of_the_disk_names_what_was_asked_for(tmp_path: Path) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 2)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match=rf"^cannot write {tmp_path}/file/out: Not a directory; make room or mend it"):
+        _prepare(raw, tmp_path / "file" / "out")
+
+
 def test_a_folder_of_other_things_is_not_touched(tmp_path: Path) -> None:
     raw, out = make_ntu_tree(tmp_path / "raw", 2), tmp_path / "out"
     out.mkdir()

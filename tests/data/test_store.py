@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dualhead.data.prepare import prepare
-from dualhead.data.store import open_store, read_meta
+from dualhead.data.store import NoSuchRowError, open_store, read_meta
 from dualhead.errors import ConfigError, StoreError
 from dualhead.formats.ntu import parse_skeleton
 from dualhead.skeleton import NTU25
@@ -49,8 +49,10 @@ def test_columns_agree_with_samples(folder: Path) -> None:
         assert (sequence.num_bodies, sequence.num_frames) == (store.bodies[index], store.frames[index])
         assert store.index_of(sequence.name) == index % 12
         assert store.fields["camera"][index] == sequence.fields["camera"]
-    with pytest.raises(IndexError):
-        store[12]
+    for beyond in (12, -13):
+        with pytest.raises(NoSuchRowError, match=f"has no row {beyond}: its 12 samples are 0 to 11") as caught:
+            store[beyond]
+        assert isinstance(caught.value, IndexError)
     with pytest.raises(StoreError, match="no sample 'S999'"):
         store.index_of("S999")
 
@@ -81,7 +83,7 @@ def test_a_store_travels_as_its_path(folder: Path) -> None:
 
 def test_another_schema_says_what_to_do(folder: Path) -> None:
     _change_meta(folder, schema=99, version="9.9")
-    with pytest.raises(StoreError, match=r"schema 99, but this version of dualhead reads schema 1: .* 9\.9"):
+    with pytest.raises(StoreError, match=r"schema 99, .* reads up to 1: install dualhead 9\.9 or later"):
         open_store(folder)
 
 
@@ -131,6 +133,18 @@ def test_a_damaged_index_is_a_sentence(folder: Path, change: tuple[bytes, bytes]
     (folder / "index.npz").write_bytes(index.replace(*change, 1))
     with pytest.raises(StoreError, match="damaged store"):
         open_store(folder)
+
+
+def test_another_index_of_the_same_shape_is_noticed_when_it_is_opened(folder: Path) -> None:
+    with np.load(folder / "index.npz") as index:
+        columns = dict(index)
+    np.savez(folder / "index.npz", **{**columns, "label": columns["label"] + 1})
+    with pytest.raises(StoreError, match=r"damaged store \(its index\.npz was changed after it was prepared\)"):
+        open_store(folder)
+    meta = json.loads((folder / "meta.json").read_text())
+    del meta["index_digest"]  # as older versions wrote it
+    (folder / "meta.json").write_text(json.dumps(meta))
+    assert open_store(folder).labels.tolist() == [1] * 12
 
 
 def test_a_header_that_is_no_python_is_a_sentence(folder: Path) -> None:

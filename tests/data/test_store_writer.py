@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dualhead.data.store import open_store
-from dualhead.data.store_writer import Chunk, Row, StoreWriter, disk_errors
+from dualhead.data.store_writer import Chunk, Row, StoreWriter, disk_errors, remove_leftover
 from dualhead.errors import StoreError
 from dualhead.formats.source import Rejected, Source
 from dualhead.formats.ucla import ucla
@@ -137,5 +137,46 @@ def test_two_processes_do_not_write_the_same_store(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_disk_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"cannot write .*here: Permission denied"), disk_errors(tmp_path / "here"):
+    with (
+        pytest.raises(
+            StoreError, match=r"cannot write .*here: Permission denied; make room or mend it, or give another"
+        ),
+        disk_errors(tmp_path / "here"),
+    ):
         raise PermissionError(13, "Permission denied")
+    with (
+        pytest.raises(StoreError, match=r"here: Permission denied; what is done so far is kept, make room"),
+        disk_errors(tmp_path / "here", lambda: True),
+    ):
+        raise PermissionError(13, "Permission denied")
+
+
+def test_only_what_is_written_is_said_to_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    out = tmp_path / "out"
+    with (
+        StoreWriter(out, PLAN) as writer,
+        monkeypatch.context() as patch,
+        pytest.raises(StoreError, match=rf"^cannot write {out}: No .*; make room"),
+    ):
+        patch.setattr("dualhead.data.store_writer._sync", full)
+        writer.append(_chunk("a"))
+    with StoreWriter(out, PLAN) as writer:
+        writer.append(_chunk("a"))
+        with monkeypatch.context() as patch, pytest.raises(StoreError, match=rf"^cannot write {out}: No .*; what is"):
+            patch.setattr("dualhead.data.store_writer._sync", full)
+            writer.append(_chunk("b"))
+
+
+def test_a_leftover_is_removed_only_where_the_store_was_moved_out(tmp_path: Path) -> None:
+    partial = tmp_path / "out.partial"
+    (partial / "store").mkdir(parents=True)
+    (partial / "lock").touch()
+    remove_leftover(tmp_path / "out")
+    assert partial.exists()
+    (partial / "store").rmdir()
+    remove_leftover(tmp_path / "out")
+    assert not partial.exists()
+    remove_leftover(tmp_path / "out")

@@ -158,3 +158,22 @@ def test_a_fusion_is_not_fused_with_one_of_its_own_members() -> None:
         fuse([both, joint()])
     motion = make_scores([[0.0, 1, 2], [1, 0, 2], [2, 1, 0]], LABELS, "joint_motion")
     assert fuse([both, motion]).weights == {"joint+bone": 0.5, "joint_motion": 0.5}
+
+
+def test_one_file_is_not_taken_for_a_list_of_letters(tmp_path: Path) -> None:
+    joint().save(tmp_path / "a.npz")
+    with pytest.raises(ConfigError, match=r"scores is '.*a\.npz', one instead of a list: give \['joint\.npz', 'bone"):
+        fuse(str(tmp_path / "a.npz"))
+    with pytest.raises(ConfigError, match=r"scores is scores 1 \(joint\), one instead of a list"):
+        fuse(joint())  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=r"validation is 'b\.npz', one instead of a list"):
+        fuse([joint(), bone()], validation="b.npz")
+
+
+def test_scores_without_a_sample_are_named(tmp_path: Path) -> None:
+    for name, scores in (("a", joint()), ("b", bone())):
+        scores.take([]).save(tmp_path / f"{name}.npz")
+    with pytest.raises(ConfigError, match=r"a\.npz holds no sample"):
+        fuse([tmp_path / "a.npz", tmp_path / "b.npz"])
+    with pytest.raises(ConfigError, match=r"b\.npz holds no sample"):
+        fuse([joint(), tmp_path / "b.npz"])

@@ -130,6 +130,9 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 def test_a_foreign_file_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("hello")
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
+    (tmp_path / "empty.npz").touch()
+    with pytest.raises(FormatError, match=r"empty\.npz: score file of 0 bytes"):
+        Scores.load(tmp_path / "empty.npz")
     with pytest.raises(FormatError, match=r"text\.npz: not a score file"):
         Scores.load(tmp_path / "text.npz")
     with pytest.raises(FormatError, match=r"other\.npz: not a score file, it has no 'schema'"):

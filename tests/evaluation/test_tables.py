@@ -40,6 +40,19 @@ def test_fusion_shows_every_stream_head_and_the_fusion() -> None:
     assert "2 samples; logits summed with given weights" in text_of(target)
 
 
+def test_four_streams_of_two_heads_fit_into_80_columns() -> None:
+    target = Console(file=io.StringIO(), width=80)
+    streams = ("joint", "bone", "joint_motion", "bone_motion")
+    print_fusion(fuse([two_heads(stream, factor) for factor, stream in enumerate(streams, start=1)]), target)
+    lines = text_of(target).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in text_of(target)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if "│" in line]
+    assert rows[2] == ["joint_motion", "0.250", "100.00", "50.00", "50.00", "100.00", "50.00", "+0.00"]
+    titles = zip(*([cell.strip() for cell in line.split("┃")[1:-1]] for line in lines if "┃" in line), strict=True)
+    assert [" ".join(words).split() for words in titles][-2:] == [["mean", "class", "%"], ["lost", "without"]]
+
+
 def test_scores_show_heads_and_their_mean() -> None:
     target = console()
     target.print(scores_table({"joint": two_heads("joint"), "one": make_scores([[0, 1.0]], [0])}))

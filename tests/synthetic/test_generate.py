@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import re
+import signal
+import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +13,8 @@ import pytest
 
 from dualhead.errors import ConfigError, FormatError
 from dualhead.formats.ntu import parse_skeleton
+from dualhead.formats.recording import Recording
+from dualhead.synthetic import takes
 from dualhead.synthetic.actions import ACTIONS
 from dualhead.synthetic.generate import FOLDER, MISSING_LIST_NAME, generate
 
@@ -80,8 +86,8 @@ def test_without_faults_nothing_is_missing(tmp_path: Path) -> None:
 def test_repeats_move_on_to_the_next_setup(tmp_path: Path) -> None:
     path = generate(tmp_path, num_performers=2, repeats=2, num_setups=2, num_actions=1, faults=False, progress=False)
     with zipfile.ZipFile(path) as archive:
-        takes = sorted({re.sub("C...", "", Path(name).stem) for name in archive.namelist()})
-    assert takes == ["S001P001R001A001", "S001P002R002A001", "S002P001R002A001", "S002P002R001A001"]
+        found = sorted({re.sub("C...", "", Path(name).stem) for name in archive.namelist()})
+    assert found == ["S001P001R001A001", "S001P002R002A001", "S002P001R002A001", "S002P002R001A001"]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +109,40 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path, monkeypatch: p
     def interrupt(recording: object) -> bytes:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dualhead.synthetic.generate.format_skeleton", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("dualhead.synthetic.generate.format_skeleton", interrupt)
         generate(tmp_path, num_performers=1, num_actions=1, progress=False)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
+    other = generate(tmp_path, num_performers=1, num_actions=1, seed=1, progress=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [MISSING_LIST_NAME, other.name]
+
+
+def test_killed_and_called_again_it_goes_on_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "from dualhead.synthetic import generate as module\n"
+        "left, real = 8, module.record_take\n"
+        "def record_take(*arguments, **options):\n"
+        "    global left\n"
+        "    left -= 1\n"
+        "    return real(*arguments, **options) if left else os.kill(os.getpid(), signal.SIGKILL)\n"
+        "module.record_take = record_take\n"
+        "module.generate(sys.argv[1], num_performers=3, num_actions=4, progress=False)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script, tmp_path / "killed"], check=False)
+    assert run.returncode == -signal.SIGKILL
+    made: list[tuple[int, ...]] = []
+
+    def record_take(*numbers: int, sensor: None, seed: int) -> Iterator[tuple[str, Recording]]:
+        made.append(numbers)
+        return takes.record_take(*numbers, sensor=sensor, seed=seed)
+
+    monkeypatch.setattr("dualhead.synthetic.generate.record_take", record_take)
+    again = generate(tmp_path / "killed", num_performers=3, num_actions=4, progress=False)
+    assert 5 <= len(made) <= 8  # of 12 takes; the last one or two of the 7 may not have been on the disk
+    assert made[-1] == (3, 3, 1, 4)
+    whole = generate(tmp_path / "whole", num_performers=3, num_actions=4, progress=False)
+    assert again.read_bytes() == whole.read_bytes()
+    lists = [path.with_name(MISSING_LIST_NAME).read_bytes() for path in (again, whole)]
+    assert lists[0] == lists[1]
+    assert len(list(again.parent.iterdir())) == 2

@@ -46,6 +46,20 @@ def test_it_is_a_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "there is no such file or folder" in capsys.readouterr().err
 
 
+def test_a_store_is_compared_to_its_fingerprint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = make_store(tmp_path, subjects=(1,))
+    assert main(["inspect", str(store.path), "--verify"]) == 0
+    assert f"content as it was prepared: fingerprint {store.fingerprint}" in capsys.readouterr().out
+    data = bytearray((store.path / "joints.npy").read_bytes())
+    data[-4] ^= 1  # the last bit of a number
+    (store.path / "joints.npy").write_bytes(data)
+    assert main(["inspect", str(store.path)]) == 0
+    assert main(["inspect", str(store.path), "--verify"]) == 1
+    assert "is not what was prepared" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="is a raw file, which has no fingerprint"):
+        inspect(tmp_path / "raw" / f"{store.names[0]}.json", verify=True)
+
+
 def test_what_cannot_be_done_is_a_sentence(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="top is -1"):
         inspect(folder / "store", top=-1)

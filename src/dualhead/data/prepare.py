@@ -18,7 +18,7 @@ from dualhead.data.prepare_report import PrepareReport
 from dualhead.data.prepare_worker import CHUNK, Task, Worker, running
 from dualhead.data.progress_bar import progress_bar
 from dualhead.data.store import SCHEMA, open_store, read_meta
-from dualhead.data.store_writer import Chunk, StoreWriter, disk_errors
+from dualhead.data.store_writer import Chunk, StoreWriter, disk_errors, remove_leftover
 from dualhead.errors import ConfigError, FormatError, StoreError
 from dualhead.formats.registry import get_source
 from dualhead.formats.skeleton_file import load_skeleton
@@ -87,6 +87,7 @@ def prepare(
     selection = body_selection or source.body_selection
     identity = hashlib.sha256(f"{SCHEMA} {source.name} {selection} {listing.digest()}".encode()).hexdigest()
     if _is_there(target, identity):
+        remove_leftover(target)
         report = _report_existing(target, started)
     else:
         with _log_file(target):
@@ -245,7 +246,7 @@ class _LogFile(logging.FileHandler):
 def _log_file(out: Path) -> Iterator[None]:
     """Log to `OUT.log` as well."""
     path = out.with_name(f"{out.name}.log")
-    with disk_errors(path):
+    with disk_errors(out):
         path.parent.mkdir(parents=True, exist_ok=True)
         handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

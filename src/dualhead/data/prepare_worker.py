@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -21,6 +20,7 @@ from itertools import islice
 import numpy as np
 
 from dualhead.data.bodies import Selection, get_selection
+from dualhead.data.fingerprint import digest
 from dualhead.data.store_writer import Chunk, Row
 from dualhead.errors import FormatError, StoreError
 from dualhead.formats.source import Item, Rejected, Source
@@ -86,8 +86,7 @@ class Worker:
                 data = values.astype("<f4", copy=False).tobytes()
                 label = -1 if sample.label is None else sample.label
                 fields = tuple(sample.fields[name] for name in self.source.fields)
-                digest = hashlib.blake2b(data, digest_size=16).hexdigest()
-                return data, Row(sample.name, label, joints.shape[1], joints.shape[0], fields, digest)
+                return data, Row(sample.name, label, joints.shape[1], joints.shape[0], fields, digest(data))
             if len(joints):
                 reason = ""
         if task.missing is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import zlib
@@ -14,10 +15,12 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from dualhead.data.fingerprint import digest
 from dualhead.errors import ConfigError, StoreError, unknown
 from dualhead.formats.source import SplitRule
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
+from dualhead.version import __version__
 
 SCHEMA = 1
 """The version of the layout on disk."""
@@ -30,6 +33,10 @@ _UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, SyntaxError, TokenError, RecursionError,
     MemoryError, OverflowError, NotImplementedError, BadZipFile, zlib.error, struct.error, ConfigError,
 )  # fmt: skip
+
+
+class NoSuchRowError(StoreError, IndexError):
+    """A row beyond the end of a store."""
 
 
 class Store:
@@ -46,7 +53,9 @@ class Store:
         frames: int64 `(N,)`, T of each sample.
         bodies: int64 `(N,)`, M of each sample.
         fields: int64 `(N,)` per field, such as "subject".
-        fingerprint: A hash of the content: samples, labels, fields, coordinates and skeleton.
+        has_confidence: Whether each joint has a confidence.
+        fingerprint: A hash of the content: samples, labels, fields, coordinates and skeleton; as it was prepared, which
+            `dualhead.data.fingerprint.verify` checks.
     """
 
     def __init__(self, path: str | Path):
@@ -69,9 +78,10 @@ class Store:
             self.classes: tuple[str, ...] = tuple(map(str, self.meta["classes"]))
             self.protocols = {name: _rule(rule) for name, rule in self.meta["protocols"].items()}
             self.fingerprint = str(self.meta["fingerprint"])
-            self._has_confidence = bool(self.meta["confidence"])
+            self.has_confidence = bool(self.meta["confidence"])
             self._prepared: str = self.meta.get("prepared", "")
-            with np.load(self.path / "index.npz", allow_pickle=False) as index:
+            data = (self.path / "index.npz").read_bytes()
+            with np.load(io.BytesIO(data), allow_pickle=False) as index:
                 self.names: NDArray[np.str_] = index["name"]
                 self.labels: NDArray[np.int64] = index["label"]
                 self._offsets: NDArray[np.int64] = index["offset"]
@@ -80,8 +90,10 @@ class Store:
                 self.fields: Mapping[str, NDArray[np.int64]] = {name: index[name] for name in self.meta["fields"]}
             joints = np.load(self.path / "joints.npy", mmap_mode="r", allow_pickle=False)
             self._joints: NDArray[np.float32] = np.asarray(joints)  # a plain view of the map: faster to slice
-            self._channels = self.skeleton.dimensions + self._has_confidence
+            self._channels = self.skeleton.dimensions + self.has_confidence
             self._check()
+            if "index_digest" in self.meta and self.meta["index_digest"] != digest(data):  # older stores have none
+                raise ValueError("its index.npz was changed after it was prepared")
         except _UNREADABLE as error:
             raise StoreError(f"{self.path} is a damaged store ({error}): prepare it again") from None
 
@@ -124,8 +136,10 @@ class Store:
             The sequence; its joints `(M, T, V, C)` are a read-only view of the file.
 
         Raises:
-            IndexError: If there is no such row.
+            NoSuchRowError: If there is no such row; it is an `IndexError` too.
         """
+        if not -len(self) <= index < len(self):
+            raise NoSuchRowError(f"{self.path} has no row {index}: its {len(self)} samples are 0 to {len(self) - 1}")
         row = range(len(self))[index]
         bodies, frames = int(self.bodies[row]), int(self.frames[row])
         shape = (bodies, frames, self.skeleton.num_joints, self._channels)
@@ -133,11 +147,11 @@ class Store:
         values = self._joints[start : start + bodies * frames * shape[2] * shape[3]].reshape(shape)
         label = int(self.labels[row])
         return SkeletonSequence(
-            joints=values[..., : self.skeleton.dimensions] if self._has_confidence else values,
+            joints=values[..., : self.skeleton.dimensions] if self.has_confidence else values,
             skeleton=self.skeleton,
             name=str(self.names[row]),
             label=None if label < 0 else label,
-            confidence=values[..., -1] if self._has_confidence else None,
+            confidence=values[..., -1] if self.has_confidence else None,
             fields={name: int(column[row]) for name, column in self.fields.items()},
             prepared=self._prepared,
         )
@@ -152,9 +166,20 @@ class Store:
         Returns:
             A read-only view `(R, V, C)`: sample after sample, body after body, frame after frame.
         """
-        begin, end = (int(self._offsets[row]) if row < len(self) else len(self._joints) for row in (start, stop))
-        values = self._joints[begin:end].reshape(-1, self.skeleton.num_joints, self._channels)
+        values = self._stored(start, stop).reshape(-1, self.skeleton.num_joints, self._channels)
         return values[..., : self.skeleton.dimensions]
+
+    def stored_bytes(self, row: int) -> bytes:
+        """Give everything that is stored of a sample, confidence included, as it lies on disk.
+
+        Args:
+            row: Its row, 0 or more.
+        """
+        return self._stored(row, row + 1).tobytes()
+
+    def _stored(self, start: int, stop: int) -> NDArray[np.float32]:
+        begin, end = (int(self._offsets[row]) if row < len(self) else len(self._joints) for row in (start, stop))
+        return self._joints[begin:end]
 
     def __iter__(self) -> Iterator[SkeletonSequence]:
         return (self[index] for index in range(len(self)))
@@ -227,11 +252,13 @@ def read_meta(path: str | Path) -> dict[str, Any]:
         raise StoreError(f"{path} holds no store (no meta.json): make one with `dualhead prepare`") from None
     except _UNREADABLE as error:
         raise StoreError(f"{file} cannot be read ({error}): prepare the store again") from None
-    if schema != SCHEMA:
+    if isinstance(schema, int) and schema > SCHEMA:
         raise StoreError(
-            f"{path} has schema {schema!r}, but this version of dualhead reads schema {SCHEMA}: "
-            f"prepare it again, or install the version {meta.get('version', '?')} that wrote it"
+            f"{path} has schema {schema}, this is dualhead {__version__} which reads up to {SCHEMA}: "
+            f"install dualhead {meta.get('version', '(a later one)')} or later"
         )
+    if schema != SCHEMA:
+        raise StoreError(f"{path} has schema {schema!r}, which no version of dualhead writes: prepare the store again")
     return dict(meta)
 
 

@@ -7,12 +7,12 @@ journal says is true; the rest is cut off when the work goes on. The finished fo
 
 from __future__ import annotations
 
-import hashlib
+import io
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,13 +21,15 @@ from typing import IO, Any
 
 import numpy as np
 
+from dualhead.data.fingerprint import digest, fingerprint
 from dualhead.data.store import SCHEMA
 from dualhead.errors import StoreError
-from dualhead.files import write_text
+from dualhead.files import naming, write_text
 from dualhead.formats.source import Rejected, Source
 from dualhead.version import __version__
 
 _HEADER_BYTES = 128  # of a one-dimensional .npy, whatever its length
+_TOOLS = {"plan.json", "journal.jsonl", "lock"}  # what a partial folder has beside the store in it
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Row:
         frames: T.
         bodies: M.
         fields: Its fields in the order of the source's.
-        digest: A hash of its coordinates.
+        digest: The hash of its coordinates.
     """
 
     name: str
@@ -67,22 +69,36 @@ class Chunk:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path, kept: Callable[[], bool] = lambda: False) -> Iterator[None]:
     """Turn an error of the disk into a sentence that says how to go on.
 
     Args:
-        path: Where is being written.
+        path: What the user asked to be written.
+        kept: Tells whether something is done that the same call goes on from.
 
     Raises:
         StoreError: In place of an `OSError`.
     """
     try:
-        yield
+        with naming(path):
+            yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise StoreError(
-            f"cannot write {path}: {reason}; what is done so far is kept, make room or mend it and run the same again"
-        ) from None
+        hint = "make room or mend it, or give another place"
+        if kept():
+            hint = "what is done so far is kept, make room or mend it and run the same again"
+        raise StoreError(f"cannot write {path}: {reason}; {hint}") from None
+
+
+def remove_leftover(out: Path) -> None:
+    """Remove the partial folder of a store that was finished but killed before it could tidy up.
+
+    Args:
+        out: The finished store.
+    """
+    partial = out.with_name(f"{out.name}.partial")
+    if partial.is_dir() and {path.name for path in partial.iterdir()} <= _TOOLS:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 class StoreWriter:
@@ -109,7 +125,7 @@ class StoreWriter:
         self.rejected: list[Rejected] = []
         self.chunks = 0
         self._size = 0
-        with disk_errors(self.partial):
+        with disk_errors(out):
             self.partial.mkdir(parents=True, exist_ok=True)
             self._lock = _lock(self.partial)
             self.restarted = False
@@ -161,7 +177,7 @@ class StoreWriter:
         Raises:
             StoreError: If the disk is full or fails.
         """
-        with disk_errors(self.partial):
+        with disk_errors(self.out, lambda: self.chunks > 0):
             self._joints.write(chunk.data)
             _sync(self._joints)
             self._size += len(chunk.data)
@@ -191,33 +207,37 @@ class StoreWriter:
         """
         folder = self.partial / "store"
         channels = source.skeleton.dimensions + source.has_confidence
-        fingerprint = _fingerprint(self.rows, source)
-        with disk_errors(self.partial):
+        samples = ((row.name, row.label, row.frames, row.bodies, row.fields, row.digest) for row in self.rows)
+        content = fingerprint(source.skeleton, source.fields, source.has_confidence, samples)
+        with disk_errors(self.out, lambda: self.chunks > 0):
             self._joints.seek(0)
             header = {"descr": "<f4", "fortran_order": False, "shape": (self._size // 4,)}
             np.lib.format.write_array_header_1_0(self._joints, header)
             if self._joints.tell() != _HEADER_BYTES:
                 raise StoreError(f"numpy wrote a header of {self._joints.tell()} bytes instead of {_HEADER_BYTES}")
             _sync(self._joints)
+            index = io.BytesIO()
+            np.savez(index, **self._index(source, channels))
             with (folder / "index.npz").open("wb") as file:
-                np.savez(file, **self._index(source, channels))
+                file.write(index.getbuffer())
                 _sync(file)
             facts = {
                 "schema": SCHEMA,
                 "version": __version__,
                 **source.facts(),
-                "fingerprint": fingerprint,
+                "fingerprint": content,
+                "index_digest": digest(index.getbuffer()),
                 "rejected": [asdict(rejected) for rejected in self.rejected],
             }
-            content = json.dumps({**facts, **meta}, indent=1, sort_keys=True, ensure_ascii=False)
+            text = json.dumps({**facts, **meta}, indent=1, sort_keys=True, ensure_ascii=False)
             with (folder / "meta.json").open("wb") as file:
-                file.write(content.encode())
+                file.write(text.encode())
                 _sync(file)
             if self.out.is_dir():
                 self.out.rmdir()  # an empty one; `prepare` has looked
             folder.rename(self.out)
         self.discard()
-        return fingerprint
+        return content
 
     def _index(self, source: Source, channels: int) -> dict[str, Any]:
         frames = np.array([row.frames for row in self.rows], np.int64)
@@ -252,13 +272,6 @@ class StoreWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _fingerprint(rows: list[Row], source: Source) -> str:
-    state = hashlib.sha256(json.dumps([asdict(source.skeleton), source.fields, source.has_confidence]).encode())
-    for row in rows:
-        state.update(json.dumps([row.name, row.label, row.frames, row.bodies, row.fields, row.digest]).encode())
-    return state.hexdigest()
 
 
 def _sync(file: IO[bytes]) -> None:

@@ -100,7 +100,8 @@ def fuse(
 
     Raises:
         FormatError: If a score file cannot be read.
-        ConfigError: If the weights or the method cannot be used, or both `weights` and `validation` are given.
+        ConfigError: If the weights or the method cannot be used, both `weights` and `validation` are given, there is no
+            list, or a score file holds no sample.
         MismatchError: If the scores do not belong together, naming the field that differs; if a validation file is not
             of split "validation" or not of the same checkpoint.
     """
@@ -108,6 +109,10 @@ def fuse(
         raise unknown("method", method, get_args(Method))
     if weights is not None and validation is not None:
         raise ConfigError("weights are given and to be found on validation scores as well: give one of the two")
+    for what, given in (("scores", scores), ("validation", validation)):
+        if isinstance(given, str | Path | Scores):
+            one = label_of(given, 0) if isinstance(given, Scores) else repr(str(given))
+            raise ConfigError(f"{what} is {one}, one instead of a list: give ['joint.npz', 'bone.npz'] or the like")
     _refuse_twice([*scores, *(validation or ())])
     labels = [label_of(item, n) if isinstance(item, Scores) else str(item) for n, item in enumerate(scores)]
     parts = join(as_scores(scores), labels, allow_same_stream=allow_same_stream)

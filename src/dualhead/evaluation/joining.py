@@ -46,12 +46,15 @@ def join(scores: Sequence[Scores], labels: Sequence[str], *, allow_same_stream: 
         The scores in the order given, their samples in the order of the first.
 
     Raises:
-        ConfigError: If there is nothing to join.
+        ConfigError: If there is nothing to join, or scores without a sample.
         MismatchError: If two differ in a field of `SHARED_FIELDS`, in their samples or labels, if one comes twice, or
             if two are of the same stream, model and variant and `allow_same_stream` is false.
     """
     if not scores:
         raise ConfigError("0 score files cannot be joined: give at least one")
+    for item, label in zip(scores, labels, strict=True):
+        if not len(item):
+            raise ConfigError(f"{label} holds no sample: give scores of a side of the protocol that has some")
     for number in range(1, len(scores)):
         check_fields(scores[0], scores[number], labels[0], labels[number])
     rest = [_aligned(scores[0], item, labels[0], label) for item, label in zip(scores[1:], labels[1:], strict=True)]

@@ -166,6 +166,7 @@ class Scores:
             rows: Row numbers in the order wanted, or a boolean mask `(N,)`.
         """
         at = np.asarray(rows)
+        at = at if at.size else np.zeros(0, np.int64)  # an empty list is one of floats to NumPy
         return Scores(self.names[at], self.labels[at], self.logits[at], self.heads, self.provenance)
 
     def save(self, path: str | Path) -> None:
@@ -283,7 +284,10 @@ def _json_copy(provenance: Mapping[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     """Read the arrays of a score file, checking first that they are the ones of a score file."""
     with path.open("rb") as head:
-        if head.read(2) != b"PK":
+        start = head.read(2)
+        if not start:
+            raise FormatError("score file of 0 bytes: write it again", path)
+        if start != b"PK":
             raise FormatError("not a score file: give the .npz that an evaluation wrote", path)
     with np.load(path, allow_pickle=False) as archive:
         missing = [name for name in _ARRAYS if name not in archive.files]

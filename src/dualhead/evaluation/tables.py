@@ -67,10 +67,10 @@ def fusion_table(result: FusionResult, title: str | None = None) -> Table:
     own_heads = [head for head in result.scores.heads if all(head in stream.metrics for stream in result.streams)]
     heads = own_heads if len(own_heads) > 1 else []
     table = Table(title=title)
-    table.add_column("stream", no_wrap=True)
-    for column in ("weight", *(f"{escape(head)} top-1 %" for head in heads), "top-1 %", "top-5 %", "mean class %"):
-        table.add_column(column, justify="right")
-    table.add_column("lost without", justify="right")
+    table.add_column("stream", overflow="fold")
+    columns = ("weight", *(f"{head} top-1 %" for head in heads), "top-1 %", "top-5 %", "mean class %", "lost without")
+    for column in columns:  # a word a line: four streams of two heads fit into 80 columns
+        table.add_column(escape("\n".join(column.split())), justify="right", no_wrap=True)
     for number, stream in enumerate(result.streams):
         table.add_row(
             escape(stream.name),

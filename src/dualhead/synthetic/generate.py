@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+import hashlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -11,13 +11,15 @@ import numpy as np
 from rich.progress import track
 
 from dualhead.errors import ConfigError
-from dualhead.files import replacing, write_text
+from dualhead.files import naming, write_text
 from dualhead.formats.ntu import format_skeleton
 from dualhead.formats.recording import Recording
 from dualhead.synthetic.actions import ACTIONS
+from dualhead.synthetic.growing_zip import GrowingZip
 from dualhead.synthetic.scene import CAMERA_DEGREES
 from dualhead.synthetic.sensor import Sensor
-from dualhead.synthetic.takes import record_take
+from dualhead.synthetic.takes import record_take, sample_name
+from dualhead.version import __version__
 
 ZIP_NAME = "nturgbd_skeletons_synthetic.zip"
 """The zip that `generate` writes into its folder."""
@@ -47,9 +49,10 @@ def generate(
 ) -> Path:
     """Make recordings of people who act, in real `.skeleton` syntax.
 
-    Every performer does every action in every repeat, seen by three cameras, so there are
-    `3 * num_performers * repeats * num_actions` recordings, of 40 to 95 frames at 30 a second. The same arguments
-    give the same bytes. `prepare("synthetic", ...)` reads them; of the first 15 performers, its `xsub` trains on 9.
+    Every performer does every action in every repeat, seen by three cameras, so there are `3 * num_performers * repeats
+    * num_actions` recordings, of 40 to 95 frames at 30 a second. The same arguments give the same bytes; interrupted
+    and called again, it goes on where it was. `prepare("synthetic", ...)` reads them; of the first 15 performers, its
+    `xsub` trains on 9.
 
     Args:
         out: Folder to write `ZIP_NAME` and `MISSING_LIST_NAME` into; it is created.
@@ -84,29 +87,42 @@ def generate(
         for repeat in range(1, repeats + 1)
         for action in range(1, count + 1)
     ]
-    broken = _choose(len(takes) * len(CAMERA_DEGREES), seed) if faults else {}
-    missing: list[str] = []
+    cameras = len(CAMERA_DEGREES)
+    broken = _choose(len(takes) * cameras, seed) if faults else {}
     target = Path(out) / ZIP_NAME
-    with replacing(target) as temporary:
-        with zipfile.ZipFile(temporary, "w", compresslevel=1) as archive, ThreadPoolExecutor(1) as packer:
+    with naming(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = _partial(target, repr((__version__, takes, sensor or Sensor(), faults, seed)))
+        lost = [
+            sample_name(*takes[number // cameras], camera=number % cameras + 1)
+            for number, fault in broken.items()
+            if fault == "lost"
+        ]
+        with GrowingZip(partial, group=cameras) as archive, ThreadPoolExecutor(1) as packer:
             packed: Future[None] | None = None  # the last recording, compressed while the next one is made
-            bar = track(takes, "generating recordings", transient=True, disable=not progress)
-            for number, (name, recording) in enumerate(_record(bar, sensor, seed)):
-                fault = broken.get(number)
-                if fault == "lost":
-                    missing.append(name)
-                entry = zipfile.ZipInfo(f"{FOLDER}/{name}.skeleton")  # dated 1980: the same bytes at any time
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = 0o644 << 16
-                data = _write(recording, fault)
+            left = takes[archive.kept // cameras :]
+            bar = track(left, "generating recordings", transient=True, disable=not progress)
+            for number, (name, recording) in enumerate(_record(bar, sensor, seed), archive.kept):
+                data = _write(recording, broken.get(number))
                 if packed is not None:
                     packed.result()
-                packed = packer.submit(archive.writestr, entry, data)
+                packed = packer.submit(archive.append, f"{FOLDER}/{name}.skeleton", data)
             if packed is not None:
                 packed.result()
-        header = f"{len(missing)} samples whose skeletons are missing or incomplete, to be left out:\n"
-        write_text(target.with_name(MISSING_LIST_NAME), header + "".join(f"{name}\n" for name in sorted(missing)))
+        header = f"{len(lost)} samples whose skeletons are missing or incomplete, to be left out:\n"
+        write_text(target.with_name(MISSING_LIST_NAME), header + "".join(f"{name}\n" for name in sorted(lost)))
+        partial.replace(target)
     return target
+
+
+def _partial(target: Path, arguments: str) -> Path:
+    """Say where to work, a place of its own for each set of arguments, and remove what others left."""
+    digest = hashlib.sha256(arguments.encode()).hexdigest()
+    partial = target.with_name(f"{target.name}.{digest[:12]}.partial")
+    for path in target.parent.glob(f"{target.name}.*.partial"):
+        if path != partial:
+            path.unlink()
+    return partial
 
 
 def _record(

@@ -46,5 +46,18 @@ def record_take(
     joints = perform(deed, cast, facing, rng)
     for camera in CAMERA_DEGREES:
         seen = film(joints, make_setup(setup), camera)
-        name = f"S{setup:03d}C{camera:03d}P{performer:03d}R{repeat:03d}A{action:03d}"
+        name = sample_name(setup, performer, repeat, action, camera=camera)
         yield name, (sensor or Sensor()).record(seen, rng)
+
+
+def sample_name(setup: int, performer: int, repeat: int, action: int, *, camera: int) -> str:
+    """Give the name of a recording, as NTU RGB+D makes them.
+
+    Args:
+        setup: Setup number.
+        performer: Performer number.
+        repeat: Repeat number.
+        action: Action number.
+        camera: Camera number.
+    """
+    return f"S{setup:03d}C{camera:03d}P{performer:03d}R{repeat:03d}A{action:03d}"

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
 from dualhead.data.file_story import FileStory, explain_file
+from dualhead.data.fingerprint import verify as check_fingerprint
 from dualhead.data.inspection import StoreInspection, inspect_store
+from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError
 from dualhead.visualize.inspection_page import write_inspection
 from dualhead.visualize.inspection_tables import print_file, print_store
 
 
 def inspect(
-    path: str | Path, out: Path | None = None, *, top: int = 20, quiet: bool = False
+    path: str | Path, out: Path | None = None, *, top: int = 20, verify: bool = False, quiet: bool = False
 ) -> StoreInspection | FileStory:
     """Say what is in a store or in a raw file, and what looks wrong.
 
@@ -28,15 +31,17 @@ def inspect(
         path: A store, or a raw recording such as an NTU `.skeleton` file.
         out: The HTML page to write, which opens offline; of a store only.
         top: How many suspicious clips, or events of a file, to print; the page lists up to 500 clips.
+        verify: First read all coordinates of a store and compare them, with its labels and fields, to the fingerprint
+            that was taken when it was prepared.
         quiet: Print nothing.
 
     Returns:
         Everything that is printed, as values.
 
     Raises:
-        ConfigError: If `top` is negative, or a page is asked for of a raw file.
+        ConfigError: If `top` is negative, or a page of a raw file or its fingerprint is asked for.
         FormatError: If the file cannot be opened or is of no known kind. A damaged one is explained instead.
-        StoreError: If the store cannot be opened.
+        StoreError: If the store cannot be opened, or, with `verify`, is not what was prepared.
     """
     path, console = Path(path), Console()
     if top < 0:
@@ -46,21 +51,31 @@ def inspect(
     if not path.is_dir():
         if out is not None:
             raise ConfigError(f"a page is made of a store only, not of {path}: leave `out` away")
+        if verify:
+            raise ConfigError(f"{path} is a raw file, which has no fingerprint: leave `verify` away, or give a store")
         story = explain_file(path)
         if not quiet:
             print_file(story, console, top)
         return story
     with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
-        task = bar.add_task("looking at clips", total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        inspection = inspect_store(path, on_progress=show)
+        store = open_store(path)
+        if verify:
+            check_fingerprint(store, _shown(bar, "reading clips"))
+        inspection = inspect_store(store, on_progress=_shown(bar, "looking at clips"))
     if not quiet:
+        if verify:
+            console.print(
+                f"content as it was prepared: fingerprint {store.fingerprint}", highlight=False, soft_wrap=True
+            )
         print_store(inspection, console, top)
     if out is not None:
         write_inspection(out, inspection)
         if not quiet:
             console.print(f"page: {out}", highlight=False, markup=False, soft_wrap=True)
     return inspection
+
+
+def _shown(bar: Progress, what: str) -> Callable[[int, int], object]:
+    """Give what moves a new task on a progress bar on."""
+    task = bar.add_task(what, total=None)
+    return lambda done, total: bar.update(task, completed=done, total=total)
