@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dualhead.formats import inflate as module
-from dualhead.formats.inflate import inflate
+from dualhead.formats.inflate import crc32, inflate
 
 WITH_AND_WITHOUT = [
     None,
@@ -40,6 +40,13 @@ def test_damage_is_a_zlib_error_in_the_same_words(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "_fast", fast)
     with pytest.raises(zlib.error, match="invalid block type"):
         inflate(b"\xff" * 50, 1000)
+
+
+@pytest.mark.parametrize("fast", WITH_AND_WITHOUT)
+def test_the_checksum_is_that_of_zip(monkeypatch: pytest.MonkeyPatch, fast: ModuleType | None) -> None:
+    monkeypatch.setattr(module, "_fast", fast)
+    assert crc32(b"123456789") == 0xCBF43926  # the check value of CRC-32
+    assert crc32(b"") == 0
 
 
 @given(st.binary(max_size=2000), st.integers(0, 3000))

@@ -6,7 +6,7 @@ import pytest
 
 from dualhead.errors import FormatError
 from dualhead.formats import raw_file
-from dualhead.formats.raw_file import FilePart, escapes
+from dualhead.formats.raw_file import FileMember, FilePart, escapes
 
 
 def test_a_part_is_a_stretch_of_its_file(tmp_path: Path) -> None:
@@ -19,6 +19,16 @@ def test_a_part_is_a_stretch_of_its_file(tmp_path: Path) -> None:
         FilePart("b.bin, row 0", 3, 0, str(tmp_path / "b.bin"), 0).read()
     with pytest.raises(FormatError, match="x: not to be read"):
         FilePart("x", 3, 0, str(tmp_path / "a.bin"), 0, "not to be read").read()
+
+
+def test_a_file_that_grew_since_it_was_listed_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"0123456789")
+    for size in (0, 3, 9, 10, 50):
+        assert FileMember("a.bin", size, 0, str(path)).read() == b"0123456789"
+    monkeypatch.setattr(raw_file, "MAX_BYTES", 9)
+    with pytest.raises(FormatError, match=r"a\.bin: more than the 9 bytes"):
+        FileMember("a.bin", 3, 0, str(path)).read()
 
 
 def test_a_part_may_not_be_larger_than_a_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

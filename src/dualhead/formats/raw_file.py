@@ -65,7 +65,10 @@ class FileMember(Member):
         self._check_size()
         try:
             with open(self.path, "rb") as file:  # noqa: PTH123 - a Path per file costs as much as opening it
-                data = file.read(MAX_BYTES + 1)
+                # asking for no more than there is: room for the most that is read costs more than the reading
+                data = file.read(self.size + 1)
+                if len(data) > self.size:  # it grew since it was listed
+                    data += file.read(MAX_BYTES + 1 - len(data))
         except OSError as error:
             raise self._unreadable(error) from None
         if len(data) > MAX_BYTES:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dualhead.errors import FormatError
 from dualhead.formats import raw_file
-from dualhead.formats.inflate import inflate
+from dualhead.formats.inflate import crc32, inflate
 from dualhead.formats.raw_file import ESCAPES, Member, escapes
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of the name and of the extra field
@@ -60,7 +60,7 @@ class ZipMember(Member):
             raise FormatError(
                 f"its content does not have the declared {self.size} bytes: damaged or forged", self.where
             )
-        if zlib.crc32(data) != self.crc:
+        if crc32(data) != self.crc:
             raise FormatError("its checksum (CRC-32) is wrong: the archive is damaged, download it again", self.where)
         return data
 
