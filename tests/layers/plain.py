@@ -82,5 +82,8 @@ def compare(layer: Any, formula: Callable[[Any, Tensor], Tensor], shape: tuple[i
         for name, buffer in layer.named_buffers():
             if buffer.is_floating_point():
                 torch.testing.assert_close(buffer, buffers[name], rtol=1e-12, atol=1e-12)
+        if not training:
+            with torch.no_grad():
+                torch.testing.assert_close(layer(ours_x.detach()), plain, rtol=1e-10, atol=1e-10)
         layer.zero_grad()
         other.zero_grad()

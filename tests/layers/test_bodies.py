@@ -19,7 +19,7 @@ def test_rows_by_hand() -> None:
     assert bodies.repeats == ((1, 2),)
     x = torch.arange(6.0).reshape(6, 1, 1, 1)
     assert bodies.select(x).flatten().tolist() == [0, 1, 2, 3, 4]
-    assert bodies.pool(bodies.select(x)).flatten().tolist() == [0.5, 2.5, 2.5]
+    assert bodies.mean(bodies.select(x).flatten(1)).flatten().tolist() == [0.5, 2.5, 2.5]
 
 
 def test_an_absent_first_body_is_not_an_absent_second_body() -> None:
@@ -42,8 +42,7 @@ def test_every_result_equals_that_of_all_rows(name: str, monkeypatch: pytest.Mon
     clips = torch.randn(4, 3, 13, 17, 2, dtype=torch.float64)
     clips[1:, ..., 1] = 0
     clips[3] = 0
-    rows = torch.arange(8)
-    everything = DistinctBodies(rows, rows, 2, ())
+    everything = DistinctBodies.every(clips)
     results = []
     for model, every_row in zip(models, (False, True), strict=True):
         if every_row:

@@ -1,16 +1,46 @@
-"""Several convolutions in one call equal each on its own."""
+"""Convolutions as one product, and with the norm behind them, equal each on its own."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from dualhead.layers.fused import pointwise
+from dualhead.layers.fused import fold, fold_all, fold_sum, pointwise
+from dualhead.layers.norm import BatchNorm
+from tests.layers import plain
 
 
 def test_pointwise() -> None:
     torch.manual_seed(0)
-    convolutions = [nn.Conv2d(3, width, 1).double() for width in (2, 5, 1)]
+    convolution = nn.Conv2d(3, 5, 1).double()
     x = torch.randn(2, 3, 4, 6, dtype=torch.float64)
-    want = torch.cat([convolution(x) for convolution in convolutions], dim=1)
-    torch.testing.assert_close(pointwise(x, convolutions), want, rtol=1e-12, atol=1e-12)
+    y = pointwise(x, convolution.weight.flatten(1), convolution.bias)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(y, convolution(x), rtol=1e-12, atol=1e-12)
+
+
+def test_fold_by_hand() -> None:
+    convolution, norm = nn.Conv2d(1, 1, 1), BatchNorm(1, eps=0.0).eval()
+    for value, number in zip((convolution.weight, convolution.bias), (3.0, 5.0), strict=True):
+        nn.init.constant_(value, number)  # type: ignore[arg-type]
+    for value, number in ((norm.weight, 2.0), (norm.bias, 7.0), (norm.running_mean, 1.0), (norm.running_var, 16.0)):
+        nn.init.constant_(value, number)  # type: ignore[arg-type]
+    weight, bias = fold(convolution, norm)  # (3 x + 5 - 1) / 4 * 2 + 7 = 1.5 x + 9
+    assert (weight.item(), bias.item()) == (1.5, 9.0)
+    weight, bias = fold(convolution, norm.train())
+    assert (weight.item(), bias.item()) == (3.0, 5.0)
+
+
+def test_joined_and_summed_convolutions() -> None:
+    convolutions = [nn.Conv2d(3, 4, 1).double() for _ in range(3)]
+    norms = [BatchNorm(4).double().eval() for _ in range(3)]
+    for seed, module in enumerate([*convolutions, *norms]):
+        plain.randomize(module, seed)
+    x = torch.randn(2, 3, 4, 6, dtype=torch.float64)
+    weights, bias = fold_all(convolutions, norms)
+    each = torch.cat([norm(conv(x)) for conv, norm in zip(convolutions, norms, strict=True)], dim=1)
+    torch.testing.assert_close(pointwise(x, torch.cat(weights).flatten(1), bias), each, rtol=1e-12, atol=1e-12)
+    weights, bias = fold_sum(convolutions, norms[0])
+    total = norms[0](torch.stack([conv(x) for conv in convolutions]).sum(dim=0))
+    ours = torch.stack([pointwise(x, weight.flatten(1)) for weight in weights]).sum(dim=0) + bias[:, None, None]
+    torch.testing.assert_close(ours, total, rtol=1e-12, atol=1e-12)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm
+from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm, max_of_three
 from tests.layers import plain
 
 
@@ -83,3 +83,10 @@ for _ in range(10):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize(("frames", "stride"), [(7, 1), (7, 2), (8, 2), (1, 1), (1, 2), (2, 2), (3, 2)])
+def test_the_maximum_of_three_frames_is_max_pooling(frames: int, stride: int) -> None:
+    x = torch.rand(2, frames, 5, 3)
+    want = F.max_pool2d(x.movedim(-1, 1), (3, 1), (stride, 1), (1, 0)).movedim(1, -1)
+    assert torch.equal(max_of_three(x, stride), want)

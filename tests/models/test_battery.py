@@ -10,10 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dualhead import create_model, list_models
+from dualhead import create_model, list_models, load_published
 from dualhead.errors import ConfigError
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.models.macs import count_macs
+from dualhead.models.published import published_constants, to_published
+from dualhead.models.published_shapes import infer_arguments
 from dualhead.models.registry import model_entries, variant_arguments
 from dualhead.skeleton import NTU25, SKELETONS, Skeleton
 
@@ -206,7 +209,7 @@ def test_half_precision_stays_near(name: str) -> None:
 def test_arguments_are_named_alike() -> None:
     for name, entry in model_entries().items():
         arguments = variant_arguments(entry)
-        assert {"width", "dropout"} <= set(arguments), name
+        assert {"width", "depth", "dropout"} <= set(arguments), name
         known = {"width", "depth", "dropout", "num_gcn_scales", "num_g3d_scales", "partition"}
         assert set(arguments) <= known, name
 
@@ -221,5 +224,41 @@ def test_an_unknown_argument_is_named(name: str) -> None:
 def test_a_width_that_cannot_be_is_one_sentence(name: str) -> None:
     with pytest.raises(ConfigError, match=f"width is 0: model {name} needs a whole number of at least 1"):
         create_model(name, num_classes=7, skeleton=NTU25, width=0)
-    with pytest.raises(ConfigError, match=f"model {name} cannot be built with .*dropout"):
-        create_model(name, num_classes=7, skeleton=NTU25, dropout=1.5)
+    step = model_entries()[name].architecture.width_step
+    if step > 1:
+        near = f"width is {2 * step + 1}: model {name} needs a multiple of {step}, such as {2 * step} or {3 * step}"
+        with pytest.raises(ConfigError, match=near):
+            create_model(name, num_classes=7, skeleton=NTU25, width=2 * step + 1)
+
+
+@EVERY
+@pytest.mark.parametrize("dropout", [1.5, 1, -0.1, float("nan"), True, "0.5", None])
+def test_a_dropout_that_cannot_be_is_one_sentence(name: str, dropout: object) -> None:
+    with pytest.raises(ConfigError, match=f"dropout is .*: model {name} needs a number from 0 to below 1"):
+        create_model(name, num_classes=7, skeleton=NTU25, dropout=dropout)
+
+
+@EVERY
+@pytest.mark.parametrize("depth", [2, 4])
+def test_another_depth(name: str, depth: int) -> None:
+    """Deeper models have more parameters, run on the shortest clips, and go out and in under the published keys."""
+    model, deeper = (build(name, depth=number).eval() for number in (depth, depth + 1))
+    sizes = [sum(weight.numel() for weight in item.parameters()) for item in (model, deeper)]
+    assert sizes[0] < sizes[1]
+    x = clips(model, frames=8)
+    with torch.no_grad():
+        logits = model(x)
+    assert logits.shape == (2, len(model.heads), 7)
+    assert logits.isfinite().all()
+    published = to_published(model)
+    found = infer_arguments(name, published, CUSTOM)
+    assert {**variant_arguments(model_entries()[name]), **found}["depth"] == depth
+    assert len(load_published(build(name, depth=depth), published)) + len(published_constants(model)) == len(published)
+    assert 0 < count_macs(model, 8) < count_macs(deeper, 8)
+
+
+@EVERY
+def test_clips_that_are_too_short_are_refused(name: str) -> None:
+    model = build(name)
+    with pytest.raises(ConfigError, match=r"have 7 frames: a model takes \(N, C, T, V, M\) with T at least 8"):
+        model(clips(model, frames=7))

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from dualhead.errors import CheckpointError, ConfigError, MismatchError
+from dualhead.models.base import ModelConfig
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
-from dualhead.models.convert import convert, convert_and_print
+from dualhead.models.convert import convert
 from dualhead.models.published import to_published
 from tests.models.test_battery import CUSTOM, EVERY, build, clips
 
@@ -35,26 +36,6 @@ def test_there_and_back(name: str, tmp_path: Path) -> None:
     assert all(torch.equal(again[key], value) for key, value in published.items())
 
 
-def test_report_of_what_is_not_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    state = to_published(build("agcn", "coco17"))
-    state["strange.weight"] = state.pop("fc.bias")
-    torch.save(state, tmp_path / "a.pt")
-    with pytest.raises(CheckpointError, match=r"1 keys are missing \(first: fc\.bias\); 1 keys are not known"):
-        convert_and_print(tmp_path / "a.pt", tmp_path / "b.safetensors", "agcn", "coco17")
-    assert not (tmp_path / "b.safetensors").exists()
-    printed = capsys.readouterr().out
-    assert "strange.weight" in printed
-    assert "fc.bias" in printed
-
-
-def test_report_of_what_was_mapped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    torch.save(to_published(build("stgcn", "coco17")), tmp_path / "a.pt")
-    convert_and_print(tmp_path / "a.pt", tmp_path / "b.safetensors", "stgcn", "coco17")
-    printed = capsys.readouterr().out
-    assert "constants of the graph" in printed
-    assert "b.safetensors" in printed
-
-
 def test_arguments_that_contradict_the_tensors(tmp_path: Path) -> None:
     torch.save(to_published(build("agcn")), tmp_path / "a.pt")
     for wrong in ({"num_classes": 8}, {"num_bodies": 1}):
@@ -73,6 +54,24 @@ def test_bodies_of_stgcn_are_taken_as_given(tmp_path: Path) -> None:
     assert load_checkpoint(tmp_path / "b.safetensors")[0].config.num_bodies == 5
 
 
+def test_an_experiment_and_a_stream_say_everything(tmp_path: Path) -> None:
+    torch.save(to_published(build("agcn", "ntu25", num_classes=60, in_channels=3)), tmp_path / "a.pt")
+    out = tmp_path / "b.safetensors"
+    done = convert(tmp_path / "a.pt", out, experiment="ntu60_xsub/agcn", stream="joint")
+    _, provenance = load_checkpoint(out)
+    assert provenance == done.provenance
+    assert (provenance["dataset"], provenance["recipe"], provenance["stream"]) == ("ntu60", "dualhead", "joint")
+    assert provenance["classes"][0] == "drink water"
+
+    def never(config: ModelConfig) -> None:
+        raise MismatchError(f"not {config.name}")
+
+    out.unlink()
+    with pytest.raises(MismatchError, match="not agcn"):
+        convert(tmp_path / "a.pt", out, experiment="ntu60_xsub/agcn", check=never)
+    assert not out.exists()
+
+
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give model and skeleton"):
         convert(tmp_path / "a.pt", tmp_path / "b.safetensors")
@@ -81,5 +80,7 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ends in '\.onnx'"):
         convert(tmp_path / "a.pt", tmp_path / "b.onnx")
     save_checkpoint(tmp_path / "ours.safetensors", build("agcn"), {})
+    with pytest.raises(ConfigError, match=r"stream is for checkpoints of this package, .*b\.pt has no place for it"):
+        convert(tmp_path / "ours.safetensors", tmp_path / "b.pt", stream="joint")
     with pytest.raises(CheckpointError, match="no published checkpoint of agcn"):
         convert(tmp_path / "ours.safetensors", tmp_path / "b.safetensors", model="agcn", skeleton=CUSTOM)

@@ -13,8 +13,10 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from dualhead.errors import CheckpointError
 from dualhead.models import hub
+from dualhead.models.agcn import AGCN
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import save_checkpoint
+from dualhead.models.stgcn import STGCN
 from tests.models.test_battery import build, clips
 
 
@@ -43,6 +45,23 @@ def test_folder(checkpoint: tuple[Path, SkeletonModel], tmp_path: Path) -> None:
     assert hub.from_pretrained(path)[0].config == model.config
 
 
+def test_models_load_and_save_themselves(checkpoint: tuple[Path, SkeletonModel], tmp_path: Path) -> None:
+    path, model = checkpoint
+    loaded = AGCN.from_pretrained(path)
+    assert loaded.provenance["stream"] == "bone"
+    folder = loaded.save_pretrained(tmp_path / "folder", repository="me/model")
+    assert 'from_pretrained("me/model")' in (folder / "README.md").read_text()
+    again = SkeletonModel.from_pretrained(folder)
+    assert isinstance(again, AGCN)
+    assert (again.config, again.provenance) == (model.config, loaded.provenance)
+    with torch.no_grad():
+        assert torch.equal(again(clips(model)), model(clips(model)))
+    assert model.save_pretrained(tmp_path / "fresh") == tmp_path / "fresh"
+    assert SkeletonModel.from_pretrained(tmp_path / "fresh").provenance == {}
+    with pytest.raises(CheckpointError, match=r"holds a AGCN, no STGCN: load it with AGCN\.from_pretrained"):
+        STGCN.from_pretrained(folder)
+
+
 def test_upload(checkpoint: tuple[Path, SkeletonModel], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     calls: dict[str, Any] = {}
 
@@ -62,7 +81,9 @@ def test_upload(checkpoint: tuple[Path, SkeletonModel], monkeypatch: pytest.Monk
     assert hub.push_to_hub(checkpoint[0], "me/model", private=True) == "address/of/me/model"
     assert calls["created"] == ("me/model", {"private": True, "exist_ok": True})
     assert calls["files"] == ["README.md", "config.json", "model.safetensors"]
-    assert 'from_pretrained("me/model")' in calls["card"]
+    assert 'SkeletonModel.from_pretrained("me/model")' in calls["card"]
+    assert checkpoint[1].push_to_hub("me/other", message="again") == "address/of/me/other"
+    assert calls["created"] == ("me/other", {"private": False, "exist_ok": True})
 
     monkeypatch.setattr(hub, "hf_hub_download", lambda name, file, **_: str(checkpoint[0]))
     assert hub.from_pretrained("me/model")[1]["seed"] == 3

@@ -49,18 +49,57 @@ def test_prefixes_and_absent_counters() -> None:
     assert without_prefix({"module.a": torch.zeros(1), "b": torch.zeros(1)}).keys() == {"module.a", "b"}
 
 
-def test_constants_are_left_aside() -> None:
+def test_constants_are_compared_and_left_aside() -> None:
     model = build("stgcn")
     published = to_published(model)
     assert published["A"].shape == (3, 5, 5)
-    adjacency = model.get_buffer("units.0.spatial.adjacency").clone()
-    assert "A" not in load_published(model, {**published, "A": torch.full((3, 5, 5), 9.0)})
-    assert torch.equal(model.get_buffer("units.0.spatial.adjacency"), adjacency)
     assert compare_published(model, published).constants == ("A",)
+    nearly = {**published, "A": published["A"] + 5e-7}
+    assert "A" not in load_published(model, nearly)
+    assert torch.equal(model.get_buffer("units.0.spatial.adjacency"), published["A"])
+    moved = published["A"].clone()
+    moved[1, 2, 3] += 0.25
+    report = refused(model, {**published, "A": moved}, r"1 keys are of another graph \(first: A differs by up to 0\.25")
+    assert report.report.other_graph == ("A differs by up to 0.25 from that of custom",)
+    refused(model, {**published, "A": torch.full((3, 5, 5), float("nan"))}, "A differs by up to nan")
+    other = to_published(build("stgcn", "ntu25", partition="distance"))
+    refused(build("stgcn", "ntu25"), other, r"1 keys are of another graph \(first: A differs by up to .* that of ntu25")
     with pytest.raises(CheckpointError, match="A is"):
         load_published(model, {**published, "A": torch.zeros(3, 25, 25)})
     with pytest.raises(CheckpointError, match=r"1 keys are not known \(first: A\)"):
         load_published(build("agcn"), {**to_published(build("agcn")), "A": torch.zeros(3, 5, 5)})
+
+
+def test_weights_that_are_no_numbers_are_refused() -> None:
+    model = build("agcn")
+    state = to_published(model)
+    state["fc.bias"][2] = float("inf")
+    state["l1.gcn1.PA"][0, 0, 0] = float("nan")
+    found = refused(model, state, r"2 keys hold NaN or infinity \(first: l1\.gcn1\.PA\)")
+    assert set(found.report.not_finite) == {"fc.bias", "l1.gcn1.PA"}
+    other = {**to_published(model), "fc.bias": torch.zeros(7, dtype=torch.int8)}
+    refused(model, other, r"first: fc\.bias is \(7,\) of int8 and should be \(7,\)")
+
+
+def test_other_precisions_are_said() -> None:
+    model = build("agcn")
+    state = to_published(model)
+    assert compare_published(model, state).converted == ()
+    halves = {key: value.half() if value.is_floating_point() else value for key, value in state.items()}
+    floats = sum(value.is_floating_point() for value in state.values())
+    report = compare_published(model, {**halves, "fc.bias": state["fc.bias"].double()})
+    assert report.converted == (f"{floats - 1} of float16, widened to float32", "1 of float64, rounded to float32")
+    load_published(model, halves)
+    assert torch.equal(model.get_parameter("classifier.bias"), halves["fc.bias"].float())
+
+
+def test_a_state_dict_further_down_is_named() -> None:
+    model = build("agcn")
+    for name in ("state_dict", "model"):
+        with pytest.raises(CheckpointError, match=rf"'{name}' holds a state dict, .*: give checkpoint\['{name}'\]"):
+            load_published(model, {"epoch": 3, name: to_published(model)})  # type: ignore[dict-item]
+    with pytest.raises(CheckpointError, match=r"'epoch' is a int, no tensor"):
+        load_published(model, {**to_published(model), "epoch": 3})  # type: ignore[dict-item]
 
 
 def refused(model: SkeletonModel, state: dict[str, torch.Tensor], message: str) -> PublishedKeysError:

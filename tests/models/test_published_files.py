@@ -60,5 +60,29 @@ def test_refusals(tmp_path: Path) -> None:
     (tmp_path / "empty.pt").write_bytes(b"")
     (tmp_path / "bad.safetensors").write_bytes(b"12345678901")
     for name in ("cut.pt", "empty.pt", "bad.safetensors"):
-        with pytest.raises(CheckpointError, match="cannot be read"):
+        with pytest.raises(CheckpointError, match=r"is damaged or no checkpoint: give a published one"):
             read_published(tmp_path / name)
+
+
+def test_a_file_that_holds_itself_comes_to_an_end(tmp_path: Path) -> None:
+    content: dict[str, object] = {"a": torch.zeros(1)}
+    content["model"] = content
+    torch.save(content, tmp_path / "circle.pt")
+    with pytest.raises(CheckpointError, match="holds 'model', a dict: a state dict has only tensors"):
+        read_published(tmp_path / "circle.pt")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damage_of_the_older_layout_is_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "old.pt"
+    torch.save({"state_dict": {"a": torch.ones(2)}}, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    places = {
+        "the protocol": 0,
+        "a function of PyTorch": data.index(b"_rebuild_tensor_v2") + 17,
+        "the name of a storage": data.rindex(b"q\x01a.") - 1,
+    }
+    for place in places.values():
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(CheckpointError, match="is damaged or no checkpoint"):
+            read_published(path)

@@ -8,30 +8,46 @@ import pytest
 
 from dualhead.errors import ConfigError, MismatchError
 from dualhead.models.base import ModelConfig
-from dualhead.models.published_provenance import published_provenance
+from dualhead.models.published_provenance import Origin
 from dualhead.skeleton import NTU25
 
 CONFIG = ModelConfig("dualhead", 60, NTU25)
 
 
-def test_provenance(tmp_path: Path) -> None:
-    bare = published_provenance(CONFIG, None, "bone")
+def test_what_is_given_and_what_an_experiment_says(tmp_path: Path) -> None:
+    bare = Origin.of(None, stream="bone").provenance(CONFIG)
     assert bare["stream"] == "bone"
-    assert "dataset" not in bare
-    full = published_provenance(CONFIG, "ntu60_xsub/dualhead", None)
+    assert not {"dataset", "recipe", "classes", "experiment"} & bare.keys()
+    own = Origin.of(None, recipe="resample64", classes=[str(number) for number in range(60)]).provenance(CONFIG)
+    assert (own["recipe"], own["classes"][59]) == ("resample64", "59")
+    origin = Origin.of("ntu60_xsub/dualhead")
+    assert (origin.model, origin.skeleton) == ("dualhead", NTU25)
+    full = origin.provenance(CONFIG)
     assert (full["dataset"], full["protocol"], full["recipe"]) == ("ntu60", "xsub", "dualhead")
     assert len(full["classes"]) == 60
     assert full["experiment"]["epochs"] == 120
+    elsewhere = tmp_path / "custom.yaml"
+    elsewhere.write_text("{dataset: custom, recipe: dualhead, model: {name: dualhead}}")
+    assert Origin.of(elsewhere).skeleton is None  # the data themselves say it
+
+
+def test_contradictions_and_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'bone'"):
-        published_provenance(CONFIG, None, "bones")
+        Origin.of(None, stream="bones")
     with pytest.raises(ConfigError, match="did you mean 'ntu60_xsub/dualhead'"):
-        published_provenance(CONFIG, "ntu60_xsub/dualhaed", None)
+        Origin.of("ntu60_xsub/dualhaed")
+    with pytest.raises(MismatchError, match="recipe is 'ucla52', and 'dualhead' in experiment ntu60_xsub/dualhead"):
+        Origin.of("ntu60_xsub/dualhead", recipe="ucla52")
+    with pytest.raises(MismatchError, match="not those of data set ntu60: leave classes out"):
+        Origin.of("ntu60_xsub/dualhead", classes=["wave", "clap"])
+    with pytest.raises(MismatchError, match="there are 2 classes, the checkpoint 60"):
+        Origin.of(None, classes=["wave", "clap"]).provenance(CONFIG)
     with pytest.raises(MismatchError, match="has 120 classes, the checkpoint 60"):
-        published_provenance(CONFIG, "ntu120_xsub/dualhead", None)
+        Origin.of("ntu120_xsub/dualhead").provenance(CONFIG)
     other = tmp_path / "other.yaml"
     other.write_text("model: {name: agcn}\n")
     with pytest.raises(MismatchError, match="is for model 'agcn', the checkpoint for 'dualhead'"):
-        published_provenance(CONFIG, other, None)
+        Origin.of(other).provenance(CONFIG)
     other.write_text("just text")
     with pytest.raises(ConfigError, match="names no model"):
-        published_provenance(CONFIG, other, None)
+        Origin.of(other)

@@ -8,6 +8,7 @@ import torch
 from dualhead.errors import CheckpointError
 from dualhead.models.published import to_published
 from dualhead.models.published_shapes import infer_arguments
+from dualhead.models.registry import model_entries, variant_arguments
 from dualhead.skeleton import NTU25, OPENPOSE18
 from tests.models.test_battery import EVERY, NARROW, build
 
@@ -17,8 +18,8 @@ def test_arguments_are_found(name: str) -> None:
     model = build(name, OPENPOSE18, num_bodies=3, in_channels=2)
     found = infer_arguments(name, to_published(model), OPENPOSE18)
     bodies = {} if name == "stgcn" else {"num_bodies": 3}
-    published = {"depth": 3} if name == "msg3d" else {}
-    want = {"num_classes": 7, "in_channels": 2, **bodies, **NARROW[name]}
+    published = {"depth": variant_arguments(model_entries()[name])["depth"]}
+    want = {"num_classes": 7, "in_channels": 2, **bodies, **published, **NARROW[name]}
     assert {**published, **found} == want
 
 

@@ -33,6 +33,11 @@ def test_another_class_count_replaces_the_classifier(name: str, tmp_path: Path) 
     assert f"{len(report.loaded)} loaded, {len(report.replaced)} replaced" in str(report)
 
 
+def test_another_dropout_is_no_other_model(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a.safetensors", build("agcn", dropout=0.5), {})
+    assert initialize_from(build("agcn"), tmp_path / "a.safetensors").replaced == ()
+
+
 def test_everything_is_loaded_where_nothing_differs(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "a.safetensors", build("agcn"), {})
     report = initialize_from(build("agcn"), tmp_path / "a.safetensors")
@@ -55,7 +60,15 @@ def test_refusals_leave_the_model_alone(tmp_path: Path) -> None:
     model = build("agcn", width=12)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     with pytest.raises(
-        CheckpointError, match=r"build the model with the checkpoint's variant, \{'depth': 1, 'width': 8\}"
+        CheckpointError,
+        match=r"has width 8, the model 12: build .* the checkpoint's variant, \{'depth': 1, 'width': 8\}",
     ):
         initialize_from(model, path)
+    with pytest.raises(
+        CheckpointError, match=r"input_norm\.weight is \(30,\) in .* and \(20,\) .* build .* with 3 channels"
+    ):
+        initialize_from(build("agcn", in_channels=2), path)
+    save_checkpoint(path, build("msg3d", depth=2), {})
+    with pytest.raises(CheckpointError, match="has depth 2, the model 3"):  # also where the classifier may differ
+        initialize_from(build("msg3d", num_classes=4), path)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())

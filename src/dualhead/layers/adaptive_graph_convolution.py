@@ -6,18 +6,18 @@ import math
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from einops import rearrange, reduce
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.fused import pointwise
+from dualhead.layers.fused import fold_sum, pointwise
 from dualhead.layers.initialize import initialize_convolutions
-from dualhead.layers.norm import BatchNorm
+from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
 
 
-class AdaptiveGraphConvolution(nn.Module):
+class AdaptiveGraphConvolution(PreparedModule):
     """Sum over subsets of a graph that is partly given, partly learned, and partly inferred from each clip.
 
     Convention: out[w] = sum over s, v of conv_s(in[v]) * matrix[s, v, w], where the matrix is adjacency + learned +
@@ -54,13 +54,31 @@ class AdaptiveGraphConvolution(nn.Module):
     def _mix_weights(self) -> list[Tensor]:
         return [self.mix.get_parameter(f"{index}.weight") for index in range(self.subsets)]
 
-    def _affinity(self, x: Tensor) -> Tensor:
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Give the fixed matrices `(S, V, V)`, and weight and bias of the joined embeddings and of the mixing.
+
+        Returns:
+            Matrices; `(2 * S * E, C)` and `(2 * S * E,)`; `(O, S * C)` and `(O,)`.
+        """
+        embed: list[nn.Conv2d] = [*self.theta, *self.phi]
+        mix: list[nn.Conv2d] = list(self.mix)  # type: ignore[arg-type]
+        weights, bias = fold_sum(mix, self.norm)
+        return (
+            self.adjacency + self.learned_adjacency,
+            rearrange([conv.weight for conv in embed], "n e c 1 1 -> (n e) c"),
+            torch.cat([conv.bias for conv in embed if conv.bias is not None]),
+            rearrange(list(weights), "s o c 1 1 -> o (s c)"),
+            bias,
+        )
+
+    def _affinity(self, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         """Compare every two joints of each clip: `(B, C, T, V)` to `(B, S, V, V)`, columns that sum to 1."""
-        embedded = pointwise(x, [*self.theta, *self.phi])
+        embedded = pointwise(x, weight, bias)
         frames = rearrange(embedded, "b c t v -> (b t) v c")
         parts = torch.split(frames, self.embed_channels, dim=-1)
         products = [
-            reduce(torch.bmm(theta, phi.transpose(1, 2)), "(b t) v w -> b v w", "mean", b=len(x)) / self.embed_channels
+            reduce(torch.bmm(theta, phi.transpose(1, 2)), "(b t) v w -> b v w", "mean", b=x.shape[0])
+            / self.embed_channels
             for theta, phi in zip(parts[: self.subsets], parts[self.subsets :], strict=True)
         ]
         return torch.softmax(torch.stack(products, dim=1), dim=-2)
@@ -74,10 +92,9 @@ class AdaptiveGraphConvolution(nn.Module):
         Returns:
             `(B, O, T, V)`.
         """
-        matrix = self.adjacency + self.learned_adjacency + self._affinity(x)
+        matrix, embed, embed_bias, mix, mix_bias = self.prepared()
+        matrix = matrix + self._affinity(x, embed, embed_bias)
         frames = rearrange(x, "b c t v -> b t v c")
         h = rearrange(matrix, "b s v w -> b 1 (w s) v") @ frames
         h = rearrange(h, "b t (w s) c -> b (s c) t w", s=self.subsets)
-        biases: list[Tensor] = [self.mix.get_parameter(f"{index}.bias") for index in range(self.subsets)]
-        h = F.conv2d(h, torch.cat(self._mix_weights(), dim=1), torch.stack(biases).sum(dim=0))
-        return torch.relu(self.norm(h) + self.residual(x))
+        return normalise(pointwise(h, mix, mix_bias), [self.norm]).add_(self.residual(x)).relu_()

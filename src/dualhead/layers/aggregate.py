@@ -7,6 +7,7 @@ new memory is what these models spend their time on, so neither happens here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,6 +16,8 @@ from einops import rearrange
 from torch import Tensor
 
 _FRAMES_IN_CACHE = 32
+_NUMBERS_IN_CACHE = 2**18
+_NARROW = 8
 
 
 def _expanded(matrix: Tensor, count: int) -> Tensor:
@@ -120,7 +123,7 @@ def aggregate(matrix: Tensor, nodes: Tensor) -> Tensor:
     matrix, nodes = _lowered(matrix, nodes)
     if torch.is_grad_enabled() and (matrix.requires_grad or nodes.requires_grad):
         return _Aggregate.apply(matrix, nodes)  # type: ignore[no-any-return, no-untyped-call]
-    return torch.bmm(_expanded(matrix, len(nodes)), nodes)
+    return torch.bmm(_expanded(matrix, nodes.shape[0]), nodes)
 
 
 def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int) -> Tensor:
@@ -144,4 +147,54 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int) -> Te
         return _AggregateWindows.apply(matrix, padded, window, stride)  # type: ignore[no-any-return, no-untyped-call]
     windows = rearrange(padded.unfold(1, window, stride), "b t v c w -> b t (w v) c")
     nodes = rearrange(windows, "b t n c -> (b t) n c")
-    return rearrange(torch.bmm(_expanded(matrix, len(nodes)), nodes), "(b t) u c -> b t u c", b=len(x))
+    return rearrange(torch.bmm(_expanded(matrix, nodes.shape[0]), nodes), "(b t) u c -> b t u c", b=x.shape[0])
+
+
+def some_windows(
+    matrix: Tensor, x: Tensor, window: int, stride: int, weight: Tensor | None = None
+) -> Iterator[tuple[slice, Tensor]]:
+    """Do as `aggregate_windows` for one body and without gradients, some windows at a time, which stay in cache.
+
+    Args:
+        matrix: `(U, W * V)`, or `(U, W * V * S)` with a weight.
+        x: `(T, V, C)`.
+        window: W, odd.
+        stride: Frames between the centres of two windows.
+        weight: `(S * E, C)`: what mixes the channels of every joint first, into S nodes of E channels.
+
+    Yields:
+        Which windows, and their sums `(n, U, C)`, or `(n, U, E)` with a weight.
+    """
+    frames, joints, channels = x.shape
+    count, margin = (frames - 1) // stride + 1, (window - 1) // 2
+    mixed = channels if weight is None else len(weight)
+    nodes = matrix.shape[1] // window
+    some = max(4, _NUMBERS_IN_CACHE // (len(matrix) * mixed * joints // nodes))  # windows at a time
+    buffer = x.new_empty((some - 1) * stride + window, joints, mixed)
+    ready = 0  # frames that are mixed already
+    for start in range(0, count, some):
+        windows = slice(start, min(start + some, count))
+        first, last = start * stride - margin, (windows.stop - 1) * stride + margin + 1  # frames of these windows
+        if window == 1 and weight is None:
+            padded = x[first:last:stride]
+        else:
+            padded = buffer[: last - first]
+            padded[: max(0, -first)].zero_()
+            padded[max(0, frames - first) :].zero_()
+            if ready > first >= 0:
+                padded[: ready - first].copy_(buffer[len(buffer) - (ready - first) :])
+            fresh = slice(max(ready, first), min(last, frames))
+            new, inner = x[fresh], padded[fresh.start - first : fresh.stop - first]
+            if weight is None:
+                inner.copy_(new)
+            else:
+                torch.mm(new.flatten(0, 1), weight.t(), out=inner.flatten(0, 1))
+            ready = fresh.stop
+        view = _window_view(padded.reshape(1, len(padded), nodes, -1), window, 1 if window == 1 else stride)[0]
+        if channels < _NARROW and weight is None:
+            # Coordinates are too few columns for a product; as rows they are one product for all windows.
+            rows = rearrange(view, "n v c -> (n c) v") @ matrix.t()
+            sums = rearrange(rows, "(n c) u -> n u c", c=channels)
+        else:
+            sums = torch.bmm(_expanded(matrix, len(view)), view)
+        yield windows, sums

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dualhead.errors import ConfigError
 from dualhead.layers.norm import Repeats
+from dualhead.layers.prepared import is_eager
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,28 @@ class DistinctBodies:
         source: For each of the N * M rows the computed row that gives its result, `(N * M,)`.
         bodies: M.
         repeats: Computed rows that stand for several, with their counts.
+        absent: Computed rows that stand for an absent body, each with the number of that body, 0 to M - 1.
     """
 
     rows: Tensor
     source: Tensor
     bodies: int
     repeats: Repeats
+    absent: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def every(cls, clips: Tensor) -> DistinctBodies:
+        """Take all rows as different, whatever they hold.
+
+        Args:
+            clips: `(N, C, T, V, M)`.
+        """
+        rows = torch.arange(clips.shape[0] * clips.shape[-1], device=clips.device)
+        return cls(rows, rows, clips.shape[-1], ())
 
     @classmethod
     def of(cls, clips: Tensor) -> DistinctBodies:
-        """Find them.
+        """Find them; every row is different where looking at the clips would stop a GPU, or a trace of the model.
 
         Args:
             clips: `(N, C, T, V, M)`.
@@ -42,6 +55,8 @@ class DistinctBodies:
         """
         if clips.ndim != 5:
             raise ConfigError(f"clips have shape {tuple(clips.shape)}: a model takes (N, C, T, V, M)")
+        if not is_eager(clips):
+            return cls.every(clips)
         present = (clips != 0).flatten(1, 3).any(dim=1).tolist()  # (N, M)
         rows: list[int] = []
         source: list[int] = []
@@ -60,18 +75,18 @@ class DistinctBodies:
                 source.append(len(rows))
                 rows.append(clip * bodies + body)
         repeats = tuple((row, times) for row, times in counts.items() if times > 1)
+        seats = tuple((row, body) for body, row in absent.items())
         device = clips.device
-        return cls(torch.tensor(rows, device=device), torch.tensor(source, device=device), bodies, repeats)
+        return cls(torch.tensor(rows, device=device), torch.tensor(source, device=device), bodies, repeats, seats)
 
     def select(self, x: Tensor) -> Tensor:
         """Take the rows to compute from `(N * M, C, T, V)`: `(B, C, T, V)`, channels-last in memory."""
-        if len(self.rows) == len(x):
+        if self.rows is self.source or self.rows.shape == x.shape[:1]:
             return x
         return x[self.rows].contiguous(memory_format=torch.channels_last)
 
-    def pool(self, x: Tensor) -> Tensor:
-        """Average over frames and joints, then over all M bodies: `(B, C, T, V)` to `(N, C)`."""
-        pooled = reduce(x, "b c t v -> b c", "mean")
-        if len(self.rows) != len(self.source):
+    def mean(self, pooled: Tensor) -> Tensor:
+        """Average over all M bodies: `(B, C)` to `(N, C)`."""
+        if self.rows is not self.source and self.rows.shape != self.source.shape:
             pooled = pooled[self.source]
         return reduce(pooled, "(n m) c -> n c", "mean", m=self.bodies)

@@ -1,7 +1,7 @@
-"""Parallel convolutions, done in one call.
+"""Convolutions joined with one another and with the batch norm behind them.
 
-The branches of a temporal convolution keep parameters of their own, as published, but a sixth of the channels each is
-too narrow to run fast; joined, they are one product over the same input.
+The branches of a layer keep parameters of their own, as published, but a sixth of the channels each is too narrow to
+run fast; joined, they are one product over the same input.
 """
 
 from __future__ import annotations
@@ -13,16 +13,77 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def pointwise(x: Tensor, convolutions: Sequence[nn.Conv2d]) -> Tensor:
-    """Run several 1x1 convolutions of one input as one.
+def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Give what a batch norm multiplies channels with and adds to them, each `(O,)`: 1 and 0 in training mode."""
+    if norm.training:
+        return torch.ones_like(norm.weight), torch.zeros_like(norm.bias)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    return scale, norm.bias - norm.running_mean * scale
+
+
+def fold(convolution: nn.Conv2d | nn.Conv3d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Give weight and bias of a convolution and, in evaluation mode, of the batch norm behind it, as one convolution.
+
+    Convention: weight * s and (bias - mean) * s + shift with s = scale / sqrt(variance + eps).
 
     Args:
-        x: `(B, C, T, V)`.
-        convolutions: 1x1 convolutions of stride 1 with C input channels.
+        convolution: With O outputs.
+        norm: Over O channels; in training mode it takes no part.
 
     Returns:
-        `(B, sum of their output channels, T, V)`, in their order.
+        Weight of the convolution's shape and bias `(O,)`.
     """
-    weight = torch.cat([convolution.weight for convolution in convolutions])
-    bias = torch.cat([convolution.bias for convolution in convolutions if convolution.bias is not None])
-    return F.conv2d(x, weight, bias)
+    (weight,), bias = fold_sum([convolution], norm)
+    return weight, bias
+
+
+def fold_sum(convolutions: Sequence[nn.Conv2d | nn.Conv3d], norm: nn.BatchNorm2d) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Do as `fold` for several convolutions whose sum is normalised.
+
+    Args:
+        convolutions: With O outputs each.
+        norm: Over O channels; in training mode it takes no part.
+
+    Returns:
+        Their weights, and the sum of their biases `(O,)`.
+    """
+    weights = [convolution.weight for convolution in convolutions]
+    biases = [convolution.bias for convolution in convolutions if convolution.bias is not None]
+    bias = torch.stack(biases).sum(dim=0) if biases else weights[0].new_zeros(len(weights[0]))
+    if norm.training:
+        return tuple(weights), bias
+    scale, shift = scale_and_shift(norm)
+    return tuple(weight * scale.reshape(-1, *[1] * (weight.ndim - 1)) for weight in weights), bias * scale + shift
+
+
+def fold_all(
+    convolutions: Sequence[nn.Conv2d | nn.Conv3d], norms: Sequence[nn.BatchNorm2d]
+) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Do as `fold` for several convolutions of one input.
+
+    Args:
+        convolutions: With O1, O2, ... outputs.
+        norms: One for each.
+
+    Returns:
+        Their weights, and their biases joined `(O1 + O2 + ...,)`.
+    """
+    weights, biases = zip(*(fold(*pair) for pair in zip(convolutions, norms, strict=True)), strict=True)
+    return weights, torch.cat(biases)
+
+
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Run a 1x1 convolution as the matrix product that it is.
+
+    Args:
+        x: `(B, C, T, V)`, channels-last in memory.
+        weight: `(O, C)`.
+        bias: `(O,)`.
+
+    Returns:
+        `(B, O, T, V)`, channels-last in memory.
+    """
+    rows = x.movedim(1, -1).contiguous()  # (B, T, V, C)
+    return F.linear(rows, weight, bias).movedim(-1, 1)

@@ -8,8 +8,10 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.aggregate import aggregate
-from dualhead.layers.norm import BatchNorm
+from dualhead.layers.aggregate import aggregate, some_windows
+from dualhead.layers.fused import fold, pointwise
+from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.prepared import PreparedModule, in_place
 
 
 def start_residual_adjacency(*shape: int) -> nn.Parameter:
@@ -24,7 +26,7 @@ def start_residual_adjacency(*shape: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(*shape).uniform_(-1e-6, 1e-6))
 
 
-class MultiScaleGraphConvolution(nn.Module):
+class MultiScaleGraphConvolution(PreparedModule):
     """Aggregate the joints at S scales, mix the channels of all scales, normalise, ReLU.
 
     Convention: out[v] = sum over w of matrix[s, v, w] * in[w]; scales before channels (scale-major).
@@ -45,6 +47,13 @@ class MultiScaleGraphConvolution(nn.Module):
         self.mix = nn.Conv2d(self.scales * in_channels, out_channels, 1)
         self.norm = BatchNorm(out_channels)
 
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Join the matrices of all scales, `(V * S, V)`; the weight `(O, S * C)` and bias `(O,)` of the mixing."""
+        matrix = self.adjacency + rearrange(self.residual_adjacency, "(s v) w -> s v w", s=self.scales)
+        weight, bias = fold(self.mix, self.norm)
+        # Joint-major rows lay the scales of a joint side by side, so that mixing them needs no copy.
+        return rearrange(matrix, "s v w -> (v s) w"), rearrange(weight, "o c 1 1 -> o c"), bias
+
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.
 
@@ -54,9 +63,19 @@ class MultiScaleGraphConvolution(nn.Module):
         Returns:
             `(B, O, T, V)`.
         """
-        matrix = self.adjacency + rearrange(self.residual_adjacency, "(s v) w -> s v w", s=self.scales)
-        frames = rearrange(x, "b c t v -> (b t) v c")
-        # Joint-major rows lay the scales of a joint side by side, so that mixing them needs no copy.
-        h = aggregate(rearrange(matrix, "s v w -> (v s) w"), frames)
-        h = rearrange(h, "(b t) (v s) c -> b (s c) t v", b=len(x), s=self.scales)
-        return torch.relu(self.norm(self.mix(h)))
+        matrix, weight, bias = self.prepared()
+        if in_place(x, self.norm):
+            return self._in_cache(x, matrix, weight, bias)
+        h = aggregate(matrix, rearrange(x, "b c t v -> (b t) v c"))
+        h = rearrange(h, "(b t) (v s) c -> b (s c) t v", b=x.shape[0], s=self.scales)
+        return normalise(pointwise(h, weight, bias), [self.norm]).relu_()
+
+    def _in_cache(self, x: Tensor, *prepared: Tensor) -> Tensor:
+        """Do as `forward`, some frames at a time, so that what lies between the products never leaves the cache."""
+        matrix, weight, bias = prepared
+        y = x.new_empty(len(x), *x.shape[2:], len(bias))  # (B, T, V, O)
+        for body, out in zip(x.movedim(1, -1), y, strict=True):
+            for frames, h in some_windows(matrix, body, 1, 1):
+                h = h.reshape(-1, weight.shape[1])  # (n * V, S * C)
+                torch.addmm(bias, h, weight.t(), out=out[frames].flatten(0, 1)).relu_()
+        return y.movedim(-1, 1)

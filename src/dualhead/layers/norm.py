@@ -83,6 +83,27 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, variance
 
 
+def normalise(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+    """Normalise consecutive slices of channels with those norms that are in training mode.
+
+    The others are folded into the convolutions that gave `x` (`dualhead.layers.fused.fold`).
+
+    Args:
+        x: `(B, C, T, V)` with C the sum of the norms' channels.
+        norms: Batch norms of equal eps and momentum.
+
+    Returns:
+        `(B, C, T, V)`, `x` itself where no norm is in training mode.
+    """
+    training = [norm.training for norm in norms]
+    if not any(training):
+        return x
+    if all(training):
+        return batch_norm(x, norms)
+    slices = torch.split(x, [norm.num_features for norm in norms], dim=1)
+    return torch.cat([normalise(part, [norm]) for part, norm in zip(slices, norms, strict=True)], dim=1)
+
+
 def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
     """Normalise consecutive slices of channels with a batch norm each, as one.
 
@@ -91,15 +112,12 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
 
     Args:
         x: `(B, C, T, V)` with C the sum of the norms' channels.
-        norms: Batch norms of equal eps and momentum; in evaluation mode as a whole or, where some are frozen, in part.
+        norms: Batch norms of equal eps and momentum, all in training or all in evaluation mode.
 
     Returns:
         `(B, C, T, V)`.
     """
     first = norms[0]
-    if len({norm.training for norm in norms}) > 1:
-        slices = torch.split(x, [norm.num_features for norm in norms], dim=1)
-        return torch.cat([batch_norm(part, [norm]) for part, norm in zip(slices, norms, strict=True)], dim=1)
     weight = _joined([norm.weight for norm in norms])
     bias = _joined([norm.bias for norm in norms])
     means = [norm.running_mean for norm in norms if norm.running_mean is not None]

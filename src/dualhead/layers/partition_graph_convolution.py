@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.layers.aggregate import aggregate
+from dualhead.layers.fused import pointwise
+from dualhead.layers.prepared import PreparedModule
 
 
-class PartitionGraphConvolution(nn.Module):
+class PartitionGraphConvolution(PreparedModule):
     """One 1x1 convolution per subset of the neighbourhood, summed over neighbours weighted by a learned mask.
 
     Convention: out[w] = sum over s, v of conv_s(in[v]) * adjacency[s, v, w] * importance[s, v, w]; the convolution's
@@ -33,6 +34,15 @@ class PartitionGraphConvolution(nn.Module):
         self.importance = nn.Parameter(torch.ones(adjacency.shape))
         self.mix = nn.Conv2d(in_channels, self.subsets * out_channels, 1)
 
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Give the matrices `(V * S, V)`, weight `(O, S * C)`, and the bias of every joint `(V, O)`."""
+        assert self.mix.bias is not None
+        matrix = self.adjacency * self.importance
+        weight = rearrange(self.mix.weight, "(s o) c 1 1 -> o (s c)", s=self.subsets)
+        # A joint receives a subset's bias once for every neighbour in it.
+        bias = rearrange(self.mix.bias, "(s o) -> o s", s=self.subsets) @ matrix.sum(dim=1)  # (O, V)
+        return rearrange(matrix, "s v w -> (w s) v"), weight, bias.t()
+
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.
 
@@ -42,13 +52,8 @@ class PartitionGraphConvolution(nn.Module):
         Returns:
             `(B, O, T, V)`.
         """
-        assert self.mix.bias is not None
-        matrix = self.adjacency * self.importance
-        frames = rearrange(x, "b c t v -> (b t) v c")
+        matrix, weight, bias = self.prepared()
         # Sums over neighbours come first: they commute with the convolution, and C is never above O.
-        h = aggregate(rearrange(matrix, "s v w -> (w s) v"), frames)
-        h = rearrange(h, "(b t) (w s) c -> b (s c) t w", b=len(x), s=self.subsets)
-        h = F.conv2d(h, rearrange(self.mix.weight, "(s o) c 1 1 -> o (s c) 1 1", s=self.subsets))
-        # A joint receives a subset's bias once for every neighbour in it.
-        bias = rearrange(self.mix.bias, "(s o) -> o s", s=self.subsets) @ matrix.sum(dim=1)  # (O, V)
-        return h + rearrange(bias, "o w -> o 1 w")
+        h = aggregate(matrix, rearrange(x, "b c t v -> (b t) v c"))
+        h = rearrange(h, "(b t) (w s) c -> b (s c) t w", b=x.shape[0], s=self.subsets)
+        return pointwise(h, weight) + bias.t().unsqueeze(1)

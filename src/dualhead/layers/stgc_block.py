@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from dualhead.graph import Matrix, disentangled_scales, window_adjacency
@@ -75,5 +74,5 @@ class STGCBlock(nn.Module):
         """
         y: Tensor = self.spatial(x)
         for path in self.windowed:
-            y = y + path(x)
-        return self.temporal(torch.relu(y))  # type: ignore[no-any-return]
+            y = path(x, y)
+        return self.temporal(y.relu_())  # type: ignore[no-any-return]

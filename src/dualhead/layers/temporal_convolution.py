@@ -6,25 +6,16 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
-from dualhead.layers.fused import pointwise
-from dualhead.layers.norm import BatchNorm, batch_norm
+from dualhead.layers.dilated import add_dilated, dilated_and
+from dualhead.layers.fused import fold, fold_all, pointwise, scale_and_shift
+from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.prepared import PreparedModule, in_place
 
 
-class StridedPointwise(nn.Conv2d):
-    """1x1 convolution with a stride over frames that leaves frames out first.
-
-    A strided convolution gives the same, but oneDNN's gradient of it writes beyond its memory for some shapes on
-    several threads (torch 2.13: 12 to 24 channels, an odd number of rows).
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
-        return F.conv2d(x[:, :, :: self.stride[0]], self.weight, self.bias)
-
-
-class PointwiseNorm(nn.Module):
+class PointwiseNorm(PreparedModule):
     """1x1 convolution and batch norm: the usual residual where shapes change.
 
     Args:
@@ -35,12 +26,19 @@ class PointwiseNorm(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1):
         super().__init__()
-        self.conv = StridedPointwise(in_channels, out_channels, 1, (stride, 1))
+        self.conv = nn.Conv2d(in_channels, out_channels, 1, (stride, 1))
         self.norm = BatchNorm(out_channels)
+
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Give weight `(O, C)` and bias `(O,)`."""
+        weight, bias = fold(self.conv, self.norm)
+        return rearrange(weight, "o c 1 1 -> o c"), bias
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
-        return self.norm(self.conv(x))  # type: ignore[no-any-return]
+        # Frames are left out first: a product knows no stride, and oneDNN's gradient of a strided 1x1 convolution
+        # writes beyond its memory for some shapes on several threads (torch 2.13).
+        return normalise(pointwise(x[:, :, :: self.conv.stride[0]], *self.prepared()), [self.norm])
 
 
 class _DilatedBranch(nn.Module):
@@ -65,7 +63,7 @@ class _PoolBranch(nn.Module):
         self.norm = BatchNorm(channels)
 
 
-class MultiScaleTemporalConvolution(nn.Module):
+class MultiScaleTemporalConvolution(PreparedModule):
     """Dilated branches, a pooling branch and a plain branch of equal width, concatenated; residual; ReLU.
 
     Args:
@@ -92,7 +90,7 @@ class MultiScaleTemporalConvolution(nn.Module):
         self.width, rest = divmod(out_channels, len(dilations) + 2)
         if rest:
             raise ValueError(f"{out_channels} channels cannot be split into {len(dilations) + 2} equal branches")
-        self.stride, self.activation = stride, activation
+        self.stride, self.dilations, self.activation = stride, tuple(dilations), activation
         self.dilated = nn.ModuleList(
             _DilatedBranch(in_channels, self.width, kernel, dilation, stride) for dilation in dilations
         )
@@ -103,6 +101,30 @@ class MultiScaleTemporalConvolution(nn.Module):
             same = in_channels == out_channels and stride == 1
             self.residual = nn.Identity() if same else PointwiseNorm(in_channels, out_channels, stride)
 
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Join what the branches have side by side.
+
+        Returns:
+            Weight of the entries and the plain branch `(O, C)`; bias of the entries `(O - c,)`; the taps
+            `(D, kernel, c, c)`; bias of all branches `(O,)`; what the pooling branch is multiplied with `(c,)`.
+        """
+        entries: list[_DilatedBranch | _PoolBranch] = [*self._dilated, self.pool]
+        weights, entry_bias = fold_all([part.entry for part in entries], [part.entry_norm for part in entries])
+        taps, taps_bias = fold_all([part.conv for part in self._dilated], [part.norm for part in self._dilated])
+        plain, plain_bias = self.plain.prepared()
+        scale, shift = scale_and_shift(self.pool.norm)
+        return (
+            torch.cat([*(weight.flatten(1) for weight in weights), plain]),
+            entry_bias,
+            rearrange(list(taps), "d o c k 1 -> d k c o"),
+            torch.cat([taps_bias, shift, plain_bias]),
+            scale,
+        )
+
+    @property
+    def _dilated(self) -> list[_DilatedBranch]:
+        return list(self.dilated)  # type: ignore[arg-type]
+
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.
 
@@ -112,16 +134,58 @@ class MultiScaleTemporalConvolution(nn.Module):
         Returns:
             `(B, O, ceil(T / stride), V)`.
         """
-        dilated: list[_DilatedBranch] = list(self.dilated)  # type: ignore[arg-type]
-        entered: list[_DilatedBranch | _PoolBranch] = [*dilated, self.pool]
-        h = pointwise(x, [branch.entry for branch in entered])
-        h = torch.relu(batch_norm(h, [branch.entry_norm for branch in entered]))
-        *parts, pooled = torch.split(h, self.width, dim=1)
-        outs = [branch.conv(part) for branch, part in zip(dilated, parts, strict=True)]
-        outs.append(F.max_pool2d(pooled, (3, 1), (self.stride, 1), (1, 0)))
-        outs.append(self.plain.conv(x))
+        dilated = self._dilated
+        weight, entry_bias, taps, bias, scale = self.prepared()
+        entry_norms = [*(branch.entry_norm for branch in dilated), self.pool.entry_norm]
         norms = [*(branch.norm for branch in dilated), self.pool.norm, self.plain.norm]
-        y = batch_norm(torch.cat(outs, dim=1), norms)
+        if in_place(x, *entry_norms, *norms):
+            y = self._added_up(x, weight, entry_bias, taps, bias, scale)
+            return y.relu_() if self.activation else y
+        entry, plain = torch.split(weight, [len(entry_bias), self.width])
+        taps_bias, shift, plain_bias = torch.split(bias, [self.width * len(dilated), self.width, self.width])
+        h = normalise(pointwise(x, entry, entry_bias), entry_norms).relu_()
+        h, pooled = torch.split(h, [self.width * len(dilated), self.width], dim=1)
+        pooled = F.max_pool2d(pooled, (3, 1), (self.stride, 1), (1, 0))
+        if not self.pool.norm.training:
+            pooled = pooled * scale[:, None, None] + shift[:, None, None]
+        others = [pooled, pointwise(x[:, :, :: self.stride], plain, plain_bias)]
+        y = normalise(dilated_and(h, taps, taps_bias, self.dilations, self.stride, others), norms)
         if self.residual is not None:
-            y = y + self.residual(x)
-        return torch.relu(y) if self.activation else y
+            y = y.add_(self.residual(x))
+        return y.relu_() if self.activation else y
+
+    def _added_up(self, x: Tensor, *prepared: Tensor) -> Tensor:
+        """Do as `forward` up to the last ReLU, with every branch added to the residual where it lies."""
+        weight, entry_bias, taps, bias, scale = prepared
+        x = x.movedim(1, -1).contiguous()  # (B, T, V, C)
+        x_strided = x[:, :: self.stride].contiguous()
+        if self.residual is None:
+            y = bias.expand(*x_strided.shape[:-1], -1).contiguous()
+        elif isinstance(self.residual, PointwiseNorm):
+            residual, shift = self.residual.prepared()
+            y = F.linear(x_strided, residual, shift + bias)
+        else:
+            y = x_strided + bias
+        split = len(entry_bias) - self.width
+        dilated, pooled, plain = slice(split), slice(split, split + self.width), slice(split + self.width, None)
+        if self.stride == 1:
+            h = F.linear(x, weight, F.pad(entry_bias, (0, self.width)))
+            y[..., plain] += h[..., plain]
+        else:
+            h = F.linear(x, weight[: len(entry_bias)], entry_bias)
+            y.flatten(0, 2)[:, plain].addmm_(x_strided.flatten(0, 2), weight[len(entry_bias) :].t())
+        h[..., : len(entry_bias)].relu_()
+        y[..., pooled].addcmul_(max_of_three(h[..., pooled], self.stride), scale)
+        add_dilated(y, h[..., dilated], taps, self.dilations, self.stride)
+        return y.movedim(-1, 1)
+
+
+def max_of_three(x: Tensor, stride: int) -> Tensor:
+    """Take the maximum of every `stride`-th frame and its neighbours, of `(B, T, V, C)` that is not below 0."""
+    frames = x.shape[1]
+    y = x[:, ::stride].clone()
+    before, behind = x[:, stride - 1 : frames - 1 : stride], x[:, 1::stride]
+    later, earlier = y[:, 1:], y[:, : behind.shape[1]]
+    torch.maximum(later, before[:, : later.shape[1]], out=later)
+    torch.maximum(earlier, behind, out=earlier)
+    return y

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dualhead.layers.fused import scale_and_shift
 from dualhead.layers.initialize import initialize_convolutions
-from dualhead.layers.norm import BatchNorm
+from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
 
 RAW_CHANNELS = 16
@@ -27,7 +30,7 @@ class _Subset(nn.Module):
         self.topology = nn.Conv2d(relation_channels, out_channels, 1)
 
 
-class TopologyGraphConvolution(nn.Module):
+class TopologyGraphConvolution(PreparedModule):
     """Sum over subsets of a learned graph that each clip refines for every channel.
 
     Convention: out[c, u] = sum over s, v of matrix[s, c, u, v] * features_s(in)[c, v], where the matrix is shared[s] +
@@ -51,6 +54,17 @@ class TopologyGraphConvolution(nn.Module):
         initialize_convolutions(self)
         nn.init.constant_(self.norm.weight, 1e-6)
 
+    @property
+    def _parts(self) -> list[_Subset]:
+        return list(self.subsets)  # type: ignore[arg-type]
+
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Join the features of all subsets, `(S * O, C, 1, 1)` and `(S * O,)`; the shift behind their sum `(O,)`."""
+        weights = torch.stack([subset.features.weight for subset in self._parts])  # (S, O, C, 1, 1)
+        biases = torch.stack([subset.features.bias for subset in self._parts if subset.features.bias is not None])
+        scale, shift = scale_and_shift(self.norm)
+        return (weights * scale[:, None, None, None]).flatten(0, 1), (biases * scale).flatten(), shift
+
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.
 
@@ -62,15 +76,17 @@ class TopologyGraphConvolution(nn.Module):
         Returns:
             `(B, O, T, V)`.
         """
+        weight, bias, shift = self.prepared()
         x = x.contiguous()
         mean = x.mean(dim=2, keepdim=True)  # (B, C, 1, V): averaging commutes with a 1x1 convolution
-        subsets: list[_Subset] = list(self.subsets)  # type: ignore[arg-type]
+        features = F.conv2d(x, weight, bias).chunk(len(self.shared), dim=1)
         total: Tensor | None = None
-        for shared, subset in zip(self.shared, subsets, strict=True):
+        for shared, subset, part in zip(self.shared, self._parts, features, strict=True):
             receiver = rearrange(subset.receiver(mean), "b r 1 u -> b r u 1")
             relation = torch.tanh(receiver - subset.sender(mean))  # (B, R, U, V)
             matrix = shared + self.alpha * subset.topology(relation)  # (B, O, U, V)
-            y = subset.features(x) @ rearrange(matrix, "b c u v -> b c v u")
-            total = y if total is None else total + y
+            y = part @ rearrange(matrix, "b c u v -> b c v u")
+            total = y if total is None else total.add_(y)
         assert total is not None
-        return torch.relu(self.norm(total) + self.residual(x))
+        total = normalise(total, [self.norm]) if self.norm.training else total.add_(shift[:, None, None])
+        return total.add_(self.residual(x)).relu_()

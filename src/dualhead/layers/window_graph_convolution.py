@@ -9,12 +9,14 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.aggregate import aggregate_windows
+from dualhead.layers.aggregate import aggregate_windows, some_windows
+from dualhead.layers.fused import fold, pointwise
 from dualhead.layers.graph_convolution import start_residual_adjacency
-from dualhead.layers.norm import BatchNorm
+from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.prepared import PreparedModule, in_place
 
 
-class WindowGraphConvolution(nn.Module):
+class WindowGraphConvolution(PreparedModule):
     """Aggregate the joints of a window at S scales, mix channels, ReLU, and collapse the window to one frame.
 
     Mixing channels commutes with the aggregation and with the windows. Where it does not widen the features it is done
@@ -45,6 +47,7 @@ class WindowGraphConvolution(nn.Module):
         super().__init__()
         self.window, self.stride = window, stride
         self.scales, nodes, _ = adjacency.shape
+        self.widens = in_channels < embed_channels
         self.register_buffer("adjacency", torch.tensor(adjacency, dtype=torch.get_default_dtype()), persistent=False)
         self.residual_adjacency = start_residual_adjacency(self.scales * nodes, nodes)
         self.mix = nn.Conv2d(self.scales * in_channels, embed_channels, 1)
@@ -52,30 +55,61 @@ class WindowGraphConvolution(nn.Module):
         self.collapse = nn.Conv3d(embed_channels, out_channels, (1, window, 1))
         self.collapse_norm = BatchNorm(out_channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve.
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Order everything joint-major, which lays the frames of a window's joint side by side for the collapse.
+
+        Returns:
+            Rows of the matrices, `(V * W * S, W * V)` if channels are mixed behind the windows, else
+            `(V * W, W * V * S)`; weight of the mixing, `(E, S * C)` or `(S * E, C)`, and bias `(E,)`; weight of the
+            collapse `(O, W * E)` and bias `(O,)`.
+        """
+        matrix = self.adjacency + rearrange(self.residual_adjacency, "(s u) w -> s u w", s=self.scales)
+        weight, bias = fold(self.mix, self.norm)
+        collapse, collapse_bias = fold(self.collapse, self.collapse_norm)
+        if self.widens:
+            rows = rearrange(matrix, "s (i v) w -> (v i s) w", i=self.window)
+            weight = rearrange(weight, "e n 1 1 -> e n")
+        else:
+            rows = rearrange(matrix, "s (i v) w -> (v i) (w s)", i=self.window)
+            weight = rearrange(weight, "e (s c) 1 1 -> (s e) c", s=self.scales)
+        return rows, weight, bias, rearrange(collapse, "o e 1 i 1 -> o (i e)"), collapse_bias
+
+    def forward(self, x: Tensor, total: Tensor) -> Tensor:
+        """Convolve, and add.
 
         Args:
-            x: `(B, C, T, V)`.
+            x: `(B, C, T, V)`, channels-last in memory.
+            total: What to add the result to, `(B, O, ceil(T / stride), V)`; in inference it is changed in place.
 
         Returns:
             `(B, O, ceil(T / stride), V)`.
         """
+        rows, weight, bias, collapse, collapse_bias = self.prepared()
         x = rearrange(x, "b c t v -> b t v c")
-        matrix = self.adjacency + rearrange(self.residual_adjacency, "(s u) w -> s u w", s=self.scales)
-        # Rows are joint-major from here on, which lays the frames of a window's joint side by side for the collapse.
-        if x.shape[-1] < self.mix.out_channels:
-            rows = rearrange(matrix, "s (i v) w -> (v i s) w", i=self.window)
+        if in_place(x, self.norm, self.collapse_norm):
+            return self._in_cache(x, total, rows, weight, bias, collapse, collapse_bias)
+        if self.widens:
             h = aggregate_windows(rows, x, self.window, self.stride)
-            h = self.mix(rearrange(h, "b t (n s) c -> b (s c) t n", s=self.scales))  # (B, E, T', V * W)
+            h = pointwise(rearrange(h, "b t (n s) c -> b (s c) t n", s=self.scales), weight, bias)  # (B, E, T', V * W)
         else:
-            weight = rearrange(self.mix.weight, "e (s c) 1 1 -> (s e) c", s=self.scales)
             mixed = rearrange(F.linear(x, weight), "b t v (s e) -> b t (v s) e", s=self.scales)
-            rows = rearrange(matrix, "s (i v) w -> (v i) (w s)", i=self.window)
-            h = rearrange(aggregate_windows(rows, mixed, self.window, self.stride), "b t n e -> b e t n")
-            if self.mix.bias is not None:
-                h = h + rearrange(self.mix.bias, "e -> e 1 1")
-        h = torch.relu(self.norm(h))
-        h = rearrange(h, "b e t (v i) -> b (i e) t v", i=self.window)
-        h = F.conv2d(h, rearrange(self.collapse.weight, "o e 1 i 1 -> o (i e) 1 1"), self.collapse.bias)
-        return self.collapse_norm(h)  # type: ignore[no-any-return]
+            h = aggregate_windows(rows, mixed, self.window, self.stride)
+            h = rearrange(h + bias, "b t n e -> b e t n")
+        h = normalise(h, [self.norm]).relu_()
+        h = pointwise(rearrange(h, "b e t (v i) -> b (i e) t v", i=self.window), collapse, collapse_bias)
+        return normalise(h, [self.collapse_norm]).add_(total)
+
+    def _in_cache(self, x: Tensor, total: Tensor, *prepared: Tensor) -> Tensor:
+        """Do as `forward`, some windows at a time: what lies between the products never leaves the cache."""
+        rows, weight, bias, collapse, collapse_bias = prepared
+        y = total.movedim(1, -1)  # (B, T', V, O)
+        # ReLU(h + bias) = max(h, -bias) + bias, and the last sum can wait until behind the collapse.
+        y += collapse_bias + collapse @ bias.repeat(self.window)
+        for frames, out in zip(x, y, strict=True):
+            first = None if self.widens else weight
+            for windows, h in some_windows(rows, frames, self.window, self.stride, first):
+                if self.widens:
+                    h = F.linear(rearrange(h, "n (u s) c -> (n u) (s c)", s=self.scales), weight)
+                h = torch.maximum(h, -bias, out=h).reshape(-1, collapse.shape[1])  # (n * V, W * E)
+                out[windows].flatten(0, 1).addmm_(h, collapse.t())
+        return total

@@ -5,20 +5,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
+import torch.nn.functional as F
 from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.graph import directed_partition
 from dualhead.layers.adaptive_graph_convolution import AdaptiveGraphConvolution
-from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.fused import fold
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.input_norm import InputNorm
-from dualhead.layers.norm import BatchNorm, counting
+from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
@@ -26,7 +28,7 @@ from dualhead.models.unit_plan import Unit, unit_plan
 from dualhead.skeleton import Skeleton
 
 
-class AGCNUnit(nn.Module):
+class AGCNUnit(PreparedModule):
     """Adaptive graph convolution, 9 x 1 temporal convolution with stride, norm, residual, ReLU.
 
     Args:
@@ -45,12 +47,18 @@ class AGCNUnit(nn.Module):
         if self.residual is not None:
             initialize_convolutions(self.residual)
 
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Give weight `(O, O, 9, 1)` and bias `(O,)` of the temporal convolution."""
+        return fold(self.temporal, self.norm)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
-        y = self.norm(self.temporal(self.spatial(x)))
+        weight, bias = self.prepared()
+        y = F.conv2d(self.spatial(x), weight, bias, self.temporal.stride, self.temporal.padding)
+        y = normalise(y, [self.norm])
         if self.residual is not None:
-            y = y + self.residual(x)
-        return torch.relu(y)
+            y = y.add_(self.residual(x))
+        return y.relu_()
 
 
 class AGCN(SkeletonModel):
@@ -65,6 +73,8 @@ class AGCN(SkeletonModel):
         depth: Units in each of the three stages.
         dropout: Share of the pooled features that is dropped in training.
     """
+
+    width_step: ClassVar[int] = 4
 
     def __init__(
         self,
@@ -84,12 +94,13 @@ class AGCN(SkeletonModel):
         self.classifier = nn.Linear(width * 4, num_classes)
         nn.init.normal_(self.classifier.weight, 0, math.sqrt(2 / num_classes))
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Map clips `(N, C, T, V, M)` to logits `(N, 1, K)`."""
-        bodies = DistinctBodies.of(clips)
-        with counting(bodies.repeats):
-            x = self.units(bodies.select(self.input_norm(clips)))  # (B, 4 * width, T / 4, V)
-        logits: Tensor = self.classifier(self.dropout(bodies.pool(x)))
+    def features(self, x: Tensor) -> tuple[Tensor]:
+        """Map bodies `(B, C, T, V)` to `(B, 4 * width, T / 4, V)`."""
+        return (self.units(x),)
+
+    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
+        """Map mean features, `(N, 4 * width)`, to logits `(N, 1, K)`."""
+        logits: Tensor = self.classifier(self.dropout(pooled[0]))
         return rearrange(logits, "n k -> n 1 k")
 
 

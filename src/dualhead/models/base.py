@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
+from einops import reduce
 from torch import Tensor, nn
 
+from dualhead.errors import CheckpointError, ConfigError
+from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.input_norm import InputNorm
+from dualhead.layers.norm import counting
 from dualhead.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+MIN_FRAMES = 8
+"""The shortest clips that models take, in frames."""
+
+_NODES_IN_CACHE = 8192
+"""Joints times frames that are computed at a time in inference; more do not stay in a processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +58,44 @@ class ModelConfig:
 
 
 class SkeletonModel(nn.Module):
-    """A classifier of clips.
+    """A classifier of clips: bodies to features, features to logits.
 
     Attributes:
         heads: Name of each of the H heads.
         config: What it was built from; set by `create_model`.
+        width_step: What `width` has to be a multiple of.
+        provenance: What its checkpoint says of its origin; empty for a model that was loaded from none.
+        input_norm: What every clip goes through first.
     """
 
     heads: ClassVar[tuple[str, ...]] = ("main",)
+    width_step: ClassVar[int] = 1
     config: ModelConfig
+    provenance: Mapping[str, Any]
+    input_norm: InputNorm
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.provenance = {}
+
+    def features(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Compute the features of bodies.
+
+        Args:
+            x: `(B, C, T, V)`, normalised, channels-last in memory.
+
+        Returns:
+            One `(B, O, T', V)` for each of the H heads, which differ in O and T'.
+        """
+        raise NotImplementedError
+
+    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
+        """Map the mean features of clips, an `(N, O)` for each of the H heads, to logits `(N, H, K)`."""
+        raise NotImplementedError
+
+    def distinct_bodies(self, clips: Tensor) -> DistinctBodies:
+        """Say which bodies of the clips `(N, C, T, V, M)` differ."""
+        return DistinctBodies.of(clips)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Classify.
@@ -60,5 +105,101 @@ class SkeletonModel(nn.Module):
 
         Returns:
             Logits `(N, H, K)`.
+
+        Raises:
+            ConfigError: If the clips have other dimensions, channels, joints or bodies than the model, or fewer frames.
         """
-        raise NotImplementedError
+        if clips.ndim == 5 and clips.shape[2] < MIN_FRAMES:
+            raise ConfigError(
+                f"clips of shape {tuple(clips.shape)} have {clips.shape[2]} frames: a model takes (N, C, T, V, M) with "
+                f"T at least {MIN_FRAMES}"
+            )
+        bodies = self.distinct_bodies(clips)
+        x = bodies.select(self.input_norm(clips))  # (B, C, T, V)
+        with counting(bodies.repeats):
+            pooled = self.pooled_features(x, bodies)
+        return self.classify([bodies.mean(head) for head in pooled])
+
+    def pooled_features(self, x: Tensor, bodies: DistinctBodies) -> list[Tensor]:
+        """Average the features of bodies over frames and joints.
+
+        Args:
+            x: `(B, C, T, V)`, normalised.
+            bodies: What the B rows are.
+
+        Returns:
+            One `(B, O)` for each of the H heads.
+        """
+        parts = [[reduce(h, "b o t v -> b o", "mean") for h in self.features(some)] for some in self._some_at_a_time(x)]
+        return [torch.cat(head) for head in zip(*parts, strict=True)]
+
+    def _some_at_a_time(self, x: Tensor) -> Sequence[Tensor]:
+        """Split into as many bodies as stay in cache; in training, batch norms need all of them together."""
+        if self.training or torch.is_grad_enabled() or x.is_cuda or torch.compiler.is_compiling():
+            return [x]
+        return torch.split(x, max(1, _NODES_IN_CACHE // (x.shape[2] * x.shape[3])))
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, revision: str | None = None, token: str | None = None) -> Self:
+        """Load a model with its provenance.
+
+        Args:
+            name: A folder of `save_pretrained`, a `.safetensors` checkpoint, or a repository of the Hub
+                ("owner/model").
+            revision: Branch, tag or commit of the repository; None: the main branch.
+            token: Access token for a private repository; None: the one that `huggingface_hub` finds.
+
+        Returns:
+            The model in evaluation mode on the CPU.
+
+        Raises:
+            CheckpointError: If there is no such folder, file or repository, its weights cannot be read, or it holds
+                another architecture than that of the class; `SkeletonModel` takes any.
+        """
+        from dualhead.models import hub
+
+        model, _ = hub.from_pretrained(name, revision=revision, token=token)
+        if not isinstance(model, cls):
+            holds = type(model).__name__
+            raise CheckpointError(f"{name} holds a {holds}, no {cls.__name__}: load it with {holds}.from_pretrained")
+        return model
+
+    def save_pretrained(self, folder: str | Path, *, repository: str | None = None) -> Path:
+        """Write a model folder: weights, `config.json` and a card.
+
+        Args:
+            folder: The folder to create or fill.
+            repository: What the card tells people to load; None: the folder.
+
+        Returns:
+            The folder.
+        """
+        from dualhead.models import hub
+
+        return hub.save_pretrained(self, folder, repository=repository)
+
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        private: bool = False,
+        token: str | None = None,
+        message: str = "Upload a dualhead model",
+    ) -> str:
+        """Upload the model as a repository of the Hugging Face Hub.
+
+        Args:
+            repository: "owner/model"; created where it does not exist.
+            private: Whether a repository that is created is private.
+            token: Access token; None: the one that `huggingface_hub` finds.
+            message: The commit's message.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            CheckpointError: If the Hub refuses it.
+        """
+        from dualhead.models import hub
+
+        return hub.push_to_hub(self, repository, private=private, token=token, message=message)

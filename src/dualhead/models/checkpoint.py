@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,9 @@ def read_metadata(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read as safetensors: {error}") from error
+        raise CheckpointError(
+            f"{path} is damaged or no .safetensors file: give a checkpoint that `dualhead train` or `convert` wrote"
+        ) from error
     if metadata.get("format") != "dualhead":
         raise CheckpointError(f"{path} was not written by dualhead: its metadata does not say how to build the model")
     try:
@@ -75,7 +77,10 @@ def read_metadata(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
                 f"{path} has schema {metadata['schema']}, this is dualhead {__version__} which reads up to {SCHEMA}: "
                 f"install dualhead {metadata['version']} or later"
             )
-        return ModelConfig.from_dict(json.loads(metadata["model"])), json.loads(metadata["provenance"])
+        provenance = json.loads(metadata["provenance"])
+        if not isinstance(provenance, dict):
+            raise TypeError("its provenance has no fields")
+        return ModelConfig.from_dict(json.loads(metadata["model"])), provenance
     except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise CheckpointError(f"{path} has damaged metadata: {error}") from error
 
@@ -90,21 +95,56 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
         The model in evaluation mode on the CPU, and the provenance.
 
     Raises:
-        CheckpointError: If the file is absent, damaged, not ours, of a later schema, or without its model's keys.
+        CheckpointError: If the file is absent, damaged, not ours, of a later schema, without its model's keys, or holds
+            weights that are no numbers.
     """
     config, provenance = read_metadata(path)
-    model = create_model(
-        config.name,
-        num_classes=config.num_classes,
-        skeleton=config.skeleton,
-        num_bodies=config.num_bodies,
-        in_channels=config.in_channels,
-        **config.variant,
-    )
+    try:
+        model = create_model(
+            config.name,
+            num_classes=config.num_classes,
+            skeleton=config.skeleton,
+            num_bodies=config.num_bodies,
+            in_channels=config.in_channels,
+            **config.variant,
+        )
+    except (ConfigError, TypeError) as error:
+        raise CheckpointError(f"{path} says of its model what cannot be built ({error}): take a whole copy") from error
     with safe_open(path, framework="pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+    broken = not_finite(state)
+    if broken:
+        raise CheckpointError(f"{path} cannot be used: {not_finite_words(broken)}")
     try:
         model.load_state_dict(state, strict=True)
     except RuntimeError as error:
-        raise CheckpointError(f"{path} does not hold the weights of {config.name}: {error}") from error
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path} does not hold the weights of {config.name}: {reason}") from error
+    model.provenance = provenance
     return model.eval(), provenance
+
+
+def not_finite(state: Mapping[str, Tensor]) -> tuple[str, ...]:
+    """Find the tensors that hold NaN or infinity.
+
+    Args:
+        state: Keys to tensors.
+
+    Returns:
+        Their keys.
+    """
+    return tuple(
+        key for key, value in state.items() if value.is_floating_point() and not value.float().isfinite().all()
+    )
+
+
+def not_finite_words(keys: Sequence[str]) -> str:
+    """Say that tensors hold NaN or infinity, for an error message.
+
+    Args:
+        keys: What `not_finite` found, at least one.
+
+    Returns:
+        A part of a sentence.
+    """
+    return f"{len(keys)} of its tensors hold NaN or infinity (first: {keys[0]}); take one from before the loss broke"

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.table import Table
 
-from dualhead.errors import CheckpointError, ConfigError, MismatchError, unknown
+from dualhead.errors import ConfigError, MismatchError, unknown
 from dualhead.files import replacing
+from dualhead.models.base import ModelConfig
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.published import (
     KeyReport,
-    PublishedKeysError,
     compare_published,
     load_published,
     to_published,
     without_prefix,
 )
 from dualhead.models.published_files import PUBLISHED_SUFFIXES, read_published
-from dualhead.models.published_provenance import published_provenance
+from dualhead.models.published_provenance import Origin
 from dualhead.models.published_shapes import infer_arguments
 from dualhead.models.registry import create_model, list_models
 from dualhead.skeleton import Skeleton, get_skeleton
@@ -41,12 +39,14 @@ class Conversion:
         out: The file that was written.
         keys: How the published keys meet ours.
         arguments: What `create_model` was called with.
+        provenance: What our checkpoint says of its origin.
         aside: What stood beside the weights in the source and was not read, such as an optimiser's state.
     """
 
     out: Path
     keys: KeyReport
     arguments: Mapping[str, Any]
+    provenance: Mapping[str, Any]
     aside: tuple[str, ...] = field(default=())
 
 
@@ -60,6 +60,9 @@ def convert(
     num_bodies: int | None = None,
     experiment: str | Path | None = None,
     stream: str | None = None,
+    recipe: str | None = None,
+    classes: Sequence[str] | None = None,
+    check: Callable[[ModelConfig], None] | None = None,
 ) -> Conversion:
     """Turn a checkpoint of the published code into ours, or ours into one that the published code loads.
 
@@ -69,13 +72,19 @@ def convert(
     Args:
         source: The checkpoint: `.pt`, `.pth` or bare `.safetensors` of published keys; or one of ours.
         out: The file to create or replace: `.safetensors` for ours, `.pt` or `.pth` for the published layout.
-        model: Name of the model; needed for a published source.
-        skeleton: Name of the skeleton, or a `Skeleton`; needed for a published source.
+        model: Name of the model; a published source needs it, or an experiment that names it.
+        skeleton: Name of the skeleton, or a `Skeleton`; a published source needs it, or an experiment on a data set
+            that has one.
         num_classes: K, checked against the tensors. Default: as the tensors say.
         num_bodies: M, checked against the tensors where they tell. Default: as the tensors say, or 2.
         experiment: The experiment that the weights were trained in, as a YAML file or the short name of one that comes
             with the package ("ntu60_xsub/msg3d"). Our checkpoint then says its data set, protocol, recipe and classes.
         stream: The stream that the weights were trained on, such as "joint". Default: the checkpoint does not say.
+        recipe: The recipe of the clips that the weights were trained on, as it will be looked up when the checkpoint is
+            used. Default: the experiment's.
+        classes: The names of the K classes in the order of their labels. Default: those of the experiment's data set.
+        check: Called with the configuration of a model made from a published source before anything is written; raises
+            what is wrong with it.
 
     Returns:
         What was mapped and left aside.
@@ -83,16 +92,21 @@ def convert(
     Raises:
         CheckpointError: If the source cannot be read, or one of its keys is not understood or missing.
         ConfigError: If a name or a suffix is not known, or what a published source needs is not given.
-        MismatchError: If an argument contradicts the source.
+        MismatchError: If an argument contradicts the source or another argument.
     """
     suffix = Path(out).suffix
     if suffix == OUR_SUFFIX:
+        origin = Origin.of(experiment, stream=stream, recipe=recipe, classes=classes)
+        model, skeleton = model or origin.model, skeleton or origin.skeleton
         if model is None or skeleton is None:
-            raise ConfigError("a published checkpoint does not say what it is: give model and skeleton")
+            raise ConfigError(
+                "a published checkpoint does not say what it is: give model and skeleton, or the experiment that it "
+                "was trained in"
+            )
         if model not in list_models():
             raise unknown("model", model, list_models())
         given = {"num_classes": num_classes, "num_bodies": num_bodies}
-        return _from_published(Path(source), Path(out), model, get_skeleton(skeleton), given, experiment, stream)
+        return _from_published(Path(source), Path(out), model, get_skeleton(skeleton), given, origin, check)
     if suffix in PUBLISHED_SUFFIXES:
         wanted = {
             "name": model,
@@ -100,6 +114,10 @@ def convert(
             "num_classes": num_classes,
             "num_bodies": num_bodies,
         }
+        said = {"experiment": experiment, "stream": stream, "recipe": recipe, "classes": classes}
+        for name, value in said.items():
+            if value is not None:
+                raise ConfigError(f"{name} is for checkpoints of this package, {out} has no place for it: leave it out")
         return _to_published(Path(source), Path(out), wanted)
     raise ConfigError(
         f"{out} ends in {suffix!r}: give {OUR_SUFFIX} for a checkpoint of this package, "
@@ -113,8 +131,8 @@ def _from_published(
     name: str,
     skeleton: Skeleton,
     given: Mapping[str, int | None],
-    experiment: str | Path | None,
-    stream: str | None,
+    origin: Origin,
+    check: Callable[[ModelConfig], None] | None,
 ) -> Conversion:
     tensors, aside = read_published(source)
     state = without_prefix(tensors)
@@ -125,18 +143,21 @@ def _from_published(
                 f"{key} is {value}, and {source} has {found[key]}: leave {key} out or give {found[key]}"
             )
     built = create_model(name, skeleton=skeleton, **found)
+    if check is not None:
+        check(built.config)
+    keys = compare_published(built, state)
     load_published(built, state)
     provenance = {
-        **published_provenance(built.config, experiment, stream),
+        **origin.provenance(built.config),
         "source": source.name,
         "source_sha256": sha256(source.read_bytes()).hexdigest(),
     }
     save_checkpoint(out, built, provenance)
-    return Conversion(out, compare_published(built, state), found, aside)
+    return Conversion(out, keys, found, provenance, aside)
 
 
 def _to_published(source: Path, out: Path, wanted: Mapping[str, Any]) -> Conversion:
-    built, _ = load_checkpoint(source)
+    built, provenance = load_checkpoint(source)
     config = built.config
     for key, value in wanted.items():
         if value is not None and getattr(config, key) != value:
@@ -147,83 +168,4 @@ def _to_published(source: Path, out: Path, wanted: Mapping[str, Any]) -> Convers
     with replacing(out) as temporary:
         torch.save(state, temporary)
     arguments = {"num_classes": config.num_classes, "num_bodies": config.num_bodies, **config.variant}
-    return Conversion(out, compare_published(built, state), arguments)
-
-
-def convert_and_print(
-    source: Path,
-    out: Path,
-    model: str | None = None,
-    skeleton: str | None = None,
-    num_classes: int | None = None,
-    num_bodies: int | None = None,
-    experiment: str | None = None,
-    stream: str | None = None,
-) -> Conversion:
-    """Turn a checkpoint of the published code into ours, or ours back, and report every key.
-
-    The direction follows from the suffix of `out`. Only tensors are unpickled. Class count, bodies, channels, width,
-    depth and scales are read off the tensors' shapes.
-
-    Args:
-        source: The checkpoint: `.pt`, `.pth` or bare `.safetensors` of published keys; or one of ours.
-        out: The file to create or replace: `.safetensors` for ours, `.pt` or `.pth` for the published layout.
-        model: Name of the model; needed for a published source.
-        skeleton: Name of the skeleton; needed for a published source.
-        num_classes: Number of classes, checked against the tensors. Default: as the tensors say.
-        num_bodies: Bodies in a clip, checked against the tensors where they tell. Default: as the tensors say, or 2.
-        experiment: The experiment that the weights were trained in, as a YAML file or the short name of one that comes
-            with the package, such as "ntu60_xsub/msg3d". The checkpoint then says its data set, protocol, recipe and
-            class names.
-        stream: The stream that the weights were trained on, such as "joint". Default: the checkpoint does not say.
-
-    Returns:
-        What was mapped and left aside.
-    """
-    console = Console()
-    try:
-        done = convert(
-            source,
-            out,
-            model=model,
-            skeleton=skeleton,
-            num_classes=num_classes,
-            num_bodies=num_bodies,
-            experiment=experiment,
-            stream=stream,
-        )
-    except PublishedKeysError as error:
-        console.print(keys_table(error.report, str(source)))
-        raise CheckpointError(str(error)) from error
-    console.print(keys_table(done.keys, str(source), done.aside))
-    console.print(f"{done.out}: {done.arguments}", highlight=False, markup=False, soft_wrap=True)
-    return done
-
-
-def keys_table(keys: KeyReport, title: str, aside: tuple[str, ...] = ()) -> Table:
-    """Lay out how the keys of a checkpoint were understood.
-
-    Args:
-        keys: The report.
-        title: What the table is called.
-        aside: What stood beside the weights.
-
-    Returns:
-        One row for each kind, with the count and, but for mapped keys, all of them.
-    """
-    table = Table(title=title)
-    table.add_column("keys")
-    table.add_column("count", justify="right")
-    table.add_column("which", overflow="fold")
-    first = next(iter(keys.mapped.items()), None)
-    table.add_row("mapped", str(len(keys.mapped)), "" if first is None else f"{first[0]} -> {first[1]}, ...")
-    rows = {
-        "missing": keys.missing,
-        "unexpected": keys.unexpected,
-        "of another shape": keys.reshaped,
-        "constants of the graph, left aside": keys.constants,
-        "beside the weights, left aside": aside,
-    }
-    for kind, names in rows.items():
-        table.add_row(kind, str(len(names)), "\n".join(names))
-    return table
+    return Conversion(out, compare_published(built, state), arguments, provenance)

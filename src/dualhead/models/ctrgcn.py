@@ -5,7 +5,8 @@ ICCV 2021, arXiv 2107.12213.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,10 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.graph import directed_partition
-from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.input_norm import InputNorm
-from dualhead.layers.norm import counting
 from dualhead.layers.residual import make_residual
 from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution
 from dualhead.layers.topology_graph_convolution import TopologyGraphConvolution
@@ -68,6 +67,8 @@ class CTRGCN(SkeletonModel):
         dropout: Share of the pooled features that is dropped in training.
     """
 
+    width_step: ClassVar[int] = 4
+
     def __init__(
         self,
         num_classes: int,
@@ -86,12 +87,13 @@ class CTRGCN(SkeletonModel):
         self.classifier = nn.Linear(width * 4, num_classes)
         nn.init.normal_(self.classifier.weight, 0, math.sqrt(2 / num_classes))
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Map clips `(N, C, T, V, M)` to logits `(N, 1, K)`."""
-        bodies = DistinctBodies.of(clips)
-        with counting(bodies.repeats):
-            x = self.units(bodies.select(self.input_norm(clips)))  # (B, 4 * width, T / 4, V)
-        logits: Tensor = self.classifier(self.dropout(bodies.pool(x)))
+    def features(self, x: Tensor) -> tuple[Tensor]:
+        """Map bodies `(B, C, T, V)` to `(B, 4 * width, T / 4, V)`."""
+        return (self.units(x),)
+
+    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
+        """Map mean features, `(N, 4 * width)`, to logits `(N, 1, K)`."""
+        logits: Tensor = self.classifier(self.dropout(pooled[0]))
         return rearrange(logits, "n k -> n 1 k")
 
 

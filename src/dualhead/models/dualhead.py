@@ -4,6 +4,8 @@ Recognition", ACM MM 2021, arXiv 2108.04536.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -11,10 +13,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from dualhead.graph import binary_adjacency
-from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.fused import pointwise
 from dualhead.layers.gates import SpatialGate, TemporalGate, gated
 from dualhead.layers.input_norm import InputNorm
-from dualhead.layers.norm import counting
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
@@ -29,13 +30,17 @@ class DualHeadNet(SkeletonModel):
         skeleton: The layout of the V joints.
         num_bodies: M.
         in_channels: C.
-        width: Channels of the stem, divisible by 6; the fine head ends with twice, the coarse with four times as many.
+        width: Channels of the stem, divisible by 6; at the published depth the fine head ends with twice, the coarse
+            with four times as many.
+        depth: Levels: the stem, then one block in each head a level, which halves the frames and doubles the channels
+            of the level before, and a message each way; at least 2.
         num_gcn_scales: Scales of the graph convolutions within a frame.
         num_g3d_scales: Scales of the graph convolutions over windows of frames.
         dropout: Share of the pooled features that is dropped in training.
     """
 
     heads: ClassVar[tuple[str, ...]] = ("fine", "coarse")
+    width_step: ClassVar[int] = 6
 
     def __init__(
         self,
@@ -44,50 +49,56 @@ class DualHeadNet(SkeletonModel):
         num_bodies: int = 2,
         in_channels: int = 3,
         width: int = 96,
+        depth: int = 3,
         num_gcn_scales: int = 9,
         num_g3d_scales: int = 6,
         dropout: float = 0.0,
     ):
         super().__init__()
+        if depth < 2:
+            raise ValueError(f"depth {depth} must be at least 2: with the stem alone there are no heads")
+        self.levels = range(2, depth + 1)
+        fine = [width // 2, *(width * 2**level for level in range(depth - 1))]  # channels into and out of the levels
+        coarse = [width * 2**level for level in range(depth)]
         graph = binary_adjacency(skeleton)
         scales = (num_gcn_scales, num_g3d_scales)
-        coarse: dict[str, Any] = {"windows": (3,), "dilations": (1, 2)}
+        lighter: dict[str, Any] = {"windows": (3,), "dilations": (1, 2)}
 
         self.input_norm = InputNorm(in_channels, skeleton.num_joints, num_bodies)
         self.stem = STGCBlock(graph, in_channels, width, 1, *scales, first=True)
 
-        self.fine_embed = nn.Conv2d(width, width // 2, 1)
-        self.fine2 = STGCBlock(graph, width // 2, width, 2, *scales)
-        self.fine3 = STGCBlock(graph, width, width * 2, 2, *scales)
-        self.coarse2 = STGCBlock(graph, width, width * 2, 2, *scales, **coarse)
-        self.coarse3 = STGCBlock(graph, width * 2, width * 4, 2, *scales, **coarse)
+        self.fine_embed = nn.Conv2d(width, fine[0], 1)
+        for level, (before, after) in zip(self.levels, pairwise(fine), strict=True):
+            self.add_module(f"fine{level}", STGCBlock(graph, before, after, 2, *scales))
+        for level, (before, after) in zip(self.levels, pairwise(coarse), strict=True):
+            self.add_module(f"coarse{level}", STGCBlock(graph, before, after, 2, *scales, **lighter))
 
-        self.fine2_to_coarse1 = TemporalGate(width)
-        self.coarse2_to_fine2 = SpatialGate(width * 2, skeleton.num_joints)
-        self.fine3_to_coarse2 = TemporalGate(width * 2)
-        self.coarse3_to_fine3 = SpatialGate(width * 4, skeleton.num_joints)
+        for level, wide, wider in zip(self.levels, fine[1:], coarse[1:], strict=True):
+            self.add_module(f"fine{level}_to_coarse{level - 1}", TemporalGate(wide))
+            self.add_module(f"coarse{level}_to_fine{level}", SpatialGate(wider, skeleton.num_joints))
 
         self.dropout = nn.Dropout(dropout)
-        self.fine_classifier = nn.Linear(width * 2, num_classes)
-        self.coarse_classifier = nn.Linear(width * 4, num_classes)
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """Map clips `(N, C, T, V, M)` to logits `(N, 2, K)`: fine, coarse."""
-        bodies = DistinctBodies.of(clips)
-        with counting(bodies.repeats):
-            features = self.features(bodies.select(self.input_norm(clips)))
-        pooled = [self.dropout(bodies.pool(h)) for h in features]
-        logits = [self.fine_classifier(pooled[0]), self.coarse_classifier(pooled[1])]
-        return rearrange(torch.stack(logits), "h n k -> n h k")
+        self.fine_classifier = nn.Linear(fine[-1], num_classes)
+        self.coarse_classifier = nn.Linear(coarse[-1], num_classes)
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map bodies `(B, C, T, V)` to the fine `(B, 2 * width, T / 4, V)` and coarse `(B, 4 * width, T / 8, V)`."""
+        """Map bodies `(B, C, T, V)` to what the heads end with, at depth 3 the fine `(B, 2 * width, T / 4, V)` and the
+        coarse `(B, 4 * width, T / 8, V)`.
+        """  # noqa: D205
         x = self.stem(x)
-        fine = self.fine2(self.fine_embed(x))
-        coarse = self.coarse2(gated(x[:, :, ::2], self.fine2_to_coarse1(fine)))  # T / 2 in, T / 4 out
-        fine = self.fine3(gated(fine, self.coarse2_to_fine2(coarse)))
-        coarse = self.coarse3(gated(coarse, self.fine3_to_coarse2(fine)))
-        return gated(fine, self.coarse3_to_fine3(coarse)), coarse
+        fine, coarse = pointwise(x, self.fine_embed.weight.flatten(1), self.fine_embed.bias), x[:, :, ::2]
+        for level in self.levels:
+            fine = self.get_submodule(f"fine{level}")(fine)
+            coarse = gated(coarse, self.get_submodule(f"fine{level}_to_coarse{level - 1}")(fine))
+            coarse = self.get_submodule(f"coarse{level}")(coarse)  # half the frames of the fine head
+            fine = gated(fine, self.get_submodule(f"coarse{level}_to_fine{level}")(coarse))
+        return fine, coarse
+
+    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
+        """Map mean features of the heads, at depth 3 `(N, 2 * width)` and `(N, 4 * width)`, to logits `(N, 2, K)`."""
+        fine, coarse = (self.dropout(head) for head in pooled)
+        logits = [self.fine_classifier(fine), self.coarse_classifier(coarse)]
+        return rearrange(torch.stack(logits), "h n k -> n h k")
 
 
 @register(

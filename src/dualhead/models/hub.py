@@ -15,7 +15,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from dualhead.errors import CheckpointError
 from dualhead.files import replacing, write_text
 from dualhead.models.base import ModelConfig, SkeletonModel
-from dualhead.models.checkpoint import load_checkpoint, read_metadata
+from dualhead.models.checkpoint import load_checkpoint, read_metadata, save_checkpoint
 from dualhead.models.registry import model_entries
 from dualhead.version import __version__
 
@@ -36,9 +36,9 @@ tags:
 A model of `dualhead` {version} with {classes} classes for clips of {bodies} bodies with {joints} joints.
 
 ```python
-from dualhead.models.hub import from_pretrained
+from dualhead.models.base import SkeletonModel
 
-model, provenance = from_pretrained("{repository}")
+model = SkeletonModel.from_pretrained("{repository}")
 ```
 
 | provenance | |
@@ -47,11 +47,13 @@ model, provenance = from_pretrained("{repository}")
 """
 
 
-def save_pretrained(checkpoint: str | Path, folder: str | Path, *, repository: str | None = None) -> Path:
-    """Write a model folder from a checkpoint.
+def save_pretrained(
+    checkpoint: str | Path | SkeletonModel, folder: str | Path, *, repository: str | None = None
+) -> Path:
+    """Write a model folder.
 
     Args:
-        checkpoint: A `.safetensors` file of `save_checkpoint`.
+        checkpoint: A `.safetensors` file of `save_checkpoint`, or a model.
         folder: The folder to create or fill.
         repository: What the card tells people to load; None: the folder.
 
@@ -61,10 +63,14 @@ def save_pretrained(checkpoint: str | Path, folder: str | Path, *, repository: s
     Raises:
         CheckpointError: If the checkpoint cannot be read.
     """
-    config, provenance = read_metadata(checkpoint)
     target = Path(folder)
-    with replacing(target / WEIGHTS) as temporary:
-        shutil.copyfile(checkpoint, temporary)
+    if isinstance(checkpoint, SkeletonModel):
+        save_checkpoint(target / WEIGHTS, checkpoint, checkpoint.provenance)
+    else:
+        read_metadata(checkpoint)
+        with replacing(target / WEIGHTS) as temporary:
+            shutil.copyfile(checkpoint, temporary)
+    config, provenance = read_metadata(target / WEIGHTS)
     facts = {"library": "dualhead", "version": __version__, "model": config.to_dict(), "provenance": provenance}
     write_text(target / CONFIG, json.dumps(facts, indent=2, sort_keys=True) + "\n")
     write_text(target / CARD, _card(config, provenance, repository or str(folder)))
@@ -121,17 +127,17 @@ def from_pretrained(
 
 
 def push_to_hub(
-    checkpoint: str | Path,
+    checkpoint: str | Path | SkeletonModel,
     repository: str,
     *,
     private: bool = False,
     token: str | None = None,
     message: str = "Upload a dualhead model",
 ) -> str:
-    """Upload a checkpoint as a model repository of the Hugging Face Hub.
+    """Upload a model as a repository of the Hugging Face Hub.
 
     Args:
-        checkpoint: A `.safetensors` file of `save_checkpoint`.
+        checkpoint: A `.safetensors` file of `save_checkpoint`, or a model.
         repository: "owner/model"; created where it does not exist.
         private: Whether a repository that is created is private.
         token: Access token; None: the one that `huggingface_hub` finds.
@@ -143,6 +149,7 @@ def push_to_hub(
     Raises:
         CheckpointError: If the checkpoint cannot be read, or the Hub refuses it.
     """
+    what = f"the {type(checkpoint).__name__}" if isinstance(checkpoint, SkeletonModel) else checkpoint
     api = HfApi(token=token, library_name="dualhead", library_version=__version__)
     with tempfile.TemporaryDirectory() as folder:
         save_pretrained(checkpoint, folder, repository=repository)
@@ -151,7 +158,5 @@ def push_to_hub(
             commit = api.upload_folder(repo_id=repository, folder_path=folder, commit_message=message)
         except (HfHubHTTPError, HFValidationError, OSError) as error:
             reason = " ".join(str(error).split())
-            raise CheckpointError(
-                f"{repository} does not take {checkpoint}: {reason}; check the name and token"
-            ) from error
+            raise CheckpointError(f"{repository} does not take {what}: {reason}; check the name and token") from error
     return str(commit.commit_url)

@@ -42,6 +42,7 @@ class ModelCard:
         frames: T of the clips that it was published with.
         macs: Multiply-accumulate operations of one clip of that length, as the paper writes the model.
         arguments: Variant arguments and their defaults.
+        width_step: `width` is a multiple of this.
         published: Published top-1 in percent, by data set, protocol and streams.
     """
 
@@ -52,6 +53,7 @@ class ModelCard:
     frames: int
     macs: int
     arguments: Mapping[str, Any]
+    width_step: int
     published: Mapping[str, float]
 
 
@@ -73,6 +75,7 @@ def describe_models() -> list[ModelCard]:
                 frames=entry.frames,
                 macs=count_macs(model, entry.frames),
                 arguments=variant_arguments(entry),
+                width_step=entry.architecture.width_step,
                 published=entry.published,
             )
         )
@@ -107,7 +110,10 @@ def models_page() -> str:
 
 def _details(card: ModelCard) -> str:
     arguments = ", ".join(f"`{name}` ({default!r})" for name, default in card.arguments.items())
-    lines = [f"## {card.name}", "", f"{card.paper}.", "", f"Variant arguments and their defaults: {arguments}.", ""]
+    about = f"Variant arguments and their defaults: {arguments}."
+    if card.width_step > 1:
+        about += f" `width` is a multiple of {card.width_step}."
+    lines = [f"## {card.name}", "", f"{card.paper}.", "", about, ""]
     if card.published:
         lines += ["| published setting | top-1, % |", "|---|---:|"]
         lines += [f"| {setting} | {value} |" for setting, value in card.published.items()]

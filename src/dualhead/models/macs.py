@@ -65,12 +65,14 @@ def _chain(model: SkeletonModel, frames: int, joints: int) -> int:
 
 
 def _dualhead(model: DualHeadNet, frames: int, joints: int) -> int:
-    half, quarter = _after(frames, 2), _after(frames, 4)
     total = _macs(model.stem, frames, joints) + _macs(model.fine_embed, frames, joints)
-    total += _macs(model.fine2, frames, joints) + _macs(model.coarse2, half, joints)
-    total += _macs(model.fine3, half, joints) + _macs(model.coarse3, quarter, joints)
-    total += _macs(model.fine2_to_coarse1, half, joints) + _macs(model.fine3_to_coarse2, quarter, joints)
-    return total + _macs(model.coarse2_to_fine2, 1, joints) + _macs(model.coarse3_to_fine3, 1, joints)
+    for level in model.levels:
+        total += _macs(model.get_submodule(f"fine{level}"), frames, joints)
+        frames = _after(frames, 2)
+        total += _macs(model.get_submodule(f"fine{level}_to_coarse{level - 1}"), frames, joints)
+        total += _macs(model.get_submodule(f"coarse{level}"), frames, joints)
+        total += _macs(model.get_submodule(f"coarse{level}_to_fine{level}"), 1, joints)
+    return total
 
 
 def _stride(part: nn.Module) -> int:

@@ -4,15 +4,14 @@ arXiv 2003.14111.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from einops import rearrange
 from torch import Tensor, nn
 
 from dualhead.graph import binary_adjacency
-from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.input_norm import InputNorm
-from dualhead.layers.norm import counting
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
@@ -34,6 +33,8 @@ class MSG3D(SkeletonModel):
         dropout: Share of the pooled features that is dropped in training.
     """
 
+    width_step: ClassVar[int] = 6
+
     def __init__(
         self,
         num_classes: int,
@@ -50,8 +51,6 @@ class MSG3D(SkeletonModel):
         graph = binary_adjacency(skeleton)
         scales = (num_gcn_scales, num_g3d_scales)
         widths = [width * 2**index for index in range(depth)]
-        if not widths:
-            raise ValueError(f"depth {depth} must be at least 1")
 
         self.input_norm = InputNorm(in_channels, skeleton.num_joints, num_bodies)
         self.blocks = nn.Sequential(
@@ -61,12 +60,13 @@ class MSG3D(SkeletonModel):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(widths[-1], num_classes)
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Map clips `(N, C, T, V, M)` to logits `(N, 1, K)`."""
-        bodies = DistinctBodies.of(clips)
-        with counting(bodies.repeats):
-            x = self.blocks(bodies.select(self.input_norm(clips)))  # (B, 4 * width, T / 4, V)
-        logits: Tensor = self.classifier(self.dropout(bodies.pool(x)))
+    def features(self, x: Tensor) -> tuple[Tensor]:
+        """Map bodies `(B, C, T, V)` to `(B, width * 2^(depth - 1), T / 2^(depth - 1), V)`."""
+        return (self.blocks(x),)
+
+    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
+        """Map mean features, `(N, width * 2^(depth - 1))`, to logits `(N, 1, K)`."""
+        logits: Tensor = self.classifier(self.dropout(pooled[0]))
         return rearrange(logits, "n k -> n 1 k")
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 from dualhead.errors import CheckpointError
 from dualhead.models.agcn import AGCN
 from dualhead.models.base import SkeletonModel
+from dualhead.models.checkpoint import not_finite
 from dualhead.models.ctrgcn import CTRGCN
 from dualhead.models.dualhead import DualHeadNet
 from dualhead.models.msg3d import MSG3D
@@ -20,6 +22,9 @@ from dualhead.models.stgcn import STGCN
 
 PREFIXES = ("module.", "model.")
 """What wrappers put before every key."""
+
+_SAME_GRAPH = 1e-6
+"""Largest difference between two float32 matrices of one graph; their entries are at most 1."""
 
 _WALKS: dict[type[SkeletonModel], Callable[[Any], Pairs]] = {
     DualHeadNet: dualhead_keys,
@@ -72,8 +77,11 @@ class KeyReport:
         mapped: Published key to our key.
         missing: Published keys that the model needs and the checkpoint lacks.
         unexpected: Keys of the checkpoint that stand for nothing in the model.
-        reshaped: Sentences on the keys whose tensor has another shape than the model's.
+        reshaped: Sentences on the keys whose tensor has another shape than the model's, or another kind of number.
         constants: Keys of matrices of the graph, which are left aside: the model makes its own from the skeleton.
+        other_graph: Sentences on the constants that are not the model's own: of another skeleton or partition.
+        not_finite: Published keys whose tensor holds NaN or infinity.
+        converted: Sentences on the precisions that are not the model's: such tensors are widened or rounded.
     """
 
     mapped: Mapping[str, str]
@@ -81,11 +89,26 @@ class KeyReport:
     unexpected: tuple[str, ...] = ()
     reshaped: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
+    other_graph: tuple[str, ...] = ()
+    not_finite: tuple[str, ...] = ()
+    converted: tuple[str, ...] = ()
+
+    @property
+    def problems(self) -> list[str]:
+        """What keeps the checkpoint from being loaded, a part of a sentence for each kind, with the first example."""
+        found = (
+            (self.missing, "are missing"),
+            (self.unexpected, "are not known"),
+            (self.reshaped, "have another shape"),
+            (self.other_graph, "are of another graph"),
+            (self.not_finite, "hold NaN or infinity"),
+        )
+        return [f"{len(keys)} keys {what} (first: {keys[0]})" for keys, what in found if keys]
 
     @property
     def understood(self) -> bool:
-        """Whether every key was mapped or is a constant, and none is missing."""
-        return not (self.missing or self.unexpected or self.reshaped)
+        """Whether every key was mapped or is a constant, none is missing, and all hold numbers."""
+        return not self.problems
 
 
 class PublishedKeysError(CheckpointError):
@@ -116,7 +139,8 @@ def without_prefix(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def compare_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) -> KeyReport:
     """Compare a checkpoint as the authors' code wrote it with what a model needs; nothing is loaded.
 
-    Step counters of batch norms may be absent: they take part in no result.
+    Step counters of batch norms may be absent: they take part in no result. Constants of the graph are compared to
+    float32 precision, in which the published code saved them.
 
     Args:
         model: A model of the package.
@@ -129,6 +153,8 @@ def compare_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) ->
     names = published_keys(model)
     constants = published_constants(model)
     wanted = {**{theirs: own[ours] for ours, theirs in names.items()}, **constants}
+    both = {key: (state_dict[key], value) for key, value in wanted.items() if key in state_dict}
+    fitting = {key: pair for key, pair in both.items() if pair[0].shape == pair[1].shape}
     return KeyReport(
         mapped={theirs: ours for ours, theirs in names.items() if theirs in state_dict},
         missing=tuple(
@@ -138,11 +164,42 @@ def compare_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) ->
         ),
         unexpected=tuple(key for key in state_dict if key not in wanted),
         reshaped=tuple(
-            f"{key} is {tuple(state_dict[key].shape)} and should be {tuple(value.shape)}"
-            for key, value in wanted.items()
-            if key in state_dict and state_dict[key].shape != value.shape
+            f"{key} is {_described(theirs)} and should be {_described(value)}"
+            for key, (theirs, value) in both.items()
+            if theirs.shape != value.shape or theirs.is_floating_point() < value.is_floating_point()
         ),
         constants=tuple(key for key in constants if key in state_dict),
+        other_graph=tuple(
+            f"{key} differs by up to {_distance(*fitting[key]):.3g} from that of {model.config.skeleton.name}"
+            for key in constants
+            if key in fitting and not _distance(*fitting[key]) <= _SAME_GRAPH
+        ),
+        not_finite=not_finite({key: theirs for key, (theirs, _) in both.items() if key not in constants}),
+        converted=_conversions(fitting[key] for key in names.values() if key in fitting),
+    )
+
+
+def _described(tensor: Tensor) -> str:
+    shape = tuple(tensor.shape)
+    return f"{shape}" if tensor.is_floating_point() else f"{shape} of {_dtype(tensor.dtype)}"
+
+
+def _dtype(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _distance(theirs: Tensor, ours: Tensor) -> float:
+    """Give the largest difference between two tensors of one shape; NaN where one of them is."""
+    return float((theirs.double() - ours.double()).abs().max())
+
+
+def _conversions(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[str, ...]:
+    """Say which precisions of a checkpoint become another one in the model."""
+    counts = Counter((theirs.dtype, ours.dtype) for theirs, ours in pairs if theirs.is_floating_point())
+    return tuple(
+        f"{count} of {_dtype(theirs)}, {'widened' if theirs.itemsize < ours.itemsize else 'rounded'} to {_dtype(ours)}"
+        for (theirs, ours), count in counts.items()
+        if theirs != ours and ours.is_floating_point
     )
 
 
@@ -160,20 +217,16 @@ def load_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) -> di
         What was mapped: published key to our key.
 
     Raises:
-        CheckpointError: If a key is missing, unexpected or of another shape. Nothing is loaded then.
+        CheckpointError: If a key is missing, unexpected, of another shape or graph, or holds NaN or infinity, or the
+            tensors are a level further down. Nothing is loaded then.
     """
+    _check_tensors(state_dict)
     state = without_prefix(state_dict)
     report = compare_published(model, state)
     if not report.understood:
-        found = (
-            (report.missing, "are missing"),
-            (report.unexpected, "are not known"),
-            (report.reshaped, "have another shape"),
-        )
-        problems = [f"{len(keys)} keys {what} (first: {keys[0]})" for keys, what in found if keys]
         raise PublishedKeysError(
             f"this is no published checkpoint of {model.config.name} with {model.config.num_classes} classes on "
-            f"{model.config.skeleton.name}: {'; '.join(problems)}",
+            f"{model.config.skeleton.name}: {'; '.join(report.problems)}",
             report,
         )
     own = model.state_dict()
@@ -181,6 +234,22 @@ def load_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) -> di
         for theirs, ours in report.mapped.items():
             own[ours].copy_(state[theirs])
     return dict(report.mapped)
+
+
+def _check_tensors(state_dict: Mapping[str, Any]) -> None:
+    """Refuse what is no state dict; where it holds one, say where.
+
+    Raises:
+        CheckpointError: If a value is no tensor.
+    """
+    inner = [key for key, value in state_dict.items() if isinstance(value, Mapping)]
+    if inner:
+        raise CheckpointError(
+            f"{inner[0]!r} holds a state dict, the rest of the checkpoint is around it: give checkpoint[{inner[0]!r}]"
+        )
+    for key, value in state_dict.items():
+        if not isinstance(value, Tensor):
+            raise CheckpointError(f"{key!r} is a {type(value).__name__}, no tensor: a state dict has only those")
 
 
 def to_published(model: SkeletonModel) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ PUBLISHED_SUFFIXES = (".pt", ".pth")
 """What published checkpoints end in."""
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "weights", "net")
+_MAX_DEPTH = 8  # of wrappers; a damaged file may hold itself
+
+# What PyTorch and safetensors raise for damaged files.
+_UNREADABLE = (
+    SafetensorError, RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError,
+    AssertionError, ArithmeticError, MemoryError, struct.error,
+)  # fmt: skip
 
 
 def read_published(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
@@ -45,10 +53,14 @@ def read_published(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...]
         raise CheckpointError(
             f"{path} holds more than tensors, and unpickling that could run code: save its state dict alone"
         ) from error
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {' '.join(str(error).split())}") from error
+    except _UNREADABLE as error:
+        raise CheckpointError(
+            f"{path} is damaged or no checkpoint: give a published one, .pt or .pth that PyTorch wrote, or .safetensors"
+        ) from error
     aside: list[str] = []
-    while isinstance(content, Mapping):
+    for _ in range(_MAX_DEPTH):
+        if not isinstance(content, Mapping):
+            break
         wrapper = next((name for name in _WRAPPERS if isinstance(content.get(name), Mapping)), None)
         if wrapper is None:
             break

@@ -79,18 +79,19 @@ def block_keys(module: STGCBlock, ours: str, theirs: str) -> Pairs:
 def dualhead_keys(model: DualHeadNet) -> Pairs:
     """Pair the entries of DualHead-Net."""
     yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
-    blocks = {"stem": "1", "fine2": "2_fine", "fine3": "3_fine", "coarse2": "2_coarse", "coarse3": "3_coarse"}
+    blocks = {"stem": "1"} | {f"{head}{level}": f"{level}_{head}" for head in model.heads for level in model.levels}
     for name, suffix in blocks.items():
         yield from block_keys(model.get_submodule(name), name, suffix)  # type: ignore[arg-type]
     leaves = {
         "fine_embed": "embed_fine",
         "fine_classifier": "fc_fine",
         "coarse_classifier": "fc_coarse",
-        "fine2_to_coarse1.conv": "conv_ta_fine_to_coarse_block_2_to_1",
-        "fine3_to_coarse2.conv": "conv_ta_fine_to_coarse_block_3_to_2",
-        "coarse2_to_fine2.conv": "conv_sa_coarse_to_fine_block_2_to_2",
-        "coarse3_to_fine3.conv": "conv_sa_coarse_to_fine_block_3_to_3",
     }
+    for level in model.levels:
+        leaves |= {
+            f"fine{level}_to_coarse{level - 1}.conv": f"conv_ta_fine_to_coarse_block_{level}_to_{level - 1}",
+            f"coarse{level}_to_fine{level}.conv": f"conv_sa_coarse_to_fine_block_{level}_to_{level}",
+        }
     for ours, theirs in leaves.items():
         yield from leaf_keys(model.get_submodule(ours), ours, theirs)
 

@@ -43,7 +43,9 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
 
     def shape(key: str) -> tuple[int, ...]:
         if key not in state:
-            raise CheckpointError(f"the checkpoint has no {key!r}, so it is no published checkpoint of {name}")
+            raise CheckpointError(
+                f"the checkpoint has no {key!r}, so it is no published checkpoint of {name}: give its model"
+            )
         return tuple(state[key].shape)
 
     width, mixed, *_ = shape(f"{_FIRST_MIXING[kind]}.weight")
@@ -58,6 +60,8 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
         scaled, nodes = shape("gcn3d1.gcn3d.0.gcn3d.1.A_res")
         found |= {"num_gcn_scales": rows // joints, "num_g3d_scales": scaled // nodes}
         channels = mixed // found["num_gcn_scales"]
+    if kind == "DualHeadNet":
+        found["depth"] = 1 + sum(f"sgcn{block}_fine.0.A_res" in state for block in range(2, len(state)))
     if kind == "MSG3D":
         found["depth"] = sum(f"sgcn{block}.0.A_res" in state for block in range(1, len(state)))
     if kind in ("AGCN", "STGCN", "CTRGCN"):

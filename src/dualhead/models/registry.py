@@ -108,31 +108,61 @@ def create_model(
     Raises:
         ConfigError: If the name, the skeleton or a variant argument is not known, or a value cannot be used.
     """
+    check_variant(name, variant)
+    given = {"num_classes": num_classes, "num_bodies": num_bodies, "in_channels": in_channels}
+    for what, value in given.items():
+        _need_whole(what, value, "a model")
+    config = ModelConfig(name, num_classes, get_skeleton(skeleton), num_bodies, in_channels, variant)
+    entry = model_entries()[name]
+    try:
+        model = entry.build(**given, skeleton=config.skeleton, **{**entry.changes, **variant})
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:  # such as more memory than there is
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"model {name} cannot be built with {given | variant}: {reason}") from error
+    model.config = config
+    return model
+
+
+def check_variant(name: str, variant: Mapping[str, Any]) -> None:
+    """Check variant arguments before anything is built.
+
+    Args:
+        name: The model's name.
+        variant: Arguments of its architecture.
+
+    Raises:
+        ConfigError: If the name or an argument is not known, or a value cannot be used; names the nearest that can.
+    """
     entries = model_entries()
     if name not in entries:
         raise unknown("model", name, sorted(entries))
-    for what, value in (("num_classes", num_classes), ("num_bodies", num_bodies), ("in_channels", in_channels)):
-        if value < 1:
-            raise ConfigError(f"{what} is {value}: a model needs at least 1")
-    config = ModelConfig(name, num_classes, get_skeleton(skeleton), num_bodies, in_channels, variant)
-    arguments = {
-        "num_classes": num_classes,
-        "skeleton": config.skeleton,
-        "num_bodies": num_bodies,
-        "in_channels": in_channels,
-    }
     known = variant_arguments(entries[name])
     for argument, value in variant.items():
         if argument not in known:
             raise unknown(f"argument of model {name}", argument, known)
-        if isinstance(known[argument], int) and (not isinstance(value, int) or value < 1):
-            raise ConfigError(f"{argument} is {value!r}: model {name} needs a whole number of at least 1")
-    try:
-        model = entries[name].build(**arguments, **{**entries[name].changes, **variant})
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"model {name} cannot be built with {variant}: {error}") from error
-    model.config = config
-    return model
+        default = known[argument]
+        if isinstance(default, int):
+            _need_whole(argument, value, f"model {name}")
+        elif isinstance(default, float) and not (_is_number(value) and 0 <= value < 1):
+            raise ConfigError(f"{argument} is {value!r}: model {name} needs a number from 0 to below 1")
+        elif isinstance(default, str) and not isinstance(value, str):
+            raise ConfigError(f"{argument} is {value!r}: model {name} needs a word, such as {default!r}")
+    width, step = variant.get("width", known["width"]), entries[name].architecture.width_step
+    if width % step:
+        near = [factor * step for factor in (width // step, width // step + 1) if factor]
+        raise ConfigError(
+            f"width is {width}: model {name} needs a multiple of {step}, such as {' or '.join(map(str, near))}"
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _need_whole(what: str, value: object, who: str) -> None:
+    """Refuse what is no whole number of at least 1; true is none."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{what} is {value!r}: {who} needs a whole number of at least 1")
 
 
 def variant_arguments(entry: ModelEntry) -> dict[str, Any]:

@@ -4,10 +4,11 @@ arXiv 1801.07455.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
+import torch.nn.functional as F
 from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -15,9 +16,11 @@ from torch import Tensor, nn
 from dualhead.errors import unknown
 from dualhead.graph import published_spatial_partition, spatial_partition
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.fused import fold
 from dualhead.layers.input_norm import InputNorm
-from dualhead.layers.norm import BatchNorm, counting
+from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.partition_graph_convolution import PartitionGraphConvolution
+from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
@@ -28,7 +31,7 @@ PARTITIONS = {"published": published_spatial_partition, "distance": spatial_part
 """How neighbours are told apart: as the published code does, or by their true distance from the centre."""
 
 
-class STGCNUnit(nn.Module):
+class STGCNUnit(PreparedModule):
     """Graph convolution, norm, ReLU, 9 x 1 temporal convolution with stride, norm, dropout, residual, ReLU.
 
     Args:
@@ -47,13 +50,19 @@ class STGCNUnit(nn.Module):
         self.dropout = nn.Dropout(0.0 if plan.first else dropout)
         self.residual = None if plan.first else make_residual(plan.in_channels, channels, plan.stride)
 
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Give weight `(O, O, 9, 1)` and bias `(O,)` of the temporal convolution."""
+        return fold(self.temporal, self.norm)
+
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
-        y = torch.relu(self.spatial_norm(self.spatial(x)))
-        y = self.dropout(self.norm(self.temporal(y)))
+        weight, bias = self.prepared()
+        y: Tensor = self.spatial_norm(self.spatial(x)).relu_()
+        y = F.conv2d(y, weight, bias, self.temporal.stride, self.temporal.padding)
+        y = self.dropout(normalise(y, [self.norm]))
         if self.residual is not None:
             y = y + self.residual(x)
-        return torch.relu(y)
+        return y.relu_()
 
 
 class STGCN(SkeletonModel):
@@ -95,20 +104,20 @@ class STGCN(SkeletonModel):
                 nn.init.normal_(module.weight, 0, 0.02)
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Map clips `(N, C, T, V, M)` to logits `(N, 1, K)`."""
-        bodies = self._bodies(clips)
-        with counting(bodies.repeats):
-            x = self.units(bodies.select(self.input_norm(clips)))  # (B, 4 * width, T / 4, V)
-        logits: Tensor = self.classifier(rearrange(bodies.pool(x), "n c -> n c 1 1"))
+    def features(self, x: Tensor) -> tuple[Tensor]:
+        """Map bodies `(B, C, T, V)` to `(B, 4 * width, T / 4, V)`."""
+        return (self.units(x),)
+
+    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
+        """Map mean features, `(N, 4 * width)`, to logits `(N, 1, K)`."""
+        logits: Tensor = self.classifier(rearrange(pooled[0], "n c -> n c 1 1"))
         return rearrange(logits, "n k 1 1 -> n 1 k")
 
-    def _bodies(self, clips: Tensor) -> DistinctBodies:
+    def distinct_bodies(self, clips: Tensor) -> DistinctBodies:
         """Say which bodies differ: all of them where each loses features of its own to the dropout."""
-        if not (self.training and any(isinstance(part, nn.Dropout) and part.p > 0 for part in self.modules())):
-            return DistinctBodies.of(clips)
-        rows = torch.arange(len(clips) * clips.shape[-1], device=clips.device)
-        return DistinctBodies(rows, rows, clips.shape[-1], ())
+        if self.training and any(isinstance(part, nn.Dropout) and part.p > 0 for part in self.modules()):
+            return DistinctBodies.every(clips)
+        return DistinctBodies.of(clips)
 
 
 @register(

@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
+from collections.abc import Sequence
+
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
-from dualhead.models.listing import COUNTED_FOR, describe_models, gigas
+from dualhead.models.listing import COUNTED_FOR, ModelCard, describe_models, gigas
 
 
-def models_table() -> Table:
-    """Lay out every model: its heads, size and cost, its variant arguments, its published results and its paper.
+def models_table(cards: Sequence[ModelCard]) -> Table:
+    """Lay out the models, a row each, with their heads, size and cost; no wider than a terminal of 80 columns.
+
+    Args:
+        cards: The models.
 
     Returns:
-        The table; results are top-1 in %.
+        The table.
     """
     table = Table(
         title="models",
-        caption=f"parameters and GMACs a clip, as the paper writes the model, for {COUNTED_FOR}",
-        show_lines=True,
+        caption=f"parameters and GMACs a clip of so many frames, as the paper writes the model, for {COUNTED_FOR}",
     )
     table.add_column("name", no_wrap=True)
-    table.add_column("heads")
-    table.add_column("parameters", justify="right", no_wrap=True)
-    table.add_column("frames", justify="right", no_wrap=True)
-    table.add_column("GMACs", justify="right", no_wrap=True)
-    table.add_column("paper, variant arguments, published top-1 %")
-    for card in describe_models():
-        about = [card.paper, f"arguments: {', '.join(card.arguments)}"]
-        about += [f"{setting}: {value}" for setting, value in card.published.items()]
-        table.add_row(
-            escape(card.name),
-            ", ".join(card.heads),
-            f"{card.parameters:,}",
-            str(card.frames),
-            gigas(card.macs),
-            escape("\n".join(about)),
-        )
+    table.add_column("heads", no_wrap=True)
+    for column in ("parameters", "frames", "GMACs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for card in cards:
+        figures = (f"{card.parameters:,}", str(card.frames), gigas(card.macs))
+        table.add_row(Text(card.name), Text(", ".join(card.heads)), *figures)
     return table
+
+
+def model_details(card: ModelCard) -> Group:
+    """Say where a model is from, what can be varied, and what was published.
+
+    Args:
+        card: The model.
+
+    Returns:
+        Lines under the model's name; results are top-1 in %.
+    """
+    lines = [
+        f"{card.paper}.",
+        f"arguments: {', '.join(f'{name} {default}' for name, default in card.arguments.items())}",
+        *(f"{setting}: {top1} %" for setting, top1 in card.published.items()),
+    ]
+    return Group(Text(card.name, style="bold"), *(Padding(Text(line), (0, 0, 0, 2), expand=False) for line in lines))
 
 
 def print_models() -> None:
     """List the models that `create_model` and experiments know, with their size, cost and published results."""
-    Console().print(models_table())
+    console = Console()
+    cards = describe_models()
+    console.print(models_table(cards))
+    for card in cards:
+        console.print()
+        console.print(model_details(card))

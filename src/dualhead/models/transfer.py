@@ -10,6 +10,7 @@ import torch
 from dualhead.errors import CheckpointError
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.models.registry import model_entries, variant_arguments
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ def initialize_from(model: SkeletonModel, checkpoint: str | Path) -> LoadReport:
             f"{checkpoint} is for skeleton {source.config.skeleton.name!r}, not {model.config.skeleton.name!r}: start "
             "from a checkpoint of the same skeleton"
         )
+    for name, (before, now) in _other_arguments(source, model).items():
+        raise CheckpointError(
+            f"{checkpoint} has {name} {before!r}, the model {now!r}: build the model with the checkpoint's variant, "
+            f"{dict(source.config.variant)}"
+        )
     theirs, own = source.state_dict(), model.state_dict()
     loaded = tuple(key for key, value in own.items() if key in theirs and theirs[key].shape == value.shape)
     replaced = tuple(key for key, value in own.items() if key in theirs and theirs[key].shape != value.shape)
@@ -70,8 +76,8 @@ def initialize_from(model: SkeletonModel, checkpoint: str | Path) -> LoadReport:
     if wrong:
         raise CheckpointError(
             f"{wrong[0]} is {tuple(theirs[wrong[0]].shape)} in {checkpoint} and {tuple(own[wrong[0]].shape)} in the "
-            f"model ({len(wrong)} entries differ so): build the model with the checkpoint's variant, "
-            f"{dict(source.config.variant)}, and {source.config.in_channels} channels"
+            f"model ({len(wrong)} entries differ so): build the model with {source.config.in_channels} channels "
+            "as the checkpoint's"
         )
     with torch.no_grad():
         for key in loaded:
@@ -82,6 +88,14 @@ def initialize_from(model: SkeletonModel, checkpoint: str | Path) -> LoadReport:
         missing=tuple(key for key in own if key not in theirs),
         unused=tuple(key for key in theirs if key not in own),
     )
+
+
+def _other_arguments(source: SkeletonModel, model: SkeletonModel) -> dict[str, tuple[object, object]]:
+    """Find the variant arguments in which two models of one architecture differ, but for the dropout."""
+    theirs, own = (
+        {**variant_arguments(model_entries()[item.config.name]), **item.config.variant} for item in (source, model)
+    )
+    return {name: (theirs[name], own[name]) for name in own if name != "dropout" and theirs[name] != own[name]}
 
 
 def _may_differ(key: str, source: SkeletonModel, model: SkeletonModel) -> bool:

@@ -1,0 +1,122 @@
+"""Dilated convolutions over time, side by side on slices of the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dualhead.layers.prepared import is_eager
+
+_Tap = tuple[slice, slice, slice, int, int]
+
+
+def _taps(frames: int, outputs: int, width: int, kernel: int, dilations: Sequence[int], stride: int) -> Iterator[_Tap]:
+    """Give what each tap of each branch reads and writes: frames to, frames from, channels, branch, tap."""
+    for branch, dilation in enumerate(dilations):
+        channels = slice(branch * width, (branch + 1) * width)
+        for tap in range(kernel):
+            shift = (tap - kernel // 2) * dilation
+            first = max(0, -(shift // stride))  # the first output whose frame is not before the clip
+            last = min(outputs - 1, (frames - 1 - shift) // stride)
+            if first <= last:
+                reads = slice(first * stride + shift, last * stride + shift + 1, stride)
+                yield slice(first, last + 1), reads, channels, branch, tap
+
+
+def _rows(x: Tensor, frames: slice, channels: slice) -> Tensor:
+    """Cut `(n * V, c)` from one body `(T, V, C)`: a view, or a copy if frames are left out."""
+    if frames.step in (None, 1):
+        joints = x.shape[1]
+        return x.flatten(0, 1)[frames.start * joints : frames.stop * joints, channels]
+    return x[frames, :, channels].flatten(0, 1)
+
+
+def add_dilated(y: Tensor, h: Tensor, weight: Tensor, dilations: Sequence[int], stride: int) -> None:
+    """Add the convolutions of `h` to the first channels of `y`, in place and without gradients.
+
+    A branch has too few channels for a convolution to be fast, and cutting `h` into contiguous slices and joining the
+    results costs more than the arithmetic. A tap is a matrix product that reads and writes rows where they lie.
+
+    Args:
+        y: `(B, ceil(T / stride), V, O)`, contiguous, O at least D * c.
+        h: `(B, T, V, P)`: a slice of c channels for each of the D dilations.
+        weight: `(D, kernel, c, c)`: of every branch and tap, inputs before outputs; kernel odd.
+        dilations: Frames between two taps, for each branch.
+        stride: Frames between two outputs.
+    """
+    taps = list(_taps(h.shape[1], y.shape[1], weight.shape[3], weight.shape[1], dilations, stride))
+    for out, body in zip(y, h, strict=True):
+        for writes, reads, channels, branch, tap in taps:
+            _rows(out, writes, channels).addmm_(_rows(body, reads, channels), weight[branch, tap])
+
+
+class _AddTaps(torch.autograd.Function):
+    """Do as `add_dilated`, with gradients."""
+
+    @staticmethod
+    def forward(y: Tensor, h: Tensor, weight: Tensor, dilations: Sequence[int], stride: int) -> Tensor:
+        add_dilated(y, h, weight, dilations, stride)
+        return y
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Sequence[int], int], output: Tensor) -> None:
+        y, h, weight, ctx.dilations, ctx.stride = inputs
+        ctx.mark_dirty(y)
+        ctx.save_for_backward(h, weight)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        h, weight = ctx.saved_tensors
+        grad = grad.contiguous()
+        grad_h, grad_weight = torch.zeros_like(h), torch.zeros_like(weight)
+        taps = list(_taps(h.shape[1], grad.shape[1], weight.shape[3], weight.shape[1], ctx.dilations, ctx.stride))
+        for outer, body, inner in zip(grad, h, grad_h, strict=True):
+            for writes, reads, channels, branch, tap in taps:
+                rows, back = _rows(outer, writes, channels), weight[branch, tap].t()
+                grad_weight[branch, tap].addmm_(_rows(body, reads, channels).t(), rows)
+                if ctx.stride == 1:
+                    _rows(inner, reads, channels).addmm_(rows, back)
+                else:
+                    inner[reads, :, channels] += (rows @ back).unflatten(0, (-1, h.shape[2]))
+        return grad, grad_h, grad_weight, None, None
+
+
+def dilated_and(
+    h: Tensor, weight: Tensor, bias: Tensor, dilations: Sequence[int], stride: int, others: Sequence[Tensor]
+) -> Tensor:
+    """Convolve each slice of channels over time with its own dilation, and join the results with other branches.
+
+    Args:
+        h: `(B, D * c, T, V)`, channels-last in memory: a slice of c channels for each of the D dilations.
+        weight: `(D, kernel, c, c)`: of every branch and tap, inputs before outputs; kernel odd.
+        bias: `(D * c,)`.
+        dilations: Frames between two taps, for each branch.
+        stride: Frames between two outputs.
+        others: `(B, any, ceil(T / stride), V)`, channels-last in memory.
+
+    Returns:
+        `(B, D * c + the others' channels, ceil(T / stride), V)`, channels-last in memory.
+    """
+    rows = [other.movedim(1, -1) for other in others]  # (B, T', V, any)
+    if is_eager(h) and h.dtype in (torch.float32, torch.float64):
+        y = torch.cat([bias.expand(*rows[0].shape[:3], -1), *rows], dim=-1)
+        y = _AddTaps.apply(y, h.movedim(1, -1), weight, tuple(dilations), stride)  # type: ignore[no-untyped-call]
+        return y.movedim(-1, 1)  # type: ignore[no-any-return]
+    kernel = weight.shape[1]
+    parts = zip(h.chunk(len(dilations), dim=1), weight, bias.chunk(len(dilations)), dilations, strict=True)
+    outs = [
+        F.conv2d(
+            part,
+            taps.permute(2, 1, 0).unsqueeze(-1).to(part.dtype),  # (c out, c in, kernel, 1)
+            shift.to(part.dtype),
+            (stride, 1),
+            (kernel // 2 * dilation, 0),
+            (dilation, 1),
+        )
+        for part, taps, shift, dilation in parts
+    ]
+    return torch.cat([*(out.movedim(1, -1) for out in outs), *rows], dim=-1).movedim(-1, 1)

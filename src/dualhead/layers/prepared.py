@@ -1,0 +1,54 @@
+"""Layers whose products take tensors that are made from their parameters."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class PreparedModule(nn.Module):
+    """A layer that prepares the tensors of its products from its parameters: at every call, or once and for all.
+
+    Preparing joins the weights of parallel branches, orders learned matrices as the activations lie in memory, and, for
+    every batch norm that is in evaluation mode, folds the norm into the convolution before it. All of it is small
+    beside the activations and differentiable, so that training and inference are the same code.
+    """
+
+    _kept: int = 0
+
+    def prepare(self) -> tuple[Tensor, ...]:
+        """Make the tensors, in the order in which `forward` takes them."""
+        raise NotImplementedError
+
+    def prepared(self) -> tuple[Tensor, ...]:
+        """Give the tensors."""
+        if self._kept:
+            return tuple(self.get_buffer(f"_kept{index}") for index in range(self._kept))
+        return self.prepare()
+
+    def keep(self) -> None:
+        """Prepare once and for all; the parameters have no say from now on."""
+        with torch.no_grad():
+            tensors = [tensor.clone(memory_format=torch.contiguous_format) for tensor in self.prepare()]
+        for index, tensor in enumerate(tensors):
+            self.register_buffer(f"_kept{index}", tensor, persistent=False)
+        self._kept = len(tensors)
+
+
+def is_eager(x: Tensor) -> bool:
+    """Whether a layer may compute piece by piece: on a CPU, where no compiler or exporter looks on."""
+    return not x.is_cuda and not torch.compiler.is_compiling()
+
+
+def in_place(x: Tensor, *norms: nn.BatchNorm2d) -> bool:
+    """Whether a layer may also write over its own results: inference, without gradients or training statistics.
+
+    Autocast, which casts the operands of products, does not know products that write over something.
+
+    Args:
+        x: The input.
+        norms: Batch norms of the layer.
+    """
+    if not is_eager(x) or torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
+        return False
+    return not any(norm.training for norm in norms)
