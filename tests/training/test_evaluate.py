@@ -123,6 +123,25 @@ def test_wrong_arguments_are_refused(
         evaluate(nothing, store, split="validation", progress=False)
 
 
+def test_a_checkpoint_that_does_not_say_enough_is_refused(checkpoint: Path, store: Store, tmp_path: Path) -> None:
+    model, provenance = load_checkpoint(checkpoint)
+    for field in ("experiment", "stream"):
+        save_checkpoint(tmp_path / "bare.safetensors", model, {k: v for k, v in provenance.items() if k != field})
+        with pytest.raises(CheckpointError, match=f"does not say its {field}: .* --experiment and --stream"):
+            evaluate(tmp_path / "bare.safetensors", store, progress=False)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_scored(
+    checkpoint: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("dualhead.training.evaluate.score_split")
+    (tmp_path / "folder").mkdir()
+    for place, error in ((tmp_path / "folder", IsADirectoryError), (checkpoint / "scores.npz", NotADirectoryError)):
+        with pytest.raises(error) as caught:
+            evaluate(checkpoint, store, place, workers=0, progress=False)
+        assert caught.value.filename == str(place)
+
+
 def test_the_table_shows_every_head(
     checkpoint: Path, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

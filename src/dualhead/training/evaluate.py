@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader
 from dualhead.data.datamodule import ClipDataModule
 from dualhead.data.recipes import get_recipe
 from dualhead.data.store import Store, open_store
-from dualhead.errors import ConfigError, MismatchError, StoreError, unknown
+from dualhead.errors import CheckpointError, ConfigError, MismatchError, StoreError, unknown
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.tables import scores_table
+from dualhead.files import check_writable
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.training.config import parse_experiment
@@ -68,15 +69,24 @@ def evaluate(
         MismatchError: If the store is not of the kind that the checkpoint was trained on; names the field that differs.
         StoreError: If the store cannot be read, or the split holds no sample.
         ConfigError: If an argument cannot be used.
+        OSError: If `out` cannot be written, before anything is scored.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     if batch_size is not None and batch_size < 1:
         raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
     model, provenance = load_checkpoint(checkpoint)
+    for field in ("experiment", "stream"):
+        if provenance.get(field) is None:
+            raise CheckpointError(
+                f"{checkpoint} does not say its {field}: give one that `dualhead train` wrote, or convert it again "
+                "with --experiment and --stream"
+            )
     experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment")
     store = open_store(data) if isinstance(data, str | Path) else data
     check_store(store, provenance, str(checkpoint), split)
+    if out is not None:
+        check_writable(out)
     with quiet_lightning(), shown(Console(), progress) as bars:
         fabric = Fabric(**launch_settings(device))
         fabric.launch()
