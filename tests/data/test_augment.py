@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from dualhead.data.augment import random_rotation, random_view, rotation_about, transform
+from dualhead.data.augment import move_image, random_move, random_rotation, random_view, rotation_about, transform
 
 RIGHT = math.pi / 2
 
@@ -63,3 +63,31 @@ def test_the_same_generator_state_gives_the_same_draw() -> None:
     np.testing.assert_array_equal(
         random_rotation(0.3, np.random.default_rng(5)), random_rotation(0.3, np.random.default_rng(5))
     )
+
+
+def test_move_image_by_hand() -> None:
+    clip = np.zeros((3, 3, 2, 1), np.float32)
+    clip[:, :, 0, 0] = np.array([1, 0, 0.5])[:, None]  # x = 1 in all three frames, and a joint that is missing
+    moved = move_image(clip, angles=(0, RIGHT), scales=(1, 3), shifts_x=(0, 0), shifts_y=(10, 30))
+    half = math.sqrt(0.5)  # half way: 45 degrees, twice the size, 20 up
+    np.testing.assert_allclose(moved[:2, :, 0, 0].T, [(1, 10), (2 * half, 20 + 2 * half), (0, 33)], atol=1e-5)
+    np.testing.assert_allclose(moved[:2, :, 1, 0].T, [(0, 10), (0, 20), (0, 30)])
+    np.testing.assert_array_equal(moved[2], clip[2])
+    assert clip[1].max() == 0 and moved.dtype == np.float32
+
+
+def test_random_move_draws_from_the_published_values() -> None:
+    rng = np.random.default_rng(0)
+    clip = np.zeros((3, 5, 2, 1), np.float32)
+    clip[0, :, 0] = 1
+    found: dict[str, set[float]] = {"angle": set(), "scale": set(), "shift": set()}
+    for _ in range(200):
+        moved = random_move(clip, rng)[:2, [0, -1]].astype(float)  # (2, 2, V, 1): only the ends are whole values
+        shifts = moved[:, :, 1, 0]
+        x, y = moved[:, :, 0, 0] - shifts
+        found["angle"].update(np.round(np.degrees(np.arctan2(y, x)), 3).tolist())
+        found["scale"].update(np.round(np.hypot(x, y), 5).tolist())
+        found["shift"].update(np.round(shifts, 5).ravel().tolist())
+    assert sorted(found["angle"]) == [-10, -5, 0, 5, 10]
+    assert sorted(found["scale"]) == [0.9, 1.0, 1.1]
+    assert sorted(found["shift"]) == [-0.2, -0.1, 0, 0.1, 0.2]

@@ -72,8 +72,11 @@ def test_rows_of_a_training_side_keep_their_order_and_numbers() -> None:
         ({"by": "performer"}, "unknown validation 'performer'.*valid: subject, sample, none, setup"),
         ({"fraction": 0}, "fraction 0 is out of range"),
         ({"fraction": 1.0}, "fraction 1.0 is out of range"),
-        ({"by": "setup"}, "2 values of 'setup'"),
-        ({"by": "sample", "fraction": 0.001}, "too few to hold out 0.001"),
+        ({"by": "setup"}, "2 values of 'setup' .* give --validation.by sample, or none"),
+        (
+            {"by": "sample", "fraction": 0.001},
+            "too few to hold out 0.001 .* give a larger --validation.fraction, or --validation.by none",
+        ),
     ],
 )
 def test_wrong_wishes_are_refused(arguments: dict[str, object], message: str) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data.reading import read_member, read_sequence
+from dualhead.data.reading import file_member, parse_member, read_member, read_sequence
 from dualhead.errors import ConfigError, FormatError
 from dualhead.formats.member import list_members
-from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18
+from dualhead.skeleton import BODY25, KINECT20, NTU25, OPENPOSE18
 from tests.formats.making import make_skeleton, make_ucla_json, make_zip
 
 
@@ -74,3 +74,30 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
         read_sequence(tmp_path / "b.skeleton")
     with pytest.raises(ConfigError, match="unknown body selection"):
         read_sequence(tmp_path / "b.skeleton", body_selection="x")
+
+
+def test_a_folder_of_openpose_frames_is_one_recording(tmp_path: Path) -> None:
+    for number in range(3):
+        person = {"pose_keypoints_2d": [0.1 * number, 0.5, 0.9] * 25}
+        (tmp_path / f"dance_{number:012d}_keypoints.json").write_text(json.dumps({"people": [person]}))
+    sequence = read_sequence(tmp_path)
+    assert (sequence.name, sequence.skeleton, sequence.joints.shape) == ("dance", BODY25, (1, 3, 25, 2))
+    assert sequence.joints[0, :, 3, 0].tolist() == pytest.approx([0, 0.1, 0.2])
+    one = read_sequence(tmp_path / "dance_000000000002_keypoints.json")
+    assert (one.name, one.num_frames) == ("dance", 1)
+    (tmp_path / "other_000000000000_keypoints.json").write_text('{"people": []}')
+    with pytest.raises(FormatError, match="a folder of 2 OpenPose recordings"):
+        read_sequence(tmp_path)
+
+
+def test_a_usual_skeleton_gives_way_to_the_files_own(tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.json"
+    path.write_bytes(make_ucla_json(frames=5))
+    assert parse_member(file_member(path), usual=NTU25).skeleton == KINECT20
+    with pytest.raises(ConfigError, match="'ucla' has the skeleton 'kinect20'"):
+        parse_member(file_member(path), skeleton=NTU25, usual=KINECT20)
+    np.save(tmp_path / "a.npy", np.ones((5, 25, 3)))
+    clip = parse_member(file_member(tmp_path / "a.npy"), usual=NTU25)
+    assert (clip.skeleton, clip.body_selection, clip.select().num_bodies) == (NTU25, "order", 1)
+    with pytest.raises(FormatError, match="taken for 'kinect20', as nothing says otherwise"):
+        parse_member(file_member(tmp_path / "a.npy"), usual=KINECT20)

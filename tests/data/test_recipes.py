@@ -19,6 +19,7 @@ from dualhead.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Skeleton
 LINE = Skeleton("line", ("hip", "chest", "left", "right"), (1, 1, 1, 1), ((0, 1),), (), 1, 1, (0, 1), (2, 3), 3)
 UPRIGHT = np.array([(0, 0, 0), (0, 0, 1), (-1, 0, 1), (1, 0, 1)], np.float32)  # already along z and x
 EMPTY = np.zeros_like(UPRIGHT)
+SHIFTS, SCALES = np.array([-0.2, -0.1, 0, 0.1, 0.2], np.float32), (0.9, 1.0, 1.1)
 
 
 def line(*bodies: list[np.ndarray]) -> SkeletonSequence:
@@ -33,9 +34,12 @@ def walk(*steps: float) -> list[np.ndarray]:
 
 def test_names() -> None:
     assert [get_recipe(name).name for name in RECIPES] == list(RECIPES)
-    assert [get_recipe(name).frames for name in RECIPES] == [300, 64, 100, 52]
-    assert [get_recipe(name).views for name in RECIPES] == [1, 1, 10, 1]
-    assert [get_recipe(name).num_bodies(NTU25) for name in RECIPES] == [2, 2, 2, 1]
+    assert [get_recipe(name).frames for name in RECIPES] == [300, 64, 100, 52, 300]
+    assert [get_recipe(name).train_frames for name in RECIPES] == [300, 64, 100, 52, 150]
+    assert [get_recipe(name).views for name in RECIPES] == [1, 1, 10, 1, 1]
+    skeletons = (NTU25, NTU25, NTU25, NTU25, OPENPOSE18)
+    bodies = [get_recipe(name).num_bodies(skeleton) for name, skeleton in zip(RECIPES, skeletons, strict=True)]
+    assert bodies == [2, 2, 2, 1, 2]
     assert get_recipe("dualhead300") == get_recipe("dualhead")
     assert (get_recipe("resample32").name, get_recipe("resample32").frames) == ("resample32", 32)
     assert get_recipe(get_recipe("ucla26")) == get_recipe("ucla26")
@@ -46,7 +50,9 @@ def test_names() -> None:
     "name", ["resample", "resampel64", "resample:32", "dualhead0", "ucla052", "Dualhead", "", "64"]
 )
 def test_unknown_names_are_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match="valid: dualhead, resample64, uniform100, ucla52, or the same words"):
+    with pytest.raises(
+        ConfigError, match="valid: dualhead, resample64, uniform100, ucla52, moving300, or the same words"
+    ):
         get_recipe(name)
 
 
@@ -115,6 +121,54 @@ def test_dualhead_equals_the_published_arrays_of_kinetics(shared: Path, tmp_path
             for stream, expected in zip(STREAMS, clips, strict=True):
                 clip = get_recipe("dualhead").clip(sequence, stream)
                 np.testing.assert_allclose(clip, expected, rtol=0, atol=1e-5)
+
+
+# moving300
+
+
+def image(frames: int) -> SkeletonSequence:
+    """One person of whom only the nose is seen: it moves right by 0.01 a frame, from 0.1 below the image's middle."""
+    joints, scores = np.zeros((1, frames, 18, 2), np.float32), np.zeros((1, frames, 18), np.float32)
+    joints[0, :, 0, 0], joints[0, :, 0, 1], scores[0, :, 0] = 0.5 + 0.01 * np.arange(frames), 0.6, 0.9
+    return SkeletonSequence(joints, OPENPOSE18, confidence=scores)
+
+
+def test_moving_tests_on_the_whole_padded_clip() -> None:
+    recipe, sequence = get_recipe("moving20"), image(12)
+    for stream in STREAMS:
+        clip = get_recipe("dualhead20").clip(sequence, stream)
+        np.testing.assert_array_equal(recipe.clip(sequence, stream), clip)
+        np.testing.assert_array_equal(recipe.clips(sequence, stream), clip[None])
+    ready = SkeletonSequence(sequence.joints, OPENPOSE18, confidence=sequence.confidence, prepared="dualhead20")
+    assert recipe.clip(ready, "joint", train=True, rng=np.random.default_rng(0)).shape == (3, 10, 18, 2)
+    with pytest.raises(ConfigError, match="by recipe 'dualhead20' before"):
+        get_recipe("moving30").clip(ready, "joint")
+    with pytest.raises(ConfigError, match="'moving20' moves images but skeleton 'ntu25' has 3 dimensions"):
+        recipe.num_bodies(NTU25)
+
+
+def test_moving_trains_on_half_of_the_padded_clip_moved_as_a_whole() -> None:
+    recipe, rng, starts = get_recipe("moving20"), np.random.default_rng(0), set()
+    for _ in range(100):
+        clip = recipe.clip(image(20), "joint", train=True, rng=rng)
+        assert clip.shape == (3, 10, 18, 2)
+        x, y = clip[:2, :, 1, 0]  # a missing joint: at the shift
+        np.testing.assert_array_equal(clip[:2, :, 5, 1], (x, y))  # an absent body too
+        distance = np.hypot(clip[0, :, 0, 0] - x, clip[1, :, 0, 0] - y)  # of the nose, by the scale
+        assert np.isclose(abs(np.diff(x, 2)).max(), 0, atol=1e-6) and np.isin(np.round(x[[0, -1]], 5), SHIFTS).all()
+        start = [s for s in range(11) for a in SCALES for b in SCALES if np.allclose(
+            distance, np.linspace(a, b, 10) * np.hypot(0.01 * np.arange(s, s + 10), 0.1), atol=1e-5)]  # fmt: skip
+        assert start
+        starts.update(start)
+        np.testing.assert_allclose(clip[2, :, 0, 0], 0.9)
+    assert starts == set(range(11))
+
+
+def test_moving_takes_the_stream_before_it_moves() -> None:
+    """As published: the bone of the root, which is 0, lies at the shift."""
+    clip = get_recipe("moving20").clip(image(20), "bone", train=True, rng=np.random.default_rng(1))
+    assert np.isin(np.round(clip[:2, [0, -1], 0, 0], 5), SHIFTS).all()
+    assert clip[:2, :, 0, 0].any()
 
 
 # resample64

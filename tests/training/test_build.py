@@ -42,6 +42,11 @@ def test_the_model_fits_the_store_and_the_recipe(make_experiment: MakeExperiment
     assert (config.num_classes, config.skeleton, config.num_bodies, config.in_channels) == (10, store.skeleton, 1, 3)
 
 
+def test_clips_that_are_too_short_are_refused(make_experiment: MakeExperiment, store: Store) -> None:
+    with pytest.raises(ConfigError, match="recipe 'ucla7' makes clips of 7 frames: models need at least 8"):
+        build_model(make_experiment(recipe="ucla7"), store)
+
+
 def test_provenance_has_every_field_of_the_contract(make_experiment: MakeExperiment, store: Store) -> None:
     provenance = build_provenance(make_experiment(), store, "bone")
     assert provenance.keys() == PROVENANCE

@@ -78,19 +78,19 @@ def test_overrides_replace_single_keys() -> None:
         "model.arguments.width": 12,
         "ema_decay": "null",
     }
-    experiment = load_experiment("ucla_xview/dualhead", overrides)
+    experiment = load_experiment("ucla/dualhead", overrides)
     assert (experiment.epochs, experiment.optimizer.lr) == (3, 0.001)
     assert experiment.schedule.milestones == (1, 2)
     assert experiment.model.arguments == {"width": 12}
     assert experiment.optimizer.momentum == 0.9
     with pytest.raises(ConfigError, match=r"optimizer\.rl"):
-        load_experiment("ucla_xview/dualhead", {"optimizer.rl": 1})
+        load_experiment("ucla/dualhead", {"optimizer.rl": 1})
     with pytest.raises(ConfigError, match="override 'recipe' itself"):
-        load_experiment("ucla_xview/dualhead", {"recipe.frames": 1})
+        load_experiment("ucla/dualhead", {"recipe.frames": 1})
 
 
 def test_a_name_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="did you mean 'ucla_xview/dualhead'"):
+    with pytest.raises(ConfigError, match="did you mean 'ucla/dualhead'"):
         load_experiment("ucla_xveiw/dualhead")
     with pytest.raises(ConfigError, match="no such file"):
         load_experiment(tmp_path / "mine.yaml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,3 +72,56 @@ def random_view(limit: float, smallest: float, largest: float, rng: np.random.Ge
     """
     x, y = rng.uniform(-limit, limit, size=2).tolist()
     return rng.uniform(smallest, largest) * (rotation_about(x=x) @ rotation_about(y=y))
+
+
+def move_image(
+    clip: NDArray[np.float32],
+    angles: Sequence[float],
+    scales: Sequence[float],
+    shifts_x: Sequence[float],
+    shifts_y: Sequence[float],
+) -> NDArray[np.float32]:
+    """Turn, resize and shift a flat clip, smoothly from one place at its first frame to another at its last.
+
+    Convention: each of the four goes linearly over the frames; (x, y) is turned about (0, 0) from x towards y, times
+    the scale, plus the shift. The score stays. Missing joints and absent bodies, which lie at (0, 0), are shifted like
+    all others, as published.
+
+    Args:
+        clip: `(3, T, V, M)`: x, y, score.
+        angles: Radians at the first and the last frame.
+        scales: Factors there.
+        shifts_x: Shifts along x there, in units of the clip.
+        shifts_y: Shifts along y there.
+
+    Returns:
+        A new array `(3, T, V, M)`.
+    """
+    angle, scale, x, y = (
+        np.linspace(first, last, clip.shape[1]) for first, last in (angles, scales, shifts_x, shifts_y)
+    )
+    across, along = np.cos(angle) * scale, np.sin(angle) * scale  # (T,)
+    turn = np.array([[across, -along], [along, across]], dtype=np.float32)  # (2, 2, T)
+    moved = clip.copy()
+    np.einsum("abt,btvm->atvm", turn, clip[:2], out=moved[:2])
+    moved[:2] += np.stack([x, y]).astype(np.float32)[:, :, None, None]
+    return moved
+
+
+def random_move(clip: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Move a flat clip at random, as for Kinetics-Skeleton (Yan et al., ST-GCN, AAAI 2018, section 4.1).
+
+    The angle is one of -10, -5, 0, 5, 10 degrees, the scale one of 0.9, 1, 1.1, each shift one of -0.2, -0.1, 0, 0.1,
+    0.2; each is drawn for the first and for the last frame.
+
+    Args:
+        clip: `(3, T, V, M)`: x, y, score.
+        rng: Source of the eight draws, in the order of `move_image`.
+
+    Returns:
+        A new array `(3, T, V, M)`; see `move_image`.
+    """
+    angles = np.radians(rng.choice((-10.0, -5.0, 0.0, 5.0, 10.0), 2)).tolist()
+    scales = rng.choice((0.9, 1.0, 1.1), 2).tolist()
+    shifts = (-0.2, -0.1, 0.0, 0.1, 0.2)
+    return move_image(clip, angles, scales, rng.choice(shifts, 2).tolist(), rng.choice(shifts, 2).tolist())

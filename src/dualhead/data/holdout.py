@@ -66,7 +66,9 @@ def hold_out(
                 f"{number} values of {by!r} on the training side" if by in fields else f"no field {by!r} in this data"
             )
             if by != "subject":
-                raise ConfigError(f"nothing can be held out for validation with {reason}: use 'sample' or 'none'")
+                raise ConfigError(
+                    f"nothing can be held out for validation with {reason}: give --validation.by sample, or none"
+                )
             _log.warning("validation: %s, so single samples are held out instead of subjects", reason)
             how = "samples, class by class"
         else:
@@ -75,8 +77,8 @@ def hold_out(
         held = _class_by_class(classes, fraction, rng)
     if not held.any():
         raise ConfigError(
-            f"{len(rows)} training samples are too few to hold out {fraction:g} of them: "
-            "use a larger fraction or 'none'"
+            f"{len(rows)} training samples are too few to hold out {fraction:g} of them for validation: give a larger "
+            "--validation.fraction, or --validation.by none to hold out nothing"
         )
     _log.info("validation: %d of %d training samples held out (%s)", held.sum(), len(rows), how)
     return rows[~held], rows[held]

@@ -42,6 +42,16 @@ class Recipe(ABC):
         """The word that `get_recipe` takes."""
         return f"{self.family}{self.frames}"
 
+    @property
+    def train_frames(self) -> int:
+        """T of its training clips, where that is not `frames`."""
+        return self.frames
+
+    @property
+    def normalised_by(self) -> str:
+        """Name of the recipe whose normalisation and padding this one begins with: its own."""
+        return self.name
+
     def num_bodies(self, skeleton: Skeleton) -> int:
         """Say how many bodies (M) a clip of this skeleton has.
 
@@ -101,7 +111,7 @@ class Recipe(ABC):
             rng: Source of the draws; needed if `train`, not used otherwise.
 
         Returns:
-            float32 `(C, T, V, M)`.
+            float32 `(C, T, V, M)`, T being `train_frames` if `train`, else `frames`.
 
         Raises:
             ConfigError: If the stream is unknown, the skeleton unsuitable or the generator missing.
@@ -145,7 +155,7 @@ class Recipe(ABC):
         Raises:
             ConfigError: If another recipe has: what it did can neither be undone nor done twice.
         """
-        if sequence.prepared != self.name:
+        if sequence.prepared != self.normalised_by:
             raise ConfigError(
                 f"sequence {sequence.name!r} was normalised and padded by recipe {sequence.prepared!r} before it was "
                 f"stored: use that recipe, or prepare the raw recordings to use {self.name!r}"
@@ -165,6 +175,15 @@ def need_solid(recipe: Recipe, skeleton: Skeleton) -> None:
         raise ConfigError(
             f"recipe {recipe.name!r} needs 3D joints but skeleton {skeleton.name!r} has "
             f"{skeleton.dimensions} dimensions: use 'dualhead' or 'uniform100'"
+        )
+
+
+def need_flat(recipe: Recipe, skeleton: Skeleton) -> None:
+    """Refuse a 3D skeleton; for `Recipe.check`."""
+    if skeleton.dimensions != 2:
+        raise ConfigError(
+            f"recipe {recipe.name!r} moves images but skeleton {skeleton.name!r} has {skeleton.dimensions} "
+            "dimensions: use 'dualhead' or 'resample64'"
         )
 
 

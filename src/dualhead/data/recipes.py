@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.data.augment import random_rotation, random_view, transform
+from dualhead.data.augment import random_move, random_rotation, random_view, transform
 from dualhead.data.normalize import (
     align_axes,
     centre_every_frame,
@@ -25,7 +25,7 @@ from dualhead.data.normalize import (
     scale_to_unit,
     to_clip,
 )
-from dualhead.data.recipe import Clip, Recipe, need_axes, need_solid
+from dualhead.data.recipe import Clip, Recipe, need_axes, need_flat, need_solid
 from dualhead.data.sampling import (
     even_index,
     linear_resize,
@@ -45,6 +45,7 @@ __all__ = [
     "RECIPES",
     "STREAMS",
     "DualheadRecipe",
+    "MovingRecipe",
     "Recipe",
     "ResampleRecipe",
     "UclaRecipe",
@@ -101,6 +102,45 @@ class DualheadRecipe(Recipe):
             if row.size:
                 np.take(joints[body], row, axis=0, out=padded[body])
         return align_axes(centre_every_frame(to_clip(padded), skeleton.origin), skeleton.spine, skeleton.shoulders)
+
+
+@dataclass(frozen=True)
+class MovingRecipe(DualheadRecipe):
+    """ST-GCN's preparation of Kinetics-Skeleton, which 2s-AGCN took over: half of the frames, and moves, in training.
+
+    Clips are those of the `dualhead` recipe. Train: `frames` / 2 consecutive frames from a random start, of the padded
+    clip, so that they may be zeros for the most part; then turned, resized and shifted (`random_move`). Test: all
+    `frames` frames. As published, the stream is taken first and every stream is moved like joints. 2D only.
+    """
+
+    family: ClassVar[str] = "moving"
+    draws: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:
+        """The word that `get_recipe` takes."""
+        return f"{self.family}{self.frames}"
+
+    @property
+    def train_frames(self) -> int:
+        """T of its training clips: half of `frames`, at least 1."""
+        return max(1, self.frames // 2)
+
+    @property
+    def normalised_by(self) -> str:
+        """Name of the recipe whose normalisation and padding this one begins with."""
+        return DualheadRecipe(self.frames).name
+
+    def check(self, skeleton: Skeleton) -> None:
+        """Refuse a 3D skeleton; see `Recipe.check`."""
+        need_flat(self, skeleton)
+
+    def _checked(self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int) -> Clip:
+        clips = super()._checked(sequence, stream, rng, views)
+        if rng is None:
+            return clips
+        start = int(rng.integers(self.frames - self.train_frames + 1))
+        return random_move(clips[0, :, start : start + self.train_frames], rng)[None]
 
 
 @dataclass(frozen=True)
@@ -223,10 +263,10 @@ class UclaRecipe(Recipe):
 _PUBLISHED_FRAMES = 300
 _TEST_SEED = 255
 _FAMILIES: dict[str, type[Recipe]] = {
-    family.family: family for family in (DualheadRecipe, ResampleRecipe, UniformRecipe, UclaRecipe)
+    family.family: family for family in (DualheadRecipe, MovingRecipe, ResampleRecipe, UniformRecipe, UclaRecipe)
 }
 
-RECIPES = ("dualhead", "resample64", "uniform100", "ucla52")
+RECIPES = ("dualhead", "resample64", "uniform100", "ucla52", "moving300")
 """The recipes as published."""
 
 
@@ -241,7 +281,7 @@ def get_recipe(name: str | Recipe) -> Recipe:
 
     Args:
         name: One of `RECIPES`, or the same family with another number of frames: `resample32`, `dualhead64`,
-            `uniform48`, `ucla26`. A `Recipe` is returned as it is.
+            `moving64`, `uniform48`, `ucla26`. A `Recipe` is returned as it is.
 
     Returns:
         The recipe.

@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from dualhead.data.recipes import get_recipe
 from dualhead.data.store import Store
 from dualhead.errors import ConfigError
-from dualhead.models.base import SkeletonModel
+from dualhead.models.base import MIN_FRAMES, SkeletonModel
 from dualhead.models.registry import create_model
 from dualhead.training.evaluate import describe_store
 from dualhead.training.experiment import Experiment
@@ -40,9 +40,14 @@ def build_model(experiment: Experiment, store: Store) -> SkeletonModel:
         The model on the CPU.
 
     Raises:
-        ConfigError: If the model or one of its arguments is not known.
+        ConfigError: If the model or one of its arguments is not known, or the recipe's clips are too short for it.
     """
     recipe = get_recipe(experiment.recipe)
+    if min(recipe.frames, recipe.train_frames) < MIN_FRAMES:
+        raise ConfigError(
+            f"recipe {recipe.name!r} makes clips of {min(recipe.frames, recipe.train_frames)} frames: models need at "
+            f"least {MIN_FRAMES}, give the same recipe with a larger number"
+        )
     with torch.random.fork_rng():
         torch.manual_seed(experiment.seed)
         return create_model(

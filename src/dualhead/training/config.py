@@ -18,7 +18,7 @@ from dualhead.training.experiment import Experiment
 
 
 def list_configs() -> list[str]:
-    """Short names of the experiments that come with the package, such as "ucla_xview/dualhead"."""
+    """Short names of the experiments that come with the package, such as "ucla/dualhead"."""
     root = Path(str(resources.files("dualhead") / "configs"))
     return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.glob("*/*.yaml"))
 
