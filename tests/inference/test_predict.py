@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 
@@ -9,18 +7,9 @@ import numpy as np
 import pytest
 
 from dualhead.errors import ConfigError, FormatError
-from dualhead.inference.predict import CSV_COLUMNS, predict, write_csv, write_table
-from dualhead.inference.prediction import Prediction
+from dualhead.inference.predict import predict
 from dualhead.inference.predictor import Predictor
 from tests.inference.builders import write_checkpoint, write_recordings
-
-
-def predictions() -> list[Prediction]:
-    heads = {"fine": np.array([0.5, 0.5]), "coarse": np.array([0.0, 1.0])}
-    return [
-        Prediction("one", ("wave", "nod, twice"), np.array([0.25, 0.75]), heads, label=0),
-        Prediction("[two]", ("wave", "nod, twice"), np.array([0.9, 0.1]), heads),
-    ]
 
 
 def test_piped_output_is_one_json_object_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,44 +39,6 @@ def test_damaged_files_are_named_and_the_rest_goes_on(tmp_path: Path, capsys: py
         predict([checkpoint], tmp_path / "raw")
 
 
-def test_csv_has_a_line_per_head_and_rank() -> None:
-    file = io.StringIO()
-    assert write_csv(iter(predictions()), file, 1) == 2
-    rows = list(csv.reader(io.StringIO(file.getvalue())))
-    assert rows[0] == list(CSV_COLUMNS)
-    assert rows[1:] == [
-        ["one", "0", "wave", "mean", "1", "1", "nod, twice", "0.750000"],
-        ["one", "0", "wave", "fine", "1", "0", "wave", "0.500000"],
-        ["one", "0", "wave", "coarse", "1", "1", "nod, twice", "1.000000"],
-        ["[two]", "", "", "mean", "1", "0", "wave", "0.900000"],
-        ["[two]", "", "", "fine", "1", "0", "wave", "0.500000"],
-        ["[two]", "", "", "coarse", "1", "1", "nod, twice", "1.000000"],
-    ]
-
-
-def test_the_table_shows_heads_and_the_true_class() -> None:
-    file = io.StringIO()
-    assert write_table(iter(predictions()), file, 2) == 2
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in file.getvalue().splitlines() if "│" in line]
-    assert rows == [
-        ["one", "nod, twice", "75.0", "50.0", "100.0"],
-        ["", "wave (true)", "25.0", "50.0", "0.0"],
-        ["[two]", "wave", "90.0", "50.0", "0.0"],
-        ["", "nod, twice", "10.0", "50.0", "100.0"],
-    ]
-
-
-def test_the_table_shows_what_is_done_when_interrupted() -> None:
-    def interrupted():  # type: ignore[no-untyped-def]
-        yield predictions()[0]
-        raise KeyboardInterrupt
-
-    file = io.StringIO()
-    with pytest.raises(KeyboardInterrupt):
-        write_table(interrupted(), file, 1)
-    assert "nod, twice" in file.getvalue()
-
-
 def test_options_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown format 'json': did you mean 'jsonl'"):
         predict([tmp_path / "a"], tmp_path, format="json")  # type: ignore[arg-type]
@@ -95,3 +46,46 @@ def test_options_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         predict([tmp_path / "a"], tmp_path, top_k=0)
     with pytest.raises(ConfigError, match="one of the two"):
         predict([tmp_path / "a"], tmp_path, weights="equal", fusion=tmp_path / "b")
+    with pytest.raises(ConfigError, match="stride needs a window"):
+        predict([tmp_path / "a"], tmp_path, stride="5")
+    with pytest.raises(ConfigError, match=r"threshold is 1\.5: give a probability"):
+        predict([tmp_path / "a"], tmp_path, window="3", threshold=1.5)
+
+
+def test_windows_become_intervals_as_json_lines_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    (path, _) = write_recordings(tmp_path / "raw", actions=1)
+    predict([checkpoint], path, window="8", stride="4", every_window=True, top_k=2)
+    windows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(item["start"], item["stop"], item["start_s"]) for item in windows] == [
+        (0, 8, 0),
+        (4, 12, 0.133),
+        (8, 16, 0.267),
+    ]
+    assert [len(item["top"]) for item in windows] == [2, 2, 2]
+    predict([checkpoint], path, window="8", stride="4")
+    intervals = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (intervals[0]["start"], intervals[-1]["stop"]) == (0, 16)
+    assert sum(item["windows"] for item in intervals) == 3
+    assert intervals[0]["class"] == windows[0]["top"][0]["class"]
+    predict([checkpoint], path, window="0.5s", format="csv")
+    header, line = capsys.readouterr().out.splitlines()
+    assert header == "name,body,start,stop,start_s,stop_s,label,class,probability,windows"
+    assert line.startswith(f"{path.stem},,0,16,0.0,0.533,")
+
+
+def test_what_only_the_user_can_say_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Pixels need the size of the image; other joints need a name."""
+    checkpoint = write_checkpoint(
+        tmp_path / "kinetics.safetensors", dataset="kinetics", recipe="dualhead16", skeleton="openpose18",
+        body_selection="score",
+    )  # fmt: skip
+    np.save(tmp_path / "me.npy", np.random.default_rng(0).uniform(100, 900, (20, 17, 2)).astype(np.float32))
+    with pytest.raises(FormatError, match=r"taken for 'openpose18'.*: say its skeleton"):
+        predict([checkpoint], tmp_path / "me.npy")
+    with pytest.raises(FormatError, match="look like pixels: say the size of the image"):
+        predict([checkpoint], tmp_path / "me.npy", skeleton="coco17")
+    predict([checkpoint], tmp_path / "me.npy", skeleton="coco17", image_size=(1280, 960))
+    assert json.loads(capsys.readouterr().out)["name"] == "me"
+    with pytest.raises(ConfigError, match="image_size is 1280: give width and height"):
+        predict([checkpoint], tmp_path / "me.npy", image_size=(1280,))

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -96,17 +95,6 @@ def test_the_batch_does_not_matter(folder: Path) -> None:
         np.testing.assert_allclose(one.probabilities, other.probabilities, rtol=1e-4)
 
 
-def test_views_are_averaged_as_probabilities(folder: Path) -> None:
-    path = write_checkpoint(folder / "views.safetensors", recipe="uniform16")
-    result = Predictor.from_checkpoint(path).predict([sequence(1), sequence(2)], batch_size=12)[1]
-    model, _ = load_checkpoint(path)
-    with torch.no_grad():
-        logits = model(torch.from_numpy(get_recipe("uniform16").clips(sequence(2), "joint"))).numpy()  # (10, 2, K)
-    heads = softmax(logits).mean(axis=0)  # (2, K)
-    np.testing.assert_allclose(result.heads["fine"], heads[0], rtol=1e-4)
-    np.testing.assert_allclose(result.probabilities, softmax(np.log(heads).mean(axis=0)), rtol=1e-4)
-
-
 def test_files_folders_and_stores_give_the_same(folder: Path) -> None:
     predictor = Predictor.from_checkpoint(folder / "joint.safetensors")
     from_store = predictor.predict(folder / "store")
@@ -152,8 +140,88 @@ def test_the_recipe_and_skeleton_of_another_data_set(tmp_path: Path) -> None:
 def test_a_recording_of_another_skeleton_is_refused_by_name(folder: Path) -> None:
     predictor = Predictor.from_checkpoint(folder / "joint.safetensors")
     other = SkeletonSequence(np.zeros((1, 3, 20, 3), np.float32), KINECT20, name="clip")
-    with pytest.raises(MismatchError, match="'clip' has 'kinect20' but the checkpoint was trained on 'ntu25'"):
+    with pytest.raises(MismatchError, match=r"'clip' does not fit .* 'kinect20' cannot be converted to 'ntu25'"):
         predictor.predict(other)
+
+
+def test_a_recording_of_another_skeleton_is_converted_where_there_is_a_map(tmp_path: Path) -> None:
+    path = write_checkpoint(
+        tmp_path / "ucla.safetensors", dataset="ucla", recipe="ucla16", skeleton="kinect20", num_bodies=1,
+        classes=list(ucla().classes),
+    )  # fmt: skip
+    recording = sequence(3, label=2)
+    result = Predictor.from_checkpoint(path).predict(recording)
+    named = [recording.joints[:, :, joint] for joint in (0, 1, 20, *range(3, 20))]  # Kinect v1 by hand
+    logits = by_hand(path, SkeletonSequence(np.stack(named, axis=2), KINECT20))
+    np.testing.assert_allclose(result.probabilities, softmax(logits.mean(axis=0)), rtol=1e-5)
+    assert result.label is None  # a label of other data stands for another class
+
+
+def test_segments_are_the_predictions_of_their_windows(folder: Path) -> None:
+    predictor = Predictor.from_checkpoint(folder / "joint.safetensors")
+    joints = walk(7, 50, 2)
+    joints[1, :25] = 0
+    recording = SkeletonSequence(joints, predictor.skeleton, "long")
+    found = list(predictor.segments(recording, window=20, stride=15, each_body=True, batch_size=2))
+    assert [(item.start, item.stop, item.share, item.body) for item in found] == [
+        (0, 20, (0, 17), None), (0, 20, (0, 17), 0),
+        (15, 35, (17, 32), None), (15, 35, (17, 32), 0), (15, 35, (17, 32), 1),
+        (30, 50, (32, 50), None), (30, 50, (32, 50), 0), (30, 50, (32, 50), 1),
+    ]  # fmt: skip
+    for item in found:
+        bodies = slice(None) if item.body is None else slice(item.body, item.body + 1)
+        part = SkeletonSequence(joints[bodies, item.start : item.stop], predictor.skeleton)
+        np.testing.assert_allclose(item.prediction.probabilities, predictor.predict(part).probabilities, atol=1e-6)
+    assert {item.fps for item in found} == {30.0}
+    again = predictor.segments([recording], window="20", stride="0.5s", fps=30)
+    assert [item.start for item in again] == [0, 15, 30]
+
+
+def test_segments_need_no_more_memory_for_a_longer_recording(folder: Path) -> None:
+    """Windows are cut and computed one batch at a time: the first comes before the second batch is looked at."""
+    predictor = Predictor.from_checkpoint(folder / "joint.safetensors")
+
+    def recordings() -> Iterator[SkeletonSequence]:
+        yield SkeletonSequence(walk(7, 64), predictor.skeleton, "long")
+        raise AssertionError("looked too far ahead")
+
+    segments = predictor.segments(recordings(), window=16, stride=16, batch_size=2)  # type: ignore[arg-type]
+    assert [next(segments).start for _ in range(4)] == [0, 16, 32, 48]
+
+
+def test_openpose_people_for_a_model_of_kinetics(tmp_path: Path) -> None:
+    """Two people of BODY_25 in pixels, in an order that changes: together, and each alone."""
+    path = write_checkpoint(
+        tmp_path / "k.safetensors", dataset="kinetics", recipe="dualhead16", skeleton="openpose18", classes=["a", "b"],
+        body_selection="score",
+    )  # fmt: skip
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    rng = np.random.default_rng(0)
+    shape = rng.uniform(-80, 80, (2, 25, 2))
+    places = np.array([[160, 240], [480, 240]])
+    poses = np.concatenate([shape + places[:, None], np.array([[[0.9]] * 25, [[0.8]] * 25])], axis=-1)  # (2, 25, 3)
+    for frame in range(12):
+        order = (0, 1) if frame % 2 else (1, 0)
+        people = [{"pose_keypoints_2d": poses[body].ravel().tolist()} for body in order]
+        (frames / f"v_{frame:012d}_keypoints.json").write_text(json.dumps({"people": people}))
+    predictor = Predictor.from_checkpoint(path)
+    reader = predictor.make_reader(image_size=(640, 480))
+    (found,) = predictor.predict(frames, reader=reader)
+    kept = [*range(8), *range(9, 19)]  # without the middle of the hips, toes and heels
+    joints = np.repeat(poses[:, None, kept, :2], 12, axis=1).astype(np.float32)
+    confidence = np.repeat(poses[:, None, kept, 2], 12, axis=1).astype(np.float32)
+    fields = {"width": 640, "height": 480}
+    expected = predictor.predict(SkeletonSequence(joints, predictor.skeleton, "", None, confidence, fields))
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, rtol=1e-5)
+    each = predictor.make_reader(image_size=(640, 480), each_body=True)
+    segments = list(predictor.segments(frames, window=12, each_body=True, reader=each))
+    assert [item.body for item in segments] == [None, 0, 1]
+    for body in (0, 1):
+        alone = SkeletonSequence(joints[[body]], predictor.skeleton, "", None, confidence[[body]], fields)
+        np.testing.assert_allclose(
+            segments[body + 1].prediction.probabilities, predictor.predict(alone).probabilities, rtol=1e-5
+        )
 
 
 def test_a_coordinate_that_is_not_finite_is_refused(folder: Path) -> None:
@@ -162,42 +230,6 @@ def test_a_coordinate_that_is_not_finite_is_refused(folder: Path) -> None:
     joints[0, 3, 2, 1] = np.nan
     with pytest.raises(ConfigError, match="'clip' has a coordinate that is not finite"):
         predictor.predict(SkeletonSequence(joints, predictor.skeleton, name="clip"))
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"dataset": "ntu120"}, r"dataset differs: 'ntu60' in .*joint\.safetensors but 'ntu120' in"),
-        ({"protocol": "xview"}, "protocol differs: 'xsub' in"),
-        ({"data_fingerprint": "bb"}, "data_fingerprint differs: 'aa' in"),
-        ({"classes": ["a", "b"]}, "classes differs: 60 names in"),
-        ({"skeleton": "kinect20"}, "skeleton differs: 'ntu25' in"),
-    ],
-)
-def test_checkpoints_that_do_not_belong_together_are_refused(
-    folder: Path, tmp_path: Path, changes: dict[str, Any], words: str
-) -> None:
-    other = write_checkpoint(tmp_path / "other.safetensors", "bone", **changes)
-    with pytest.raises(MismatchError, match=words):
-        Predictor.from_checkpoint([folder / "joint.safetensors", other])
-
-
-def test_weights_of_another_checkpoint_are_refused(folder: Path, tmp_path: Path) -> None:
-    files = [folder / "joint.safetensors", folder / "bone.safetensors"]
-    names, labels, logits = np.array(["a"]), np.array([0]), np.zeros((1, 2, 60))
-    scores = [
-        Scores(names, labels, logits + number, ("fine", "coarse"), {**load_checkpoint(file)[1], "split": "test"})
-        for number, file in enumerate(files)
-    ]
-    fuse(scores, out=tmp_path / "fused.npz")
-    other = write_checkpoint(tmp_path / "other.safetensors", "bone", 2, epoch=9)
-    with pytest.raises(MismatchError, match="epoch differs: 9 in the checkpoint of bone but 3 in"):
-        Predictor.from_checkpoint([files[0], other], weights=tmp_path / "fused.npz")
-    with pytest.raises(ConfigError, match="a weight for 'bone', not fused"):
-        Predictor.from_checkpoint(files[0], weights=tmp_path / "fused.npz")
-    scores[0].save(tmp_path / "single.npz")
-    with pytest.raises(ConfigError, match="is no fusion"):
-        Predictor.from_checkpoint(files, weights=tmp_path / "single.npz")
 
 
 def test_what_cannot_be_loaded_is_one_sentence(folder: Path, tmp_path: Path) -> None:

@@ -1,17 +1,30 @@
 from __future__ import annotations
 
+import json
+import pickle
+import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dualhead.data.prepare import prepare
-from dualhead.errors import FormatError
+from dualhead.errors import ConfigError, FormatError
 from dualhead.formats.ntu import write_skeleton
 from dualhead.formats.recording import from_dense
-from dualhead.inference.reading import holds_many, read_recordings
-from tests.inference.builders import write_recordings
+from dualhead.inference.reading import Reader, Rejection, holds_many
+from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import BODY25, COCO17, NTU25, OPENPOSE18
+from tests.inference.builders import walk, write_recordings
+
+
+def read_recordings(
+    path: Path, on_rejected: Rejection | None = None, body_selection: str | None = None, **options: Any
+) -> list[SkeletonSequence]:
+    return list(Reader(body_selection=body_selection, **options).read(path, on_rejected))
+
 
 NAMES = [f"S001C001P{performer:03}R001A{action:03}" for performer in (1, 3) for action in (1, 2, 3)]
 
@@ -31,7 +44,7 @@ def test_a_folder_a_zip_and_a_store_hold_the_same(tmp_path: Path) -> None:
         for path in paths:
             archive.write(path, path.name)
     prepare("ntu60", tmp_path / "raw" / "below", tmp_path / "store", workers=1, quiet=True)
-    lists = [list(read_recordings(tmp_path / name)) for name in ("raw", "raw.zip", "store")]
+    lists = [(read_recordings(tmp_path / name)) for name in ("raw", "raw.zip", "store")]
     for found in lists:
         assert [item.name for item in found] == NAMES
         assert [item.label for item in found] == [0, 1, 2, 0, 1, 2]
@@ -44,9 +57,9 @@ def test_a_damaged_file_is_raised_or_told(tmp_path: Path) -> None:
     paths = write_recordings(tmp_path)
     paths[2].write_text("1\n1\n")
     with pytest.raises(FormatError, match="truncated"):
-        list(read_recordings(tmp_path))
+        (read_recordings(tmp_path))
     told: list[FormatError] = []
-    found = list(read_recordings(tmp_path, told.append))
+    found = read_recordings(tmp_path, told.append)
     assert [item.name for item in found] == [name for name in NAMES if name != NAMES[2]]
     assert [Path(str(error.path)).name for error in told] == [paths[2].name]
 
@@ -54,11 +67,11 @@ def test_a_damaged_file_is_raised_or_told(tmp_path: Path) -> None:
 def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(FormatError, match=r"no recording .* among 1 files"):
-        list(read_recordings(tmp_path))
+        read_recordings(tmp_path)
     with pytest.raises(FormatError, match="no such file or folder"):
-        list(read_recordings(tmp_path / "none"))
-    with pytest.raises(FormatError, match="unknown kind of file"):
-        list(read_recordings(tmp_path / "notes.txt"))
+        read_recordings(tmp_path / "none")
+    with pytest.raises(FormatError, match=r"unknown kind of file: give one that ends in \.skeleton, \.json, \.npy"):
+        read_recordings(tmp_path / "notes.txt")
 
 
 def test_raw_files_are_read_with_the_body_selection_asked_for(tmp_path: Path) -> None:
@@ -71,3 +84,106 @@ def test_raw_files_are_read_with_the_body_selection_asked_for(tmp_path: Path) ->
     for path in (tmp_path / "x.skeleton", tmp_path):
         assert [len(sequence.joints) for sequence in read_recordings(path)] == [2]
         assert [len(sequence.joints) for sequence in read_recordings(path, None, "tracked")] == [1]
+
+
+def test_a_tar_is_read_as_a_zip(tmp_path: Path) -> None:
+    paths = write_recordings(tmp_path / "raw")
+    with tarfile.open(tmp_path / "raw.tar.gz", "w:gz") as archive:
+        for path in paths:
+            archive.add(path, path.name)
+    assert holds_many(tmp_path / "raw.tar.gz")
+    assert [item.name for item in read_recordings(tmp_path / "raw.tar.gz")] == NAMES
+
+
+def people(*x: float) -> str:
+    """A frame with people 240 pixels high, at some x."""
+    return json.dumps(
+        {"people": [{"pose_keypoints_2d": [place, 120, 0.5, place, 360, 0.5] * 12 + [0] * 3} for place in x]}
+    )
+
+
+def test_openpose_folders_are_recordings(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        for frame in range(3):
+            # the two people change places in the file
+            text = people(64, 320) if frame != 1 else people(321, 65)
+            (tmp_path / name / f"{name}_{frame:012d}_keypoints.json").write_text(text)
+    found = read_recordings(tmp_path, image_size=(640, 480))
+    assert [(item.name, item.skeleton, item.num_frames) for item in found] == [("a", BODY25, 3), ("b", BODY25, 3)]
+    assert found[0].fields == {"width": 640, "height": 480}
+    ranked = found[0].joints[:, :, 0, 0].tolist()
+    assert sorted(ranked) == [[64, 65, 64], [320, 321, 320]]
+    with pytest.raises(FormatError, match="look like pixels: say the size of the image"):
+        read_recordings(tmp_path)
+    with pytest.raises(ConfigError, match="image_size is 0 480"):
+        Reader(image_size=(0, 480))
+
+
+def test_fractions_are_not_divided_again(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.full((4, 17, 2), 0.5, np.float32))
+    assert read_recordings(tmp_path / "a.npy", skeleton="coco17")[0].fields == {}
+    with pytest.raises(FormatError, match=r"0\.5 on average are fractions of the image already"):
+        read_recordings(tmp_path / "a.npy", skeleton="coco17", image_size=(640, 480))
+    person = {"pose": [0.25] * 36, "score": [0.5] * 18}
+    data = {"data": [{"frame_index": 0, "skeleton": [person]}], "label": "x", "label_index": 3}
+    (tmp_path / "k.json").write_text(json.dumps(data))
+    (tmp_path / "kinetics_val_label.json").write_text("{}")
+    (tmp_path / "a.npy").unlink()
+    (found,) = read_recordings(tmp_path, image_size=(640, 480))
+    assert (found.skeleton, found.fields, found.label) == (OPENPOSE18, {}, 3)
+
+
+def test_arrays_have_the_usual_skeleton_unless_another_is_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", walk(1))  # (M, T, V, C)
+    np.savez(tmp_path / "b.npz", joints=walk(2)[0])  # (T, V, C)
+    (tmp_path / "c.json").write_text(json.dumps(walk(3)[0].tolist()))
+    (tmp_path / "dataset.yaml").write_text("skeleton: ntu25")
+    (tmp_path / "table.csv").write_text("name,label\na,0\n")
+    found = read_recordings(tmp_path, usual=NTU25)
+    assert [(item.name, item.skeleton, item.joints.shape) for item in found] == [
+        (name, NTU25, (1, 20, 25, 3)) for name in "abc"
+    ]
+    np.testing.assert_array_equal(found[1].joints, walk(2))
+
+
+def test_a_pickle_holds_many(tmp_path: Path) -> None:
+    good = {"frame_dir": "b", "label": 1, "total_frames": 5, "keypoint": np.full((1, 5, 17, 2), 0.5, np.float16)}
+    flat = {**good, "frame_dir": "a", "keypoint": 100 * good["keypoint"], "img_shape": (480, 640)}
+    bad = {**good, "frame_dir": "c", "total_frames": 9}
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"annotations": [good, bad, flat]}))
+    assert holds_many(tmp_path / "x.pkl")
+    told: list[FormatError] = []
+    found = read_recordings(tmp_path / "x.pkl", told.append)
+    assert [(item.name, item.label, item.skeleton) for item in found] == [("a", 1, COCO17), ("b", 1, COCO17)]
+    assert found[0].fields["width"] == 640
+    assert [str(error) for error in told] == ["x.pkl, annotation 1: 'total_frames' is 9, but 'keypoint' has 5 frames"]
+    usual = {**good, "keypoint": np.full((1, 5, 18, 2), 0.5, np.float16)}
+    (tmp_path / "y.pkl").write_bytes(pickle.dumps({"annotations": [usual]}))
+    assert [item.skeleton for item in read_recordings(tmp_path / "y.pkl", usual=OPENPOSE18)] == [OPENPOSE18]
+
+
+def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(FormatError, match=r"os\.system"):
+        read_recordings(tmp_path / "x.pkl")
+
+
+def test_score_gives_way_where_there_are_no_scores(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.full((2, 4, 17, 2), 0.5, np.float32))
+    assert [item.num_bodies for item in read_recordings(tmp_path / "a.npy", None, "score", skeleton="coco17")] == [2]
+
+
+def test_each_body_keeps_the_places_that_someone_chose(tmp_path: Path) -> None:
+    joints = np.full((3, 4, 17, 2), 0.5, np.float32)
+    joints[0, 2:] = 0
+    np.save(tmp_path / "a.npy", joints)
+    (found,) = read_recordings(tmp_path / "a.npy", each_body=True, skeleton="coco17")
+    np.testing.assert_array_equal(found.joints, joints)
+
+
+def test_a_label_of_another_class_is_dropped(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "raw")
+    prepare("ntu60", tmp_path / "raw", tmp_path / "store", workers=1, quiet=True)
+    classes = ("drink water", "sit down")  # label 1 is another in the store
+    assert [item.label for item in read_recordings(tmp_path / "store", classes=classes)] == [0, None, None] * 2

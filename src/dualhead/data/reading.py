@@ -1,7 +1,9 @@
-"""One raw file as a sequence, for prediction and pictures."""
+"""One raw recording as a sequence, for prediction and pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from dualhead.data.bodies import get_selection
@@ -10,7 +12,8 @@ from dualhead.formats.clip_file import parse_clip
 from dualhead.formats.file_source import FileSource
 from dualhead.formats.json_file import parse_json
 from dualhead.formats.kinetics import parse_kinetics
-from dualhead.formats.member import FileMember, Member
+from dualhead.formats.member import FileMember, Member, list_members
+from dualhead.formats.openpose import LAYOUTS, OpenposeClip, group_openpose, is_openpose_frame, read_openpose
 from dualhead.formats.recording import Recording
 from dualhead.formats.registry import get_source
 from dualhead.formats.skeleton_file import load_skeleton
@@ -24,18 +27,73 @@ SUFFIXES = (".skeleton", ".json")
 ARRAY_SUFFIXES = (".npy", ".npz", ".csv")
 """Endings of files that can be read where their skeleton is given."""
 
+_OPENPOSE_BODIES = 2
+
+
+@dataclass(frozen=True, eq=False)
+class RawClip:
+    """A recording as its file has it, before bodies are chosen.
+
+    Attributes:
+        recording: Every body seen in every frame.
+        skeleton: The layout of the joints.
+        sample: Its name, label and fields.
+        where: Where it lies.
+        body_selection: The selection used where none is asked for.
+        max_bodies: How many bodies are kept where nothing else is asked for.
+        keeps_empty: Whether it is a recording also where nobody is seen.
+        in_fractions: Whether flat coordinates are fractions of the image by the definition of the format.
+    """
+
+    recording: Recording
+    skeleton: Skeleton
+    sample: Sample
+    where: str
+    body_selection: str
+    max_bodies: int
+    keeps_empty: bool = False
+    in_fractions: bool = False
+
+    def select(
+        self,
+        body_selection: str | None = None,
+        max_bodies: int | None = None,
+        fields: Mapping[str, int] | None = None,
+    ) -> SkeletonSequence:
+        """Choose the bodies.
+
+        Args:
+            body_selection: Which bodies to keep; default: the format's.
+            max_bodies: The most bodies to keep; default: as many as the format's data sets.
+            fields: Fields beside the sample's own.
+
+        Returns:
+            The selected bodies' raw coordinates, all frames.
+
+        Raises:
+            ConfigError: If the selection is unknown or needs scores that there are not.
+            FormatError: If there is no body.
+        """
+        choose = get_selection(body_selection or self.body_selection)
+        joints, confidence = choose(self.recording, self.max_bodies if max_bodies is None else max_bodies)
+        if not len(joints) and not self.keeps_empty:
+            raise FormatError(f"no body in any of its {self.recording.num_frames} frames", self.where)
+        held = {**self.sample.fields, **(fields or {})}
+        return SkeletonSequence(joints, self.skeleton, self.sample.name, self.sample.label, confidence, held)
+
 
 def read_sequence(
     path: str | Path, *, body_selection: str | None = None, skeleton: str | Path | Skeleton | None = None
 ) -> SkeletonSequence:
     """Read one raw recording.
 
-    Without a skeleton: an NTU `.skeleton` file, an NW-UCLA `.json` file or a Kinetics-Skeleton `.json` file. With one:
-    a clip of one's own as `.npy`, `.npz`, `.csv` or `.json`, laid out as docs/custom-data.md says.
+    Without a skeleton: an NTU `.skeleton` file, an NW-UCLA `.json` file, a Kinetics-Skeleton `.json` file, or a folder
+    of OpenPose's frames. With one: a clip of one's own as `.npy`, `.npz`, `.csv` or `.json`, laid out as
+    docs/custom-data.md says.
 
     Args:
-        path: The file. Where its name is a sample name of its data set, or a Kinetics file says so, the sequence has a
-            label; otherwise its label is None.
+        path: The file or folder. Where its name is a sample name of its data set, or a Kinetics file says so, the
+            sequence has a label; otherwise its label is None.
         body_selection: Which bodies to keep; default: the data set's.
         skeleton: The layout of the joints of a clip of one's own: a `Skeleton`, a name or a YAML file. Files that have
             a skeleton of their own take no other.
@@ -47,12 +105,28 @@ def read_sequence(
         ConfigError: If the skeleton is unknown or not that of the file.
         FormatError: If the file is missing, of an unknown kind, damaged, or holds no body.
     """
+    if Path(path).is_dir():
+        clips = group_openpose(list_members([Path(path)]))
+        if len(clips) != 1:
+            raise FormatError(f"a folder of {len(clips)} OpenPose recordings: give one, or a single file", path)
+        return parse_frames(clips[0]).select(body_selection)
+    return read_member(file_member(path), body_selection=body_selection, skeleton=skeleton)
+
+
+def file_member(path: str | Path) -> FileMember:
+    """Find one plain file, known by the path that the user gave.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FormatError: If it is missing.
+    """
     try:
         state = Path(path).stat()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path) from None
-    member = FileMember(str(path), state.st_size, state.st_mtime_ns, str(path))
-    return read_member(member, body_selection=body_selection, skeleton=skeleton)
+    return FileMember(str(path), state.st_size, state.st_mtime_ns, str(path))
 
 
 def read_member(
@@ -72,47 +146,85 @@ def read_member(
         ConfigError: If the skeleton is unknown or not that of the file.
         FormatError: If the file is missing, of an unknown kind, damaged, or holds no body.
     """
+    return parse_member(member, skeleton=skeleton).select(body_selection)
+
+
+def parse_frames(clip: OpenposeClip) -> RawClip:
+    """Parse a recording of OpenPose; people are followed from frame to frame (`dualhead.data.people`).
+
+    Args:
+        clip: Its files.
+
+    Raises:
+        FormatError: If a file is damaged.
+    """
+    recording, skeleton = read_openpose(clip)
+    return RawClip(recording, skeleton, Sample(clip.name, None), clip.where, "people", _OPENPOSE_BODIES)
+
+
+def parse_member(
+    member: Member, *, skeleton: str | Path | Skeleton | None = None, usual: Skeleton | None = None
+) -> RawClip:
+    """Parse one raw recording wherever it lies.
+
+    Args:
+        member: A plain file or a member of an archive.
+        skeleton: The layout of the joints of a clip of one's own; refused where the file has another of its own.
+        usual: The layout of the joints where neither the file nor `skeleton` says it.
+
+    Raises:
+        ConfigError: If the skeleton is unknown or not that of the file.
+        FormatError: If the file is missing, of an unknown kind or damaged.
+    """
     where = PurePosixPath(member.where.replace("\\", "/"))
     layout = None if skeleton is None else load_skeleton(skeleton)
-    if where.suffix not in (SUFFIXES if layout is None else (*SUFFIXES, *ARRAY_SUFFIXES)):
-        more = f", or with a skeleton {', '.join(ARRAY_SUFFIXES)}" if layout is None else ""
+    bare = layout is None and usual is None
+    if where.suffix not in (SUFFIXES if bare else (*SUFFIXES, *ARRAY_SUFFIXES)):
+        more = f", or with a skeleton {', '.join(ARRAY_SUFFIXES)}" if bare else ""
         raise FormatError(f"unknown kind of file: give one that ends in {' or '.join(SUFFIXES)}{more}", member.where)
+    if is_openpose_frame(where.name) and (layout is None or layout in LAYOUTS):
+        return parse_frames(group_openpose([member])[0])
     data = member.read()
-    source, sample, recording = _parse(data, where, layout)
-    joints, confidence = get_selection(body_selection or source.body_selection)(recording, source.max_bodies)
-    if not len(joints) and not source.keeps_empty:
-        raise FormatError(f"no body in any of its {recording.num_frames} frames", member.where)
-    held = layout or source.skeleton
-    return SkeletonSequence(joints, held, sample.name, sample.label, confidence, dict(sample.fields))
-
-
-def _parse(data: bytes, where: PurePosixPath, layout: Skeleton | None) -> tuple[Source, Sample, Recording]:
-    """Find out what kind of file it is by its ending and content, and parse it."""
-    path, plain = str(where), Sample(where.stem, None)
     if where.suffix == ".skeleton":
         return _parse_named(get_source("ntu120"), data, where, layout)
-    content = parse_json(data, path) if where.suffix == ".json" else None
+    content = parse_json(data, member.where) if where.suffix == ".json" else None
     keys = content.keys() if isinstance(content, dict) else ()
     if "skeletons" in keys:
         return _parse_named(get_source("ucla"), data, where, layout)
     if "data" in keys:
         source = get_source("kinetics")
         _check(source, layout)
-        recording, label = parse_kinetics(data, path)
-        return source, Sample(where.stem, label), recording
-    if layout is None:
+        recording, label = parse_kinetics(data, member.where)
+        return _of(source, Sample(where.stem, label), recording, member.where, in_fractions=True)
+    held = layout or usual
+    if held is None:
         raise FormatError(
             "no JSON of NW-UCLA (key 'skeletons') or Kinetics-Skeleton (key 'data'): for a clip of your own say which "
             "skeleton it has",
-            path,
+            member.where,
         )
-    recording = parse_clip(data, path, layout)
-    return get_source("custom"), plain, recording
+    try:
+        clip = parse_clip(data, member.where, held)
+    except FormatError as error:
+        if layout is not None:
+            raise
+        raise FormatError(
+            f"{error.reason} (taken for {held.name!r}, as nothing says otherwise: say its skeleton if it is another)",
+            error.path,
+            error.line,
+        ) from None
+    custom = get_source("custom")
+    return RawClip(clip, held, Sample(where.stem, None), member.where, custom.body_selection, custom.max_bodies)
 
 
-def _parse_named(
-    source: Source, data: bytes, where: PurePosixPath, layout: Skeleton | None
-) -> tuple[Source, Sample, Recording]:
+def _of(source: Source, sample: Sample, recording: Recording, where: str, in_fractions: bool = False) -> RawClip:
+    return RawClip(
+        recording, source.skeleton, sample, where, source.body_selection, source.max_bodies, source.keeps_empty,
+        in_fractions,
+    )  # fmt: skip
+
+
+def _parse_named(source: Source, data: bytes, where: PurePosixPath, layout: Skeleton | None) -> RawClip:
     """Parse a file whose name may be a sample name of its data set."""
     assert isinstance(source, FileSource)
     try:
@@ -121,7 +233,7 @@ def _parse_named(
         sample = None
     _check(source, layout)
     recording = source.parse(data, str(where), sample)
-    return source, sample or Sample(where.stem, None), recording
+    return _of(source, sample or Sample(where.stem, None), recording, str(where))
 
 
 def _check(source: Source, layout: Skeleton | None) -> None:

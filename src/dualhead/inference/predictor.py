@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, cast, get_args, overload
+from typing import overload
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualhead.data.recipes import Recipe, get_recipe
-from dualhead.data.streams import check_stream
-from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError, unknown
-from dualhead.evaluation.fusion import Method, combine_logits
-from dualhead.evaluation.joining import IDENTITY_FIELDS, check_provenance, stream_names
-from dualhead.evaluation.scores import Scores, softmax
-from dualhead.evaluation.views import average_views
-from dualhead.evaluation.weights import given_weights
+from dualhead.errors import ConfigError, MismatchError
+from dualhead.evaluation.fusion import Method
+from dualhead.formats.skeleton_file import load_skeleton
+from dualhead.inference.batch import predict_batch
+from dualhead.inference.live import LiveStream
+from dualhead.inference.members import Member, Weights, choose_weights, find_device, load_members
 from dualhead.inference.prediction import Prediction
-from dualhead.inference.reading import holds_many, read_recordings
-from dualhead.models.base import SkeletonModel
-from dualhead.models.checkpoint import load_checkpoint
+from dualhead.inference.reading import Many, Reader, Recordings, Rejection, holds_many
+from dualhead.inference.segments import Segment
+from dualhead.inference.windows import FRAME_RATES, cut_windows, window_frames
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
-
-Recordings = SkeletonSequence | str | Path
-"""What can be predicted: a recording in memory, a file, a folder or a store."""
-
-Many = Sequence[SkeletonSequence] | Sequence[Path] | list[str]
-"""Several of those."""
-
-Weights = Sequence[float] | Mapping[str, float] | Literal["equal", "published"] | str | Path
-"""Weights of streams: as for `fuse`, or the score file that `fuse` wrote."""
-
-_SHARED = ("dataset", "protocol", "classes", "data_fingerprint")
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """One stream's model and what makes its clips.
-
-    Attributes:
-        name: Its stream, unique among the members.
-        model: The model, in evaluation mode on the predictor's device.
-        recipe: Makes its clips.
-        stream: What its clips show.
-        provenance: Its checkpoint's.
-    """
-
-    name: str
-    model: SkeletonModel
-    recipe: Recipe
-    stream: str
-    provenance: Mapping[str, Any]
+from dualhead.skeleton_maps import convert_skeleton, joint_sources
 
 
 class Predictor:
@@ -69,7 +38,8 @@ class Predictor:
         weights: Their weights, `(n,)`; they sum to 1.
         method: What is summed, "logits" or "softmax".
         classes: K class names.
-        skeleton: The layout of joints that recordings must have.
+        skeleton: The layout of joints of the checkpoints; recordings with another are converted where there is a map.
+        fps: Frames a second of the data that the checkpoints were trained on, or None where that is not known.
         device: Where the models run.
     """
 
@@ -82,6 +52,7 @@ class Predictor:
         self.skeleton: Skeleton = first.model.config.skeleton
         names = first.provenance.get("classes") or map(str, range(first.model.config.num_classes))
         self.classes: tuple[str, ...] = tuple(names)
+        self.fps = FRAME_RATES.get(str(first.provenance.get("dataset")))
 
     @classmethod
     def from_checkpoint(
@@ -111,42 +82,33 @@ class Predictor:
             MismatchError: If checkpoints do not belong together, or the weights were found for others; names the field.
         """
         paths = [Path(item) for item in ([path] if isinstance(path, str | Path) else path)]
-        if not paths:
-            raise ConfigError("0 checkpoints cannot predict: give at least one")
-        place = _device(device)
-        loaded = [_load(item, place) for item in paths]
-        names = stream_names([provenance for _, _, provenance in loaded])
-        for number in range(1, len(paths)):
-            _check_pair(loaded, paths, number)
-        members = [
-            Member(name, model, recipe, str(provenance["stream"]), provenance)
-            for name, (model, recipe, provenance) in zip(names, loaded, strict=True)
-        ]
-        if isinstance(weights, Path) or (isinstance(weights, str) and weights not in ("equal", "published")):
-            share, found = _fused_weights(Path(weights), members)
-            return cls(members, share, method or found, place)
-        if method is not None and method not in get_args(Method):
-            raise unknown("method", method, get_args(Method))
-        by_name = isinstance(weights, Mapping) and set(weights) & set(names)
-        keys = names if by_name else [member.stream for member in members]
-        share = given_weights("equal" if weights is None else cast(Any, weights), keys)
-        return cls(members, share, method or "logits", place)
+        place = find_device(device)
+        members = load_members(paths, place)
+        share, found = choose_weights(weights, method, members)
+        return cls(members, share, found, place)
 
     @overload
-    def predict(self, recordings: SkeletonSequence, *, batch_size: int = ...) -> Prediction: ...
+    def predict(
+        self, recordings: SkeletonSequence, *, batch_size: int = ..., reader: Reader | None = ...
+    ) -> Prediction: ...
 
     @overload
-    def predict(self, recordings: str | Path, *, batch_size: int = ...) -> Prediction | list[Prediction]: ...
+    def predict(
+        self, recordings: str | Path, *, batch_size: int = ..., reader: Reader | None = ...
+    ) -> Prediction | list[Prediction]: ...
 
     @overload
-    def predict(self, recordings: Many, *, batch_size: int = ...) -> list[Prediction]: ...
+    def predict(self, recordings: Many, *, batch_size: int = ..., reader: Reader | None = ...) -> list[Prediction]: ...
 
-    def predict(self, recordings: Recordings | Many, *, batch_size: int = 16) -> Prediction | list[Prediction]:
+    def predict(
+        self, recordings: Recordings | Many, *, batch_size: int = 16, reader: Reader | None = None
+    ) -> Prediction | list[Prediction]:
         """Name the action in recordings.
 
         Args:
             recordings: A recording, a raw file, a folder, an archive or a store, or a list of those.
             batch_size: Clips that are computed at a time.
+            reader: How files are read; default: `make_reader()`.
 
         Returns:
             One prediction for a recording or a file; a list of them for whatever can hold many.
@@ -154,27 +116,29 @@ class Predictor:
         Raises:
             ConfigError: If a recording holds a coordinate that is not finite, or the source is of no known kind.
             FormatError: If a file is damaged or holds nobody.
-            MismatchError: If a recording has another skeleton than the checkpoint.
+            MismatchError: If a recording has a skeleton that cannot be converted to the checkpoint's.
         """
         if isinstance(recordings, SkeletonSequence) or (
             isinstance(recordings, str | Path) and not holds_many(Path(recordings))
         ):
-            return next(self.predict_each([recordings], batch_size=batch_size))
+            return next(self.predict_each([recordings], batch_size=batch_size, reader=reader))
         many: Sequence[Recordings] = [recordings] if isinstance(recordings, str | Path) else recordings
-        return list(self.predict_each(many, batch_size=batch_size))
+        return list(self.predict_each(many, batch_size=batch_size, reader=reader))
 
     def predict_each(
         self,
         recordings: Iterable[Recordings],
         *,
         batch_size: int = 16,
-        on_rejected: Callable[[FormatError], object] | None = None,
+        reader: Reader | None = None,
+        on_rejected: Rejection | None = None,
     ) -> Iterator[Prediction]:
         """Name the actions one after another, in memory that does not grow with their number.
 
         Args:
             recordings: Recordings, files, folders, archives or stores.
             batch_size: Clips that are computed at a time.
+            reader: How files are read; default: `make_reader()`.
             on_rejected: Called with the reason for each file of a folder or archive that cannot be read, instead of
                 raising.
 
@@ -186,110 +150,150 @@ class Predictor:
             FormatError: As for `predict`.
             MismatchError: As for `predict`.
         """
+        sequences = self._sequences(recordings, reader, on_rejected)
+        size = self._samples(batch_size)
+        while batch := list(islice(sequences, size)):
+            yield from self._predict(batch)
+
+    def segments(
+        self,
+        recordings: Recordings | Many,
+        *,
+        window: int | str,
+        stride: int | str | None = None,
+        fps: float | None = None,
+        each_body: bool = False,
+        batch_size: int = 16,
+        reader: Reader | None = None,
+        on_rejected: Rejection | None = None,
+    ) -> Iterator[Segment]:
+        """Name the actions in windows over recordings, in memory that grows with neither their number nor their length.
+
+        `merge_segments` makes intervals of them. Windows without anybody are left out.
+
+        Args:
+            recordings: A recording, a raw file, a folder, an archive or a store, or a list of those.
+            window: How long a window is: frames, or seconds such as "3s".
+            stride: From the start of one to the start of the next; default: half a window.
+            fps: Frames a second of the recordings; default: that of the data the checkpoints were trained on.
+            each_body: Whether to look at each body alone too, where there are several. Files are then read by
+                `make_reader(each_body=True)`, which keeps each person in a place of their own.
+            batch_size: Clips that are computed at a time.
+            reader: How files are read.
+            on_rejected: As for `predict_each`.
+
+        Yields:
+            Recording after recording, window after window: the window as a whole, then, if asked for, each body that is
+            seen in half of it or more.
+
+        Raises:
+            ConfigError: As for `predict`, and if a window cannot be made: seconds without a frame rate, or coordinates
+                that were normalised and padded before.
+            FormatError: As for `predict`.
+            MismatchError: As for `predict`.
+        """
+        rate = self.fps if fps is None else fps
+        length, step = window_frames(window, stride, rate)
+        many = [recordings] if isinstance(recordings, SkeletonSequence | str | Path) else recordings
+        sequences = self._sequences(many, reader or self.make_reader(each_body=each_body), on_rejected)
+        bodies = max(member.recipe.bodies for member in self.members)
+        windows = (
+            part for sequence in sequences for part in cut_windows(sequence, length, step, bodies, each_body=each_body)
+        )
+        size = self._samples(batch_size)
+        while batch := list(islice(windows, size)):
+            for part, prediction in zip(batch, self._predict([part.sequence for part in batch]), strict=True):
+                yield Segment(part.start, part.stop, part.share, part.body, rate, prediction)
+
+    def stream(
+        self,
+        *,
+        window: int | str,
+        stride: int | str | None = None,
+        fps: float | None = None,
+        skeleton: str | Path | Skeleton | None = None,
+        image_size: tuple[int, ...] | None = None,
+    ) -> LiveStream:
+        """Predict while frames come in, one at a time.
+
+        Args:
+            window: How much an estimate is made of: frames, or seconds such as "3s".
+            stride: How much passes from one estimate to the next; default: half a window.
+            fps: Frames a second; default: that of the data the checkpoints were trained on.
+            skeleton: The layout of the joints of the frames; default: the checkpoints'.
+            image_size: Width and height in pixels, where flat coordinates are pixels and not fractions of the image.
+
+        Returns:
+            What takes the frames.
+
+        Raises:
+            ConfigError: If window, stride, frame rate or image size cannot be used.
+            FormatError: If the skeleton's file cannot be read.
+            MismatchError: If the skeleton cannot be converted to the checkpoints'.
+        """
+        rate = self.fps if fps is None else fps
+        length, step = window_frames(window, stride, rate)
+        layout = self.skeleton if skeleton is None else load_skeleton(skeleton)
+        joint_sources(layout, self.skeleton)  # refuses now, not with the first window
+        size = Reader(image_size=image_size).image_size
+        fields = {} if size is None else {"width": size[0], "height": size[1]}
+
+        def predict(sequence: SkeletonSequence) -> Prediction:
+            return next(self._predict([self._fitted(sequence)]))
+
+        return LiveStream(predict, layout, length, step, rate, fields)
+
+    def make_reader(
+        self,
+        *,
+        skeleton: str | Path | Skeleton | None = None,
+        image_size: tuple[int, ...] | None = None,
+        each_body: bool = False,
+    ) -> Reader:
+        """Say how files are read for these checkpoints: with the body selection and skeleton they were trained with.
+
+        Args:
+            skeleton: The layout of the joints of files that leave it open, such as arrays; default: the checkpoints'.
+            image_size: Width and height in pixels, for flat coordinates whose file does not say it.
+            each_body: Keep each person in a place of their own.
+
+        Returns:
+            The reader.
+
+        Raises:
+            ConfigError: If the size is none.
+        """
+        said = self.members[0].provenance
+        classes = self.classes if said.get("classes") else None
+        return Reader(skeleton, self.skeleton, said.get("body_selection"), each_body, image_size, classes)
+
+    def _samples(self, batch_size: int) -> int:
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
-        views = max(member.recipe.views for member in self.members)
-        sequences = self._sequences(recordings, on_rejected)
-        while batch := list(islice(sequences, max(1, batch_size // views))):
-            yield from self._batch(batch)
+        return max(1, batch_size // max(member.recipe.views for member in self.members))
 
     def _sequences(
-        self, recordings: Iterable[Recordings], on_rejected: Callable[[FormatError], object] | None
+        self, recordings: Iterable[Recordings], reader: Reader | None, on_rejected: Rejection | None
     ) -> Iterator[SkeletonSequence]:
-        selection = self.members[0].provenance.get("body_selection")
+        reader = reader or self.make_reader()
         for item in recordings:
-            for sequence in (
-                [item] if isinstance(item, SkeletonSequence) else read_recordings(Path(item), on_rejected, selection)
-            ):
-                self._check(sequence)
-                yield sequence
+            found = [item] if isinstance(item, SkeletonSequence) else reader.read(Path(item), on_rejected)
+            yield from map(self._fitted, found)
 
-    def _check(self, sequence: SkeletonSequence) -> None:
-        if sequence.skeleton != self.skeleton:
-            same = " with other joints or bones" if sequence.skeleton.name == self.skeleton.name else ""
-            raise MismatchError(
-                f"skeleton differs: recording {sequence.name!r} has {sequence.skeleton.name!r}{same} but the "
-                f"checkpoint was trained on {self.skeleton.name!r}; give recordings of that skeleton"
-            )
+    def _fitted(self, sequence: SkeletonSequence) -> SkeletonSequence:
+        """Check a recording and give it the checkpoints' skeleton."""
         confidence = sequence.confidence
         if not np.isfinite(sequence.joints).all() or (confidence is not None and not np.isfinite(confidence).all()):
             raise ConfigError(
                 f"recording {sequence.name!r} has a coordinate that is not finite: write absent joints as zeros"
             )
+        if sequence.skeleton == self.skeleton:
+            return sequence
+        try:
+            converted = convert_skeleton(sequence, self.skeleton)
+        except MismatchError as error:
+            raise MismatchError(f"recording {sequence.name!r} does not fit the checkpoint: {error}") from None
+        return replace(converted, label=None)  # data of another skeleton have other classes
 
-    def _batch(self, sequences: Sequence[SkeletonSequence]) -> Iterator[Prediction]:
-        parts = [self._logits(member, sequences) for member in self.members]
-        heads = [member.model.heads for member in self.members]
-        logits, names = combine_logits(parts, heads, self.weights, self.method)  # (n, H, K)
-        fused = softmax(logits.mean(axis=1, dtype=np.float64))  # (n, K)
-        by_head = softmax(logits)
-        by_stream = [softmax(part.mean(axis=1, dtype=np.float64)) for part in parts]
-        for row, sequence in enumerate(sequences):
-            known = sequence.label is not None and 0 <= sequence.label < len(self.classes)
-            yield Prediction(
-                name=sequence.name,
-                classes=self.classes,
-                probabilities=fused[row],
-                heads={name: by_head[row, number] for number, name in enumerate(names)},
-                streams={member.name: part[row] for member, part in zip(self.members, by_stream, strict=True)},
-                label=sequence.label if known else None,
-            )
-
-    def _logits(self, member: Member, sequences: Sequence[SkeletonSequence]) -> NDArray[np.float32]:
-        views = member.recipe.views
-        clips = np.concatenate([member.recipe.clips(sequence, member.stream) for sequence in sequences])
-        with torch.inference_mode():
-            logits = member.model(torch.from_numpy(clips).to(self.device))  # (n * views, H, K)
-        return average_views(logits.float().cpu().numpy(), views)  # (n, H, K)
-
-
-def _load(path: Path, device: torch.device) -> tuple[SkeletonModel, Recipe, dict[str, Any]]:
-    model, provenance = load_checkpoint(path)
-    for field in ("recipe", "stream"):
-        if not isinstance(provenance.get(field), str):
-            raise CheckpointError(f"{path} does not say its {field}: give a checkpoint that `dualhead train` wrote")
-    check_stream(provenance["stream"])
-    return model.eval().to(device), get_recipe(provenance["recipe"]), provenance
-
-
-def _check_pair(loaded: Sequence[tuple[SkeletonModel, Recipe, dict[str, Any]]], paths: Sequence[Path], at: int) -> None:
-    """Refuse checkpoint `at` if it does not belong with the first, or is one of those before it."""
-    if paths[at].resolve() in [path.resolve() for path in paths[:at]]:
-        raise MismatchError(f"checkpoint {paths[at]} is given twice: give each once")
-    (first, _, provenance), (other, _, other_provenance) = loaded[0], loaded[at]
-    check_provenance(provenance, other_provenance, str(paths[0]), str(paths[at]), _SHARED)
-    for field in ("skeleton", "num_classes"):
-        left, right = getattr(first.config, field), getattr(other.config, field)
-        if left != right:
-            one, two = (getattr(value, "name", value) for value in (left, right))
-            raise MismatchError(
-                f"{field} differs: {one!r} in {paths[0]} but {two!r} in {paths[at]}; give models of one"
-            )
-
-
-def _fused_weights(path: Path, members: Sequence[Member]) -> tuple[NDArray[np.float64], Method]:
-    """Read the weights and the method of a fusion, and check that it was of these checkpoints."""
-    fused = Scores.load(path).provenance
-    weights, sources, method = (fused.get(field) for field in ("weights", "fused_from", "method"))
-    if not isinstance(weights, dict) or not isinstance(sources, dict) or method not in get_args(Method):
-        raise ConfigError(f"{path} is no fusion and has no weights: give a file that `dualhead fuse --out` wrote")
-    names = [member.name for member in members]
-    share = given_weights(weights, names)
-    for member in members:
-        said = {**fused, **sources.get(member.name, {})}
-        ours = {**member.provenance, "stream": member.stream}
-        fields = [field for field in IDENTITY_FIELDS if field in said and field in ours and field != "stream"]
-        check_provenance(ours, said, f"the checkpoint of {member.name}", str(path), fields)
-    return share, cast(Method, method)
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    try:
-        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(0, device=place)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"device {str(device)!r} cannot be used ({reason}): give cpu or a device of this machine"
-        ) from error
-    return place
+    def _predict(self, sequences: Sequence[SkeletonSequence]) -> Iterator[Prediction]:
+        return predict_batch(sequences, self.members, self.weights, self.method, self.classes, self.device)

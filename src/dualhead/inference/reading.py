@@ -1,68 +1,224 @@
-"""The recordings behind a path: a raw file, a folder or archive of them, or a store."""
+"""The recordings behind a path: raw files of any kind, folders and archives of them, or a store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from dualhead.data.reading import SUFFIXES, read_member, read_sequence
+import numpy as np
+
+from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member, parse_frames, parse_member
 from dualhead.data.store import open_store
-from dualhead.errors import FormatError
-from dualhead.formats.member import list_members
+from dualhead.errors import ConfigError, FormatError
+from dualhead.formats.arrays import plain_path
+from dualhead.formats.member import Member, list_members
+from dualhead.formats.openpose import LAYOUTS, group_openpose
+from dualhead.formats.pyskl import Annotation, pyskl
+from dualhead.formats.skeleton_file import load_skeleton
+from dualhead.formats.source import Item, Source
+from dualhead.formats.tar_member import TAR_SUFFIXES
 from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import Skeleton
+
+PICKLE_SUFFIXES = (".pkl", ".pickle")
+"""Endings of the pickles of PYSKL and MMAction2, which hold any number of recordings."""
+
+MOST_BODIES = 8
+"""How many people are kept where each is looked at alone."""
+
+_ARCHIVES = (".zip", *TAR_SUFFIXES)
+_READ = (*SUFFIXES, *ARRAY_SUFFIXES, *PICKLE_SUFFIXES)
+_LABEL_FILE, _DESCRIPTION, _TABLE = "_label.json", "dataset.yaml", "table.csv"
+_LARGEST_FRACTION = 2.0
+
+Recordings = SkeletonSequence | str | Path
+"""What can be predicted: a recording in memory, a file, a folder or a store."""
+
+Many = Sequence[SkeletonSequence] | Sequence[Path] | list[str]
+"""Several of those."""
+
+Rejection = Callable[[FormatError], object]
+"""Called with the reason for each recording that cannot be read."""
 
 
 def holds_many(path: Path) -> bool:
-    """Whether a path stands for any number of recordings: a folder, a store or an archive."""
-    return path.is_dir() or path.suffix.lower() == ".zip"
+    """Whether a path stands for any number of recordings: a folder, a store, an archive or a pickle."""
+    return path.is_dir() or path.name.lower().endswith((*_ARCHIVES, *PICKLE_SUFFIXES))
 
 
-def read_recordings(
-    path: Path, on_rejected: Callable[[FormatError], object] | None = None, body_selection: str | None = None
-) -> Iterator[SkeletonSequence]:
-    """Read recordings one after another.
+@dataclass(frozen=True)
+class Reader:
+    """Reads recordings.
 
-    Args:
-        path: A raw file, a store, or a folder or zip archive with raw files anywhere inside, which come in the order of
-            their names.
-        on_rejected: Called with the reason for each file of a folder or archive that cannot be read, instead of
-            raising.
-        body_selection: Which bodies of raw files to keep; default: the data set's. A store has made its choice.
-
-    Yields:
-        The recordings.
-
-    Raises:
-        FormatError: If there is nothing at `path`, or a file is damaged, of no known kind or without anybody.
-        StoreError: If a store is damaged.
+    Attributes:
+        skeleton: The layout of the joints of files that leave it open (arrays, CSV, lists in JSON, pickles): a
+            `Skeleton`, a name or a YAML file. Files that have a skeleton of their own are refused if it is another.
+        usual: The layout of such files where `skeleton` does not say it.
+        body_selection: Which bodies of raw files to keep; default: the data set's. Files without the scores that
+            `score` needs get their data set's. A store has made its choice.
+        each_body: Keep up to `MOST_BODIES` people of raw files, each in a place of their own.
+        image_size: Width and height in pixels, both above 0, for flat coordinates whose file does not say it.
+        classes: The classes that labels stand for; a label that stands for another in a store is dropped.
     """
-    if not path.exists():
-        raise FormatError("there is no such file or folder: give a raw file, a folder, a zip or a store", path)
-    if not holds_many(path):
-        yield read_sequence(path, body_selection=body_selection)
-        return
-    if (path / "meta.json").is_file():
-        store = open_store(path)
-        for row in range(len(store)):
-            yield store[row]
-        return
-    files = recordings = 0
-    for member in list_members([path]):
-        files += 1
-        file_name = member.where.replace("\\", "/").rsplit("/", 1)[-1]
-        # Archives made on macOS hold a shadow file beside each real one.
-        if not file_name.endswith(SUFFIXES) or file_name.startswith("._"):
-            continue
-        recordings += 1
-        try:
-            sequence = read_member(member, body_selection=body_selection)
-        except FormatError as error:
-            if on_rejected is None:
-                raise
-            on_rejected(error)
+
+    skeleton: str | Path | Skeleton | None = None
+    usual: Skeleton | None = None
+    body_selection: str | None = None
+    each_body: bool = False
+    image_size: tuple[int, ...] | None = None
+    classes: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the size of the image.
+
+        Raises:
+            ConfigError: If it is no pair of numbers above 0.
+        """
+        if self.image_size is not None and (len(self.image_size) != 2 or min(self.image_size) < 1):
+            given = " ".join(map(str, self.image_size))
+            raise ConfigError(f"image_size is {given}: give width and height in pixels, such as 1920 1080")
+
+    def read(self, path: Path, on_rejected: Rejection | None = None) -> Iterator[SkeletonSequence]:
+        """Read recordings one after another.
+
+        Args:
+            path: A raw file; a store; or a folder, zip or tar archive with raw files anywhere inside, which come in the
+                order of their names. OpenPose's frames are brought together to recordings.
+            on_rejected: Called with the reason for each recording of a folder, archive or pickle that cannot be read,
+                instead of raising.
+
+        Yields:
+            The recordings.
+
+        Raises:
+            ConfigError: If a file has another skeleton than the one that is said, or the size of the image is given
+                for coordinates that are fractions of it.
+            FormatError: If there is nothing at `path`, or a file is damaged, of no known kind or without anybody.
+            StoreError: If a store is damaged.
+        """
+        if not path.exists():
+            raise FormatError("there is no such file or folder: give a raw file, a folder, an archive or a store", path)
+        if (path / "meta.json").is_file():
+            store = open_store(path)
+            yield from (self._labelled(sequence, store.classes) for sequence in store)
+        elif holds_many(path):
+            yield from self._read_many(path, on_rejected)
+        elif path.suffix in _READ:
+            yield self._select(parse_member(file_member(path), skeleton=self.skeleton, usual=self.usual))
         else:
-            yield sequence
-    if not recordings:
-        raise FormatError(
-            f"no recording ({', '.join(SUFFIXES)}) among {files} files: give the folder that holds them", path
-        )
+            kinds = f"{', '.join(_READ[:-1])} or {_READ[-1]}"
+            raise FormatError(f"unknown kind of file: give one that ends in {kinds}, a folder or an archive", path)
+
+    def _labelled(self, sequence: SkeletonSequence, classes: Sequence[str]) -> SkeletonSequence:
+        """Drop a label that stands for another class here than in the recording's store."""
+        label = sequence.label
+        if label is None or self.classes is None or self.classes[label : label + 1] == (classes[label],):
+            return sequence
+        return replace(sequence, label=None)
+
+    def _read_many(self, path: Path, on_rejected: Rejection | None) -> Iterator[SkeletonSequence]:
+        members = list(list_members([path]))
+        recordings = 0
+        for parse in self._parsers(members):
+            recordings += 1
+            try:
+                sequence = self._select(parse())
+            except FormatError as error:
+                if on_rejected is None:
+                    raise
+                on_rejected(error)
+            else:
+                yield sequence
+        if not recordings:
+            raise FormatError(
+                f"no recording ({', '.join(_READ)}) among {len(members)} files: give the folder that holds them", path
+            )
+
+    def _parsers(self, members: Sequence[Member]) -> Iterator[Callable[[], RawClip]]:
+        """Find the recordings among files; what each gives parses it."""
+        layout = None if self.skeleton is None else load_skeleton(self.skeleton)
+        described = any(member.file_name == _DESCRIPTION for member in members)
+        frames = group_openpose(members) if layout is None or layout in LAYOUTS else []
+        clips = {member.where: clip for clip in frames for member in clip.frames.values()}
+        seen: set[str] = set()
+        for member in members:
+            name = member.file_name
+            if member.where in clips:
+                clip = clips[member.where]
+                if clip.where not in seen:
+                    seen.add(clip.where)
+                    yield partial(parse_frames, clip)
+            elif name.endswith(PICKLE_SUFFIXES):
+                yield from self._annotations(member, layout)
+            elif name.endswith(_LABEL_FILE) or (described and name == _TABLE):
+                continue
+            elif name.endswith((*SUFFIXES, *ARRAY_SUFFIXES)):
+                yield partial(parse_member, member, skeleton=layout, usual=self.usual)
+
+    def _annotations(self, member: Member, layout: Skeleton | None) -> Iterator[Callable[[], RawClip]]:
+        source = pyskl() if layout is None else pyskl().with_skeleton(layout)
+        try:
+            listing = source.list_items([Path(plain_path(member))])
+        except FormatError as error:
+            yield partial(_refuse, error)
+            return
+        learned = listing.source or source
+        for rejected in listing.rejected:
+            yield partial(_refuse, FormatError(rejected.reason, rejected.path))
+        for item in listing.items:
+            held = learned
+            if layout is None and self.usual is not None and isinstance(item.member, Annotation):
+                joints, dimensions = item.member.joints.shape[2:]
+                if (joints, dimensions) == (self.usual.num_joints, self.usual.dimensions) and (
+                    joints != learned.skeleton.num_joints
+                ):
+                    held = replace(learned, skeleton=self.usual)
+            yield partial(_read_annotation, held, item)
+
+    def _select(self, clip: RawClip) -> SkeletonSequence:
+        selection = self.body_selection
+        if self.each_body:
+            # whoever laid the bodies out over time has said who is who
+            flat = clip.skeleton.dimensions == 2
+            selection = "order" if clip.body_selection == "order" else "people" if flat else "tracked"
+        elif selection == "score" and clip.recording.confidence is None:
+            selection = None
+        return clip.select(selection, MOST_BODIES if self.each_body else None, self._size(clip))
+
+    def _size(self, clip: RawClip) -> dict[str, int]:
+        """Give the size of the image as fields, where the file does not say it.
+
+        Raises:
+            FormatError: If it is needed and not known, or known and the coordinates are no pixels.
+        """
+        if clip.skeleton.dimensions != 2 or clip.in_fractions or clip.sample.fields.get("width"):
+            return {}
+        joints = clip.recording.joints
+        mean = float(np.abs(joints).sum() / max(joints.shape[-1] * joints.any(axis=-1).sum(), 1))
+        if self.image_size is None:
+            if mean > _LARGEST_FRACTION:
+                raise FormatError(
+                    f"coordinates of {mean:.4g} on average, which look like pixels: say the size of the image "
+                    "(image_size; --image-size WIDTH HEIGHT), or give fractions of it",
+                    clip.where,
+                )
+            return {}
+        if joints.any() and mean <= _LARGEST_FRACTION:
+            raise FormatError(
+                f"coordinates of {mean:.4g} on average are fractions of the image already: leave its size out",
+                clip.where,
+            )
+        return {"width": self.image_size[0], "height": self.image_size[1]}
+
+
+def _read_annotation(source: Source, item: Item) -> RawClip:
+    return RawClip(
+        source.read(item), source.skeleton, item.sample, item.member.where, source.body_selection, source.max_bodies,
+        source.keeps_empty,
+    )  # fmt: skip
+
+
+def _refuse(error: FormatError) -> RawClip:
+    raise error

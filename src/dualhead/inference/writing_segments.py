@@ -1,0 +1,143 @@
+"""Segments and intervals, written out: a table for a person, lines for a program."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import IO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dualhead.inference.segments import Interval, Segment
+from dualhead.inference.writing import counting
+
+INTERVAL_COLUMNS = (
+    "name", "body", "start", "stop", "start_s", "stop_s", "label", "class", "probability", "windows",
+)  # fmt: skip
+"""Columns of the CSV form of intervals; `body` is empty for all bodies together."""
+
+SEGMENT_COLUMNS = (
+    "name", "body", "start", "stop", "start_s", "stop_s", "head", "rank", "label", "class", "probability",
+)  # fmt: skip
+"""Columns of the CSV form of windows: one line per window, head ("mean" is the prediction) and rank."""
+
+
+Items = Iterator[Interval] | Iterator[Segment]
+"""What can be written."""
+
+
+def write_over_time(items: Items, file: IO[str], kind: str, top_k: int, every: bool) -> int:
+    """Write intervals or windows.
+
+    Args:
+        items: What to write.
+        file: Where to.
+        kind: "table", "jsonl" or "csv".
+        top_k: How many classes of a window.
+        every: Whether the items are windows.
+
+    Returns:
+        How many were written.
+    """
+    if kind == "table":
+        return write_interval_table(items, file)
+    return write_lines(items, file, top_k) if kind == "jsonl" else write_csv_lines(items, file, top_k, every)
+
+
+def write_lines(items: Items, file: IO[str], top_k: int) -> int:
+    """Write one JSON object a line, each as soon as it is known.
+
+    Args:
+        items: What to write.
+        file: Where to.
+        top_k: How many classes of a segment.
+
+    Returns:
+        How many were written.
+    """
+    count = 0
+    for item in items:
+        values = item.to_dict(top_k) if isinstance(item, Segment) else item.to_dict()
+        print(json.dumps(values, ensure_ascii=False), file=file, flush=True)
+        count += 1
+    return count
+
+
+def write_csv_lines(items: Items, file: IO[str], top_k: int, every: bool) -> int:
+    """Write CSV with the columns of `INTERVAL_COLUMNS`, or of windows `SEGMENT_COLUMNS`.
+
+    Args:
+        items: What to write.
+        file: Where to.
+        top_k: How many classes of a segment.
+        every: Whether the items are segments: the first line says so also where none follows.
+
+    Returns:
+        How many were written.
+    """
+    columns = SEGMENT_COLUMNS if every else INTERVAL_COLUMNS
+    writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore", restval="")
+    writer.writeheader()
+    count = 0
+    for item in items:
+        values = item.to_dict()
+        if isinstance(item, Segment):
+            for head in (None, *item.prediction.heads):
+                for rank, entry in enumerate(item.prediction.top(top_k, head), start=1):
+                    row = {"head": head or "mean", "rank": rank, "label": entry.label, "class": entry.name}
+                    writer.writerow({**values, **row, "probability": f"{entry.probability:.6f}"})
+        else:
+            writer.writerow({**values, "probability": f"{item.probability:.6f}"})
+        file.flush()
+        count += 1
+    return count
+
+
+def write_interval_table(items: Items, file: IO[str]) -> int:
+    """Write a table: a row an interval or a window, with its most probable class.
+
+    What is done is shown even if the rest is interrupted.
+
+    Args:
+        items: What to write.
+        file: Where to.
+
+    Returns:
+        How many were written.
+    """
+    table = Table()
+    table.add_column("recording", overflow="fold")
+    table.add_column("body")
+    table.add_column("from", justify="right")
+    table.add_column("to", justify="right")
+    table.add_column("class", overflow="fold")
+    table.add_column("%", justify="right")
+    count = 0
+    last = ""
+    try:
+        with counting() as progress:
+            task = progress.add_task("predicting", total=None)
+            for item in items:
+                label = item.prediction.top(1)[0] if isinstance(item, Segment) else item
+                table.add_row(
+                    escape(item.name) if item.name != last else "",
+                    "all" if item.body is None else str(item.body + 1),
+                    _time(item.start, item.fps),
+                    _time(item.stop, item.fps),
+                    escape(label.action if isinstance(label, Interval) else label.name),
+                    f"{100 * label.probability:.1f}",
+                )
+                last = item.name
+                count += 1
+                progress.update(task, completed=count)
+    finally:
+        if count:
+            Console(file=file).print(table)
+    return count
+
+
+def _time(frame: int, fps: float | None) -> str:
+    return str(frame) if fps is None else f"{frame / fps:.2f} s"

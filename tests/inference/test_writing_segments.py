@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from dualhead.inference.prediction import Prediction
+from dualhead.inference.segments import Interval, Segment
+from dualhead.inference.writing_segments import INTERVAL_COLUMNS, SEGMENT_COLUMNS, write_over_time
+
+INTERVALS = (
+    Interval("one", None, 0, 45, 1, "nod, twice", 0.8, 4, 30.0),
+    Interval("one", 1, 45, 90, 0, "wave", 0.5, 1, 30.0),
+    Interval("[two]", None, 0, 10, 0, "wave", 1.0, 1),
+)
+
+
+def windows() -> list[Segment]:
+    heads = {"fine": np.array([0.5, 0.5]), "coarse": np.array([0.0, 1.0])}
+    prediction = Prediction("one", ("wave", "nod"), np.array([0.25, 0.75]), heads)
+    return [Segment(30, 60, (40, 50), 0, 30.0, prediction)]
+
+
+def test_json_lines() -> None:
+    file = io.StringIO()
+    assert write_over_time(iter(INTERVALS), file, "jsonl", 5, every=False) == 3
+    lines = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert lines == [interval.to_dict() for interval in INTERVALS]
+    assert "start_s" not in lines[2]
+
+
+def test_csv_of_intervals() -> None:
+    file = io.StringIO()
+    assert write_over_time(iter(INTERVALS), file, "csv", 5, every=False) == 3
+    assert list(csv.reader(io.StringIO(file.getvalue()))) == [
+        list(INTERVAL_COLUMNS),
+        ["one", "", "0", "45", "0.0", "1.5", "1", "nod, twice", "0.800000", "4"],
+        ["one", "1", "45", "90", "1.5", "3.0", "0", "wave", "0.500000", "1"],
+        ["[two]", "", "0", "10", "", "", "0", "wave", "1.000000", "1"],
+    ]
+
+
+def test_csv_of_windows() -> None:
+    file = io.StringIO()
+    assert write_over_time(iter(windows()), file, "csv", 1, every=True) == 1
+    assert list(csv.reader(io.StringIO(file.getvalue()))) == [
+        list(SEGMENT_COLUMNS),
+        ["one", "0", "30", "60", "1.0", "2.0", "mean", "1", "1", "nod", "0.750000"],
+        ["one", "0", "30", "60", "1.0", "2.0", "fine", "1", "0", "wave", "0.500000"],
+        ["one", "0", "30", "60", "1.0", "2.0", "coarse", "1", "1", "nod", "1.000000"],
+    ]
+    empty = io.StringIO()
+    assert write_over_time(iter(()), empty, "csv", 1, every=True) == 0
+    assert empty.getvalue().strip() == ",".join(SEGMENT_COLUMNS)
+
+
+def cells(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in text.splitlines() if "│" in line]
+
+
+def test_the_table_counts_bodies_from_one_and_shows_seconds() -> None:
+    file = io.StringIO()
+    assert write_over_time(iter(INTERVALS), file, "table", 5, every=False) == 3
+    assert cells(file.getvalue()) == [
+        ["one", "all", "0.00 s", "1.50 s", "nod, twice", "80.0"],
+        ["", "2", "1.50 s", "3.00 s", "wave", "50.0"],
+        ["[two]", "all", "0", "10", "wave", "100.0"],
+    ]
+    file = io.StringIO()
+    write_over_time(iter(windows()), file, "table", 5, every=True)
+    assert cells(file.getvalue()) == [["one", "1", "1.00 s", "2.00 s", "nod", "75.0"]]
+
+
+def test_the_table_shows_what_is_done_when_interrupted() -> None:
+    def interrupted():  # type: ignore[no-untyped-def]
+        yield INTERVALS[0]
+        raise KeyboardInterrupt
+
+    file = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        write_over_time(interrupted(), file, "table", 1, every=False)
+    assert "nod, twice" in file.getvalue()
