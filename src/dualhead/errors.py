@@ -52,6 +52,10 @@ class TrainingError(DualheadError):
     """A run that had to stop, such as a loss that is not finite."""
 
 
+class ExportError(DualheadError):
+    """A model that cannot be written for another runtime, or that computes something else there."""
+
+
 def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
     """Build the error for a name that is not in a list.
 

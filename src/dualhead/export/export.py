@@ -1,0 +1,126 @@
+"""A checkpoint as a file for another runtime: `dualhead export`."""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Literal, get_args
+
+from rich.console import Console
+from rich.markup import escape
+
+from dualhead.errors import ConfigError, unknown
+from dualhead.export.checking import compare, random_clips, recorded_clips
+from dualhead.export.onnx_file import check_installed, load_onnx, write_onnx
+from dualhead.export.torch_file import load_torch, write_torch
+from dualhead.export.tracing import Traced, trace
+from dualhead.files import replacing
+from dualhead.inference.predictor import Predictor
+from dualhead.version import __version__
+
+Format = Literal["onnx", "torch"]
+"""What can be written: ONNX, or a program of torch.export."""
+
+SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+
+SCHEMA = 1
+"""Version of the metadata."""
+
+
+def export(
+    checkpoint: Path,
+    *,
+    format: Format = "onnx",  # noqa: A002  (the option's name)
+    out: Path | None = None,
+    recordings: Path | None = None,
+) -> Path:
+    """Write a model for another runtime; the file is kept only if it computes what the model computes.
+
+    The file maps clips (N, C, T, V, M) to logits (N, H, K), float32. N is open, and so is T where the model allows it.
+    It is compared with the model to 1e-4 of the largest logit (of 1 where that is smaller), on random clips of
+    everybody, of one body and of nobody at two lengths, and on clips of real recordings where some are given. Class
+    names, recipe, stream and skeleton are in its metadata.
+
+    Args:
+        checkpoint: The model (.safetensors).
+        format: "onnx" (for ONNX Runtime and others) or "torch" (torch.export, to be run by PyTorch without dualhead).
+        out: The file to create or replace; default: beside the checkpoint, with .onnx or .pt2.
+        recordings: Recordings to compare on as well: a raw file, a folder or a store, of which the first 8 are taken.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        ConfigError: If the format is unknown, or a package that it needs is not installed.
+        CheckpointError: If the checkpoint cannot be read or does not say its recipe and stream.
+        ExportError: If the model cannot be traced or computes something else there; nothing is written.
+        FormatError: If a recording cannot be read.
+        MismatchError: If a recording has another skeleton.
+    """
+    if format not in get_args(Format):
+        raise unknown("format", format, get_args(Format))
+    target = checkpoint.with_suffix(SUFFIXES[format]) if out is None else out
+    if target.suffix != SUFFIXES[format]:
+        raise ConfigError(
+            f"{str(target)!r} has not the ending of format {format!r}: give a name with {SUFFIXES[format]}"
+        )
+    if format == "onnx":
+        check_installed()
+    predictor = Predictor.from_checkpoint(checkpoint, device="cpu")
+    member = predictor.members[0]
+    console = Console(stderr=True)
+
+    def step(what: str) -> AbstractContextManager[object]:
+        return console.status(what) if console.is_terminal else nullcontext()
+
+    with step("tracing"):
+        traced = trace(member.model, member.recipe.frames)
+    with replacing(target) as temporary:
+        with step(f"writing {escape(target.name)}"):
+            (write_onnx if format == "onnx" else write_torch)(traced, temporary, describe(predictor, traced))
+        with step("comparing with the model"):
+            runtime = (load_onnx if format == "onnx" else load_torch)(temporary)
+            lengths = {traced.frames, traced.frames if traced.least_frames is None else traced.least_frames}
+            differences = [
+                compare(member.model, runtime, random_clips(member.model, length), f"random clips of {length} frames")
+                for length in sorted(lengths)
+            ]
+            if recordings is not None:
+                differences += [
+                    compare(member.model, runtime, clips, f"a recording of {recordings}")
+                    for clips in recorded_clips(predictor, recordings)
+                ]
+    frames = f"{traced.frames} frames" if traced.least_frames is None else f"{traced.least_frames} frames or more"
+    line = f"{target}: any batch, {frames}; differs from the model by {max(differences):.1e} at most"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return target
+
+
+def describe(predictor: Predictor, traced: Traced) -> dict[str, str]:
+    """Say what a file holds, as metadata: text by name, everything that is no plain text as JSON.
+
+    Args:
+        predictor: Of one checkpoint.
+        traced: Its graph.
+
+    Returns:
+        `format`, `schema`, `version`, `classes` (a list), `heads` (a list), `recipe`, `stream`, `skeleton` (in full),
+        `frames` (the recipe's), `least_frames` (null where no other number is taken), `model` and `provenance`.
+    """
+    member = predictor.members[0]
+    config = member.model.config.to_dict()
+    return {
+        "format": "dualhead",
+        "schema": str(SCHEMA),
+        "version": __version__,
+        "classes": json.dumps(predictor.classes),
+        "heads": json.dumps(member.model.heads),
+        "recipe": member.recipe.name,
+        "stream": member.stream,
+        "skeleton": json.dumps(config["skeleton"], sort_keys=True),
+        "frames": json.dumps(traced.frames),
+        "least_frames": json.dumps(traced.least_frames),
+        "model": json.dumps(config, sort_keys=True),
+        "provenance": json.dumps(dict(member.provenance), sort_keys=True),
+    }
