@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +10,15 @@ import pytest
 from PIL import Image
 
 from dualhead.data.store import Store
-from dualhead.errors import ConfigError
+from dualhead.errors import ConfigError, FormatError
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model
 from dualhead.sequence import SkeletonSequence
-from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18
+from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, Skeleton
 from dualhead.visualize.animation import render
 
+from ..export.making import SMALL
+from .browser import open_page
 from .test_page import assert_self_contained
 
 
@@ -42,6 +47,12 @@ def test_other_skeletons_and_single_frames(tmp_path: Path, skeleton: object, kin
     assert render(SkeletonSequence(joints, layout), tmp_path / f"clip.{kind}", size=64).stat().st_size > 500
 
 
+def test_what_was_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    joints = np.random.default_rng(0).random((1, 2, 25, 3)).astype(np.float32)
+    out = render(SkeletonSequence(joints, NTU25), tmp_path / "[red].html")
+    assert capsys.readouterr().err == f"wrote {out} (2 frames)\n"
+
+
 def test_the_default_name_stays_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     joints = np.random.default_rng(0).random((1, 2, 25, 3)).astype(np.float32)
@@ -50,13 +61,61 @@ def test_the_default_name_stays_in_the_folder(tmp_path: Path, monkeypatch: pytes
     assert sorted(path.name for path in tmp_path.iterdir()) == ["etc_pass_wd.html", "recording.html"]
 
 
-def test_with_a_checkpoint_the_prediction_is_written(small_store: Store, tmp_path: Path) -> None:
-    model = create_model("dualhead", num_classes=2, skeleton="ntu25", width=12)
-    provenance = {"recipe": "resample64", "stream": "bone", "classes": ["left <b>", "left <b>"]}
-    save_checkpoint(tmp_path / "bone.safetensors", model, provenance)
-    sequence = small_store[0]
-    page = render(sequence, tmp_path / "clip.html", checkpoint=[tmp_path / "bone.safetensors"]).read_text("utf-8")
-    assert "S001C001P001R001A001 · predicted left &lt;b&gt; (" in page
+def make_checkpoint(
+    folder: Path, name: str = "dualhead", skeleton: Skeleton = NTU25, recipe: str = "resample16"
+) -> Path:
+    model = create_model(name, num_classes=2, skeleton=skeleton, **SMALL[name])
+    provenance = {"recipe": recipe, "stream": "bone", "classes": ["left <b>", "left <b>"]}
+    save_checkpoint(folder / "bone.safetensors", model, provenance)
+    return folder / "bone.safetensors"
+
+
+def test_with_a_checkpoint_prediction_and_gates_are_shown(small_store: Store, tmp_path: Path) -> None:
+    checkpoint = make_checkpoint(tmp_path)
+    out = render(
+        small_store.path, tmp_path / "clip.html", sample="S001C001P001R001A001", checkpoint=[checkpoint], start=1
+    )
+    page = out.read_text("utf-8")
+    assert "S001C001P001R001A001 · " in page
+    assert " · predicted left &lt;b&gt; (" in page
+    assert_self_contained(page)
+    assert page.count('class="track chart"') == 2
+    assert page.count('class="track strip"') == 1
+    found = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert found is not None
+    heat = np.frombuffer(base64.b64decode(json.loads(found[1])["heat"]), np.uint8)
+    assert heat.shape == (1 * 4 * 25,)  # one body, 5 frames without the first, 25 joints
+    dom, console = open_page(out)
+    assert not console
+    assert 'class="playhead" style="left: ' in dom
+
+
+def test_pictures_with_a_checkpoint_have_charts_below(person: SkeletonSequence, tmp_path: Path) -> None:
+    out = render(person, tmp_path / "clip.gif", size=200, checkpoint=[make_checkpoint(tmp_path)])
+    with Image.open(out) as image:
+        # 1.125 and: two charts (0.18 each), two lines for classes (0.05 each), a strip (0.08) and the gaps (0.03).
+        assert (image.n_frames, image.size) == (4, (200, 339))  # type: ignore[attr-defined]
+
+
+def test_a_recording_in_pixels_needs_the_size_of_the_image(tmp_path: Path) -> None:
+    checkpoint = make_checkpoint(tmp_path, "stgcn", OPENPOSE18, "uniform16")
+    points = np.random.default_rng(0).uniform(100, 900, (1, 12, 18, 2)).astype(np.float32)
+    np.save(tmp_path / "poses.npy", points)
+    with pytest.raises(FormatError, match="look like pixels: say the size of the image"):
+        render(tmp_path / "poses.npy", tmp_path / "clip.html", checkpoint=[checkpoint])
+    out = render(tmp_path / "poses.npy", tmp_path / "clip.html", checkpoint=[checkpoint], image_size=(1000, 1000))
+    page = out.read_text("utf-8")
+    assert "This model has no gates between its heads" in page
+    assert '"flat": true' in page
+    assert '"heat"' not in page
+
+
+def test_an_array_is_drawn_where_its_skeleton_is_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "poses.npy", np.random.default_rng(0).random((1, 3, 25, 3)).astype(np.float32))
+    page = render(tmp_path / "poses.npy", tmp_path / "clip.html", skeleton="ntu25").read_text("utf-8")
+    assert '"shape": [1, 3, 25]' in page
+    with pytest.raises(FormatError, match="skeleton"):
+        render(tmp_path / "poses.npy", tmp_path / "other.html")
 
 
 def test_what_cannot_be_asked_for(person: SkeletonSequence, tmp_path: Path) -> None:

@@ -79,6 +79,16 @@ def test_points_survive_the_packing() -> None:
     assert json.loads(json.dumps(data)) == data
 
 
+def test_heat_goes_from_0_to_254_and_255_is_none() -> None:
+    heat = np.full((1, 4, 25), np.nan)
+    heat[0, 1, :3] = 0, 0.5, 1
+    data = make_clip(make_scene(SkeletonSequence(standing(), NTU25)), fps=30, heat=heat).data
+    whole = np.frombuffer(base64.b64decode(data["heat"]), np.uint8).reshape(1, 4, 25)
+    assert whole[0, 1, :4].tolist() == [0, 127, 254, 255]
+    assert (whole[0, 0] == 255).all()
+    assert "heat" not in make_clip(make_scene(SkeletonSequence(standing(), NTU25)), fps=30).data
+
+
 def test_far_points_are_cut_off_and_not_wrapped_round() -> None:
     joints = standing(frames=40)
     joints[0, 7, 11, 1] = 900

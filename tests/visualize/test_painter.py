@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import NTU25
@@ -72,3 +72,26 @@ def test_any_caption_can_be_drawn(person: SkeletonSequence, caption: str) -> Non
     assert len(pictures) == 4
     # Nothing is written over the frame's number at the right, whose left neighbour stays empty.
     assert len({np.asarray(picture)[64:, :3].tobytes() for picture in pictures}) == 1
+
+
+def test_joints_take_the_colour_of_their_heat(person: SkeletonSequence) -> None:
+    scene = make_scene(person)
+    heat = np.full((1, 4, 25), np.nan)
+    heat[0, :, 3], heat[0, :, 7] = 1, 0  # the head; the tip of the left hand
+    pixels = np.asarray(next(iter(paint(scene, size=400, heat=heat))))
+    head, hand = (400 * (1 + scene.points[0, 0, joint, :2] * [1, -1]) / 2 for joint in (3, 7))
+    down = [200 - np.cos(np.deg2rad(8)) * (200 - place[1]) for place in (head, hand)]
+    assert tuple(pixels[round(down[0]), round(head[0])]) == rgb(LIGHT["open"])
+    assert tuple(pixels[round(down[1]), round(hand[0])]) == rgb(LIGHT["shut"])
+
+
+def test_what_is_drawn_below_makes_the_picture_higher(person: SkeletonSequence) -> None:
+    class Line:
+        height = 0.5
+
+        def draw(self, draw: ImageDraw.ImageDraw, frame: int, size: int, top: int) -> None:
+            draw.rectangle((0, top + frame, size, top + frame), fill=rgb(LIGHT["good"]))
+
+    pictures = list(paint(make_scene(person), size=160, below=Line()))
+    assert [picture.size for picture in pictures] == [(160, 260)] * 4
+    assert len({picture.tobytes() for picture in pictures}) == 4

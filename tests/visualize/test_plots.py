@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dualhead.errors import ConfigError
+from dualhead.evaluation.calibration import calibrate
 from dualhead.visualize import plots
 
 from .test_page import Parts, assert_self_contained
@@ -115,3 +116,11 @@ def test_a_histogram_has_a_bar_for_each_whole_number() -> None:
     assert plots.histogram(np.arange(10_000), x_label="frames", y_label="clips", bins=10).startswith("<svg")
     with pytest.raises(ConfigError, match="share: no finite value"):
         plots.histogram([np.nan], x_label="share", y_label="clips")
+
+
+def test_the_reliability_diagram_leaves_empty_bins_out() -> None:
+    found = calibrate([[0.9, 0.1], [0.8, 0.2], [0.35, 0.65]], [0, 1, 1], bins=10)
+    svg = plots.reliability(found)
+    assert {"confidence (%)", "share of right predictions (%)", "accuracy", "mean confidence"} <= set(texts(svg))
+    assert svg.count("fill: var(--accent)") == 3 + 1  # bins 60-70 %, 70-80 % and 80-90 %, and the legend
+    assert_self_contained(svg)

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dualhead.data.store import Store
 from dualhead.errors import ConfigError, FormatError, StoreError
+from dualhead.inference.reading import Reader
 from dualhead.sequence import SkeletonSequence
 from dualhead.visualize.recordings import find_recording
 
@@ -23,6 +27,23 @@ def test_a_sample_of_a_store_by_name(small_store: Store) -> None:
 def test_a_raw_file(small_store: Store) -> None:
     sequence, _ = find_recording(small_store.path.parent / "raw" / "S001C001P001R001A003.skeleton")
     assert (sequence.num_frames, sequence.label) == (7, 2)
+
+
+def test_a_folder_of_frames_of_openpose_is_a_recording(tmp_path: Path) -> None:
+    for frame in range(3):
+        person = {"pose_keypoints_2d": [0.5, 0.5 + frame / 10, 0.9] * 18}
+        (tmp_path / f"clip_{frame:012}_keypoints.json").write_text(json.dumps({"people": [person]}))
+    sequence, _ = find_recording(tmp_path)
+    assert sequence.joints.shape == (1, 3, 18, 2)
+    np.testing.assert_allclose(sequence.joints[0, :, 0, 1], [0.5, 0.6, 0.7])
+
+
+def test_a_reader_is_asked_where_there_is_one(small_store: Store) -> None:
+    raw = small_store.path.parent / "raw"
+    sequence, _ = find_recording(raw / "S001C001P001R001A003.skeleton", reader=Reader())
+    assert sequence.num_frames == 7
+    with pytest.raises(ConfigError, match="holds more than one recording: give one of them"):
+        find_recording(shutil.make_archive(str(small_store.path.parent / "all"), "zip", raw), reader=Reader())
 
 
 def test_what_cannot_be_found(small_store: Store, person: SkeletonSequence, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_whole_page(small_store: Store, tmp_path: Path) -> None:
     parts = Parts(page)
     assert not {"b>", "i"} & set(parts.tags)  # the class's, the command's and the experiment's markup stayed text
     assert parts.tags.count("canvas") == 2  # one right clip, and class 2 taken for class 1
-    assert parts.tags.count("svg") == 6  # confusion, classes, and four curves
+    assert parts.tags.count("svg") == 8  # confusion, classes, reliability, and five curves
     assert parts.tags.count("script") == 2 + 1  # the clips' data, and the player once
     for text in (
         "<title>ntu60 xsub</title>", "Last epoch", "Best epoch on validation", "Weights found on validation scores",
@@ -52,7 +52,7 @@ def test_scores_alone_are_enough(tmp_path: Path) -> None:
     assert "75.00" in page
     tags = Parts(page).tags
     assert "canvas" not in tags
-    assert tags.count("svg") == 2
+    assert tags.count("svg") == 3
     assert "1 of 2" in page  # stand up, taken for wave
 
 

@@ -119,3 +119,9 @@ def test_turning() -> None:
     np.testing.assert_allclose(turned(nearest, 90), [1, 0, 0], atol=1e-6)  # to the right
     np.testing.assert_allclose(turned(nearest, 0, 90), [0, -1, 0], atol=1e-6)  # down, seen from above
     np.testing.assert_allclose(turned(np.array([1, 2, 3], np.float32), 0), [1, 2, 3])
+
+
+def test_bodies_that_are_drawn_are_known_by_their_place_in_the_recording() -> None:
+    joints = standing(bodies=3)
+    joints[1] = 0
+    assert make_scene(SkeletonSequence(joints, NTU25)).bodies == (0, 2)

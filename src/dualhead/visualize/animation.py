@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
@@ -13,12 +16,18 @@ from rich.progress import track
 from dualhead.errors import ConfigError, unknown
 from dualhead.files import write_text
 from dualhead.sequence import SkeletonSequence
-from dualhead.visualize.colours import DARK, LIGHT
+from dualhead.visualize.colours import DARK, LIGHT, SERIES
+from dualhead.visualize.insight_page import insight_values, stretched
+from dualhead.visualize.insight_painter import InsightPainter
 from dualhead.visualize.movie import write_gif, write_video
 from dualhead.visualize.page import fill, make_clip
 from dualhead.visualize.painter import paint
 from dualhead.visualize.recordings import find_recording
-from dualhead.visualize.scene import make_scene
+from dualhead.visualize.scene import Scene, make_scene
+
+if TYPE_CHECKING:
+    from dualhead.inference.predictor import Predictor
+    from dualhead.visualize.insight import Insight
 
 KINDS = (".html", ".gif", ".mp4")
 """What can be written, by the end of the file's name."""
@@ -32,6 +41,8 @@ def render(
     *,
     sample: str | None = None,
     checkpoint: Sequence[str | Path] = (),
+    skeleton: str | Path | None = None,
+    image_size: tuple[int, int] | None = None,
     fps: float = 30.0,
     start: int = 0,
     stop: int | None = None,
@@ -46,12 +57,20 @@ def render(
     arrow keys. Left limbs are blue, right limbs orange; the second body has hollow joints. A 3D recording is seen from
     its camera and not mirrored.
 
+    With checkpoints, the most probable class is written above the recording and the probabilities of the top classes
+    over time are drawn under it, a chart a head, found in windows of a third of the recording. Where heads pass
+    messages (DualHead-Net), the temporal gates are strips under the charts, and the spatial gate colours the joints.
+
     Args:
-        source: A raw recording (.skeleton, NW-UCLA .json), a store's folder, or a recording in memory.
+        source: A raw recording (.skeleton, .json, arrays, a folder of OpenPose's frames), a store's folder, or a
+            recording in memory.
         out: The file to write, .html, .gif or .mp4 (which needs ffmpeg); default: the recording's name with .html, in
             the current folder.
         sample: Name of the sample to draw, where the source is a store.
-        checkpoint: Checkpoints of one or more streams whose prediction is written above the recording.
+        checkpoint: Checkpoints of one or more streams, whose prediction is shown.
+        skeleton: The layout of the joints of a file that leaves it open, such as an array: a name or a YAML file.
+            Default: the checkpoints'.
+        image_size: Width and height in pixels, for the prediction on flat coordinates whose file does not say it.
         fps: Frames a second.
         start: First frame, from 0.
         stop: Frame before which to stop; default: the end.
@@ -73,20 +92,30 @@ def render(
         raise ConfigError(f"fps is {fps:g}: give frames a second, above 0 and at most 1000")
     if size not in _SIZES:
         raise ConfigError(f"size is {size}: give a width in pixels, {_SIZES.start} to {_SIZES.stop - 1}")
-    sequence, true_class = find_recording(source, sample)
-    target = Path(f"{_file_name(sequence.name)}.html") if out is None else Path(out)
+    target = None if out is None else Path(out)
+    if target is not None and target.suffix.lower() not in KINDS:
+        raise unknown("kind of picture", target.suffix.lower() or target.name, KINDS)
+    predictor = _load(checkpoint)
+    reader = None if predictor is None else predictor.make_reader(skeleton=skeleton, image_size=image_size)
+    sequence, true_class = find_recording(source, sample, skeleton=skeleton, reader=reader)
+    target = target or Path(f"{_file_name(sequence.name)}.html")
     kind = target.suffix.lower()
-    if kind not in KINDS:
-        raise unknown("kind of picture", kind or target.name, KINDS)
     scene = make_scene(sequence, start, stop)
-    parts = [sequence.name, true_class, *_predicted(sequence, checkpoint)]
-    caption = " · ".join(part for part in parts if part)
+    insight, said = _look(predictor, sequence)
+    caption = " · ".join(part for part in (sequence.name, true_class, said) if part)
+    if insight is not None:
+        insight = insight.cut(start, stop)
+    heated = _heat(insight, scene)
     console = Console(stderr=True)
     if kind == ".html":
-        write_text(target, fill("clip.html", clip=make_clip(scene, fps=fps, label=caption or "recording")))
+        clip = make_clip(scene, fps=fps, label=caption or "recording", heat=heated)
+        write_text(target, fill("clip.html", clip=clip, insight=None if insight is None else insight_values(insight)))
     else:
         colours = DARK if dark else LIGHT
-        pictures = paint(scene, size=size, yaw=yaw, turn=turn, caption=caption, colours=colours)
+        below = None if insight is None else InsightPainter(insight, colours)
+        pictures = paint(
+            scene, size=size, yaw=yaw, turn=turn, caption=caption, colours=colours, heat=heated, below=below
+        )
         shown = track(
             pictures,
             f"drawing {escape(target.name)}",
@@ -98,23 +127,42 @@ def render(
         if kind == ".gif":
             ground = colours["paper"]
             drawn = [colour for role, colour in colours.items() if role not in ("paper", "panel")]
+            if insight is not None:
+                drawn += SERIES[: len(insight.classes)]
             write_gif(shown, target, frames=scene.num_frames, fps=fps, colours=drawn, ground=ground)
         else:
             write_video(shown, target, fps=fps)
-    if console.is_terminal:
-        console.print(f"wrote {escape(str(target))} ({scene.num_frames} frames)", highlight=False)
+    console.print(f"wrote {target} ({scene.num_frames} frames)", markup=False, highlight=False, soft_wrap=True)
     return target
 
 
-def _predicted(sequence: SkeletonSequence, checkpoint: Sequence[str | Path]) -> list[str]:
-    """Say what checkpoints predict, as parts of a caption."""
+def _load(checkpoint: Sequence[str | Path]) -> Predictor | None:
     if not checkpoint:
-        return []
+        return None
     # Torch takes seconds to import, and most pictures are drawn without it.
     from dualhead.inference.predictor import Predictor
 
-    top = Predictor.from_checkpoint(list(checkpoint)).predict(sequence).top(1)[0]
-    return [f"predicted {top.name} ({100 * top.probability:.0f} %)"]
+    return Predictor.from_checkpoint(list(checkpoint))
+
+
+def _look(predictor: Predictor | None, sequence: SkeletonSequence) -> tuple[Insight | None, str]:
+    """Find what checkpoints say, over time where that can be had, and the prediction as a part of the caption."""
+    if predictor is None:
+        return None, ""
+    if sequence.prepared:  # its frames are no longer those that were recorded, so there are no windows over it
+        top = predictor.predict(sequence).top(1)[0]
+        return None, f"predicted {top.name} ({100 * top.probability:.0f} %)"
+    from dualhead.visualize.insight import look
+
+    insight = look(predictor, sequence)
+    return insight, f"predicted {insight.predicted} ({100 * insight.probability:.0f} %)"
+
+
+def _heat(insight: Insight | None, scene: Scene) -> NDArray[np.float64] | None:
+    """Say how strongly the joints of the bodies that are drawn are coloured, `(M, T, V)`."""
+    if insight is None or insight.joints is None:
+        return None
+    return stretched(insight.joints[list(scene.bodies)])
 
 
 def _file_name(name: str) -> str:

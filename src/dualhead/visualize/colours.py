@@ -17,9 +17,12 @@ LIGHT = MappingProxyType(
         "middle": "#55606e",
         "good": "#1d7a46",
         "bad": "#b3372f",
+        "shut": "#e2dcef",
+        "open": "#5b2a9d",
     }
 )
-"""Colours by role on a light ground, as `#rrggbb`. `left`, `right`, `middle`: limbs; `good`, `bad`: predictions."""
+"""Colours by role on a light ground, as `#rrggbb`. `left`, `right`, `middle`: limbs; `good`, `bad`: predictions; from
+`shut` to `open`: gates."""
 
 DARK = MappingProxyType(
     {
@@ -34,9 +37,30 @@ DARK = MappingProxyType(
         "middle": "#a3afbd",
         "good": "#58c48a",
         "bad": "#f0857c",
+        "shut": "#3b3450",
+        "open": "#d0b0ff",
     }
 )
 """The same roles on a dark ground."""
+
+
+SERIES = ("#1f6fb8", "#d0661a", "#2a9461", "#9a5fc0", "#b58a00", "#c2456b", "#3d97a8", "#7a6a5a")
+"""Colours of lines in one plot, seen on both grounds."""
+
+
+def mixed(low: str, high: str, share: float) -> tuple[int, int, int]:
+    """Mix two colours.
+
+    Args:
+        low: `#rrggbb` at share 0.
+        high: `#rrggbb` at share 1.
+        share: 0 to 1.
+
+    Returns:
+        Red, green, blue.
+    """
+    parts = [round(a + (b - a) * share) for a, b in zip(rgb(low), rgb(high), strict=True)]
+    return parts[0], parts[1], parts[2]
 
 
 def rgb(colour: str) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from dualhead.version import __version__
 from dualhead.visualize.colours import DARK, LIGHT
@@ -30,7 +31,8 @@ class Clip:
         bodies: M.
         flat: Whether there is nothing to turn.
         data: What `assets/player.js` reads: shape, bones, floor, fps, and the points as base64 of little-endian int16,
-            `(M, T, V, 3)`.
+            `(M, T, V, 3)`; where joints have colours of their own, also `heat`, base64 of `(M, T, V)` bytes, 0 to 254,
+            255 for none.
     """
 
     label: str
@@ -41,7 +43,14 @@ class Clip:
     data: dict[str, Any]
 
 
-def make_clip(scene: Scene, *, fps: float, label: str = "", caption: str | Markup = "") -> Clip:
+def make_clip(
+    scene: Scene,
+    *,
+    fps: float,
+    label: str = "",
+    caption: str | Markup = "",
+    heat: NDArray[np.float64] | None = None,
+) -> Clip:
     """Pack a scene for the player.
 
     Convention: points are rounded to 1/8191 of half the picture and cut off at 4 half pictures from its centre.
@@ -51,13 +60,14 @@ def make_clip(scene: Scene, *, fps: float, label: str = "", caption: str | Marku
         fps: Frames a second at normal speed.
         label: Plain name; the scene's by default.
         caption: Text above the picture.
+        heat: How strongly each joint is coloured, `(M, T, V)`, 0 to 1, NaN for not at all.
 
     Returns:
         The clip, about 6 bytes a joint, body and frame before base64.
     """
     whole = np.rint(np.clip(scene.points, -4, 4) * _UNIT)  # (M, T, V, 3)
     packed = np.where(np.isnan(whole), _ABSENT, whole).astype("<i2")
-    data = {
+    data: dict[str, Any] = {
         "fps": fps,
         "shape": list(scene.points.shape[:3]),
         "bones": [[*edge, side] for edge, side in zip(scene.edges, scene.sides, strict=True)],
@@ -65,6 +75,9 @@ def make_clip(scene: Scene, *, fps: float, label: str = "", caption: str | Marku
         "floor": None if scene.floor is None else round(scene.floor, 4),
         "data": base64.b64encode(packed.tobytes()).decode("ascii"),
     }
+    if heat is not None:
+        steps = np.rint(254 * np.where(np.isnan(heat), 255 / 254, heat)).astype(np.uint8)
+        data["heat"] = base64.b64encode(steps.tobytes()).decode("ascii")
     return Clip(label or scene.name or "recording", caption, scene.num_frames, scene.num_bodies, scene.flat, data)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dualhead.visualize.colours import LIGHT, rgb
+from dualhead.visualize.colours import LIGHT, mixed, rgb
 from dualhead.visualize.scene import Scene, turned
 
 OVERSAMPLING = 2
@@ -20,6 +21,24 @@ PITCH = 8.0
 """Degrees by which the viewer of a 3D scene looks down, so that the floor shows."""
 
 
+class Below(Protocol):
+    """What is drawn under a picture."""
+
+    @property
+    def height(self) -> float:
+        """Its height in parts of the picture's width."""
+
+    def draw(self, draw: ImageDraw.ImageDraw, frame: int, size: int, top: int) -> None:
+        """Draw it.
+
+        Args:
+            draw: The picture.
+            frame: The frame, from 0.
+            size: Width of the picture in pixels.
+            top: Where it begins.
+        """
+
+
 def paint(
     scene: Scene,
     *,
@@ -28,6 +47,8 @@ def paint(
     turn: float = 0.0,
     caption: str = "",
     colours: Mapping[str, str] = LIGHT,
+    heat: NDArray[np.float64] | None = None,
+    below: Below | None = None,
 ) -> Iterator[Image.Image]:
     """Draw every frame of a scene.
 
@@ -41,10 +62,13 @@ def paint(
         turn: Degrees by which it turns further over the whole clip.
         caption: One line of text; characters that cannot be drawn are replaced.
         colours: Colours by role, `LIGHT` or `DARK`.
+        heat: How strongly each joint is coloured, `(M, T, V)`, 0 to 1, NaN for not at all; such joints are larger, too.
+        below: What is drawn under the bar of time.
 
     Yields:
         T pictures, RGB, `size` wide.
     """
+    height = round(size * (1.125 + (0 if below is None else below.height)))
     font = ImageFont.load_default(max(10, size / 32) * OVERSAMPLING)
     text = _fitted(caption, font, size * OVERSAMPLING, scene.num_frames)
     for frame in range(scene.num_frames):
@@ -52,13 +76,17 @@ def paint(
         points = scene.points[:, frame]  # (M, V, 3)
         if not scene.flat:
             points = turned(points, angle, PITCH)
-        picture = Image.new("RGB", (size * OVERSAMPLING, round(size * 1.125) * OVERSAMPLING), rgb(colours["paper"]))
+        picture = Image.new("RGB", (size * OVERSAMPLING, height * OVERSAMPLING), rgb(colours["paper"]))
         draw = ImageDraw.Draw(picture)
         if scene.floor is not None:
             _floor(draw, scene.floor, angle, size * OVERSAMPLING, rgb(colours["line"]))
         _bodies(draw, scene, points, size * OVERSAMPLING, colours)
+        if heat is not None:
+            _heat(draw, points, heat[:, frame], size * OVERSAMPLING, colours)
         _label(draw, text, frame, scene.num_frames, size * OVERSAMPLING, font, colours)
-        yield picture.resize((size, round(size * 1.125)), Image.Resampling.BOX)
+        if below is not None:
+            below.draw(draw, frame, size * OVERSAMPLING, round(size * 1.115) * OVERSAMPLING)
+        yield picture.resize((size, height), Image.Resampling.BOX)
 
 
 def _pixels(points: NDArray[np.float32], size: int) -> NDArray[np.float64]:
@@ -95,6 +123,24 @@ def _bodies(
             r = width * 0.9
             fill = colour if body == 0 else rgb(colours["paper"])
             draw.ellipse((x - r, y - r, x + r, y + r), fill=fill, outline=colour, width=max(2, width // 3))
+
+
+def _heat(
+    draw: ImageDraw.ImageDraw,
+    points: NDArray[np.float32],
+    heat: NDArray[np.float64],
+    size: int,
+    colours: Mapping[str, str],
+) -> None:
+    """Draw joints in the colour and size of their heat, the nearest last."""
+    pixels = _pixels(points, size)  # (M, V, 2)
+    drawn = np.argwhere(np.isfinite(points[..., 2]) & np.isfinite(heat)).tolist()
+    for body, joint in sorted(drawn, key=lambda place: float(points[place[0], place[1], 2])):
+        share = float(heat[body, joint])
+        x, y = pixels[body, joint]
+        r = max(3, size // 110) * (0.9 + 1.1 * share)
+        fill = mixed(colours["shut"], colours["open"], share)
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=fill, outline=rgb(colours["middle"]), width=max(1, size // 500))
 
 
 def _fitted(caption: str, font: _Font, size: int, frames: int) -> str:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 
-import matplotlib
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from dualhead.errors import ConfigError
-from dualhead.visualize.colours import LIGHT, rgb
+from dualhead.evaluation.calibration import Calibration
+from dualhead.visualize.colours import LIGHT, SERIES, rgb
+from dualhead.visualize.svg import STAND_IN, blank, plain, shorten, to_svg
 
-# Drawn in these colours, which nothing else uses, and turned into CSS variables of the page afterwards.
-_STAND_IN = {"ink": "#010203", "soft": "#010204", "line": "#010205", "accent": "#010206"}
-_SERIES = ("#1f6fb8", "#d0661a", "#2a9461", "#9a5fc0", "#b58a00", "#c2456b", "#3d97a8", "#7a6a5a")
 _STYLES = ("solid", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
 
 LABELLED = 60
@@ -44,7 +37,7 @@ def curves(
     Raises:
         ConfigError: If no series holds a finite point.
     """
-    figure, axes = _figure(5.2, 3.0)
+    figure, axes = blank(5.2, 3.0)
     drawn = 0
     for number, (name, (x, y)) in enumerate(series.items()):
         across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
@@ -55,21 +48,21 @@ def curves(
         axes.plot(
             across[known],
             up[known] * (100 if percent else 1),
-            color=_SERIES[number % len(_SERIES)],
+            color=SERIES[number % len(SERIES)],
             linestyle=_STYLES[number % len(_STYLES)],
             marker="o" if known.sum() == 1 else None,
             linewidth=1.7,
-            label=_plain(name),
+            label=plain(name),
         )
     if not drawn:
         raise ConfigError(f"{y_label}: no finite value to draw; give at least one")
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label + (" (%)" if percent else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins="auto"))
-    axes.grid(axis="y", color=_STAND_IN["line"], linewidth=0.8)
-    legend = axes.legend(frameon=False, fontsize=9, ncols=2 if drawn > 4 else 1, labelcolor=_STAND_IN["ink"])
+    axes.grid(axis="y", color=STAND_IN["line"], linewidth=0.8)
+    legend = axes.legend(frameon=False, fontsize=9, ncols=2 if drawn > 4 else 1, labelcolor=STAND_IN["ink"])
     legend.set_in_layout(True)
-    return _svg(figure, f"{y_label} over {x_label}")
+    return to_svg(figure, f"{y_label} over {x_label}")
 
 
 def bars(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
@@ -90,20 +83,20 @@ def bars(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
     if not len(names) or shares.shape != (len(names),):
         raise ConfigError(f"{label}: {len(names)} names and values of shape {shares.shape}; give one value a name")
     rows = np.arange(len(names))
-    figure, axes = _figure(5.6, 0.5 + 0.19 * len(names))
+    figure, axes = blank(5.6, 0.5 + 0.19 * len(names))
     known = np.isfinite(shares)
-    axes.barh(rows, np.where(known, 100 * shares, 0), height=0.66, color=_STAND_IN["accent"])
+    axes.barh(rows, np.where(known, 100 * shares, 0), height=0.66, color=STAND_IN["accent"])
     for row, share in enumerate(shares.tolist()):
         text = f"{100 * share:.0f}" if known[row] else "no sample"
         place = 100 * share + 1 if known[row] else 1
-        axes.text(place, row, text, va="center", fontsize=8, color=_STAND_IN["soft"])
-    axes.set_yticks(rows, [_shorten(name) for name in names], fontsize=8)
+        axes.text(place, row, text, va="center", fontsize=8, color=STAND_IN["soft"])
+    axes.set_yticks(rows, [shorten(name) for name in names], fontsize=8)
     axes.set_xlim(0, 106)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel(f"{label} (%)")
-    axes.grid(axis="x", color=_STAND_IN["line"], linewidth=0.8)
+    axes.grid(axis="x", color=STAND_IN["line"], linewidth=0.8)
     axes.set_axisbelow(True)
-    return _svg(figure, f"{label} by class")
+    return to_svg(figure, f"{label} by class")
 
 
 def counts(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
@@ -124,18 +117,18 @@ def counts(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
     if not len(names) or numbers.shape != (len(names),):
         raise ConfigError(f"{label}: {len(names)} names and counts of shape {numbers.shape}; give one count a name")
     rows = np.arange(len(names))
-    figure, axes = _figure(5.6, 0.5 + 0.19 * len(names))
-    axes.barh(rows, numbers, height=0.66, color=_STAND_IN["accent"])
+    figure, axes = blank(5.6, 0.5 + 0.19 * len(names))
+    axes.barh(rows, numbers, height=0.66, color=STAND_IN["accent"])
     most = max(int(numbers.max()), 1)
     for row, number in enumerate(numbers.tolist()):
-        axes.text(number + most / 100, row, f"{number:,}", va="center", fontsize=8, color=_STAND_IN["soft"])
-    axes.set_yticks(rows, [_shorten(name) for name in names], fontsize=8)
+        axes.text(number + most / 100, row, f"{number:,}", va="center", fontsize=8, color=STAND_IN["soft"])
+    axes.set_yticks(rows, [shorten(name) for name in names], fontsize=8)
     axes.set_xlim(0, most * 1.12)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlabel(label)
-    axes.grid(axis="x", color=_STAND_IN["line"], linewidth=0.8)
+    axes.grid(axis="x", color=STAND_IN["line"], linewidth=0.8)
     axes.set_axisbelow(True)
-    return _svg(figure, label)
+    return to_svg(figure, label)
 
 
 def histogram(values: ArrayLike, *, x_label: str, y_label: str, bins: int = 40) -> Markup:
@@ -164,8 +157,8 @@ def histogram(values: ArrayLike, *, x_label: str, y_label: str, bins: int = 40) 
         edges = np.arange(int(low), int(high) + width + 1, width) - 0.5
     else:
         edges = np.linspace(low, high if high > low else low + 1, bins + 1)
-    figure, axes = _figure(5.2, 2.6)
-    axes.hist(numbers, bins=edges.tolist(), color=_STAND_IN["accent"])
+    figure, axes = blank(5.2, 2.6)
+    axes.hist(numbers, bins=edges.tolist(), color=STAND_IN["accent"])
     if whole:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins="auto"))
     axes.set_yscale("symlog", linthresh=1)
@@ -173,9 +166,39 @@ def histogram(values: ArrayLike, *, x_label: str, y_label: str, bins: int = 40) 
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
-    axes.grid(axis="y", color=_STAND_IN["line"], linewidth=0.8)
+    axes.grid(axis="y", color=STAND_IN["line"], linewidth=0.8)
     axes.set_axisbelow(True)
-    return _svg(figure, f"{y_label} over {x_label}")
+    return to_svg(figure, f"{y_label} over {x_label}")
+
+
+def reliability(calibration: Calibration) -> Markup:
+    """Draw how often a model is right when it is so sure, beside how often it should be.
+
+    Args:
+        calibration: What `calibrate` found; at least one bin holds a sample.
+
+    Returns:
+        An `<svg>`: a bar a bin for the accuracy, a dot for the mean confidence, the diagonal where both are equal; the
+        wider a bar, the more samples.
+    """
+    figure, axes = blank(4.4, 3.6)
+    filled = calibration.counts > 0
+    edges = 100 * calibration.edges
+    centres = (edges[:-1] + edges[1:]) / 2
+    share = np.sqrt(calibration.counts / calibration.counts.max())
+    widths = np.diff(edges) * (0.15 + 0.8 * share)
+    axes.plot([0, 100], [0, 100], color=STAND_IN["soft"], linewidth=1, linestyle=(0, (4, 3)))
+    accuracy, confidence = 100 * calibration.accuracy[filled], 100 * calibration.confidence[filled]
+    axes.bar(centres[filled], accuracy, width=widths[filled], color=STAND_IN["accent"], label="accuracy")
+    axes.plot(confidence, confidence, "o", markersize=4, color=STAND_IN["ink"], label="mean confidence")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 104)
+    axes.set_xlabel("confidence (%)")
+    axes.set_ylabel("share of right predictions (%)")
+    axes.grid(axis="y", color=STAND_IN["line"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, fontsize=9, labelcolor=STAND_IN["ink"], loc="upper left")
+    return to_svg(figure, "Reliability diagram")
 
 
 def confusion(matrix: ArrayLike, names: Sequence[str], *, numbers: bool | None = None) -> Markup:
@@ -199,7 +222,7 @@ def confusion(matrix: ArrayLike, names: Sequence[str], *, numbers: bool | None =
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)  # (K, K)
     labelled = classes <= LABELLED
     side = float(np.clip(0.3 * classes, 3.4, 9.5)) if labelled else 8.0
-    figure, axes = _figure(side + (1.6 if labelled else 0.6), side + (1.4 if labelled else 0.5))
+    figure, axes = blank(side + (1.6 if labelled else 0.6), side + (1.4 if labelled else 0.5))
     # Colour by opacity, so that an empty cell is whatever ground the page has.
     image = np.zeros((classes, classes, 4))
     image[..., :3] = np.array(rgb(LIGHT["accent"])) / 255
@@ -210,7 +233,7 @@ def confusion(matrix: ArrayLike, names: Sequence[str], *, numbers: bool | None =
     axes.imshow(image, interpolation="nearest", aspect="equal")
     if labelled:
         size = float(np.clip(260 / classes, 5.5, 9))
-        short = [_shorten(name) for name in names]
+        short = [shorten(name) for name in names]
         axes.set_yticks(range(classes), short, fontsize=size)
         axes.set_xticks(range(classes), short, fontsize=size, rotation=90)
         axes.tick_params(length=0)
@@ -219,13 +242,13 @@ def confusion(matrix: ArrayLike, names: Sequence[str], *, numbers: bool | None =
         axes.set_yticks([])
     if numbers if numbers is not None else classes <= 24:
         for row, column in zip(*np.nonzero(counts), strict=True):
-            colour = "#ffffff" if share[row, column] > 0.4 else _STAND_IN["ink"]
+            colour = "#ffffff" if share[row, column] > 0.4 else STAND_IN["ink"]
             axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, color=colour)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class")
     for spine in axes.spines.values():
         spine.set_visible(True)
-    return _svg(figure, "Confusion matrix")
+    return to_svg(figure, "Confusion matrix")
 
 
 def confusion_order(matrix: ArrayLike) -> NDArray[np.int64]:
@@ -253,48 +276,3 @@ def confusion_order(matrix: ArrayLike) -> NDArray[np.int64]:
     if np.flatnonzero(order == 0)[0] > (len(order) - 1) / 2:
         order = order[::-1]
     return order.astype(np.int64)
-
-
-def _plain(text: str) -> str:
-    """Keep matplotlib from reading a name as mathematics or as a hidden legend entry."""
-    return " ".join(text.split()).replace("$", r"\$").lstrip("_") or "?"
-
-
-def _shorten(text: str, length: int = 28) -> str:
-    plain = " ".join(text.split())
-    return _plain(plain if len(plain) <= length else plain[: length - 1].rstrip() + "…")
-
-
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasSVG(figure)
-    axes = figure.add_subplot()
-    axes.patch.set_visible(False)
-    figure.patch.set_visible(False)
-    axes.spines[["top", "right"]].set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_color(_STAND_IN["line"])
-    axes.tick_params(colors=_STAND_IN["soft"], labelcolor=_STAND_IN["ink"], labelsize=9)
-    axes.xaxis.label.set_color(_STAND_IN["ink"])
-    axes.yaxis.label.set_color(_STAND_IN["ink"])
-    return figure, axes
-
-
-def _svg(figure: Figure, title: str) -> Markup:
-    """Write a figure as `<svg>` for the inside of a page: no header, no names or addresses, text as text."""
-    buffer = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "svg.image_inline": True}):
-        figure.savefig(buffer, format="svg", metadata=nothing)
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r'\s(?:xmlns(?::xlink)?|version)="[^"]*"', "", text, count=3).replace("xlink:href", "href")
-    # As a rule for everything it would reach out of the plot into the page.
-    text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
-    # These groups are never referred to, and their names would come twice in a page of two plots.
-    text = re.sub(r'<g id="[A-Za-z0-9_.]+_\d+">', "<g>", text)
-    for role, colour in _STAND_IN.items():
-        text = text.replace(colour, f"var(--{role})")
-    return Markup(
-        text.replace("<svg", f'<svg role="img" stroke-linejoin="round" aria-label="{Markup.escape(title)}"', 1)
-    )

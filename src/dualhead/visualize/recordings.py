@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dualhead.data.reading import read_sequence
 from dualhead.data.store import Store, open_store
 from dualhead.errors import ConfigError
+from dualhead.formats.openpose import is_openpose_frame
 from dualhead.sequence import SkeletonSequence
 
+if TYPE_CHECKING:
+    from dualhead.inference.reading import Reader
 
-def find_recording(source: str | Path | SkeletonSequence, sample: str | None = None) -> tuple[SkeletonSequence, str]:
+
+def find_recording(
+    source: str | Path | SkeletonSequence,
+    sample: str | None = None,
+    *,
+    skeleton: str | Path | None = None,
+    reader: Reader | None = None,
+) -> tuple[SkeletonSequence, str]:
     """Find the recording that is to be drawn.
 
     Args:
-        source: A raw file that `read_sequence` reads, a store's folder, or a recording, which is returned as it is.
+        source: A raw file or folder that `read_sequence` reads, a store's folder, or a recording, which is returned as
+            it is.
         sample: The sample's name in a store.
+        skeleton: The layout of the joints of a file that leaves it open.
+        reader: Reads the raw file, as a predictor would; default: `read_sequence`.
 
     Returns:
         The recording, and the name of its class, "" where that is not known.
@@ -25,7 +40,7 @@ def find_recording(source: str | Path | SkeletonSequence, sample: str | None = N
         FormatError: If the file is missing, of an unknown kind, damaged, or holds no body.
         StoreError: If the store cannot be opened or holds no such sample.
     """
-    if not isinstance(source, SkeletonSequence) and Path(source).is_dir():
+    if not isinstance(source, SkeletonSequence) and _is_store(Path(source)):
         store = open_store(source)
         if sample is None:
             raise ConfigError(
@@ -36,7 +51,19 @@ def find_recording(source: str | Path | SkeletonSequence, sample: str | None = N
         raise ConfigError(
             f"sample {sample!r} was asked for, but only a store has samples: leave it out or give a store"
         )
-    return (source if isinstance(source, SkeletonSequence) else read_sequence(source)), ""
+    if isinstance(source, SkeletonSequence):
+        return source, ""
+    if reader is None:
+        return read_sequence(source, skeleton=skeleton), ""
+    found = list(islice(reader.read(Path(source)), 2))
+    if len(found) != 1:
+        raise ConfigError(f"{str(source)!r} holds more than one recording: give one of them")
+    return found[0], ""
+
+
+def _is_store(path: Path) -> bool:
+    """Whether a folder is to be opened as a store: all are but those of OpenPose's frames."""
+    return path.is_dir() and not any(is_openpose_frame(file.name) for file in path.iterdir())
 
 
 def take_sample(store: Store, name: str) -> tuple[SkeletonSequence, str]:

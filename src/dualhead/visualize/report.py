@@ -18,6 +18,7 @@ from dualhead.files import write_text
 from dualhead.visualize import plots
 from dualhead.visualize.data_summary import summarise
 from dualhead.visualize.highlights import pick_clips
+from dualhead.visualize.judgement import agreement, reliability
 from dualhead.visualize.page import asset, fill
 from dualhead.visualize.provenance import provenance_table
 from dualhead.visualize.runs import Run, find_curves, read_run
@@ -26,6 +27,7 @@ from dualhead.visualize.standings import Standing, standings
 MOST_BARS = 60
 """Most classes with a bar of their own; of more, those with the lowest accuracy."""
 
+_LEGIBLE = 30  # classes whose names can be read beside the whole matrix
 _PART = 24
 _PAIRS = 12
 
@@ -44,8 +46,9 @@ def write_report(
     """Write the report of a training, an evaluation or a fusion as one HTML page that loads nothing from anywhere.
 
     It holds the score table per stream and head and fused (last epoch and best epoch apart, with each stream's weight
-    and share), the confusion matrix, the accuracy of each class, curves of the runs, a right clip and wrong ones to
-    play, a summary of the data with the rejected files, and where it all comes from. What is about one set of scores
+    and share), the confusion matrix, the accuracy of each class, what streams and heads agree on, calibration, curves
+    of the runs, a right clip and wrong ones to play, a summary of the data with the rejected files, and where it all
+    comes from. What is about one set of scores
     (confusion, classes, clips) takes the fusion of the last epoch, or whatever is nearest to it.
 
     Args:
@@ -85,6 +88,9 @@ def write_report(
         "mistakes of different classes.",
         **_confusion(main),
         **_classes(main),
+        agreement=agreement(main),
+        reliability=reliability(main),
+        judged_note=f"On the test clips ({_of(main)}).",
         plots=_plots(folders),
         data=None if opened is None else summarise(opened),
         provenance=provenance_table(main),
@@ -148,7 +154,7 @@ def _confusion(main: Standing) -> dict[str, Any]:
                 {"true": names[row], "predicted": names[column], "count": count, "total": total, "share": count / total}
             )
     part = None
-    if len(names) > plots.LABELLED:
+    if len(names) > _LEGIBLE:
         involved = np.argsort(-(wrong.sum(axis=0) + wrong.sum(axis=1)), kind="stable")[:_PART]
         chosen = order[np.isin(order, involved)]
         part = plots.confusion(matrix[np.ix_(chosen, chosen)], [names[row] for row in chosen], numbers=True)
@@ -194,6 +200,7 @@ def _plots(runs: Sequence[Run]) -> list[dict[str, Any]]:
         "val_cross_entropy": "Validation cross-entropy",
         "train_top1": "Training top-1",
         "val_top1": "Validation top-1",
+        "lr": "Learning rate",
     }
     found = []
     for column, title in columns.items():

@@ -36,6 +36,7 @@ class Scene:
         flat: Whether the recording is 2D, so that there is nothing to turn.
         floor: Height of the lowest joints (at their 1 % quantile), or None for a flat recording.
         name: The recording's name.
+        bodies: Which bodies of the recording are drawn.
     """
 
     points: NDArray[np.float32]
@@ -44,6 +45,7 @@ class Scene:
     flat: bool
     floor: float | None
     name: str
+    bodies: tuple[int, ...] = ()
 
     @property
     def num_bodies(self) -> int:
@@ -116,7 +118,8 @@ def make_scene(sequence: SkeletonSequence, start: int = 0, stop: int | None = No
     points[~present] = np.nan
     points, floor = _fit(points, flat)
     edges, sides = bones(sequence.skeleton)
-    return Scene(points=points, edges=edges, sides=sides, flat=flat, floor=floor, name=sequence.name)
+    shown = tuple(np.flatnonzero(bodies).tolist())
+    return Scene(points=points, edges=edges, sides=sides, flat=flat, floor=floor, name=sequence.name, bodies=shown)
 
 
 def _fit(points: NDArray[np.float32], flat: bool) -> tuple[NDArray[np.float32], float | None]:

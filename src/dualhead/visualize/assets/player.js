@@ -18,6 +18,8 @@
     const canvas = figure.querySelector("canvas"), pen = canvas.getContext("2d");
     const play = figure.querySelector("button"), slider = figure.querySelector("input");
     const speed = figure.querySelector("select"), clock = figure.querySelector("output");
+    const heat = clip.heat && Uint8Array.from(atob(clip.heat), (c) => c.charCodeAt(0));
+    const tracks = [...figure.querySelectorAll(".track")], heads = figure.querySelectorAll(".playhead");
     let frame = 0, at = 0, last = 0, playing = false, seen = false, pending = 0, yaw = 0, pitch = clip.flat ? 0 : PITCH, drag = null;
 
     function show() {
@@ -73,6 +75,29 @@
           pen.stroke();
         }
       }
+      if (heat) {
+        // As the strips under the picture: the colour of an open gate over that of a shut one.
+        const dots = [];
+        for (let body = 0; body < bodies; body++) for (let joint = 0; joint < joints; joint++) {
+          const i = (body * frames + frame) * joints + joint;
+          if (data[3 * i] === ABSENT || heat[i] === 255) continue;
+          dots.push([...project(data[3 * i] / UNIT, data[3 * i + 1] / UNIT, data[3 * i + 2] / UNIT), heat[i] / 254]);
+        }
+        dots.sort((p, q) => p[2] - q[2]);
+        pen.lineWidth = ratio;
+        pen.strokeStyle = colour("middle");
+        for (const [x, y, , share] of dots) {
+          pen.beginPath();
+          pen.arc(x, y, thick * (0.9 + 1.1 * share), 0, 2 * Math.PI);
+          pen.fillStyle = colour("shut");
+          pen.fill();
+          pen.globalAlpha = share;
+          pen.fillStyle = colour("open");
+          pen.fill();
+          pen.globalAlpha = 1;
+          pen.stroke();
+        }
+      }
       if (!strokes.length) {
         pen.fillStyle = colour("soft");
         pen.font = `${14 * ratio}px system-ui, sans-serif`;
@@ -80,6 +105,7 @@
         pen.fillText("nobody in this frame", half, half);
       }
       slider.value = frame;
+      for (const head of heads) head.style.left = `${100 * (frame + 0.5) / frames}%`;
       clock.textContent = `${frame + 1} / ${frames} · ${((frame + 1) / clip.fps).toFixed(1)} s`;
     }
 
@@ -111,6 +137,15 @@
 
     play.addEventListener("click", () => run(!playing));
     slider.addEventListener("input", () => { run(false); go(Number(slider.value)); });
+    for (const track of tracks) {
+      const seek = (event) => {
+        const box = track.getBoundingClientRect();
+        run(false);
+        go(Math.max(0, Math.min(frames - 1, Math.floor((event.clientX - box.left) / box.width * frames))));
+      };
+      track.addEventListener("pointerdown", (event) => { track.setPointerCapture(event.pointerId); seek(event); });
+      track.addEventListener("pointermove", (event) => { if (track.hasPointerCapture(event.pointerId)) seek(event); });
+    }
     canvas.addEventListener("keydown", (event) => {
       const act = {
         " ": () => run(!playing),

@@ -1,0 +1,118 @@
+"""The command `report`: whatever is given, sorted into runs, scores and their store, as one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from rich.console import Console
+
+from dualhead.errors import ConfigError
+from dualhead.evaluation.scores import Scores
+from dualhead.visualize.report import write_report
+
+_FOLDERS_UP = 3
+_FOLDERS_SEEN = 200
+
+
+def report(
+    sources: list[Path],
+    *,
+    out: Path = Path("report.html"),
+    data: Path | None = None,
+    title: str | None = None,
+    mistakes: int = 4,
+) -> Path:
+    """Write everything there is to say about runs or score files as one HTML page, which opens offline.
+
+    Score table, curves, accuracy of each class, confusion with the most confused pairs, what streams and heads agree
+    on, calibration, and the most confident mistakes as animations. Several streams are fused.
+
+    Args:
+        sources: Run folders, score files (.npz), or both.
+        out: The page to create or replace.
+        data: The store that the scores are of, for the animations; default: the one among the folders beside the
+            sources that has the same fingerprint.
+        title: The page's title; default: data set and protocol.
+        mistakes: How many wrong clips to show, of different classes as far as there are.
+
+    Returns:
+        The page.
+
+    Raises:
+        ConfigError: If a source is neither, or there are no scores.
+        FormatError: If a file is damaged.
+        MismatchError: If the scores, or scores and store, do not belong together; names the field that differs.
+        StoreError: If the store cannot be opened.
+    """
+    if mistakes < 0:
+        raise ConfigError(f"mistakes is {mistakes}: give 0 or more")
+    runs = [source for source in sources if source.is_dir()]
+    files = [source for source in sources if not source.is_dir()]
+    for file in files:
+        if file.suffix != ".npz":
+            raise ConfigError(f"{file} is neither a run folder nor a score file: give folders of `train` or .npz files")
+    scores = [Scores.load(file) for file in files]
+    console = Console(stderr=True)
+    if data is None:
+        fingerprints = {*_fingerprints(runs), *(str(item.provenance.get("data_fingerprint", "")) for item in scores)}
+        data = find_store(sources, fingerprints - {""})
+        found = "no store of these scores was found: the page has no animations and no summary of the data; give --data"
+        console.print(found if data is None else f"store: {data}", markup=False, highlight=False, soft_wrap=True)
+    page = write_report(out, runs=runs, scores=scores, store=data, title=title, mistakes=mistakes)
+    console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
+    return page
+
+
+def find_store(near: Sequence[Path], fingerprints: set[str]) -> Path | None:
+    """Find a store by its content among the folders beside some paths.
+
+    Args:
+        near: Paths; the folders in up to three of the folders above each are looked at, and the folders in those.
+        fingerprints: The content that is wanted; of several, none is right.
+
+    Returns:
+        The first store with that fingerprint, None where there is none.
+    """
+    if len(fingerprints) != 1:
+        return None
+    seen: set[Path] = set()
+    for path in near:
+        for folder in path.resolve().parents[:_FOLDERS_UP]:
+            for candidate in _folders(folder):
+                if candidate not in seen and _fingerprint(candidate / "meta.json") in fingerprints:
+                    return candidate
+                seen.add(candidate)
+    return None
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    """List the folders in a folder, then those in them."""
+    inside = _inside(folder)
+    yield from inside
+    for item in inside:
+        yield from _inside(item)
+
+
+def _inside(folder: Path) -> list[Path]:
+    """List the folders in a folder; none where that is not allowed, and not all where there are very many."""
+    try:
+        return sorted(islice((item for item in folder.iterdir() if item.is_dir()), _FOLDERS_SEEN))
+    except OSError:
+        return []
+
+
+def _fingerprints(runs: Sequence[Path]) -> Iterator[str]:
+    for run in runs:
+        yield _fingerprint(run / "run.json", "data_fingerprint")
+
+
+def _fingerprint(file: Path, key: str = "fingerprint") -> str:
+    """Read a fingerprint from a small JSON file; "" where there is none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return ""
+    return str(content.get(key, "")) if isinstance(content, dict) else ""

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualhead.data.store import Store
+from dualhead.errors import ConfigError, FormatError
+from dualhead.evaluation.scores import Scores
+from dualhead.visualize.report_command import find_store, report
+
+from .browser import open_page
+from .conftest import make_scores, write_run
+from .test_page import Parts, assert_self_contained
+
+
+def a_run(folder: Path, store: Store) -> Path:
+    """A run on the test store: three right clips, three wrong ones."""
+    labels = [0, 1, 2, 0, 1, 2]
+    run = write_run(folder, "joint", [0, 1, 2, 1, 2, 0], labels, data_fingerprint=store.fingerprint)
+    names = np.array([str(name) for name in store.names])
+    for file in (run / "scores").glob("test_*.npz"):
+        scores = Scores.load(file)
+        Scores(names, scores.labels, scores.logits, scores.heads, scores.provenance).save(file)
+    (run / "run.json").write_text(json.dumps({"data_fingerprint": store.fingerprint}))
+    return run
+
+
+def test_a_run_beside_its_store_becomes_a_page_that_opens_from_the_disk(
+    small_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "stores").mkdir()
+    (tmp_path / "stores" / "ntu").symlink_to(small_store.path)
+    run = a_run(tmp_path / "runs" / "joint", small_store)
+    page = report([run], out=tmp_path / "report.html")
+    said = capsys.readouterr().err
+    assert f"store: {tmp_path / 'stores' / 'ntu'}" in said
+    assert f"report: {page}" in said
+    text = page.read_text("utf-8")
+    assert_self_contained(text)
+    assert Parts(text).tags.count("canvas") == 4  # a right one and three mistakes
+    for words in ("Learning rate", "Agreement", "Calibration", "expected calibration error", "Most frequent mistakes"):
+        assert words in text, words
+    dom, console = open_page(page)
+    assert not console
+    assert (
+        len(re.findall(r"<output[^>]*>\d+ / \d+ · ", dom)) == 4
+    )  # the players have started: their clocks are filled in
+
+
+def test_without_a_store_the_rest_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_scores([0, 1, 1], [0, 1, 2], data_fingerprint="x").save(tmp_path / "scores.npz")
+    text = report([tmp_path / "scores.npz"], out=tmp_path / "a.html").read_text("utf-8")
+    assert "no store of these scores was found" in capsys.readouterr().err
+    tags = Parts(text).tags
+    assert "canvas" not in tags
+    assert tags.count("svg") == 3  # confusion, classes, reliability
+
+
+def test_a_store_is_found_by_its_content_alone(tmp_path: Path) -> None:
+    for name, content in (("a", '{"fingerprint": "1"}'), ("b", '{"fingerprint": "2"}'), ("c", "no JSON"), ("d", "[]")):
+        (tmp_path / "deep" / name).mkdir(parents=True)
+        (tmp_path / "deep" / name / "meta.json").write_text(content)
+    near = [tmp_path / "runs" / "joint"]
+    assert find_store(near, {"2"}) == tmp_path / "deep" / "b"
+    assert find_store(near, {"3"}) is None
+    assert find_store(near, {"1", "2"}) is None
+    assert find_store(near, set()) is None
+
+
+def test_what_cannot_be_reported_leaves_no_page(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(ConfigError, match=r"a\.txt is neither a run folder nor a score file"):
+        report([tmp_path / "a.txt"], out=tmp_path / "a.html")
+    with pytest.raises(FormatError, match="no such score file"):
+        report([tmp_path / "b.npz"], out=tmp_path / "a.html")
+    with pytest.raises(ConfigError, match="mistakes is -1: give 0 or more"):
+        report([tmp_path / "b.npz"], out=tmp_path / "a.html", mistakes=-1)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match=r"holds neither metrics\.csv nor test scores"):
+        report([tmp_path / "empty"], out=tmp_path / "a.html")
+    assert not (tmp_path / "a.html").exists()
