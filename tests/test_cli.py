@@ -64,7 +64,7 @@ def test_an_override_for_train_reaches_the_experiment(tmp_path: Path, capsys: py
     words = ["--config", str(config), "--data", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
     assert cli.main(["train", *words, "--optimizer.lr", "-1"]) == 1
     assert "optimizer.lr is -1.0: give a number above 0" in capsys.readouterr().err
-    assert cli.main(["train", *words, "--optimizer.lr", "1", "--model.arguments.width", "8"]) == 1
+    assert cli.main(["train", *words, "--optimizer.lr", "1", "--model.arguments.width", "6"]) == 1
     assert "none" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
 

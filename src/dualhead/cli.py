@@ -7,8 +7,8 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,7 @@ class Command:
         resumes: Whether the same command goes on where an interrupted one stopped.
         as_options: Parameters without a default that are given as options.
         experiment: The parameter that takes an experiment, which is changed by key; as an option it is `--config`.
+        changes: Keys of the experiment that the command changes where the user does not.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Command:
     resumes: bool = False
     as_options: tuple[str, ...] = ()
     experiment: str | None = None
+    changes: Mapping[str, str] = field(default_factory=dict)
 
 
 COMMANDS = {
@@ -60,6 +62,8 @@ COMMANDS = {
         Command("fuse", "dualhead.evaluation.tables:fuse_and_print", "fuse the scores of several streams or models"),
         Command("predict", "dualhead.inference.predict:predict", "name the action in a recording, a folder or a store"),
         Command("render", "dualhead.visualize.animation:render", "draw a recording as GIF, MP4 or HTML"),
+        Command("report", "dualhead.visualize.report_command:report", "runs or score files as one HTML page"),
+        Command("export", "dualhead.export.export:export", "a checkpoint for another runtime: ONNX or torch.export"),
         Command(
             "export-arrays",
             "dualhead.data.export_arrays:export_arrays",
@@ -69,7 +73,9 @@ COMMANDS = {
         ),
         Command("export-pyskl", "dualhead.data.export_pyskl:export_pyskl", "write a store as a PYSKL pickle"),
         Command("inspect", "dualhead.visualize.inspect:inspect", "what is in a store or a raw file, and what is wrong"),
-        Command("convert", "dualhead.models.convert:convert_and_print", "published weights to a checkpoint, and back"),
+        Command(
+            "convert", "dualhead.inference.conversion:convert_and_print", "published weights to a checkpoint, and back"
+        ),
         Command("models", "dualhead.models.table:print_models", "list the models"),
         Command(
             "reproduce",
@@ -78,6 +84,7 @@ COMMANDS = {
             resumes=True,
             as_options=("out",),
             experiment="experiment",
+            changes={"validation.by": "none"},
         ),
         Command("demo", "dualhead.demo:demo", "the whole way on generated data, with a report", resumes=True),
     )
@@ -181,7 +188,7 @@ def _run(command: Command, words: Sequence[str]) -> int:
     if command.experiment is not None:
         from dualhead.training.config import load_experiment
 
-        arguments[command.experiment] = load_experiment(arguments[command.experiment], keys)
+        arguments[command.experiment] = load_experiment(arguments[command.experiment], {**command.changes, **keys})
     function(**arguments)
     return OK
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -24,6 +25,9 @@ from dualhead.version import __version__
 if TYPE_CHECKING:
     from dualhead.models.published_results import PublishedResult
     from dualhead.training.result import TrainResult
+
+AS_PUBLISHED = MappingProxyType({"validation.by": "none"})
+"""In what a published run differs from an experiment of this package: it learned from the whole training side."""
 
 SELECTIONS = ("last", "best")
 """The epochs that are reported; "best" is the best on the validation side, where there is one."""
@@ -69,11 +73,13 @@ def reproduce(
     validation side (or the published weights, where nothing is kept back), writes a report and prints a table. Stopped
     at any point, the same call goes on where it was; once finished, it only prints the table again.
 
-    By default a part of the training side is kept back, so the model learns from less than the published one; with
-    validation.by none it learns from all of it, as published.
+    An experiment given by name or file learns from the whole training side, as published. With another validation.by,
+    such as subject, a part is kept back, the best epoch is reported beside the last, and the fusion's weights are found
+    on that part.
 
     Args:
-        experiment: An experiment by its short name, such as ntu60_xsub/dualhead, or a YAML file.
+        experiment: An experiment by its short name, such as ntu60_xsub/dualhead, or a YAML file; an `Experiment` is
+            taken as it is.
         out: Folder for everything: `store/` (unless given), `runs/STREAM/`, `fused_last.npz`, `report.html`,
             `reproduction.json`.
         raw: Folders or archives of the raw recordings; not needed where the store is there.
@@ -95,10 +101,12 @@ def reproduce(
         KeyboardInterrupt: If it was stopped by Ctrl-C or SIGTERM.
     """
     from dualhead.models.published_results import published_result
+    from dualhead.models.registry import check_variant
     from dualhead.training.config import load_experiment
 
     if isinstance(experiment, str | Path):
-        experiment = load_experiment(experiment)
+        experiment = load_experiment(experiment, AS_PUBLISHED)
+    check_variant(experiment.model.name, experiment.model.arguments)
     published = published_result(experiment.model.name, experiment.dataset, experiment.protocol)
     chosen = tuple(dict.fromkeys(streams)) or (STREAMS if published is None else published.streams)
     for stream in chosen:
@@ -257,7 +265,7 @@ def print_reproduction(found: Reproduction, title: str, console: Console | None 
     if found.validation:
         lines.append(
             f"{found.validation:,} training samples were kept back for validation; "
-            "--validation.by none learns from them too, as published"
+            "without --validation.by, all are learned from, as published"
         )
     for line in [*lines, f"report: {found.report.resolve()}"]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,5 @@
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,32 @@ def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
     assert free == "free\n"
     with RunFolder(tmp_path).locked(), pytest.raises(TrainingError), RunFolder(tmp_path).locked():
         pass
+
+
+def test_a_foreign_folder_is_refused(make_experiment: MakeExperiment, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    folder = RunFolder(out)
+    folder.check_place()
+    assert not out.exists()
+    out.mkdir()
+    (out / ".lock").touch()
+    (out / ".run-abc.json").touch()  # of a run that was killed at its start
+    folder.check_place()
+    (out / "thesis.tex").touch()
+    with pytest.raises(ConfigError, match=r"run holds thesis\.tex and no run: give a folder that is empty"):
+        folder.check(make_experiment(), IDENTITY)
+    folder.claim(make_experiment(), IDENTITY)
+    folder.check(make_experiment(), IDENTITY)
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="file is a file: give a folder"):
+        RunFolder(tmp_path / "file" / "runs" / "joint").check_place()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(ConfigError, match=f"no permission to write to {tmp_path}: give another folder"):
+        RunFolder(tmp_path / "runs" / "joint").check_place()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_run_log_grows(tmp_path: Path) -> None:

@@ -221,6 +221,16 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_model_and_folder_are_checked_before_the_data(make_experiment: MakeExperiment, tmp_path: Path) -> None:
+    wide = make_experiment(model={"name": "dualhead", "arguments": {"width": 10}})
+    with pytest.raises(ConfigError, match="width is 10: model dualhead needs a multiple of 6, such as 6 or 12"):
+        train(wide, tmp_path / "no store", tmp_path / "run", progress=False)
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ConfigError, match=r"holds thesis\.tex and no run"):
+        train(make_experiment(), tmp_path / "no store", tmp_path, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
 def test_a_full_disk_is_said_in_a_sentence_and_the_run_goes_on(
     make_plain: MakeExperiment, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +19,9 @@ from dualhead.training.experiment import MACHINE_FIELDS, Experiment
 
 SELECTIONS = ("last", "best")
 """The two epochs whose weights are kept: the last one, and the one of highest validation top-1."""
+
+_BEFORE_A_CLAIM = re.compile(r"\.lock|\.run-.*")
+"""What a run that was killed at its very start leaves behind: its lock, and what was to become run.json."""
 
 logger = logging.getLogger("dualhead.training")
 
@@ -46,6 +51,26 @@ class RunFolder:
         """The scores of a split under the weights of a selection."""
         return self.path / "scores" / f"{split}_{selection}.npz"
 
+    def check_place(self) -> None:
+        """Check, before any data is read, that a run can be written here; nothing is created.
+
+        Raises:
+            ConfigError: If the path is a file, cannot be written, or holds other things than a run.
+        """
+        there = next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise ConfigError(f"{there} is a file: give a folder for the run")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise ConfigError(f"no permission to write to {there}: give another folder for the run")
+        if there != self.path:
+            return
+        foreign = sorted(entry.name for entry in self.path.iterdir() if not _BEFORE_A_CLAIM.match(entry.name))
+        # looked for after the listing: run.json is the first that a run writes
+        if foreign and not any(path.is_file() for path in (self.identity, self.resume, self.result)):
+            raise ConfigError(
+                f"{self.path} holds {foreign[0]} and no run: give a folder that is empty or does not exist yet"
+            )
+
     def check(self, experiment: Experiment, identity: Mapping[str, str]) -> None:
         """Check that the folder is free or already this run's; one in which no epoch was finished is free.
 
@@ -55,10 +80,9 @@ class RunFolder:
 
         Raises:
             MismatchError: If the folder holds another run; names the field that differs.
-            ConfigError: If the path is a file, or the folder's own records are damaged.
+            ConfigError: If `check_place` refuses it, or the folder's own records are damaged.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise ConfigError(f"{self.path} is a file: give a folder for the run")
+        self.check_place()
         if self.resume.exists() or self.result.exists():
             self._compare(experiment, identity)
 

@@ -24,6 +24,7 @@ from dualhead.errors import ConfigError, DualheadError, MismatchError, TrainingE
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.models.registry import check_variant
 from dualhead.training.build import build_trainer
 from dualhead.training.config import load_experiment
 from dualhead.training.evaluate import describe_store, score_split
@@ -73,7 +74,7 @@ def train(
     and says so; within 200 steps, or it is an error. No other sample is scored.
 
     Args:
-        experiment: What is trained and how: an `Experiment`, a YAML file or a short name such as "ucla_xview/dualhead".
+        experiment: What is trained and how: an `Experiment`, a YAML file or a short name such as "ucla/dualhead".
         data: A prepared store, or its folder.
         out: The run's folder.
         stream: "joint", "bone", "joint_motion" or "bone_motion".
@@ -104,6 +105,9 @@ def train(
     if stop_after is not None and stop_after < 1:
         raise ConfigError(f"stop_after is {stop_after}: give 1 or more epochs")
     check_stream(stream)
+    check_variant(experiment.model.name, experiment.model.arguments)
+    folder = RunFolder(out)
+    folder.check_place()
     store = open_store(data) if isinstance(data, str | Path) else data
     facts = describe_store(store)
     if experiment.dataset not in (None, facts["dataset"]):
@@ -111,7 +115,6 @@ def train(
             f"{store.path} is not the data of this experiment: its dataset is {facts['dataset']!r}, the experiment's "
             f"is {experiment.dataset!r}; give another store, or dataset null in the experiment for any"
         )
-    folder = RunFolder(out)
     said = describe_start(init, freeze) | ({} if overfit is None else {"overfit": overfit})
     identity = {"stream": stream, "dataset": facts["dataset"], "data_fingerprint": facts["data_fingerprint"], **said}
     folder.check(experiment, identity)
