@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dualhead.data.store import open_store
     from dualhead.evaluation.fusion import fuse
     from dualhead.evaluation.scores import Scores
+    from dualhead.inference.deploy import deploy
     from dualhead.inference.predictor import Predictor
     from dualhead.models.published import load_published
     from dualhead.models.registry import create_model, list_models
@@ -30,6 +31,7 @@ _HOMES = {
     "Skeleton": "skeleton",
     "SkeletonSequence": "sequence",
     "create_model": "models.registry",
+    "deploy": "inference.deploy",
     "evaluate": "training.evaluate",
     "fuse": "evaluation.fusion",
     "get_recipe": "data.recipes",
@@ -47,6 +49,7 @@ __all__ = [
     "SkeletonSequence",
     "__version__",
     "create_model",
+    "deploy",
     "evaluate",
     "fuse",
     "get_recipe",

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dualhead.layers.aggregate import aggregate, aggregate_windows
+from dualhead.layers.aggregate import aggregate, aggregate_windows, some_windows
 
 
 def test_by_hand() -> None:
@@ -44,6 +44,42 @@ def test_windows(window: int, stride: int, frames: int) -> None:
     expected = torch.autograd.grad((want * weights).sum(), (matrix, x))
     actual = torch.autograd.grad((got * weights).sum(), (matrix, x))
     torch.testing.assert_close(actual, expected)
+
+
+@pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 5), (3, 2, 50), (5, 2, 4), (5, 1, 2), (1, 1, 5)])
+@pytest.mark.parametrize("channels", [2, 9])
+def test_channels_may_be_mixed_first(window: int, stride: int, frames: int, channels: int) -> None:
+    torch.manual_seed(0)
+    joints, scales, mixed = 4, 2, 8
+    matrix = torch.randn(6, window * joints * scales, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(scales, mixed, channels, dtype=torch.float64, requires_grad=True)
+    x = torch.randn(2, frames, joints, channels, dtype=torch.float64, requires_grad=True)
+    nodes = torch.einsum("sec,btvc->btvse", weight, x).flatten(2, 3)
+    want = aggregate_windows(matrix, nodes, window, stride)
+    got = aggregate_windows(matrix, x, window, stride, weight)
+    torch.testing.assert_close(got, want)
+    outer = torch.randn_like(want)
+    expected = torch.autograd.grad((want * outer).sum(), (matrix, weight, x))
+    torch.testing.assert_close(torch.autograd.grad((got * outer).sum(), (matrix, weight, x)), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(aggregate_windows(matrix, x, window, stride, weight), want)
+
+
+@pytest.mark.parametrize("numbers", [1, 300, 2**18])
+@pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 40), (3, 2, 41), (5, 2, 40), (7, 1, 12), (1, 1, 9)])
+@pytest.mark.parametrize("mix", [False, True])
+def test_some_windows_at_a_time(
+    numbers: int, window: int, stride: int, frames: int, mix: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dualhead.layers.aggregate._NUMBERS_IN_CACHE", numbers)
+    torch.manual_seed(0)
+    weight = torch.randn(2, 9, 3, dtype=torch.float64) if mix else None
+    matrix = torch.randn(6, window * 4 * (2 if mix else 1), dtype=torch.float64)
+    x = torch.randn(frames, 4, 3, dtype=torch.float64)
+    parts = list(some_windows(matrix, x, window, stride, weight))
+    assert [part.start for part, _ in parts[1:]] == [part.stop for part, _ in parts[:-1]]
+    got = torch.cat([sums for _, sums in parts])
+    torch.testing.assert_close(got, aggregate_windows(matrix, x.unsqueeze(0), window, stride, weight)[0])
 
 
 def test_autocast_lowers_both() -> None:

@@ -18,6 +18,7 @@ from dualhead.evaluation.fusion import Method
 from dualhead.evaluation.joining import IDENTITY_FIELDS, check_provenance, stream_names
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.weights import given_weights
+from dualhead.inference.deploy import deploy
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
 
@@ -33,7 +34,7 @@ class Member:
 
     Attributes:
         name: Its stream, unique among the members.
-        model: The model, in evaluation mode on the predictor's device.
+        model: The model, in its inference form on the predictor's device.
         recipe: Makes its clips.
         stream: What its clips show.
         provenance: Its checkpoint's.
@@ -82,7 +83,7 @@ def _load(path: Path, device: torch.device) -> tuple[SkeletonModel, Recipe, dict
                 f"again with --{field}"
             )
     check_stream(provenance["stream"])
-    return model.eval().to(device), get_recipe(provenance["recipe"]), provenance
+    return deploy(model.to(device)), get_recipe(provenance["recipe"]), provenance
 
 
 def _check_pair(loaded: Sequence[tuple[SkeletonModel, Recipe, dict[str, Any]]], paths: Sequence[Path], at: int) -> None:

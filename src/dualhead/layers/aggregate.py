@@ -66,40 +66,56 @@ def _window_view(padded: Tensor, window: int, stride: int) -> Tensor:
     )
 
 
+def _padded(x: Tensor, margin: int, weight: Tensor | None) -> Tensor:
+    """Put zeros before and behind one body `(T, V, C)`, and mix channels to S nodes of E: `(T + W - 1, V * S, E)`."""
+    if weight is not None:
+        x = (x.flatten(0, 1) @ weight.flatten(0, 1).t()).view(len(x), -1, weight.shape[1])
+    return F.pad(x, (0, 0, 0, 0, margin, margin))
+
+
 class _AggregateWindows(torch.autograd.Function):
+    """Sums over windows that keep their input alone: mixed channels are mixed again for the gradient."""
+
     @staticmethod
-    def forward(matrix: Tensor, padded: Tensor, window: int, stride: int) -> Tensor:
-        view = _window_view(padded, window, stride)
-        out = padded.new_empty(len(view), view.shape[1], len(matrix), view.shape[3])
-        for windows, result in zip(view, out, strict=True):
-            torch.bmm(_expanded(matrix, len(windows)), windows, out=result)
+    def forward(matrix: Tensor, x: Tensor, weight: Tensor | None, window: int, stride: int) -> Tensor:
+        channels = x.shape[-1] if weight is None else weight.shape[1]
+        out = x.new_empty(len(x), (x.shape[1] - 1) // stride + 1, len(matrix), channels)
+        for body, result in zip(x, out, strict=True):
+            view = _window_view(_padded(body, window // 2, weight).unsqueeze(0), window, stride)[0]
+            torch.bmm(_expanded(matrix, len(view)), view, out=result)
         return out
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int, int], output: Tensor) -> None:
-        matrix, padded, ctx.window, ctx.stride = inputs
-        ctx.save_for_backward(matrix, padded)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None, int, int], output: Tensor) -> None:
+        matrix, x, weight, ctx.window, ctx.stride = inputs
+        ctx.save_for_backward(matrix, x, weight)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        matrix, padded = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+        matrix, x, weight = ctx.saved_tensors
+        margin, stride = ctx.window // 2, ctx.stride
         grad = grad.contiguous()
-        count, stride = grad.shape[1], ctx.stride
-        grad_matrix = grad_padded = None
-        if ctx.needs_input_grad[0]:
-            grad_matrix = torch.zeros_like(matrix)
-            for windows, outer in zip(_window_view(padded, ctx.window, stride), grad, strict=True):
-                _outer_sum(outer, windows, grad_matrix)
-        if ctx.needs_input_grad[1]:
-            grad_padded = torch.zeros_like(padded)
-            for frames, outer in zip(grad_padded, grad, strict=True):
-                for start in range(0, count, _FRAMES_IN_CACHE):
-                    some = outer[start : start + _FRAMES_IN_CACHE]
-                    parts = torch.bmm(_expanded(matrix.t(), len(some)), some)  # (some, W * V, C)
-                    for offset, part in enumerate(torch.tensor_split(parts, ctx.window, dim=1)):
-                        first = start * stride + offset
-                        frames[first : first + (len(some) - 1) * stride + 1 : stride] += part
-        return grad_matrix, grad_padded, None, None
+        grad_matrix, grad_x = torch.zeros_like(matrix), torch.empty_like(x)
+        grad_weight = None if weight is None else weight.new_zeros(weight.shape)  # contiguous, whatever the weight is
+        some = grad.shape[1] if grad.is_cuda else _FRAMES_IN_CACHE
+        for body, inner, outer in zip(x, grad_x, grad, strict=True):
+            padded = _padded(body, margin, weight)
+            _outer_sum(outer, _window_view(padded.unsqueeze(0), ctx.window, stride)[0], grad_matrix)
+            grad_padded = padded.zero_()
+            for start in range(0, len(outer), some):
+                parts = outer[start : start + some]
+                parts = torch.bmm(_expanded(matrix.t(), len(parts)), parts)  # (some, W * V * S, E)
+                for offset, part in enumerate(torch.tensor_split(parts, ctx.window, dim=1)):
+                    first = start * stride + offset
+                    grad_padded[first : first + (len(parts) - 1) * stride + 1 : stride] += part
+            seen = grad_padded[margin : margin + len(body)]
+            if weight is None or grad_weight is None:
+                inner.copy_(seen)
+            else:
+                nodes = seen.reshape(-1, weight[:, :, 0].numel())  # (T * V, S * E)
+                torch.mm(nodes, weight.flatten(0, 1), out=inner.flatten(0, 1))
+                grad_weight.flatten(0, 1).addmm_(nodes.t(), body.flatten(0, 1))
+        return grad_matrix, grad_x, grad_weight, None, None
 
 
 def _lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
@@ -126,25 +142,28 @@ def aggregate(matrix: Tensor, nodes: Tensor) -> Tensor:
     return torch.bmm(_expanded(matrix, nodes.shape[0]), nodes)
 
 
-def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int) -> Tensor:
+def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weight: Tensor | None = None) -> Tensor:
     """Sum over the nodes of windows of frames; zeros stand before the first and behind the last frame.
 
     out[b, t, u] = sum over i, v of matrix[u, (i, v)] * x[b, t * stride + i - (W - 1) / 2, v]
 
     Args:
-        matrix: `(U, W * V)`, columns frame-major.
+        matrix: `(U, W * V)`, columns frame-major, or `(U, W * V * S)` with a weight.
         x: `(B, T, V, C)`.
         window: W, odd.
         stride: Frames between the centres of two windows.
+        weight: `(S, E, C)`: what mixes the channels of every joint first, into S nodes of E channels.
 
     Returns:
-        `(B, ceil(T / stride), U, C)`.
+        `(B, ceil(T / stride), U, C)`, or `(B, ceil(T / stride), U, E)` with a weight.
     """
     matrix, x = _lowered(matrix, x)
-    margin = (window - 1) // 2
-    padded = F.pad(x, (0, 0, 0, 0, margin, margin)).contiguous()
-    if torch.is_grad_enabled() and (matrix.requires_grad or x.requires_grad):
-        return _AggregateWindows.apply(matrix, padded, window, stride)  # type: ignore[no-any-return, no-untyped-call]
+    weight = None if weight is None else _lowered(weight)[0]
+    if torch.is_grad_enabled() and matrix.requires_grad:
+        return _AggregateWindows.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
+    if weight is not None:
+        x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
+    padded = F.pad(x, (0, 0, 0, 0, window // 2, window // 2)).contiguous()
     windows = rearrange(padded.unfold(1, window, stride), "b t v c w -> b t (w v) c")
     nodes = rearrange(windows, "b t n c -> (b t) n c")
     return rearrange(torch.bmm(_expanded(matrix, nodes.shape[0]), nodes), "(b t) u c -> b t u c", b=x.shape[0])
@@ -160,18 +179,17 @@ def some_windows(
         x: `(T, V, C)`.
         window: W, odd.
         stride: Frames between the centres of two windows.
-        weight: `(S * E, C)`: what mixes the channels of every joint first, into S nodes of E channels.
+        weight: `(S, E, C)`: what mixes the channels of every joint first, into S nodes of E channels.
 
     Yields:
         Which windows, and their sums `(n, U, C)`, or `(n, U, E)` with a weight.
     """
     frames, joints, channels = x.shape
-    count, margin = (frames - 1) // stride + 1, (window - 1) // 2
-    mixed = channels if weight is None else len(weight)
-    nodes = matrix.shape[1] // window
-    some = max(4, _NUMBERS_IN_CACHE // (len(matrix) * mixed * joints // nodes))  # windows at a time
-    buffer = x.new_empty((some - 1) * stride + window, joints, mixed)
-    ready = 0  # frames that are mixed already
+    count, margin = (frames - 1) // stride + 1, window // 2
+    scales, mixed = (1, channels) if weight is None else weight.shape[:2]
+    some = max(4, _NUMBERS_IN_CACHE // (len(matrix) * mixed))  # windows at a time
+    buffer = x.new_empty((some - 1) * stride + window, joints, scales * mixed)
+    ready, held = 0, 0  # how many frames have been in the buffer, and the frame at its start
     for start in range(0, count, some):
         windows = slice(start, min(start + some, count))
         first, last = start * stride - margin, (windows.stop - 1) * stride + margin + 1  # frames of these windows
@@ -179,18 +197,21 @@ def some_windows(
             padded = x[first:last:stride]
         else:
             padded = buffer[: last - first]
-            padded[: max(0, -first)].zero_()
+            before, again = max(0, -first), ready - max(0, first)
+            if again > 0:
+                at = max(0, first) - held
+                padded[before : before + again] = buffer[at : at + again].clone()
+            padded[:before].zero_()
             padded[max(0, frames - first) :].zero_()
-            if ready > first >= 0:
-                padded[: ready - first].copy_(buffer[len(buffer) - (ready - first) :])
-            fresh = slice(max(ready, first), min(last, frames))
+            fresh = slice(max(ready, first, 0), min(last, frames))
             new, inner = x[fresh], padded[fresh.start - first : fresh.stop - first]
             if weight is None:
                 inner.copy_(new)
             else:
-                torch.mm(new.flatten(0, 1), weight.t(), out=inner.flatten(0, 1))
-            ready = fresh.stop
-        view = _window_view(padded.reshape(1, len(padded), nodes, -1), window, 1 if window == 1 else stride)[0]
+                torch.mm(new.flatten(0, 1), weight.flatten(0, 1).t(), out=inner.flatten(0, 1))
+            ready, held = fresh.stop, first
+        nodes = padded.reshape(1, len(padded), joints * scales, mixed)
+        view = _window_view(nodes, window, 1 if window == 1 else stride)[0]
         if channels < _NARROW and weight is None:
             # Coordinates are too few columns for a product; as rows they are one product for all windows.
             rows = rearrange(view, "n v c -> (n c) v") @ matrix.t()

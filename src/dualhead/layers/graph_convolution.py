@@ -12,6 +12,7 @@ from dualhead.layers.aggregate import aggregate, some_windows
 from dualhead.layers.fused import fold, pointwise
 from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.prepared import PreparedModule, in_place
+from dualhead.layers.recomputed import recomputed
 
 
 def start_residual_adjacency(*shape: int) -> nn.Parameter:
@@ -66,9 +67,13 @@ class MultiScaleGraphConvolution(PreparedModule):
         matrix, weight, bias = self.prepared()
         if in_place(x, self.norm):
             return self._in_cache(x, matrix, weight, bias)
+        h = recomputed(self._mixed, x, matrix, weight, bias)
+        return normalise(h, [self.norm]).relu_()
+
+    def _mixed(self, x: Tensor, matrix: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Aggregate and mix `(B, C, T, V)` to `(B, O, T, V)`."""
         h = aggregate(matrix, rearrange(x, "b c t v -> (b t) v c"))
-        h = rearrange(h, "(b t) (v s) c -> b (s c) t v", b=x.shape[0], s=self.scales)
-        return normalise(pointwise(h, weight, bias), [self.norm]).relu_()
+        return pointwise(rearrange(h, "(b t) (v s) c -> b (s c) t v", b=x.shape[0], s=self.scales), weight, bias)
 
     def _in_cache(self, x: Tensor, *prepared: Tensor) -> Tensor:
         """Do as `forward`, some frames at a time, so that what lies between the products never leaves the cache."""

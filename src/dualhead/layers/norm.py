@@ -21,6 +21,29 @@ Repeats = tuple[tuple[int, int], ...]
 _REPEATS: ContextVar[Repeats] = ContextVar("repeats", default=())
 
 
+_AGAIN: ContextVar[bool] = ContextVar("again", default=False)
+
+
+@contextmanager
+def again(repeats: Repeats) -> Iterator[None]:
+    """Let batch norms inside do once more what they did, for a gradient, and leave their running statistics.
+
+    Args:
+        repeats: What `counting` said the first time.
+    """
+    token = _AGAIN.set(True)
+    try:
+        with counting(repeats):
+            yield
+    finally:
+        _AGAIN.reset(token)
+
+
+def counted() -> Repeats:
+    """Give the rows that `counting` says stand for several."""
+    return _REPEATS.get()
+
+
 @contextmanager
 def counting(repeats: Repeats) -> Iterator[None]:
     """Let the batch norms inside count some rows of their input several times in training.
@@ -134,6 +157,8 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
     else:
         new_mean, new_variance = torch.cat(means), torch.cat(variances)  # copies, which the next line updates
         y = F.batch_norm(x, new_mean, new_variance, weight, bias, True, momentum, first.eps)
+    if _AGAIN.get():
+        return y  # type: ignore[no-any-return]
     sizes = [norm.num_features for norm in norms]
     with torch.no_grad():
         for old, new in zip(means, torch.split(new_mean, sizes), strict=True):

@@ -14,6 +14,7 @@ from dualhead.layers.fused import fold, pointwise
 from dualhead.layers.graph_convolution import start_residual_adjacency
 from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.prepared import PreparedModule, in_place
+from dualhead.layers.recomputed import recomputed
 
 
 class WindowGraphConvolution(PreparedModule):
@@ -60,7 +61,7 @@ class WindowGraphConvolution(PreparedModule):
 
         Returns:
             Rows of the matrices, `(V * W * S, W * V)` if channels are mixed behind the windows, else
-            `(V * W, W * V * S)`; weight of the mixing, `(E, S * C)` or `(S * E, C)`, and bias `(E,)`; weight of the
+            `(V * W, W * V * S)`; weight of the mixing, `(E, S * C)` or `(S, E, C)`, and bias `(E,)`; weight of the
             collapse `(O, W * E)` and bias `(O,)`.
         """
         matrix = self.adjacency + rearrange(self.residual_adjacency, "(s u) w -> s u w", s=self.scales)
@@ -71,7 +72,7 @@ class WindowGraphConvolution(PreparedModule):
             weight = rearrange(weight, "e n 1 1 -> e n")
         else:
             rows = rearrange(matrix, "s (i v) w -> (v i) (w s)", i=self.window)
-            weight = rearrange(weight, "e (s c) 1 1 -> (s e) c", s=self.scales)
+            weight = rearrange(weight, "e (s c) 1 1 -> s e c", s=self.scales)
         return rows, weight, bias, rearrange(collapse, "o e 1 i 1 -> o (i e)"), collapse_bias
 
     def forward(self, x: Tensor, total: Tensor) -> Tensor:
@@ -92,12 +93,16 @@ class WindowGraphConvolution(PreparedModule):
             h = aggregate_windows(rows, x, self.window, self.stride)
             h = pointwise(rearrange(h, "b t (n s) c -> b (s c) t n", s=self.scales), weight, bias)  # (B, E, T', V * W)
         else:
-            mixed = rearrange(F.linear(x, weight), "b t v (s e) -> b t (v s) e", s=self.scales)
-            h = aggregate_windows(rows, mixed, self.window, self.stride)
+            h = aggregate_windows(rows, x, self.window, self.stride, weight)
             h = rearrange(h + bias, "b t n e -> b e t n")
-        h = normalise(h, [self.norm]).relu_()
-        h = pointwise(rearrange(h, "b e t (v i) -> b (i e) t v", i=self.window), collapse, collapse_bias)
+        h = recomputed(self._collapse, h, collapse, collapse_bias)
         return normalise(h, [self.collapse_norm]).add_(total)
+
+    def _collapse(self, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """Normalise, ReLU and collapse `(B, E, T', V * W)` to `(B, O, T', V)`."""
+        # What is given is needed again: only what the norm made new may be written over.
+        h = self.norm(h).relu_() if self.norm.training else torch.relu(h)
+        return pointwise(rearrange(h, "b e t (v i) -> b (i e) t v", i=self.window), weight, bias)
 
     def _in_cache(self, x: Tensor, total: Tensor, *prepared: Tensor) -> Tensor:
         """Do as `forward`, some windows at a time: what lies between the products never leaves the cache."""

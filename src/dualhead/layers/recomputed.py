@@ -1,0 +1,38 @@
+"""Parts of a layer that are cheaper to compute twice than to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from dualhead.layers.norm import again, counted
+
+
+def recomputed(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    """Call a function, keep its inputs alone, and compute what its gradient needs again when it needs it.
+
+    What a product at the end of the function reads is computed again, but not that product. Batch norms inside update
+    their running statistics once.
+
+    Args:
+        function: Of the tensors, without randomness.
+        tensors: What its gradients are taken for.
+
+    Returns:
+        What the function gives.
+    """
+    if not torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return function(*tensors)
+    repeats = counted()
+    result: Tensor = checkpoint(
+        function,
+        *tensors,
+        use_reentrant=False,
+        preserve_rng_state=False,
+        context_fn=lambda: (nullcontext(), again(repeats)),
+    )
+    return result

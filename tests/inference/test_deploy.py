@@ -1,0 +1,76 @@
+"""The inference form gives what the model gives."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+import dualhead
+from dualhead import create_model, list_models
+from dualhead.errors import ConfigError
+from dualhead.inference.deploy import deploy
+from dualhead.models.base import SkeletonModel
+
+
+def make(name: str) -> SkeletonModel:
+    """Make a small model whose running statistics have seen something."""
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=7, skeleton="coco17", width=24)
+    for _ in range(3):
+        model.train()(make_clips(13))
+    return model.eval()
+
+
+def make_clips(frames: int, seed: int = 1) -> Tensor:
+    """Make six clips: two with both bodies, three without the second, one without anybody."""
+    generator = torch.Generator().manual_seed(seed)
+    clips = torch.randn(6, 3, frames, 17, 2, generator=generator)
+    clips[2:, ..., 1] = 0
+    clips[5] = 0
+    return clips
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_outputs_are_equal(name: str) -> None:
+    model = make(name)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    deployed = dualhead.deploy(model)
+    assert (deployed.heads, deployed.config) == (model.heads, model.config)
+    for frames in (13, 20, 13):  # the third time, absent bodies are known
+        clips = make_clips(frames, seed=frames)
+        with torch.no_grad():
+            want = model(clips)
+        got = deployed(clips)
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5 * float(want.abs().max()))
+        assert torch.equal(got.argmax(dim=-1), want.argmax(dim=-1))
+        torch.testing.assert_close(deployed(clips[3:4]), want[3:4], rtol=1e-4, atol=1e-5 * float(want.abs().max()))
+    torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_half_width_stays_near(name: str) -> None:
+    model, clips = make(name), make_clips(16)
+    with torch.no_grad():
+        want = model(clips)
+    got = deploy(model, torch.bfloat16)(clips)
+    assert got.dtype == torch.float32
+    torch.testing.assert_close(got, want, rtol=0, atol=0.05 * float(want.abs().max()))
+
+
+def test_absent_bodies_are_computed_once_for_each_length() -> None:
+    deployed = deploy(make("agcn"))
+    rows: list[int] = []
+    deployed.model.units.register_forward_pre_hook(lambda module, inputs: rows.append(len(inputs[0])))
+    for frames, computed in ((13, 9), (13, 7), (20, 9)):  # 2 * 2 + 3 that are there; an absent first, an absent second
+        rows.clear()
+        deployed(make_clips(frames))
+        assert sum(rows) == computed
+
+
+def test_it_predicts_and_nothing_else() -> None:
+    deployed = deploy(make("agcn"))
+    assert not any(parameter.requires_grad for parameter in deployed.parameters())
+    assert not deployed(make_clips(13)).requires_grad
+    with pytest.raises(ConfigError, match=r"dtype torch.float64 cannot be deployed: give torch.float32"):
+        deploy(make("agcn"), torch.float64)
