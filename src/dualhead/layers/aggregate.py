@@ -16,7 +16,7 @@ from einops import rearrange
 from torch import Tensor
 
 _FRAMES_IN_CACHE = 32
-_NUMBERS_IN_CACHE = 2**18
+_NUMBERS_IN_CACHE = 2**19
 _NARROW = 8
 
 

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 MIN_FRAMES = 8
 """The shortest clips that models take, in frames."""
 
-_NODES_IN_CACHE = 8192
-"""Joints times frames that are computed at a time in inference; more do not stay in a processor's cache."""
+_NODES_AT_A_TIME = 32768
+"""Joints times frames that are computed at a time in inference: enough to keep all threads busy, too few to need new
+memory."""
 
 
 @dataclass(frozen=True)
@@ -134,10 +135,10 @@ class SkeletonModel(nn.Module):
         return [torch.cat(head) for head in zip(*parts, strict=True)]
 
     def _some_at_a_time(self, x: Tensor) -> Sequence[Tensor]:
-        """Split into as many bodies as stay in cache; in training, batch norms need all of them together."""
+        """Split into a few bodies each; in training, batch norms need all of them together."""
         if self.training or torch.is_grad_enabled() or x.is_cuda or torch.compiler.is_compiling():
             return [x]
-        return torch.split(x, max(1, _NODES_IN_CACHE // (x.shape[2] * x.shape[3])))
+        return torch.split(x, max(1, _NODES_AT_A_TIME // (x.shape[2] * x.shape[3])))
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, revision: str | None = None, token: str | None = None) -> Self:

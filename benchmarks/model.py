@@ -1,0 +1,235 @@
+"""Speed and memory of the models: `python -m benchmarks.model [--only inference,training,...] [--out model.json]`.
+
+Cases of a table are run in turns in one process and the median of each is taken, beside a 2048-cube float32 matrix
+product, so that ratios hold on a noisy machine. The published code is not needed: its time is its work divided by the
+share of that product's rate that it reaches (`PUBLISHED` in `benchmarks/model_times.py`). Peak memory is that of a
+process of its own. Two processes are two that train side by side with `torchrun`'s gradient exchange (gloo).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from benchmarks.model_times import (
+    PUBLISHED,
+    PUBLISHED_GIGABYTES,
+    PUBLISHED_STEP,
+    interleaved,
+    make_clips,
+    make_model,
+    plain_form,
+    published_seconds,
+    step,
+)
+from dualhead.files import write_text
+from dualhead.inference.deploy import deploy
+from dualhead.models.base import SkeletonModel
+from dualhead.models.registry import list_models
+
+Table = dict[str, Any]
+
+
+def inference(rounds: int) -> Table:
+    """Deployed forms against the published code and against the plain form, T = 300, batch 4."""
+    table: Table = {}
+    for name in PUBLISHED:
+        model = make_model(name)
+        plain, fast, half = plain_form(model), deploy(model), deploy(model, torch.bfloat16)
+        for kind, single in (("two bodies", 0.0), ("one body", 1.0)):
+            clips = make_clips(4, 300, single)
+            with torch.inference_mode():
+                forms = {"plain": plain, "float32": fast, "bfloat16": half}
+                times = interleaved({key: partial(form, clips) for key, form in forms.items()}, rounds)
+                logits = {key: form(clips) for key, form in forms.items()}
+            published = published_seconds(name, times["rate"])
+            table[f"{name}, {kind}"] = {
+                "rate, GFLOP/s": times["rate"],
+                "published, s a clip": published,
+                **{f"{key}, s a clip": times[key] / 4 for key in forms},
+                **{f"published / {key}": published * 4 / times[key] for key in forms},
+                **_equality(logits, "float32"),
+                **_equality(logits, "bfloat16"),
+            }
+    return table
+
+
+def _equality(logits: dict[str, Tensor], form: str) -> Table:
+    ours, plain = logits[form], logits["plain"]
+    return {
+        f"{form}: difference over largest": float((ours - plain).abs().max() / plain.abs().max()),
+        f"{form}: equal arg-max": float((ours.argmax(dim=-1) == plain.argmax(dim=-1)).float().mean()),
+    }
+
+
+def _worst_gradient(model: SkeletonModel, plain: SkeletonModel) -> float:
+    """Give the largest relative difference of a gradient; those that are 0 but for rounding are left out."""
+    theirs = dict(plain.named_parameters())
+    pairs = [(weight.grad, theirs[key].grad) for key, weight in model.named_parameters()]
+    both = [(ours, other) for ours, other in pairs if ours is not None and other is not None and other.norm() > 1e-4]
+    return max(float((ours - other).norm() / other.norm()) for ours, other in both)
+
+
+def training(rounds: int) -> Table:
+    """A training step of 5 clips of 300 frames, 4 of them with one body; memory in processes of their own."""
+    table: Table = {}
+    clips = make_clips(5, 300, 0.8)
+    for name in PUBLISHED:
+        model = make_model(name)
+        plain = plain_form(model)
+        losses = {form: step(each, clips) for form, each in (("exact", model), ("plain", plain))}
+        worst = _worst_gradient(model, plain)
+        times = interleaved({"exact": partial(step, model, clips), "plain": partial(step, plain, clips)}, rounds)
+        published = published_seconds(name, times["rate"]) * PUBLISHED_STEP
+        memory = {form: _gigabytes(f"{form}:{name}") / 5 for form in ("exact", "plain")}
+        table[name] = {
+            "rate, GFLOP/s": times["rate"],
+            "s a clip": times["exact"] / 5,
+            "plain, s a clip": times["plain"] / 5,
+            "plain / exact": times["plain"] / times["exact"],
+            "GB a clip": memory["exact"],
+            "plain, GB a clip": memory["plain"],
+            "exact / plain, memory": memory["exact"] / memory["plain"],
+            "loss, relative difference": float((losses["exact"] - losses["plain"]).abs() / losses["plain"]),
+            "gradients, worst relative difference of norms above 1e-4": worst,
+        }
+        if name == "dualhead":
+            table[name] |= {
+                "published, s a clip": published,
+                "published / exact": published * 5 / times["exact"],
+                "exact / published, memory": memory["exact"] / PUBLISHED_GIGABYTES,
+            }
+    return table
+
+
+def growth(rounds: int) -> Table:
+    """How the cost of the deployed dualhead grows, and of its training step with one and two processes."""
+    cases: dict[str, Callable[[], Any]] = {}
+    clips_of: dict[str, int] = {}
+
+    def add(what: str, number: int, frames: int, bodies: int, classes: int) -> None:
+        form, clips = deploy(make_model("dualhead", classes, bodies)), make_clips(number, frames, bodies=bodies)
+        cases[what], clips_of[what] = partial(form, clips), number
+
+    for number in (1, 2, 4, 8):
+        add(f"batch {number}", number, 300, 2, 60)
+    for frames in (32, 64, 150):
+        add(f"T {frames}", 4, frames, 2, 60)
+    for bodies in (1, 3):
+        add(f"bodies {bodies}", 4, 300, bodies, 60)
+    add("classes 400", 4, 300, 2, 400)
+    times = interleaved(cases, rounds)
+    table: Table = {what: {"clips a second": clips_of[what] / times[what]} for what in cases}
+    for processes in (1, 2):
+        table[f"training, processes {processes}"] = {"clips a second": _side_by_side(processes)}
+    return table
+
+
+def latency(rounds: int) -> Table:
+    """One clip of one body, 300 frames, for every model; and the start of the process."""
+    clip = make_clips(1, 300, 1.0)
+    forms = {name: deploy(make_model(name)) for name in list_models()}
+    times = interleaved({name: partial(form, clip) for name, form in forms.items()}, rounds)
+    shell = interleaved({"--help": partial(_run, "-m", "dualhead", "--help")}, rounds)
+    return {**{name: {"s": times[name]} for name in forms}, "dualhead --help": {"s": shell["--help"]}}
+
+
+def _run(*words: str) -> None:
+    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def _gigabytes(form: str) -> float:
+    """Measure what a step adds to the memory of a process: what `--memory` prints there."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.model", "--memory", form], check=True, capture_output=True, text=True
+    )
+    return float(done.stdout)
+
+
+def _print_memory(form: str) -> None:
+    kind, name = form.split(":")
+    model, clips = make_model(name), make_clips(5, 300, 0.8)
+    model = plain_form(model) if kind == "plain" else model
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    step(model, clips)
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6)
+
+
+def _side_by_side(processes: int) -> float:
+    """Train with one thread a process; gives clips a second of all of them."""
+    launch = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--master-port=29611"]
+    done = subprocess.run(
+        [sys.executable, *launch, "-m", "benchmarks.model", "--worker"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    return float(done.stdout.strip().splitlines()[-1])
+
+
+def _work() -> None:
+    torch.distributed.init_process_group("gloo")
+    model = torch.nn.parallel.DistributedDataParallel(make_model("dualhead").train())
+    clips = make_clips(5, 300, 0.8)
+    for turn in range(3):
+        if turn == 1:
+            start = time.perf_counter()
+        model(clips).square().mean().backward()
+    if torch.distributed.get_rank() == 0:
+        print(2 * 5 * torch.distributed.get_world_size() / (time.perf_counter() - start))
+    torch.distributed.destroy_process_group()
+
+
+TABLES = {"inference": inference, "training": training, "growth": growth, "latency": latency}
+
+
+def main() -> None:
+    """Measure and print; `--out` keeps the figures."""
+    parser = argparse.ArgumentParser(description="Speed and memory of the models.")
+    parser.add_argument("--only", default=",".join(TABLES), help=f"tables, of {', '.join(TABLES)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=5, help="times that each case is run (default 5)")
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory:
+        return _print_memory(options.memory)
+    if options.worker:
+        return _work()
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True)
+    figures: dict[str, Any] = {
+        "command": f"python -m benchmarks.model --only {options.only} --rounds {options.rounds}",
+        "commit": commit.stdout.strip(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+        "load before": os.getloadavg(),
+    }
+    console = Console(width=100)
+    for name in options.only.split(","):
+        figures[name] = TABLES[name](options.rounds)
+        for what, row in figures[name].items():
+            console.print(f"[bold]{name}: {what}[/bold]")
+            for key, value in row.items():
+                console.print(f"  {key}: {value:.4g}")
+        if options.out:
+            write_text(options.out, json.dumps(figures, indent=2) + "\n")
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Forms of a model and clocks for them, for `benchmarks.model`."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from types import MethodType
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.stgc_block import STGCBlock
+from dualhead.models.base import SkeletonModel
+from dualhead.models.registry import create_model
+from dualhead.skeleton import NTU25
+from tests.layers.test_stgc_block import formula
+
+PUBLISHED = {"dualhead": (37.87, 0.30), "msg3d": (65.54, 0.34)}
+"""GFLOP of one clip of 300 frames and two bodies in the published code, and the share of the rate of a 2048-cube
+matrix product that it reaches: its time on any machine."""
+
+PUBLISHED_STEP, PUBLISHED_GIGABYTES = 3.4 / 0.80, 1.1
+"""Time of a published training step over that of the forward pass alone, and memory that it needs for a clip."""
+
+
+def make_model(name: str, classes: int = 60, bodies: int = 2) -> SkeletonModel:
+    """Make a model whose running statistics have seen something."""
+    torch.manual_seed(0)
+    model = create_model(name, num_classes=classes, skeleton=NTU25, num_bodies=bodies)
+    with torch.no_grad():
+        model.train()(make_clips(2, 32, bodies=bodies))
+    return model.eval()
+
+
+def make_clips(number: int, frames: int, single: float = 0.0, bodies: int = 2, seed: int = 1) -> Tensor:
+    """Make clips of which a share has one body alone: `(number, 3, frames, 25, bodies)`."""
+    clips = torch.randn(number, 3, frames, 25, bodies, generator=torch.Generator().manual_seed(seed))
+    clips[: round(single * number), ..., 1:] = 0
+    return clips
+
+
+def plain_form(model: SkeletonModel) -> SkeletonModel:
+    """Copy a model of STGC blocks so that its blocks are the formulas of the tests, for all bodies alike."""
+    plain = copy.deepcopy(model)
+    for part in plain.modules():
+        if isinstance(part, STGCBlock):
+            part.forward = MethodType(formula, part)  # type: ignore[method-assign]
+    plain.distinct_bodies = DistinctBodies.every  # type: ignore[method-assign]
+    return plain
+
+
+def step(model: SkeletonModel, clips: Tensor) -> Tensor:
+    """Do the forward and backward pass of a training step; gives the loss."""
+    labels = torch.arange(len(clips)) % 60
+    logits = model.train()(clips)
+    loss = torch.stack([F.cross_entropy(logits[:, head], labels) for head in range(logits.shape[1])]).sum()
+    loss.backward()
+    return loss.detach()
+
+
+def interleaved(cases: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Give the median seconds of every case, run in turns; the case "rate" is the 2048-cube product in GFLOP/s."""
+    square = torch.randn(2048, 2048)
+    every = {"rate": lambda: square @ square, **cases}
+    times: dict[str, list[float]] = {name: [] for name in every}
+    for turn in range(rounds + 1):
+        for name, case in every.items():
+            start = time.perf_counter()
+            case()
+            if turn:  # the first warms up
+                times[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return medians | {"rate": 2 * 2048**3 / medians["rate"] / 1e9}
+
+
+def published_seconds(name: str, rate: float) -> float:
+    """Give the time of the published code for a clip, at a rate in GFLOP/s."""
+    work, share = PUBLISHED[name]
+    return work / share / rate
