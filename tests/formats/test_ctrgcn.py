@@ -47,6 +47,16 @@ def test_rows_without_their_padding(tmp_path: Path, save: Any) -> None:
     assert any("subtracted" in note for note in source.notes)
 
 
+def test_a_row_of_zeros_is_a_recording_of_nobody(tmp_path: Path) -> None:
+    values = arrays()
+    values["x_test"][1] = 0
+    np.savez(tmp_path / "NTU60_CS.npz", **values)
+    listing = ctrgcn().list_items([tmp_path / "NTU60_CS.npz"])
+    assert listing.source is not None
+    nobody = listing.source.read(listing.items[1])
+    assert (nobody.num_frames, nobody.num_observations) == (10, 0)
+
+
 @pytest.mark.parametrize(
     ("name", "protocol"),
     [("NTU60_CV", "xview"), ("NTU120_CSub", "xsub"), ("NTU120_CSet", "xset"), ("mine", "official")],

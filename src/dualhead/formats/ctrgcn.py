@@ -41,7 +41,7 @@ class CtrgcnSource(Source):
         skeleton = self.skeleton
         with np.errstate(invalid="ignore"):  # damaged bytes can be any number, NaN that signals too
             filled = np.flatnonzero(values.any(axis=1))
-        length = int(filled[-1]) + 1 if filled.size else 0
+        length = int(filled[-1]) + 1 if filled.size else len(values)  # nobody is seen: all of it is that
         joints = values[:length].reshape(length, -1, skeleton.num_joints, skeleton.dimensions).swapaxes(0, 1)
         return dense_recording(joints, None, skeleton, item.member.where, has_confidence=False)
 
