@@ -170,6 +170,17 @@ def test_only_what_is_written_is_said_to_be_kept(tmp_path: Path, monkeypatch: py
             writer.append(_chunk("b"))
 
 
+def test_what_stops_before_anything_is_done_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), StoreWriter(tmp_path / "out", PLAN):
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyboardInterrupt), StoreWriter(tmp_path / "out", PLAN) as writer:
+        writer.append(_chunk("a"))
+        raise KeyboardInterrupt
+    with StoreWriter(tmp_path / "out", PLAN) as writer:
+        assert writer.chunks == 1
+
+
 def test_a_leftover_is_removed_only_where_the_store_was_moved_out(tmp_path: Path) -> None:
     partial = tmp_path / "out.partial"
     (partial / "store").mkdir(parents=True)

@@ -271,6 +271,8 @@ class StoreWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and not self.chunks:
+            self.discard()  # there is nothing to go on from
         self.close()
 
 
