@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dualhead.data.file_story import explain_file
-from dualhead.errors import FormatError
+from dualhead.errors import ConfigError, FormatError
 from dualhead.formats.ntu import format_skeleton
 from dualhead.formats.recording import from_dense
 from tests.formats.making import make_ucla_json
@@ -95,6 +95,33 @@ def test_other_formats_are_summed_up(tmp_path: Path) -> None:
     assert (story.frames, story.bodies, story.events) == (3, (0, 3), ())
     path.write_bytes(b"[")
     assert explain_file(path).damage is not None
+
+
+def test_a_clip_of_ones_own_needs_its_skeleton(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npy"
+    np.save(path, people(3)[0])
+    assert explain_file(path, "ntu25").bodies == (0, 3)
+    damage = explain_file(path, "kinect20").damage
+    assert damage is not None
+    assert "joints of shape (1, 3, 25, 3), but skeleton 'kinect20' needs" in damage.reason
+    with pytest.raises(FormatError, match=r"or with a skeleton \.npy"):
+        explain_file(path)
+    with pytest.raises(ConfigError, match="unknown skeleton 'ntu'"):
+        explain_file(path, "ntu")
+
+
+def test_a_file_with_a_skeleton_of_its_own_takes_no_other(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.skeleton")
+    assert len(explain_file(path, "ntu25").people) == 2
+    with pytest.raises(ConfigError, match="has the skeleton 'ntu25'"):
+        explain_file(path, "kinect20")
+
+
+@pytest.mark.parametrize("name", ["raw.zip", "raw.TAR.GZ"])
+def test_an_archive_is_for_prepare(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(FormatError, match="`dualhead prepare` makes a store of it"):
+        explain_file(tmp_path / name)
 
 
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
 from dualhead.data.file_story import Event, FileStory, Person, explain_file
@@ -22,6 +24,24 @@ def test_every_count_of_a_store_is_printed(tmp_path: Path) -> None:
     assert any(line.startswith("frames 4 ") for line in lines)
     assert "45 clips look suspicious, 1 shown" in lines
     assert "rejected files: none" in lines
+
+
+def test_numbers_are_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
+    inspection = inspect_store(make_store(tmp_path))
+    inspection.store.classes = tuple(f"doing what has the name {'long ' * 9}{k}" for k in range(30))
+    counts = np.zeros((2, 30), np.int64)
+    counts[0, 29] = 1234
+    sides = dict.fromkeys(("xsub", "xview", "xset"), counts)
+    shown = replace(inspection, classes=counts[0], sides=sides)
+    shown.figures.jump[:] = 0.0123456
+    console = Console(width=80, record=True, file=(tmp_path / "out.txt").open("w"))
+    print_store(shown, console, 0)
+    text = console.export_text()
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    lines = [" ".join(line.replace("│", " ").split()) for line in text.splitlines()]
+    assert any(line.endswith(" 1234 1234 0 1234 0 1234 0") for line in lines)
+    assert "(29 classes without clips)" in " ".join(lines)
+    assert any(line.endswith(" 0.0123 0.0123 0.0123 0.0123 45") for line in lines)
 
 
 def test_a_file_is_printed_with_what_happens(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ from dualhead.formats.ntu import parse_skeleton
 from dualhead.formats.ntu_lines import first_lines, parse_beginning
 from dualhead.formats.raw_file import FileMember
 from dualhead.formats.recording import Recording
+from dualhead.formats.skeleton_file import load_skeleton
+from dualhead.formats.tar_member import TAR_SUFFIXES
+from dualhead.skeleton import NTU25, Skeleton
 
 
 @dataclass(frozen=True)
@@ -79,21 +82,26 @@ class FileStory:
     damage: FormatError | None = None
 
 
-def explain_file(path: str | Path) -> FileStory:
+def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None) -> FileStory:
     """Explain one raw file; a damaged `.skeleton` file up to its damage.
 
     Args:
         path: A file that `read_sequence` reads. Body IDs and line numbers are told of `.skeleton` files alone.
+        skeleton: The layout of the joints of a clip of one's own, as `read_sequence` takes it.
 
     Returns:
         What is in it.
 
     Raises:
+        ConfigError: If the skeleton is unknown or not that of the file.
         FormatError: If it cannot be opened or is of no known kind.
     """
     path = Path(path)
-    if path.suffix != ".skeleton":
-        return _explain_plain(path)
+    if path.name.lower().endswith((".zip", *TAR_SUFFIXES)):
+        raise FormatError("an archive of recordings: `dualhead prepare` makes a store of it, inspect that", path)
+    layout = None if skeleton is None else load_skeleton(skeleton)
+    if path.suffix != ".skeleton" or layout not in (None, NTU25):
+        return _explain_plain(path, layout)
     try:
         state = path.stat()
     except OSError as error:
@@ -120,9 +128,9 @@ def explain_file(path: str | Path) -> FileStory:
     )
 
 
-def _explain_plain(path: Path) -> FileStory:
+def _explain_plain(path: Path, skeleton: Skeleton | None) -> FileStory:
     try:
-        sequence = read_sequence(path)
+        sequence = read_sequence(path, skeleton=skeleton)
     except FormatError as error:
         if not path.is_file() or error.reason.startswith("unknown kind"):
             raise

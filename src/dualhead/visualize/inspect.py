@@ -13,12 +13,19 @@ from dualhead.data.fingerprint import verify as check_fingerprint
 from dualhead.data.inspection import StoreInspection, inspect_store
 from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError
+from dualhead.skeleton import Skeleton
 from dualhead.visualize.inspection_page import write_inspection
 from dualhead.visualize.inspection_tables import print_file, print_store
 
 
 def inspect(
-    path: str | Path, out: Path | None = None, *, top: int = 20, verify: bool = False, quiet: bool = False
+    path: str | Path,
+    out: Path | None = None,
+    *,
+    skeleton: str | Path | Skeleton | None = None,
+    top: int = 20,
+    verify: bool = False,
+    quiet: bool = False,
 ) -> StoreInspection | FileStory:
     """Say what is in a store or in a raw file, and what looks wrong.
 
@@ -30,6 +37,8 @@ def inspect(
     Args:
         path: A store, or a raw recording such as an NTU `.skeleton` file.
         out: The HTML page to write, which opens offline; of a store only.
+        skeleton: For a clip of your own (`.npy`, `.npz`, `.csv`, `.json`), which does not say what its joints are:
+            `ntu25`, `openpose18`, `kinect20`, `coco17`, `body25` or a YAML file (docs/custom-data.md).
         top: How many suspicious clips, or events of a file, to print; the page lists up to 500 clips.
         verify: First read all coordinates of a store and compare them, with its labels and fields, to the fingerprint
             that was taken when it was prepared.
@@ -39,7 +48,8 @@ def inspect(
         Everything that is printed, as values.
 
     Raises:
-        ConfigError: If `top` is negative, or a page of a raw file or its fingerprint is asked for.
+        ConfigError: If `top` is negative, a page of a raw file or its fingerprint is asked for, or the skeleton is
+            unknown or given for what has one of its own.
         FormatError: If the file cannot be opened or is of no known kind. A damaged one is explained instead.
         StoreError: If the store cannot be opened, or, with `verify`, is not what was prepared.
     """
@@ -53,10 +63,12 @@ def inspect(
             raise ConfigError(f"a page is made of a store only, not of {path}: leave `out` away")
         if verify:
             raise ConfigError(f"{path} is a raw file, which has no fingerprint: leave `verify` away, or give a store")
-        story = explain_file(path)
+        story = explain_file(path, skeleton)
         if not quiet:
             print_file(story, console, top)
         return story
+    if skeleton is not None:
+        raise ConfigError(f"{path} is a folder, and a store knows its skeleton: leave `skeleton` away")
     with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
         store = open_store(path)
         if verify:

@@ -51,18 +51,22 @@ def print_store(inspection: StoreInspection, console: Console, top: int) -> None
 
 def _classes(inspection: StoreInspection) -> Table:
     table = Table(title="clips by class")
-    table.add_column("class", no_wrap=True)
-    table.add_column("clips", justify="right")
-    for name in inspection.sides:
-        table.add_column(f"{escape(name)} train", justify="right")
-        table.add_column(f"{escape(name)} test", justify="right")
+    table.add_column("class")  # on a narrow terminal names wrap, numbers are never cut
+    _add_numbers(
+        table, "clips", *(f"{escape(name)}\n{side}" for name in inspection.sides for side in ("train", "test"))
+    )
     rows = list(enumerate(inspection.store.classes))
+    without = int(np.count_nonzero(inspection.classes == 0)) if len(rows) > 2 * _FEW else 0
+    if without:
+        rows = [row for row in rows if inspection.classes[row[0]]]
     some = rows if len(rows) <= 2 * _FEW else [*rows[:_FEW], *rows[-_FEW:]]
     for place, (label, name) in enumerate(some):
         if len(some) < len(rows) and place == _FEW:
             table.add_row(f"... {len(rows) - len(some)} more ...")
         sides = (str(side) for counts in inspection.sides.values() for side in counts[:, label].tolist())
         table.add_row(escape(f"{label} {name}"), str(inspection.classes[label]), *sides)
+    if without:
+        table.add_row(f"({without} classes without clips)")
     if inspection.unlabelled:
         table.add_row("(no label)", str(inspection.unlabelled))
     totals = (f"{total:,}" for counts in inspection.sides.values() for total in counts.sum(axis=1).tolist())
@@ -74,9 +78,8 @@ def _classes(inspection: StoreInspection) -> Table:
 def _figures(inspection: StoreInspection) -> Table:
     """Lay out the spread of every figure over the clips."""
     table = Table(title="clips by figure")
-    table.add_column("figure", no_wrap=True)
-    for column in ("least", "median", "95 %", "most", "clips above 0"):
-        table.add_column(column, justify="right")
+    table.add_column("figure")
+    _add_numbers(table, "least", "median", "95 %", "most", "clips\nabove 0")
     store, figures = inspection.store, inspection.figures
     rows: dict[str, NDArray[np.int64] | NDArray[np.float64]] = {
         "frames": store.frames,
@@ -92,14 +95,24 @@ def _figures(inspection: StoreInspection) -> Table:
     }
     for name, values in rows.items():
         spread = np.percentile(values, [0, 50, 95, 100]) if len(values) else np.zeros(4)
-        table.add_row(name, *(f"{value:.4g}" for value in spread), f"{np.count_nonzero(values):,}")
+        table.add_row(name, *map(_short, spread.tolist()), f"{np.count_nonzero(values):,}")
     return table
+
+
+def _add_numbers(table: Table, *columns: str) -> None:
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+
+
+def _short(value: float) -> str:
+    """Write a number in few characters: whole where it is or is large, else to 3 digits."""
+    return f"{value:,.0f}" if value >= 100 or value.is_integer() else f"{value:.3g}"
 
 
 def _suspects(inspection: StoreInspection, top: int) -> Table:
     table = Table(title="suspicious clips")
-    table.add_column("clip", no_wrap=True)
-    table.add_column("score", justify="right")
+    table.add_column("clip", overflow="fold")
+    _add_numbers(table, "score")
     table.add_column("why")
     for suspect in inspection.suspects[:top]:
         table.add_row(escape(suspect.name), f"{suspect.score:.2f}", escape("; ".join(suspect.reasons)))
