@@ -1,0 +1,97 @@
+"""The models on a GPU: `python -m benchmarks.cuda [--out cuda.json]`.
+
+Training steps at batch 64, T = 300 and T = 64, in float32 and under autocast to bfloat16, with and without
+`torch.compile`, beside the plain form; time, peak memory, and the ceilings of a copy and of a matrix product measured
+in the same call. A case that does not run is reported with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.model_times import make_clips, make_model, plain_form
+from dualhead.files import write_text
+
+
+def seconds(case: Callable[[], Any], rounds: int = 5) -> float:
+    """Give the median time of a case on the GPU, after two that warm up."""
+    times = []
+    for turn in range(rounds + 2):
+        start, stop = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start.record()
+        case()
+        stop.record()
+        torch.cuda.synchronize()
+        if turn > 1:
+            times.append(start.elapsed_time(stop) / 1000)
+    return statistics.median(times)
+
+
+def ceilings() -> dict[str, float]:
+    """Measure copies and products of matrices that fill the machine."""
+    large = torch.randn(2**28, device="cuda")
+    target = torch.empty_like(large)
+    figures = {"copy, GB/s": 2 * large.nbytes / seconds(lambda: target.copy_(large)) / 1e9}
+    for dtype in (torch.float32, torch.bfloat16):
+        square = torch.randn(8192, 8192, device="cuda", dtype=dtype)
+        figures[f"product {dtype}, TFLOP/s"] = 2 * 8192**3 / seconds(lambda square=square: square @ square) / 1e12
+    return figures
+
+
+def step(model: torch.nn.Module, clips: Tensor, half: bool) -> None:
+    """Do the forward and backward pass, without a look of the host at any result."""
+    with torch.autocast("cuda", torch.bfloat16) if half else nullcontext():
+        loss = model(clips).float().square().mean()
+    loss.backward()
+
+
+def case(form: str, frames: int, half: bool, batch: int) -> dict[str, float | str]:
+    """Measure one case in memory that is empty at its start."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    model: torch.nn.Module = make_model("dualhead").cuda().train()
+    if form == "plain":
+        model = plain_form(model).cuda()  # type: ignore[arg-type]
+    if form == "compiled":
+        model = torch.compile(model)  # type: ignore[assignment]
+    clips = make_clips(batch, frames, 0.8).cuda()
+    try:
+        torch.cuda.set_sync_debug_mode("error" if form == "ours" else "default")
+        time = seconds(lambda: step(model, clips, half))
+    except RuntimeError as error:
+        return {"failed": str(error).splitlines()[0]}
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    return {"clips a second": batch / time, "GB": torch.cuda.max_memory_allocated() / 1e9}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="The models on a GPU.")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        parser.exit(1, "no GPU that PyTorch can use: run this where torch.cuda.is_available()\n")
+    figures: dict[str, Any] = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, **ceilings()}
+    for frames in (300, 64):
+        for half in (False, True):
+            for form in ("ours", "plain", "compiled"):
+                what = f"{form}, T {frames}, {'bfloat16' if half else 'float32'}"
+                figures[what] = case(form, frames, half, options.batch)
+                print(what, figures[what], flush=True)
+                if options.out:
+                    write_text(options.out, json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

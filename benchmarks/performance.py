@@ -1,0 +1,98 @@
+"""Writes `docs/performance.md` and its plot from `benchmarks/results/model_*.json`: `python -m benchmarks.performance`.
+
+The words are in `benchmarks/performance_page.md`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from dualhead.files import write_text
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+FLOOR_GFLOP = {"dualhead": 34.11, "msg3d": 55.59}
+"""What this package computes for a clip of 300 frames and two bodies, as torch's FlopCounterMode counts it."""
+
+
+def main() -> None:
+    """Write the page and the plot."""
+    files = {
+        name: json.loads((RESULTS / f"model_{name}.json").read_text()) for name in ("inference", "training", "growth")
+    }
+    page = (ROOT / "benchmarks" / "performance_page.md").read_text()
+    words: dict[str, str] = {f"floor_{name}": f"{work:.1f}" for name, work in FLOOR_GFLOP.items()}
+    for name, figures in files.items():
+        words |= {f"{name}_{key}": str(figures[key]) for key in ("command", "commit", "machine")}
+    words["inference"] = _table(
+        (
+            "",
+            "plain, s a clip",
+            "ours, s a clip",
+            "bfloat16, s",
+            "published / ours",
+            "reached share of the floor",
+            "arg-max",
+        ),
+        (_inference_row(what, row) for what, row in files["inference"]["inference"].items()),
+    )
+    training = files["training"]["training"]
+    keys = list(training["dualhead"])
+    words["training"] = _table(
+        ("", *training), ((key, *(_short(row.get(key)) for row in training.values())) for key in keys)
+    )
+    growth = files["growth"]["growth"]
+    words["growth"] = _table(
+        ("", "clips a second"), ((what, _short(row["clips a second"])) for what, row in growth.items())
+    )
+    words["latency"] = _table(("", "s"), ((what, _short(row["s"])) for what, row in files["growth"]["latency"].items()))
+    write_text(ROOT / "docs" / "performance.md", page.format(**words))
+    _plot(growth)
+
+
+def _inference_row(what: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    bodies = 2 if what.endswith("two bodies") else 1
+    floor = FLOOR_GFLOP[what.split(",")[0]] * bodies / 2 / row["rate, GFLOP/s"]
+    return (
+        what,
+        _short(row["plain, s a clip"]),
+        _short(row["float32, s a clip"]),
+        _short(row["bfloat16, s a clip"]),
+        f"{row['published / float32']:.2f}",
+        f"{100 * floor / row['float32, s a clip']:.0f} %",
+        f"{100 * row['float32: equal arg-max']:.0f} % equal",
+    )
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *map(list, rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _plot(growth: Mapping[str, Mapping[str, float]]) -> None:
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    for axes, (kind, base) in zip(figure.subplots(1, 3), (("batch", ()), ("T", (300,)), ("bodies", (2,))), strict=True):
+        points = {
+            int(what.split()[-1]): row["clips a second"] for what, row in growth.items() if what.startswith(f"{kind} ")
+        }
+        points |= dict.fromkeys(base, growth["batch 4"]["clips a second"])
+        axes.plot(*zip(*sorted(points.items()), strict=True), marker="o", color="#2a6f97")
+        axes.set_xlabel({"batch": "batch, clips", "T": "T, frames", "bodies": "bodies"}[kind])
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("clips a second")
+    figure.savefig(ROOT / "docs" / "images" / "performance.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
