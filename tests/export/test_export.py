@@ -35,7 +35,11 @@ def test_a_checkpoint_becomes_a_program_that_says_what_it_is(
     said = " ".join(capsys.readouterr().err.split())
     assert re.search(r"bone\.pt2: any batch, 9 frames or more; differs from the model by \S+e[+-]\d+ at most", said)
     extra = {FACTS: ""}
-    torch.export.load(out, extra_files=extra)
+    program = torch.export.load(out, extra_files=extra)
+    weights = make_model("stgcn").state_dict()
+    assert {name: held.shape for name, held in program.state_dict.items()} == {
+        name: weight.shape for name, weight in weights.items()
+    }  # each once
     facts = json.loads(extra[FACTS])
     assert {key: facts[key] for key in ("format", "schema", "recipe", "stream", "frames", "least_frames")} == {
         "format": "dualhead", "schema": "1", "recipe": "resample16", "stream": "bone",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from dualhead.data.recipes import get_recipe
 from dualhead.errors import ConfigError
 from dualhead.inference.predictor import Predictor
-from dualhead.models.checkpoint import save_checkpoint
+from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.registry import create_model
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, Skeleton
@@ -104,6 +105,31 @@ def test_repeats_are_averaged_over_the_bodies_that_are_there() -> None:
     (gate,) = _over_time(get_recipe("dualhead8"), sequence, heard, {"a1_to_b2": torch.nn.Identity()})
     assert gate.name == "a 1 to b 2"
     np.testing.assert_allclose(gate.values, [0.4] * 4, atol=1e-7)
+
+
+def test_each_body_has_its_own_gates_whatever_was_predicted_before(tmp_path: Path) -> None:
+    """The first body leaves at frame 8, the second comes at 12: windows have one or the other, or both."""
+    sequence = moving(bodies=(True, True))
+    sequence.joints[0, 8:] = 0
+    sequence.joints[1, :12] = 0
+    make_predictor(tmp_path)
+    path = tmp_path / "a.safetensors"
+    plain, provenance = load_checkpoint(path)
+    for part, parameter in plain.named_parameters():
+        if "_to_fine" in part:
+            torch.nn.init.normal_(parameter)
+    save_checkpoint(path, plain, provenance)
+    predictor = Predictor.from_checkpoint(path, device="cpu")
+    as_trained = Predictor(
+        [replace(predictor.members[0], model=plain.eval())], predictor.weights, predictor.method, predictor.device
+    )
+    wanted = look(as_trained, sequence).joints
+    predictor.predict(replace(sequence, joints=sequence.joints[1:]))  # the absent second body is known from now on
+    joints = look(predictor, sequence).joints
+    assert wanted is not None
+    assert joints is not None
+    assert not np.allclose(wanted[0], wanted[1], atol=1e-3)
+    np.testing.assert_allclose(joints, wanted, atol=1e-4)
 
 
 def test_a_model_without_gates_has_predictions_only(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from dualhead.export.torch_file import load_torch, write_torch
 from dualhead.export.tracing import Traced, trace
 from dualhead.files import replacing
 from dualhead.inference.predictor import Predictor
+from dualhead.models.checkpoint import load_checkpoint
 from dualhead.version import __version__
 
 Format = Literal["onnx", "torch"]
@@ -68,14 +69,15 @@ def export(
     if format == "onnx":
         check_installed()
     predictor = Predictor.from_checkpoint(checkpoint, device="cpu")
-    member = predictor.members[0]
+    # The model as it was trained, not the predictor's inference form, which holds its weights twice.
+    model = load_checkpoint(checkpoint)[0].eval()
     console = Console(stderr=True)
 
     def step(what: str) -> AbstractContextManager[object]:
         return console.status(what) if console.is_terminal else nullcontext()
 
     with step("tracing"):
-        traced = trace(member.model, member.recipe.frames)
+        traced = trace(model, predictor.members[0].recipe.frames)
     with replacing(target) as temporary:
         with step(f"writing {escape(target.name)}"):
             (write_onnx if format == "onnx" else write_torch)(traced, temporary, describe(predictor, traced))
@@ -83,12 +85,12 @@ def export(
             runtime = (load_onnx if format == "onnx" else load_torch)(temporary)
             lengths = {traced.frames, traced.frames if traced.least_frames is None else traced.least_frames}
             differences = [
-                compare(member.model, runtime, random_clips(member.model, length), f"random clips of {length} frames")
+                compare(model, runtime, random_clips(model, length), f"random clips of {length} frames")
                 for length in sorted(lengths)
             ]
             if recordings is not None:
                 differences += [
-                    compare(member.model, runtime, clips, f"a recording of {recordings}")
+                    compare(model, runtime, clips, f"a recording of {recordings}")
                     for clips in recorded_clips(predictor, recordings)
                 ]
     frames = f"{traced.frames} frames" if traced.least_frames is None else f"{traced.least_frames} frames or more"

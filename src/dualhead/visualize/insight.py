@@ -18,6 +18,7 @@ from dualhead.data.recipe import Recipe
 from dualhead.data.timeline import clip_bodies, clip_places
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.windows import place_windows
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.gates import SpatialGate, TemporalGate
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton_maps import joint_sources
@@ -170,7 +171,10 @@ def _gates(model: nn.Module, kind: type[nn.Module]) -> dict[str, nn.Module]:
 
 @contextmanager
 def _listening(model: nn.Module | None) -> Iterator[dict[str, list[Tensor]]]:
-    """Write down what every gate gives, by its name; a model may take the bodies of a batch in several parts."""
+    """Write down what every gate gives, by its name; a model may take the bodies of a batch in several parts.
+
+    Absent bodies are computed as well, though the model has their features: so the rows are the bodies of the clips.
+    """
     heard: dict[str, list[Tensor]] = defaultdict(list)
 
     def writer(name: str) -> object:
@@ -178,9 +182,12 @@ def _listening(model: nn.Module | None) -> Iterator[dict[str, list[Tensor]]]:
 
     found = {} if model is None else {**_gates(model, TemporalGate), **_gates(model, SpatialGate)}
     handles = [part.register_forward_hook(writer(name)) for name, part in found.items()]  # type: ignore[arg-type]
+    own = {} if model is None else vars(model)
+    own["distinct_bodies"] = DistinctBodies.every
     try:
         yield heard
     finally:
+        del own["distinct_bodies"]
         for handle in handles:
             handle.remove()
 
