@@ -60,7 +60,7 @@ def test_a_clip_by_hand() -> None:
         (b"[]", "needs a list 'data'"),
         (clip({300: []}), "'frame_index' is '300' instead of a whole number from 0 to 299"),
         (clip({-1: []}), "'frame_index' is '-1'"),
-        (clip({1: []}, label=-1), "'label_index' is '-1'"),
+        (clip({1: []}, label=-2), "'label_index' is '-2'"),
         (clip({1: []}).replace(b'"frame_index": 1', b'"frame_index": true'), "'frame_index' is 'True'"),
         (clip({1: [{"pose": [0.5] * 35, "score": [1] * 18}]}), "36 numbers in 'pose' and 18 in 'score'"),
         (clip({1: [{"pose": [0.5] * 36}]}), "36 numbers in 'pose'"),
@@ -78,6 +78,11 @@ def test_a_clip_by_hand() -> None:
 def test_damage_is_one_sentence(data: bytes, reason: str) -> None:
     with pytest.raises(FormatError, match=reason):
         parse_kinetics(data, "a.json")
+
+
+def test_a_clip_of_ones_own_has_no_label() -> None:
+    recording, label = parse_kinetics(clip({1: [person(0.25, 0.5)]}, label=-1))
+    assert (label, recording.num_frames) == (None, 2)
 
 
 def test_what_the_label_files_say_decides(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError, FormatError
+from dualhead.errors import ConfigError, FormatError, MismatchError
 from dualhead.inference.predict import predict
 from dualhead.inference.predictor import Predictor
 from tests.inference.builders import write_checkpoint, write_recordings
@@ -33,10 +33,26 @@ def test_damaged_files_are_named_and_the_rest_goes_on(tmp_path: Path, capsys: py
     predict([checkpoint], tmp_path / "raw", format="jsonl")
     captured = capsys.readouterr()
     assert [json.loads(line)["name"] for line in captured.out.splitlines()] == [paths[1].stem]
-    assert f"not read: raw/{paths[0].name}, line 1" in captured.err
+    assert f"left out: raw/{paths[0].name}, line 1" in captured.err
     paths[1].write_text("broken")
-    with pytest.raises(FormatError, match="none of 2 recordings could be read"):
+    with pytest.raises(FormatError, match="none of 2 recordings could be used"):
         predict([checkpoint], tmp_path / "raw")
+
+
+def test_recordings_that_do_not_fit_are_named_and_the_rest_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    paths = write_recordings(tmp_path / "raw", actions=1)
+    frames = [{"frame_index": 1, "skeleton": [{"pose": [0.5] * 36, "score": [0.9] * 18}]}]
+    flat = tmp_path / "raw" / "S0.json"  # comes first
+    flat.write_text(json.dumps({"data": frames, "label": "unknown", "label_index": -1}))
+    predict([checkpoint], tmp_path / "raw", format="jsonl")
+    captured = capsys.readouterr()
+    assert [json.loads(line)["name"] for line in captured.out.splitlines()] == [path.stem for path in paths]
+    assert "left out: recording 'S0' does not fit the checkpoint: skeleton 'openpose18' cannot be" in captured.err
+    with pytest.raises(MismatchError, match="recording 'S0' does not fit"):
+        predict([checkpoint], flat)
 
 
 def test_options_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
@@ -48,6 +64,8 @@ def test_options_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         predict([tmp_path / "a"], tmp_path, weights="equal", fusion=tmp_path / "b")
     with pytest.raises(ConfigError, match="stride needs a window"):
         predict([tmp_path / "a"], tmp_path, stride="5")
+    with pytest.raises(ConfigError, match="fps needs a window"):
+        predict([tmp_path / "a"], tmp_path, fps=25)
     with pytest.raises(ConfigError, match=r"threshold is 1\.5: give a probability"):
         predict([tmp_path / "a"], tmp_path, window="3", threshold=1.5)
 
@@ -72,6 +90,8 @@ def test_windows_become_intervals_as_json_lines_and_csv(tmp_path: Path, capsys: 
     header, line = capsys.readouterr().out.splitlines()
     assert header == "name,body,start,stop,start_s,stop_s,label,class,probability,windows"
     assert line.startswith(f"{path.stem},,0,16,0.0,0.533,")
+    predict([checkpoint], path, window="8", threshold=1)
+    assert capsys.readouterr() == ("", "dualhead: no interval: no class is as probable as the threshold, 1\n")
 
 
 def test_what_only_the_user_can_say_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

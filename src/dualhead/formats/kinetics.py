@@ -33,11 +33,12 @@ _V = OPENPOSE18.num_joints
 _MAX_COORDINATE = 1e6
 _MAX_CLASSES = 10_000
 _MAX_PEOPLE = 10_000
+_NO_LABEL = -1
 _LABEL_FILE = "_label.json"
 _SIDES = {"train": 0, "val": 1}
 
 
-def parse_kinetics(data: bytes, path: str | Path | None = None) -> tuple[Recording, int]:
+def parse_kinetics(data: bytes, path: str | Path | None = None) -> tuple[Recording, int | None]:
     """Parse the content of one Kinetics-Skeleton JSON file.
 
     Every person of every frame is kept, in the file's order. Coordinates and scores may go past 1.
@@ -48,7 +49,8 @@ def parse_kinetics(data: bytes, path: str | Path | None = None) -> tuple[Recordi
 
     Returns:
         The recording, joints `(B, 18, 2)` as fractions of the image from its upper left corner, with the scores as
-        confidence, and its 0-based label. It lasts up to the last frame that is listed; frame 0 is often empty.
+        confidence, and its 0-based label, None where it has none, which is -1 in the file. It lasts up to the last
+        frame that is listed; frame 0 is often empty.
 
     Raises:
         FormatError: If the content is not a whole clip.
@@ -56,7 +58,8 @@ def parse_kinetics(data: bytes, path: str | Path | None = None) -> tuple[Recordi
     content = parse_json(data, path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list) or "label_index" not in content:
         raise FormatError("no Kinetics-Skeleton clip: it needs a list 'data' and the key 'label_index'", path)
-    label = _whole(content["label_index"], _MAX_CLASSES - 1, "'label_index'", path)
+    known = content["label_index"] != _NO_LABEL
+    label = _whole(content["label_index"], _MAX_CLASSES - 1, "'label_index'", path) if known else None
     people: dict[int, list[Any]] = {}
     for entry in content["data"]:
         if not isinstance(entry, dict) or not isinstance(entry.get("skeleton"), list):
@@ -124,7 +127,8 @@ class KineticsSource(Source):
         """
         recording, label = parse_kinetics(data, where)
         if sample is not None and sample.label != label:
-            raise FormatError(f"its label is {label}, but the label file says {sample.label}", where)
+            said = _NO_LABEL if label is None else label
+            raise FormatError(f"its label is {said}, but the label file says {sample.label}", where)
         return recording
 
     def read(self, item: Item) -> Recording:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
-from dualhead.errors import ConfigError, FormatError, unknown
+from dualhead.errors import ConfigError, FormatError, MismatchError, unknown
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
 from dualhead.inference.writing import write_csv, write_jsonl, write_table
@@ -39,7 +39,7 @@ def predict(
 
     The recipe, the stream, the skeleton and the selection of bodies come from each checkpoint; a recording of another
     skeleton is converted where there is a map (docs/predict.md). Predictions are written to standard output as they are
-    made; recordings that cannot be read are named on standard error and the rest goes on.
+    made; recordings that cannot be read or converted are named on standard error and the rest goes on.
 
     With a window, recordings may be of any length: each window is named, and neighbouring windows with the same most
     probable class become one interval, with start and stop.
@@ -67,8 +67,9 @@ def predict(
 
     Raises:
         ConfigError: If an option cannot be used.
-        FormatError: If nothing could be read.
-        MismatchError: If a recording has a skeleton that cannot be converted to the checkpoint's.
+        FormatError: If nothing could be read or converted.
+        MismatchError: If checkpoints do not belong together, or the one recording or the store has a skeleton that
+            cannot be converted to theirs.
     """
     if format not in get_args(Format):
         raise unknown("format", format, get_args(Format))
@@ -76,18 +77,20 @@ def predict(
         raise ConfigError(f"top_k is {top_k}: give 1 or more")
     if weights is not None and fusion is not None:
         raise ConfigError("weights and a fusion that holds weights are both given: give one of the two")
-    over_time = {"stride": stride, "threshold": threshold, "each_body": each_body, "every_window": every_window}
+    over_time = {
+        "stride": stride, "fps": fps, "threshold": threshold, "each_body": each_body, "every_window": every_window,
+    }  # fmt: skip
     without = [name for name, value in over_time.items() if value]
     if window is None and without:
         raise ConfigError(f"{without[0]} needs a window: give window too, such as --window 3s")
     check_threshold(threshold)
     predictor = Predictor.from_checkpoint(checkpoints, weights=weights if fusion is None else fusion, device=device)
     reader = predictor.make_reader(skeleton=skeleton, image_size=image_size, each_body=each_body)
-    rejected: list[FormatError] = []
+    rejected: list[FormatError | MismatchError] = []
 
-    def reject(error: FormatError) -> None:
+    def reject(error: FormatError | MismatchError) -> None:
         rejected.append(error)
-        print(f"dualhead: not read: {error}", file=sys.stderr)
+        print(f"dualhead: left out: {error}", file=sys.stderr)
 
     kind = ("table" if sys.stdout.isatty() else "jsonl") if format == "auto" else format
     if window is None:
@@ -101,4 +104,6 @@ def predict(
         found = segments if every_window else merge_segments(segments, threshold)
         count = write_over_time(found, sys.stdout, kind, top_k, every=every_window)
     if not count and rejected:
-        raise FormatError(f"none of {len(rejected)} recordings could be read: see the reasons above", source)
+        raise FormatError(f"none of {len(rejected)} recordings could be used: see the reasons above", source)
+    if not count and threshold:
+        print(f"dualhead: no interval: no class is as probable as the threshold, {threshold:g}", file=sys.stderr)

@@ -139,8 +139,7 @@ class Predictor:
             recordings: Recordings, files, folders, archives or stores.
             batch_size: Clips that are computed at a time.
             reader: How files are read; default: `make_reader()`.
-            on_rejected: Called with the reason for each file of a folder or archive that cannot be read, instead of
-                raising.
+            on_rejected: Takes the error of a recording in a folder or archive that cannot be read or converted.
 
         Yields:
             The prediction of each recording, in their order.
@@ -277,8 +276,10 @@ class Predictor:
     ) -> Iterator[SkeletonSequence]:
         reader = reader or self.make_reader()
         for item in recordings:
-            found = [item] if isinstance(item, SkeletonSequence) else reader.read(Path(item), on_rejected)
-            yield from map(self._fitted, found)
+            if isinstance(item, SkeletonSequence):
+                yield self._fitted(item)
+            else:
+                yield from reader.read(Path(item), on_rejected, self._fitted)
 
     def _fitted(self, sequence: SkeletonSequence) -> SkeletonSequence:
         """Check a recording and give it the checkpoints' skeleton."""

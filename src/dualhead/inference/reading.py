@@ -11,7 +11,7 @@ import numpy as np
 
 from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member, parse_frames, parse_member
 from dualhead.data.store import open_store
-from dualhead.errors import ConfigError, FormatError
+from dualhead.errors import ConfigError, FormatError, MismatchError
 from dualhead.formats.arrays import plain_path
 from dualhead.formats.member import Member, list_members
 from dualhead.formats.openpose import LAYOUTS, group_openpose
@@ -39,8 +39,11 @@ Recordings = SkeletonSequence | str | Path
 Many = Sequence[SkeletonSequence] | Sequence[Path] | list[str]
 """Several of those."""
 
-Rejection = Callable[[FormatError], object]
-"""Called with the reason for each recording that cannot be read."""
+Rejection = Callable[[FormatError | MismatchError], object]
+"""Called with the reason for each recording that cannot be read, or that the checkpoint cannot take."""
+
+Fit = Callable[[SkeletonSequence], SkeletonSequence]
+"""Makes a recording fit a checkpoint, or raises a `MismatchError`."""
 
 
 def holds_many(path: Path) -> bool:
@@ -80,14 +83,17 @@ class Reader:
             given = " ".join(map(str, self.image_size))
             raise ConfigError(f"image_size is {given}: give width and height in pixels, such as 1920 1080")
 
-    def read(self, path: Path, on_rejected: Rejection | None = None) -> Iterator[SkeletonSequence]:
+    def read(
+        self, path: Path, on_rejected: Rejection | None = None, fit: Fit = lambda sequence: sequence
+    ) -> Iterator[SkeletonSequence]:
         """Read recordings one after another.
 
         Args:
             path: A raw file; a store; or a folder, zip or tar archive with raw files anywhere inside, which come in the
                 order of their names. OpenPose's frames are brought together to recordings.
-            on_rejected: Called with the reason for each recording of a folder, archive or pickle that cannot be read,
-                instead of raising.
+            on_rejected: Called with the reason for each recording of a folder, archive or pickle that cannot be read
+                or does not fit, instead of raising. Those of a store are all of one kind, and the first raises.
+            fit: What each recording goes through.
 
         Yields:
             The recordings.
@@ -96,17 +102,18 @@ class Reader:
             ConfigError: If a file has another skeleton than the one that is said, or the size of the image is given
                 for coordinates that are fractions of it.
             FormatError: If there is nothing at `path`, or a file is damaged, of no known kind or without anybody.
+            MismatchError: If a recording does not fit.
             StoreError: If a store is damaged.
         """
         if not path.exists():
             raise FormatError("there is no such file or folder: give a raw file, a folder, an archive or a store", path)
         if (path / "meta.json").is_file():
             store = open_store(path)
-            yield from (self._labelled(sequence, store.classes) for sequence in store)
+            yield from (fit(self._labelled(sequence, store.classes)) for sequence in store)
         elif holds_many(path):
-            yield from self._read_many(path, on_rejected)
+            yield from self._read_many(path, on_rejected, fit)
         elif path.suffix in _READ:
-            yield self._select(parse_member(file_member(path), skeleton=self.skeleton, usual=self.usual))
+            yield fit(self._select(parse_member(file_member(path), skeleton=self.skeleton, usual=self.usual)))
         else:
             kinds = f"{', '.join(_READ[:-1])} or {_READ[-1]}"
             raise FormatError(f"unknown kind of file: give one that ends in {kinds}, a folder or an archive", path)
@@ -118,14 +125,14 @@ class Reader:
             return sequence
         return replace(sequence, label=None)
 
-    def _read_many(self, path: Path, on_rejected: Rejection | None) -> Iterator[SkeletonSequence]:
+    def _read_many(self, path: Path, on_rejected: Rejection | None, fit: Fit) -> Iterator[SkeletonSequence]:
         members = list(list_members([path]))
         recordings = 0
         for parse in self._parsers(members):
             recordings += 1
             try:
-                sequence = self._select(parse())
-            except FormatError as error:
+                sequence = fit(self._select(parse()))
+            except (FormatError, MismatchError) as error:
                 if on_rejected is None:
                     raise
                 on_rejected(error)
