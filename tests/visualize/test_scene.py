@@ -84,7 +84,7 @@ def test_nobody_is_an_error(bodies: int) -> None:
 
 
 def test_no_frame_is_an_error(person: SkeletonSequence) -> None:
-    with pytest.raises(ConfigError, match="has 4 frames, none of them in 9:"):
+    with pytest.raises(ConfigError, match="has 4 frames, none of them from 9 to the end: choose"):
         make_scene(person, start=9)
     with pytest.raises(ConfigError, match="has 0 frames"):
         make_scene(SkeletonSequence(np.zeros((1, 0, 25, 3), np.float32), NTU25))

@@ -199,7 +199,7 @@ class Store:
         """
         row = int(np.searchsorted(self.names, name))
         if row == len(self) or self.names[row] != name:
-            near = self.names[min(row, len(self) - 1)] if len(self) else "none"
+            near = str(self.names[min(row, len(self) - 1)]) if len(self) else "none"
             raise StoreError(f"{self.path} has no sample {name!r}: the next one in its order is {near!r}")
         return row
 

@@ -97,8 +97,8 @@ def make_scene(sequence: SkeletonSequence, start: int = 0, stop: int | None = No
     frames = range(sequence.num_frames)[start:stop]
     if not frames:
         raise ConfigError(
-            f"{what} has {sequence.num_frames} frames, none of them in {start}:{'' if stop is None else stop}: "
-            "nothing to draw; choose other frames or another recording"
+            f"{what} has {sequence.num_frames} frames, none of them from {start} to "
+            f"{'the end' if stop is None else stop}: choose other frames or another recording"
         )
     joints = np.asarray(sequence.joints[:, frames.start : frames.stop], dtype=np.float32)  # (M, T, V, C)
     present = np.isfinite(joints).all(axis=-1) & (joints != 0).any(axis=-1)  # (M, T, V)
