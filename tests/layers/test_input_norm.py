@@ -14,7 +14,7 @@ from dualhead.layers.input_norm import InputNorm
 def test_every_channel_of_every_joint_has_its_place(shared: bool, training: bool) -> None:
     torch.manual_seed(0)
     samples, channels, frames, joints, bodies = 3, 3, 5, 6, 2
-    norm = InputNorm(channels, joints, 1 if shared else bodies).double().train(training)
+    norm = InputNorm(channels, joints, None if shared else bodies).double().train(training)
     with torch.no_grad():
         for value in (norm.weight, norm.bias, norm.running_mean):
             assert value is not None
@@ -45,3 +45,9 @@ def test_every_channel_of_every_joint_has_its_place(shared: bool, training: bool
 def test_refuses_clips_of_another_shape(shape: tuple[int, ...]) -> None:
     with pytest.raises(ConfigError, match=r"it takes \(N, 3, T, 25, 2\)"):
         InputNorm(3, 25, 2)(torch.zeros(shape))
+
+
+def test_one_body_is_not_any_number_of_bodies() -> None:
+    assert InputNorm(3, 25, 1)(torch.zeros(2, 3, 8, 25, 1)).shape == (2, 3, 8, 25)
+    with pytest.raises(ConfigError, match=r"it takes \(N, 3, T, 25, 1\)"):
+        InputNorm(3, 25, 1)(torch.zeros(2, 3, 8, 25, 2))

@@ -262,3 +262,5 @@ def test_clips_that_are_too_short_are_refused(name: str) -> None:
     model = build(name)
     with pytest.raises(ConfigError, match=r"have 7 frames: a model takes \(N, C, T, V, M\) with T at least 8"):
         model(clips(model, frames=7))
+    with pytest.raises(ConfigError, match="are none: give at least one"):
+        model(clips(model, samples=0))

@@ -42,11 +42,19 @@ def test_round_trip(name: str) -> None:
         assert torch.equal(value, original[key]), key
 
 
-def test_prefixes_and_absent_counters() -> None:
+@pytest.mark.parametrize("prefix", ["module.model.", "_orig_mod.", "module._orig_mod.", "net.", "data_bn."])
+def test_prefixes_and_absent_counters(prefix: str) -> None:
     model = build("agcn")
-    state = {f"module.model.{key}": value for key, value in to_published(model).items() if "num_batches" not in key}
+    state = {f"{prefix}{key}": value for key, value in to_published(model).items() if "num_batches" not in key}
     assert "l1.gcn1.PA" in load_published(model, state)
-    assert without_prefix({"module.a": torch.zeros(1), "b": torch.zeros(1)}).keys() == {"module.a", "b"}
+
+
+def test_a_prefix_stands_before_every_key() -> None:
+    one = torch.zeros(1)
+    for keys in ({"module.data_bn.weight", "b"}, {"data_bn.weight", "module.b"}, {"module.b"}, {"my_data_bn.weight"}):
+        assert without_prefix(dict.fromkeys(keys, one)).keys() == keys
+    twice = {"a.data_bn.weight", "a.b.data_bn.weight"}
+    assert without_prefix(dict.fromkeys(twice, one)).keys() == twice
 
 
 def test_constants_are_compared_and_left_aside() -> None:

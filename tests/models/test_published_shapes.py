@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dualhead.errors import CheckpointError
-from dualhead.models.published import to_published
-from dualhead.models.published_shapes import infer_arguments
-from dualhead.models.registry import model_entries, variant_arguments
+from dualhead.errors import CheckpointError, DualheadError
+from dualhead.models.published import load_published, to_published
+from dualhead.models.published_shapes import _FIRST_MIXING, infer_arguments
+from dualhead.models.registry import create_model, model_entries, variant_arguments
 from dualhead.skeleton import NTU25, OPENPOSE18
 from tests.models.test_battery import EVERY, NARROW, build
+
+_WINDOWED = "gcn3d1.gcn3d.0.gcn3d.1.A_res"
 
 
 @EVERY
@@ -31,7 +33,28 @@ def test_another_skeleton_is_refused(name: str) -> None:
 
 
 def test_another_model_is_refused() -> None:
-    with pytest.raises(
-        CheckpointError, match=r"no 'l1\.gcn1\.conv_d\.0\.weight', so it is no published checkpoint of agcn"
-    ):
+    absent = r"no 'l1\.gcn1\.conv_d\.0\.weight', so it is no published checkpoint of agcn"
+    with pytest.raises(CheckpointError, match=f"{absent}: give the model that it is of, or a whole copy"):
         infer_arguments("agcn", {"fc.weight": torch.zeros(2, 3)}, NTU25)
+    with pytest.raises(CheckpointError, match=f"{absent}: its keys are those of ctrgcn"):
+        infer_arguments("agcn", to_published(build("ctrgcn")), NTU25)
+    with pytest.raises(CheckpointError, match=f"{absent}: it is a checkpoint of this package already"):
+        infer_arguments("agcn", build("agcn", NTU25).state_dict(), NTU25)
+    cut = {key: value for key, value in to_published(build("agcn", NTU25)).items() if key != "data_bn.weight"}
+    with pytest.raises(CheckpointError, match=r"no 'data_bn\.weight', so .* agcn: give the model .*, or a whole copy"):
+        infer_arguments("agcn", cut, NTU25)
+
+
+@EVERY
+@pytest.mark.parametrize("shape", [(), (0,), (1,), (0, 0), (3, 18), (0, 0, 0, 0), (1, 1, 1, 1)], ids=str)
+def test_shapes_that_cannot_be_are_one_sentence(name: str, shape: tuple[int, ...]) -> None:
+    """Whatever shape a tensor has that arguments are read off, the checkpoint is refused, not the program."""
+    state = to_published(build(name, OPENPOSE18))
+    model = build(name, OPENPOSE18)
+    for key in ("data_bn", "fc", "fc_fine", "fcn", *_FIRST_MIXING.values(), "sgcn1.0.A_res", _WINDOWED):
+        changed = key if key in state else f"{key}.weight"
+        if changed in state:
+            odd = {**state, changed: torch.zeros(shape)}
+            with pytest.raises(DualheadError):
+                create_model(name, skeleton=OPENPOSE18, **infer_arguments(name, odd, OPENPOSE18))
+                load_published(model, odd)

@@ -15,13 +15,13 @@ class InputNorm(nn.BatchNorm1d):
     Args:
         channels: C.
         joints: V.
-        bodies: M, or 1 to share the statistics of V*C channels among all bodies (ST-GCN).
+        bodies: M; None: all bodies, however many, share the statistics of V*C channels (ST-GCN).
     """
 
-    def __init__(self, channels: int, joints: int, bodies: int):
-        super().__init__(bodies * joints * channels)
+    def __init__(self, channels: int, joints: int, bodies: int | None):
+        super().__init__((bodies or 1) * joints * channels)
         self.channels, self.joints, self.bodies = channels, joints, bodies
-        self.shared = bodies == 1
+        self.shared = bodies is None
 
     def forward(self, clips: Tensor) -> Tensor:
         """Normalise.

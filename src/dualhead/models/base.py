@@ -108,8 +108,11 @@ class SkeletonModel(nn.Module):
             Logits `(N, H, K)`.
 
         Raises:
-            ConfigError: If the clips have other dimensions, channels, joints or bodies than the model, or fewer frames.
+            ConfigError: If the clips have other dimensions, channels, joints or bodies than the model, fewer frames, or
+                there are none.
         """
+        if not torch.compiler.is_compiling() and not clips.numel():
+            raise ConfigError(f"clips of shape {tuple(clips.shape)} are none: give at least one")
         if clips.ndim == 5 and clips.shape[2] < MIN_FRAMES:
             raise ConfigError(
                 f"clips of shape {tuple(clips.shape)} have {clips.shape[2]} frames: a model takes (N, C, T, V, M) with "

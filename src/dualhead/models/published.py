@@ -20,8 +20,8 @@ from dualhead.models.msg3d import MSG3D
 from dualhead.models.published_keys import Pairs, agcn_keys, ctrgcn_keys, dualhead_keys, msg3d_keys, stgcn_keys
 from dualhead.models.stgcn import STGCN
 
-PREFIXES = ("module.", "model.")
-"""What wrappers put before every key."""
+_FIRST_KEY = "data_bn.weight"
+"""What the published code calls the weight of the input norm, in every model."""
 
 _SAME_GRAPH = 1e-6
 """Largest difference between two float32 matrices of one graph; their entries are at most 1."""
@@ -124,16 +124,18 @@ class PublishedKeysError(CheckpointError):
 
 
 def without_prefix(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Strip the prefixes that every key shares, such as `module.`."""
-    state = dict(state_dict)
-    stripped = True
-    while stripped and state:
-        stripped = False
-        for prefix in PREFIXES:
-            if all(key.startswith(prefix) for key in state):
-                state = {key.removeprefix(prefix): value for key, value in state.items()}
-                stripped = True
-    return state
+    """Strip what wrappers put before every key, such as `module.`: all that stands before the input norm's.
+
+    Args:
+        state_dict: Published keys to tensors.
+
+    Returns:
+        The same without the prefix; unchanged where there is no input norm, or a key does not share its prefix.
+    """
+    prefixes = [key.removesuffix(_FIRST_KEY) for key in state_dict if f".{key}".endswith(f".{_FIRST_KEY}")]
+    if len(prefixes) != 1 or not all(key.startswith(prefixes[0]) for key in state_dict):
+        return dict(state_dict)
+    return {key.removeprefix(prefixes[0]): value for key, value in state_dict.items()}
 
 
 def compare_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) -> KeyReport:

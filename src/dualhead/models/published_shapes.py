@@ -41,24 +41,30 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
     kind = entry.architecture.__name__
     joints = skeleton.num_joints
 
-    def shape(key: str) -> tuple[int, ...]:
+    def shape(key: str, dimensions: int) -> tuple[int, ...]:
         if key not in state:
             raise CheckpointError(
-                f"the checkpoint has no {key!r}, so it is no published checkpoint of {name}: give its model"
+                f"the checkpoint has no {key!r}, so it is no published checkpoint of {name}: {_advice(kind, state)}"
             )
-        return tuple(state[key].shape)
+        found = tuple(state[key].shape)
+        if len(found) != dimensions or 0 in found:
+            raise CheckpointError(
+                f"the checkpoint's {key!r} has shape {found}, and should have {dimensions} dimensions of at least 1: "
+                "it is damaged, take a whole copy"
+            )
+        return found
 
-    width, mixed, *_ = shape(f"{_FIRST_MIXING[kind]}.weight")
+    width, mixed, *_ = shape(f"{_FIRST_MIXING[kind]}.weight", 4)
     found: dict[str, Any] = {"width": width}
     channels = mixed
     if kind == "STGCN":
         found["width"] = width // _SUBSETS
     if kind in ("DualHeadNet", "MSG3D"):
-        rows, columns = shape("sgcn1.0.A_res")
+        rows, columns = shape("sgcn1.0.A_res", 2)
         if columns != joints:
             raise CheckpointError(f"the checkpoint is for {columns} joints, skeleton {skeleton.name!r} has {joints}")
-        scaled, nodes = shape("gcn3d1.gcn3d.0.gcn3d.1.A_res")
-        found |= {"num_gcn_scales": rows // joints, "num_g3d_scales": scaled // nodes}
+        scaled, nodes = shape("gcn3d1.gcn3d.0.gcn3d.1.A_res", 2)
+        found |= {"num_gcn_scales": max(1, rows // joints), "num_g3d_scales": max(1, scaled // nodes)}
         channels = mixed // found["num_gcn_scales"]
     if kind == "DualHeadNet":
         found["depth"] = 1 + sum(f"sgcn{block}_fine.0.A_res" in state for block in range(2, len(state)))
@@ -69,13 +75,27 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
         found["depth"] = (sum(unit.format(index) in state for index in range(len(state))) - 1) // 3
     defaults = variant_arguments(entry)
     arguments = {key: value for key, value in found.items() if value != defaults[key]}
-    arguments |= {"num_classes": shape(f"{_CLASSIFIERS[kind]}.weight")[0], "in_channels": channels}
-    bodies, rest = divmod(shape("data_bn.weight")[0], channels * joints)
+    classes, *_ = shape(f"{_CLASSIFIERS[kind]}.weight", 4 if kind == "STGCN" else 2)
+    arguments |= {"num_classes": classes, "in_channels": channels}
+    (normed,) = shape("data_bn.weight", 1)
+    bodies, rest = divmod(normed, channels * joints) if channels else (0, 0)
     if rest or not bodies:
         raise CheckpointError(
-            f"the checkpoint's data_bn has {shape('data_bn.weight')[0]} channels, no multiple of {joints} joints with "
+            f"the checkpoint's data_bn has {normed} channels, no multiple of {joints} joints with "
             f"{channels} coordinates: it is not for skeleton {skeleton.name!r}"
         )
     if kind != "STGCN":
         arguments["num_bodies"] = bodies
     return arguments
+
+
+def _advice(wanted: str, state: Mapping[str, Tensor]) -> str:
+    """Say of which other architecture the keys are, where they are of one, or that they are ours."""
+    if "input_norm.weight" in state:
+        return "it is a checkpoint of this package already, which converts to .pt or .pth"
+    for name, entry in model_entries().items():
+        kind = entry.architecture.__name__
+        whole = f"{_FIRST_MIXING[kind]}.weight" in state and f"{_CLASSIFIERS[kind]}.weight" in state
+        if kind != wanted and whole:
+            return f"its keys are those of {name}"
+    return "give the model that it is of, or a whole copy"

@@ -94,7 +94,7 @@ class STGCN(SkeletonModel):
         if partition not in PARTITIONS:
             raise unknown("partition", partition, PARTITIONS)
         adjacency = PARTITIONS[partition](skeleton)
-        self.input_norm = InputNorm(in_channels, skeleton.num_joints, 1)
+        self.input_norm = InputNorm(in_channels, skeleton.num_joints, None)
         self.units = nn.Sequential(
             *(STGCNUnit(adjacency, plan, dropout) for plan in unit_plan(in_channels, width, depth))
         )

@@ -197,7 +197,7 @@ def _overfit(parts: RunParts, folder: RunFolder, bars: Progress) -> TrainResult:
     if not watch.fitted:
         raise TrainingError(
             f"the set-up does not learn {parts.samples['training']} samples by heart, {watch.line()}: look at the data "
-            "with `dualhead inspect`, try another optimizer.lr, or no dropout"
+            "with `dualhead inspect`, try another optimizer.lr, no dropout, or a batch_size that holds all of them"
         )
     epochs = int(watch.figures["epochs"])
     path = folder.checkpoint("last")
