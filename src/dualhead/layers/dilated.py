@@ -11,6 +11,9 @@ from torch import Tensor
 
 from dualhead.layers.prepared import is_eager
 
+FEWEST_NODES = 2048
+"""Joints times frames of a body from which products tap by tap cost less than a convolution for each branch."""
+
 _Tap = tuple[slice, slice, slice, int, int]
 
 
@@ -102,7 +105,8 @@ def dilated_and(
         `(B, D * c + the others' channels, ceil(T / stride), V)`, channels-last in memory.
     """
     rows = [other.movedim(1, -1) for other in others]  # (B, T', V, any)
-    if is_eager(h) and h.dtype in (torch.float32, torch.float64):
+    large = h.shape[2] * h.shape[3] >= FEWEST_NODES
+    if is_eager(h) and large and h.dtype in (torch.float32, torch.float64):
         y = torch.cat([bias.expand(*rows[0].shape[:3], -1), *rows], dim=-1)
         y = _AddTaps.apply(y, h.movedim(1, -1), weight, tuple(dilations), stride)  # type: ignore[no-untyped-call]
         return y.movedim(-1, 1)  # type: ignore[no-any-return]
