@@ -66,7 +66,7 @@ def test_channels_may_be_mixed_first(window: int, stride: int, frames: int, chan
 
 
 @pytest.mark.parametrize("numbers", [1, 300, 2**18])
-@pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 40), (3, 2, 41), (5, 2, 40), (7, 1, 12), (1, 1, 9)])
+@pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 40), (3, 2, 41), (5, 2, 40), (7, 1, 12)])
 @pytest.mark.parametrize("mix", [False, True])
 def test_some_windows_at_a_time(
     numbers: int, window: int, stride: int, frames: int, mix: bool, monkeypatch: pytest.MonkeyPatch

@@ -24,11 +24,33 @@ def _expanded(matrix: Tensor, count: int) -> Tensor:
     return matrix.expand(count, -1, -1)
 
 
-def _outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
-    """Add to `total` (U, V) the sum over n of left[n] (U, C) times right[n] (V, C) transposed.
+def sum_nodes(matrix: Tensor, nodes: Tensor) -> Tensor:
+    """Do as `aggregate`, as autograd and autocast see it.
+
+    Args:
+        matrix: `(U, V)`.
+        nodes: `(n, V, C)`.
+
+    Returns:
+        `(n, U, C)`.
+    """
+    if nodes.shape[2] < _NARROW:
+        # Coordinates are too few columns for a product a frame; as rows they are one product for all frames.
+        rows = rearrange(nodes, "n v c -> (n c) v") @ matrix.t()
+        return rearrange(rows, "(n c) u -> n u c", c=nodes.shape[2])
+    return torch.bmm(_expanded(matrix, len(nodes)), nodes)
+
+
+def outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
+    """Add to `total` the sum over n of left[n] times right[n] transposed.
 
     A product a frame would be too small for two processors to share, and laying all frames side by side for one product
     would copy both operands through memory; some frames at a time stay in cache.
+
+    Args:
+        left: `(n, U, C)`.
+        right: `(n, V, C)`.
+        total: `(U, V)`.
     """
     frames = len(left) if left.is_cuda else _FRAMES_IN_CACHE
     for some_left, some_right in zip(torch.split(left, frames), torch.split(right, frames), strict=True):
@@ -38,7 +60,7 @@ def _outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
 class _Aggregate(torch.autograd.Function):
     @staticmethod
     def forward(matrix: Tensor, nodes: Tensor) -> Tensor:
-        return torch.bmm(_expanded(matrix, len(nodes)), nodes)
+        return sum_nodes(matrix, nodes)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
@@ -50,9 +72,9 @@ class _Aggregate(torch.autograd.Function):
         grad_matrix = grad_nodes = None
         if ctx.needs_input_grad[0]:
             grad_matrix = torch.zeros_like(matrix)
-            _outer_sum(grad, nodes, grad_matrix)
+            outer_sum(grad, nodes, grad_matrix)
         if ctx.needs_input_grad[1]:
-            grad_nodes = torch.bmm(_expanded(matrix.t(), len(grad)), grad)
+            grad_nodes = sum_nodes(matrix.t(), grad)
         return grad_matrix, grad_nodes
 
 
@@ -66,41 +88,39 @@ def _window_view(padded: Tensor, window: int, stride: int) -> Tensor:
     )
 
 
-def _padded(x: Tensor, margin: int, weight: Tensor | None) -> Tensor:
-    """Put zeros before and behind one body `(T, V, C)`, and mix channels to S nodes of E: `(T + W - 1, V * S, E)`."""
-    if weight is not None:
-        x = (x.flatten(0, 1) @ weight.flatten(0, 1).t()).view(len(x), -1, weight.shape[1])
-    return F.pad(x, (0, 0, 0, 0, margin, margin))
+def _padded(x: Tensor, margin: int, weight: Tensor) -> Tensor:
+    """Mix the channels of one body `(T, V, C)` to S nodes of E between frames of zeros: `(T + W - 1, V * S, E)`."""
+    mixed = (x.flatten(0, 1) @ weight.flatten(0, 1).t()).view(len(x), -1, weight.shape[1])
+    return F.pad(mixed, (0, 0, 0, 0, margin, margin))
 
 
 class _AggregateWindows(torch.autograd.Function):
     """Sums over windows that keep their input alone: mixed channels are mixed again for the gradient."""
 
     @staticmethod
-    def forward(matrix: Tensor, x: Tensor, weight: Tensor | None, window: int, stride: int) -> Tensor:
-        channels = x.shape[-1] if weight is None else weight.shape[1]
-        out = x.new_empty(len(x), (x.shape[1] - 1) // stride + 1, len(matrix), channels)
+    def forward(matrix: Tensor, x: Tensor, weight: Tensor, window: int, stride: int) -> Tensor:
+        out = x.new_empty(len(x), (x.shape[1] - 1) // stride + 1, len(matrix), weight.shape[1])
         for body, result in zip(x, out, strict=True):
             view = _window_view(_padded(body, window // 2, weight).unsqueeze(0), window, stride)[0]
             torch.bmm(_expanded(matrix, len(view)), view, out=result)
         return out
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None, int, int], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int, int], output: Tensor) -> None:
         matrix, x, weight, ctx.window, ctx.stride = inputs
         ctx.save_for_backward(matrix, x, weight)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None, None, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         matrix, x, weight = ctx.saved_tensors
         margin, stride = ctx.window // 2, ctx.stride
         grad = grad.contiguous()
         grad_matrix, grad_x = torch.zeros_like(matrix), torch.empty_like(x)
-        grad_weight = None if weight is None else weight.new_zeros(weight.shape)  # contiguous, whatever the weight is
+        grad_weight = weight.new_zeros(weight.shape)  # contiguous, whatever the weight is
         some = grad.shape[1] if grad.is_cuda else _FRAMES_IN_CACHE
         for body, inner, outer in zip(x, grad_x, grad, strict=True):
             padded = _padded(body, margin, weight)
-            _outer_sum(outer, _window_view(padded.unsqueeze(0), ctx.window, stride)[0], grad_matrix)
+            outer_sum(outer, _window_view(padded.unsqueeze(0), ctx.window, stride)[0], grad_matrix)
             grad_padded = padded.zero_()
             for start in range(0, len(outer), some):
                 parts = outer[start : start + some]
@@ -108,18 +128,18 @@ class _AggregateWindows(torch.autograd.Function):
                 for offset, part in enumerate(torch.tensor_split(parts, ctx.window, dim=1)):
                     first = start * stride + offset
                     grad_padded[first : first + (len(parts) - 1) * stride + 1 : stride] += part
-            seen = grad_padded[margin : margin + len(body)]
-            if weight is None or grad_weight is None:
-                inner.copy_(seen)
-            else:
-                nodes = seen.reshape(-1, weight[:, :, 0].numel())  # (T * V, S * E)
-                torch.mm(nodes, weight.flatten(0, 1), out=inner.flatten(0, 1))
-                grad_weight.flatten(0, 1).addmm_(nodes.t(), body.flatten(0, 1))
+            nodes = grad_padded[margin : margin + len(body)].reshape(-1, weight[:, :, 0].numel())  # (T * V, S * E)
+            torch.mm(nodes, weight.flatten(0, 1), out=inner.flatten(0, 1))
+            grad_weight.flatten(0, 1).addmm_(nodes.t(), body.flatten(0, 1))
         return grad_matrix, grad_x, grad_weight, None, None
 
 
-def _lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Under autocast, cast to its type, as autocast does for the products that it knows."""
+def lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Under autocast, cast to its type, as autocast does for the products that it knows.
+
+    Args:
+        tensors: Operands of products.
+    """
     device = tensors[0].device.type
     if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
         return tensors
@@ -136,10 +156,10 @@ def aggregate(matrix: Tensor, nodes: Tensor) -> Tensor:
     Returns:
         `(n, U, C)`.
     """
-    matrix, nodes = _lowered(matrix, nodes)
+    matrix, nodes = lowered(matrix, nodes)
     if torch.is_grad_enabled() and (matrix.requires_grad or nodes.requires_grad):
         return _Aggregate.apply(matrix, nodes)  # type: ignore[no-any-return, no-untyped-call]
-    return torch.bmm(_expanded(matrix, nodes.shape[0]), nodes)
+    return sum_nodes(matrix, nodes)
 
 
 def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weight: Tensor | None = None) -> Tensor:
@@ -157,16 +177,19 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
     Returns:
         `(B, ceil(T / stride), U, C)`, or `(B, ceil(T / stride), U, E)` with a weight.
     """
-    matrix, x = _lowered(matrix, x)
-    weight = None if weight is None else _lowered(weight)[0]
+    matrix, x = lowered(matrix, x)
+    weight = None if weight is None else lowered(weight)[0]
+    margins = (0, 0, 0, 0, window // 2, window // 2)
+    if weight is None:
+        windows = F.pad(x, margins).unfold(1, window, stride)
+        nodes = rearrange(windows, "b t v c w -> (b t) (w v) c")
+        return rearrange(sum_nodes(matrix, nodes), "(b t) u c -> b t u c", b=len(x))
     if torch.is_grad_enabled() and matrix.requires_grad:
         return _AggregateWindows.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
-    if weight is not None:
-        x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
-    padded = F.pad(x, (0, 0, 0, 0, window // 2, window // 2)).contiguous()
-    windows = rearrange(padded.unfold(1, window, stride), "b t v c w -> b t (w v) c")
+    x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
+    windows = rearrange(F.pad(x, margins).unfold(1, window, stride), "b t v c w -> b t (w v) c")
     nodes = rearrange(windows, "b t n c -> (b t) n c")
-    return rearrange(torch.bmm(_expanded(matrix, nodes.shape[0]), nodes), "(b t) u c -> b t u c", b=x.shape[0])
+    return rearrange(sum_nodes(matrix, nodes), "(b t) u c -> b t u c", b=x.shape[0])
 
 
 def some_windows(
@@ -193,29 +216,19 @@ def some_windows(
     for start in range(0, count, some):
         windows = slice(start, min(start + some, count))
         first, last = start * stride - margin, (windows.stop - 1) * stride + margin + 1  # frames of these windows
-        if window == 1 and weight is None:
-            padded = x[first:last:stride]
+        padded = buffer[: last - first]
+        before, again = max(0, -first), ready - max(0, first)
+        if again > 0:
+            at = max(0, first) - held
+            padded[before : before + again] = buffer[at : at + again].clone()
+        padded[:before].zero_()
+        padded[max(0, frames - first) :].zero_()
+        fresh = slice(max(ready, first, 0), min(last, frames))
+        new, inner = x[fresh], padded[fresh.start - first : fresh.stop - first]
+        if weight is None:
+            inner.copy_(new)
         else:
-            padded = buffer[: last - first]
-            before, again = max(0, -first), ready - max(0, first)
-            if again > 0:
-                at = max(0, first) - held
-                padded[before : before + again] = buffer[at : at + again].clone()
-            padded[:before].zero_()
-            padded[max(0, frames - first) :].zero_()
-            fresh = slice(max(ready, first, 0), min(last, frames))
-            new, inner = x[fresh], padded[fresh.start - first : fresh.stop - first]
-            if weight is None:
-                inner.copy_(new)
-            else:
-                torch.mm(new.flatten(0, 1), weight.flatten(0, 1).t(), out=inner.flatten(0, 1))
-            ready, held = fresh.stop, first
-        nodes = padded.reshape(1, len(padded), joints * scales, mixed)
-        view = _window_view(nodes, window, 1 if window == 1 else stride)[0]
-        if channels < _NARROW and weight is None:
-            # Coordinates are too few columns for a product; as rows they are one product for all windows.
-            rows = rearrange(view, "n v c -> (n c) v") @ matrix.t()
-            sums = rearrange(rows, "(n c) u -> n u c", c=channels)
-        else:
-            sums = torch.bmm(_expanded(matrix, len(view)), view)
-        yield windows, sums
+            torch.mm(new.flatten(0, 1), weight.flatten(0, 1).t(), out=inner.flatten(0, 1))
+        ready, held = fresh.stop, first
+        nodes = padded.view(1, len(padded), joints * scales, mixed)
+        yield windows, sum_nodes(matrix, _window_view(nodes, window, stride)[0])

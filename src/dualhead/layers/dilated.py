@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor
 
 from dualhead.layers.prepared import is_eager
@@ -55,6 +57,36 @@ def add_dilated(y: Tensor, h: Tensor, weight: Tensor, dilations: Sequence[int], 
     for out, body in zip(y, h, strict=True):
         for writes, reads, channels, branch, tap in taps:
             _rows(out, writes, channels).addmm_(_rows(body, reads, channels), weight[branch, tap])
+
+
+@lru_cache(maxsize=256)
+def _reached(frames: int, outputs: int, kernel: int, dilations: tuple[int, ...], stride: int) -> Tensor:
+    """Say which taps of each branch read a frame that there is, for every output: `(D, T', kernel)` of 1 and 0."""
+    reached = torch.zeros(len(dilations), outputs, kernel)
+    for writes, _, _, branch, tap in _taps(frames, outputs, 1, kernel, dilations, stride):
+        reached[branch, writes, tap] = 1
+    return reached
+
+
+def dilated_constant(
+    constant: Tensor, weight: Tensor, frames: int, outputs: int, dilations: Sequence[int], stride: int
+) -> Tensor:
+    """Convolve what is the same in every frame and joint as `add_dilated` does; zeros stand outside the clip.
+
+    Args:
+        constant: `(D * c,)`.
+        weight: `(D, kernel, c, c)`: of every branch and tap, inputs before outputs.
+        frames: T.
+        outputs: T' = ceil(T / stride).
+        dilations: Frames between two taps, for each branch.
+        stride: Frames between two outputs.
+
+    Returns:
+        `(T', D * c)`.
+    """
+    parts = torch.matmul(rearrange(constant, "(d c) -> d 1 1 c", d=len(weight)), weight).squeeze(2)  # (D, kernel, c)
+    reached = _reached(frames, outputs, weight.shape[1], tuple(dilations), stride)
+    return rearrange(torch.bmm(reached.to(parts), parts), "d t c -> t (d c)")
 
 
 class _AddTaps(torch.autograd.Function):

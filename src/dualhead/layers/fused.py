@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dualhead.layers.norm import batch_norm, normalise
+
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Give what a batch norm multiplies channels with and adds to them, each `(O,)`: 1 and 0 in training mode."""
@@ -87,3 +89,20 @@ def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """
     rows = x.movedim(1, -1).contiguous()  # (B, T, V, C)
     return F.linear(rows, weight, bias).movedim(-1, 1)
+
+
+def pointwise_norm(x: Tensor, weight: Tensor, bias: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+    """Run a 1x1 convolution and those of the norms behind it that are in training mode.
+
+    Args:
+        x: `(B, C, T, V)`, channels-last in memory.
+        weight: `(O, C)`, norms in evaluation mode folded in.
+        bias: `(O,)`, likewise.
+        norms: Batch norms of consecutive slices of the O channels.
+
+    Returns:
+        `(B, O, T, V)`, channels-last in memory.
+    """
+    if all(norm.training for norm in norms):
+        return batch_norm(pointwise(x, weight), norms, bias)
+    return normalise(pointwise(x, weight, bias), norms)

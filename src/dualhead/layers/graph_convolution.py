@@ -8,11 +8,10 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.aggregate import aggregate, some_windows
-from dualhead.layers.fused import fold, pointwise
-from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.aggregate_mix import aggregate_mix, aggregate_mix_relu
+from dualhead.layers.fused import fold
+from dualhead.layers.norm import BatchNorm, batch_norm
 from dualhead.layers.prepared import PreparedModule, in_place
-from dualhead.layers.recomputed import recomputed
 
 
 def start_residual_adjacency(*shape: int) -> nn.Parameter:
@@ -65,22 +64,15 @@ class MultiScaleGraphConvolution(PreparedModule):
             `(B, O, T, V)`.
         """
         matrix, weight, bias = self.prepared()
+        nodes = rearrange(x, "b c t v -> (b t) v c")
         if in_place(x, self.norm):
-            return self._in_cache(x, matrix, weight, bias)
-        h = recomputed(self._mixed, x, matrix, weight, bias)
-        return normalise(h, [self.norm]).relu_()
+            return self._by_body(aggregate_mix_relu(matrix, nodes, weight, bias), x)
+        if self.norm.training:
+            h = batch_norm(self._by_body(aggregate_mix(matrix, nodes, weight), x), [self.norm], bias)
+        else:
+            h = self._by_body(aggregate_mix(matrix, nodes, weight, bias), x)
+        return h.relu_()
 
-    def _mixed(self, x: Tensor, matrix: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        """Aggregate and mix `(B, C, T, V)` to `(B, O, T, V)`."""
-        h = aggregate(matrix, rearrange(x, "b c t v -> (b t) v c"))
-        return pointwise(rearrange(h, "(b t) (v s) c -> b (s c) t v", b=x.shape[0], s=self.scales), weight, bias)
-
-    def _in_cache(self, x: Tensor, *prepared: Tensor) -> Tensor:
-        """Do as `forward`, some frames at a time, so that what lies between the products never leaves the cache."""
-        matrix, weight, bias = prepared
-        y = x.new_empty(len(x), *x.shape[2:], len(bias))  # (B, T, V, O)
-        for body, out in zip(x.movedim(1, -1), y, strict=True):
-            for frames, h in some_windows(matrix, body, 1, 1):
-                h = h.reshape(-1, weight.shape[1])  # (n * V, S * C)
-                torch.addmm(bias, h, weight.t(), out=out[frames].flatten(0, 1)).relu_()
-        return y.movedim(-1, 1)
+    @staticmethod
+    def _by_body(rows: Tensor, x: Tensor) -> Tensor:
+        return rearrange(rows, "(b t) v o -> b o t v", b=x.shape[0])

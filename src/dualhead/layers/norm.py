@@ -83,18 +83,20 @@ class _CountedNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
         x, weight, mean, variance = ctx.saved_tensors
         # As if the statistics were constants; what a row stands for arrives already summed up in its gradient.
-        grad_x, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
-            grad, x, weight, mean, variance, None, None, False, ctx.eps, (True, True, True)
+        _, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
+            grad, x, weight, mean, variance, None, None, False, ctx.eps, (False, True, True)
         )
+        grad_x = None
         if ctx.needs_input_grad[0]:
             total = (len(x) + sum(times - 1 for _, times in ctx.repeats)) * (x.shape[2] * x.shape[3])
             scale = (variance + ctx.eps).rsqrt()
             slope = weight * scale.square() * grad_weight / total
             offset = weight * scale * grad_bias / total - slope * mean
-            slope, offset = slope[:, None, None], offset[:, None, None]
-            grad_x = grad_x.addcmul_(x, slope, value=-1).sub_(offset)
+            slope, offset, scale = slope[:, None, None], offset[:, None, None], (weight * scale)[:, None, None]
+            grad_x = torch.addcmul(-offset, x, slope, value=-1)  # what the statistics give
             for row, times in ctx.repeats:
-                grad_x[row] -= (times - 1) * (x[row] * slope + offset)
+                grad_x[row] *= times
+            grad_x.addcmul_(grad, scale)
         return grad_x, grad_weight, grad_bias, None, None
 
 
@@ -127,7 +129,7 @@ def normalise(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
     return torch.cat([normalise(part, [norm]) for part, norm in zip(slices, norms, strict=True)], dim=1)
 
 
-def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None = None) -> Tensor:
     """Normalise consecutive slices of channels with a batch norm each, as one.
 
     In training the running statistics and step counters of every norm are updated as if it had run on its own slice,
@@ -136,6 +138,8 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
     Args:
         x: `(B, C, T, V)` with C the sum of the norms' channels.
         norms: Batch norms of equal eps and momentum, all in training or all in evaluation mode.
+        shift: In training, a bias `(C,)` that `x` is without: the norm would take it away again, so that only the
+            running means know it, and its gradient is 0.
 
     Returns:
         `(B, C, T, V)`.
@@ -148,6 +152,8 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
     if not first.training:
         return F.batch_norm(x, _joined(means), _joined(variances), weight, bias, False, 0.0, first.eps)
     momentum = 0.1 if first.momentum is None else first.momentum
+    if shift is not None:
+        bias = bias + 0 * shift  # so that it has a gradient
     repeats = _REPEATS.get()
     if repeats:
         y, mean, variance = _CountedNorm.apply(x, weight, bias, repeats, first.eps)  # type: ignore[no-untyped-call]
@@ -161,6 +167,8 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
         return y  # type: ignore[no-any-return]
     sizes = [norm.num_features for norm in norms]
     with torch.no_grad():
+        if shift is not None:
+            new_mean = new_mean + momentum * shift
         for old, new in zip(means, torch.split(new_mean, sizes), strict=True):
             old.copy_(new)
         for old, new in zip(variances, torch.split(new_variance, sizes), strict=True):

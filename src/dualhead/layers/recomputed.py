@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from dualhead.layers.norm import again, counted
 
 
-def recomputed(function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+def recomputed(function: Callable[..., Tensor], *tensors: Tensor | None) -> Tensor:
     """Call a function, keep its inputs alone, and compute what its gradient needs again when it needs it.
 
     What a product at the end of the function reads is computed again, but not that product. Batch norms inside update

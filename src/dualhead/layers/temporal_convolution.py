@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from dualhead.layers.dilated import add_dilated, dilated_and
-from dualhead.layers.fused import fold, fold_all, pointwise, scale_and_shift
-from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.dilated import add_dilated, dilated_and, dilated_constant
+from dualhead.layers.fused import fold, fold_all, pointwise, pointwise_norm, scale_and_shift
+from dualhead.layers.norm import BatchNorm, batch_norm, normalise
 from dualhead.layers.prepared import PreparedModule, in_place
 
 
@@ -38,7 +38,7 @@ class PointwiseNorm(PreparedModule):
         """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
         # Frames are left out first: a product knows no stride, and oneDNN's gradient of a strided 1x1 convolution
         # writes beyond its memory for some shapes on several threads (torch 2.13).
-        return normalise(pointwise(x[:, :, :: self.conv.stride[0]], *self.prepared()), [self.norm])
+        return pointwise_norm(x[:, :, :: self.conv.stride[0]], *self.prepared(), [self.norm])
 
 
 class _DilatedBranch(nn.Module):
@@ -142,46 +142,60 @@ class MultiScaleTemporalConvolution(PreparedModule):
             y = self._added_up(x, weight, entry_bias, taps, bias, scale)
             return y.relu_() if self.activation else y
         entry, plain = torch.split(weight, [len(entry_bias), self.width])
-        taps_bias, shift, plain_bias = torch.split(bias, [self.width * len(dilated), self.width, self.width])
-        h = normalise(pointwise(x, entry, entry_bias), entry_norms).relu_()
+        h = pointwise_norm(x, entry, entry_bias, entry_norms).relu_()
         h, pooled = torch.split(h, [self.width * len(dilated), self.width], dim=1)
         pooled = F.max_pool2d(pooled, (3, 1), (self.stride, 1), (1, 0))
+        learns = all(norm.training for norm in norms)  # then the norms take the bias away again
+        start = torch.zeros_like(bias) if learns else bias
+        taps_bias, shift, plain_bias = torch.split(start, [self.width * len(dilated), self.width, self.width])
         if not self.pool.norm.training:
             pooled = pooled * scale[:, None, None] + shift[:, None, None]
         others = [pooled, pointwise(x[:, :, :: self.stride], plain, plain_bias)]
-        y = normalise(dilated_and(h, taps, taps_bias, self.dilations, self.stride, others), norms)
+        y = dilated_and(h, taps, taps_bias, self.dilations, self.stride, others)
+        y = batch_norm(y, norms, bias) if learns else normalise(y, norms)
         if self.residual is not None:
             y = y.add_(self.residual(x))
         return y.relu_() if self.activation else y
 
     def _added_up(self, x: Tensor, *prepared: Tensor) -> Tensor:
-        """Do as `forward` up to the last ReLU, with every branch added to the residual where it lies."""
+        """Do as `forward` up to the last ReLU, with every branch added to the residual where it lies.
+
+        ReLU(h + bias) = max(h, -bias) + bias, and what the last sum becomes is a constant of every frame: no pass over
+        the activations adds a bias alone.
+        """
         weight, entry_bias, taps, bias, scale = prepared
         x = x.movedim(1, -1).contiguous()  # (B, T, V, C)
         x_strided = x[:, :: self.stride].contiguous()
-        if self.residual is None:
-            y = bias.expand(*x_strided.shape[:-1], -1).contiguous()
-        elif isinstance(self.residual, PointwiseNorm):
-            residual, shift = self.residual.prepared()
-            y = F.linear(x_strided, residual, shift + bias)
-        else:
-            y = x_strided + bias
         split = len(entry_bias) - self.width
         dilated, pooled, plain = slice(split), slice(split, split + self.width), slice(split + self.width, None)
+        constant = bias.repeat(x_strided.shape[1], 1)  # (T', O)
+        constant[:, dilated] += dilated_constant(
+            entry_bias[dilated], taps, x.shape[1], x_strided.shape[1], self.dilations, self.stride
+        )
+        constant[:, pooled] += entry_bias[pooled] * scale
+        if isinstance(self.residual, PointwiseNorm):
+            residual, shift = self.residual.prepared()
+            y = (constant + shift)[:, None].expand(*x_strided.shape[:-1], -1).contiguous()
+            y.flatten(0, 2).addmm_(x_strided.flatten(0, 2), residual.t())
+        elif self.residual is None:
+            y = constant[:, None].expand(*x_strided.shape[:-1], -1).contiguous()
+        else:
+            y = x_strided + constant[:, None]
         if self.stride == 1:
-            h = F.linear(x, weight, F.pad(entry_bias, (0, self.width)))
+            h = F.linear(x, weight)
             y[..., plain] += h[..., plain]
         else:
-            h = F.linear(x, weight[: len(entry_bias)], entry_bias)
+            h = F.linear(x, weight[: len(entry_bias)])
             y.flatten(0, 2)[:, plain].addmm_(x_strided.flatten(0, 2), weight[len(entry_bias) :].t())
-        h[..., : len(entry_bias)].relu_()
+        entries = h[..., : len(entry_bias)]
+        torch.maximum(entries, -entry_bias, out=entries)
         y[..., pooled].addcmul_(max_of_three(h[..., pooled], self.stride), scale)
         add_dilated(y, h[..., dilated], taps, self.dilations, self.stride)
         return y.movedim(-1, 1)
 
 
 def max_of_three(x: Tensor, stride: int) -> Tensor:
-    """Take the maximum of every `stride`-th frame and its neighbours, of `(B, T, V, C)` that is not below 0."""
+    """Take the maximum of every `stride`-th frame and its neighbours, of `(B, T, V, C)`."""
     frames = x.shape[1]
     y = x[:, ::stride].clone()
     before, behind = x[:, stride - 1 : frames - 1 : stride], x[:, 1::stride]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from dualhead.layers.aggregate import aggregate_windows, some_windows
 from dualhead.layers.fused import fold, pointwise
 from dualhead.layers.graph_convolution import start_residual_adjacency
-from dualhead.layers.norm import BatchNorm, normalise
+from dualhead.layers.norm import BatchNorm, batch_norm
 from dualhead.layers.prepared import PreparedModule, in_place
 from dualhead.layers.recomputed import recomputed
 
@@ -91,17 +91,20 @@ class WindowGraphConvolution(PreparedModule):
             return self._in_cache(x, total, rows, weight, bias, collapse, collapse_bias)
         if self.widens:
             h = aggregate_windows(rows, x, self.window, self.stride)
-            h = pointwise(rearrange(h, "b t (n s) c -> b (s c) t n", s=self.scales), weight, bias)  # (B, E, T', V * W)
+            h = rearrange(h, "b t (n s) c -> b (s c) t n", s=self.scales)
+            h = pointwise(h, weight, None if self.norm.training else bias)  # (B, E, T', V * W)
         else:
-            h = aggregate_windows(rows, x, self.window, self.stride, weight)
-            h = rearrange(h + bias, "b t n e -> b e t n")
-        h = recomputed(self._collapse, h, collapse, collapse_bias)
-        return normalise(h, [self.collapse_norm]).add_(total)
+            h = rearrange(aggregate_windows(rows, x, self.window, self.stride, weight), "b t n e -> b e t n")
+            h = h if self.norm.training else h + bias[:, None, None]
+        if not self.collapse_norm.training:
+            return recomputed(self._collapse, h, bias, collapse, collapse_bias).add_(total)
+        h = recomputed(self._collapse, h, bias, collapse, None)
+        return batch_norm(h, [self.collapse_norm], collapse_bias).add_(total)
 
-    def _collapse(self, h: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def _collapse(self, h: Tensor, shift: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Normalise, ReLU and collapse `(B, E, T', V * W)` to `(B, O, T', V)`."""
         # What is given is needed again: only what the norm made new may be written over.
-        h = self.norm(h).relu_() if self.norm.training else torch.relu(h)
+        h = batch_norm(h, [self.norm], shift).relu_() if self.norm.training else torch.relu(h)
         return pointwise(rearrange(h, "b e t (v i) -> b (i e) t v", i=self.window), weight, bias)
 
     def _in_cache(self, x: Tensor, total: Tensor, *prepared: Tensor) -> Tensor:

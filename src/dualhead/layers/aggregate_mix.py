@@ -1,0 +1,95 @@
+"""Aggregation over the joints at many scales and the mixing of all scales, as one: what lies between is never kept.
+
+Between the two products a frame has S times as many numbers as before; written out for a whole batch, that would be the
+largest tensor of a network, and touching it costs more than computing it. Some frames at a time stay in cache, in the
+gradient too, which computes them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from dualhead.layers.aggregate import lowered, outer_sum, sum_nodes
+
+_NUMBERS_IN_CACHE = 2**19
+
+
+def _parts(matrix: Tensor, *frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Split tensors `(n, V, C)`, `(n, V, O)`, ... into some frames at a time; all of them on a GPU."""
+    nodes = frames[0]
+    some = len(nodes) if nodes.is_cuda else max(4, _NUMBERS_IN_CACHE // (len(matrix) * nodes.shape[2]))
+    return zip(*(tensor.split(some) for tensor in frames), strict=True)
+
+
+class _AggregateMix(torch.autograd.Function):
+    @staticmethod
+    def forward(matrix: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        out = x.new_empty(*x.shape[:2], len(weight))
+        for nodes, result in _parts(matrix, x, out):
+            h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])  # (n * V, S * C)
+            torch.mm(h, weight.t(), out=result.flatten(0, 1))
+        return out
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        matrix, x, weight = ctx.saved_tensors
+        grad_matrix, grad_x, grad_weight = torch.zeros_like(matrix), torch.empty_like(x), torch.zeros_like(weight)
+        for nodes, outer, inner in _parts(matrix, x, grad.contiguous(), grad_x):
+            outer = outer.flatten(0, 1)  # (n * V, O)
+            h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
+            grad_weight.addmm_(outer.t(), h)
+            grad_h = torch.mm(outer, weight, out=h).view(len(nodes), len(matrix), -1)  # (n, V * S, C)
+            outer_sum(grad_h, nodes, grad_matrix)
+            inner.copy_(sum_nodes(matrix.t(), grad_h))
+        return grad_matrix, grad_x, grad_weight
+
+
+def aggregate_mix(matrix: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Sum over joints with the matrix of each scale, and mix the channels of all scales.
+
+    out[n, v, o] = bias[o] + sum over s, c, w of weight[o, (s, c)] * matrix[(v, s), w] * x[n, w, c]
+
+    Args:
+        matrix: `(V * S, V)`, rows joint-major.
+        x: `(n, V, C)`.
+        weight: `(O, S * C)`.
+        bias: `(O,)`; None: 0.
+
+    Returns:
+        `(n, V, O)`.
+    """
+    matrix, x, weight = lowered(matrix, x, weight)
+    if torch.is_grad_enabled() and matrix.requires_grad:
+        out: Tensor = _AggregateMix.apply(matrix, x.contiguous(), weight)  # type: ignore[no-untyped-call]
+        return out if bias is None else out + bias
+    h = rearrange(sum_nodes(matrix, x), "n (v s) c -> n v (s c)", v=x.shape[1])
+    return F.linear(h, weight, bias)
+
+
+def aggregate_mix_relu(matrix: Tensor, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Do as `aggregate_mix` and ReLU, on a CPU and without gradients: all of it in cache.
+
+    Args:
+        matrix: `(V * S, V)`, rows joint-major.
+        x: `(n, V, C)`.
+        weight: `(O, S * C)`.
+        bias: `(O,)`.
+
+    Returns:
+        `(n, V, O)`.
+    """
+    out = x.new_empty(*x.shape[:2], len(weight))
+    for nodes, result in _parts(matrix, x.contiguous(), out):
+        h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
+        torch.addmm(bias, h, weight.t(), out=result.flatten(0, 1)).relu_()
+    return out
