@@ -63,13 +63,10 @@ class _CountedNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor, repeats: Repeats, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        # Rows once each, then every repeated row as often as it is still missing (Chan et al., 1979, for groups).
-        groups = [(len(x), *_statistics(x))]
-        groups += [(times - 1, *_statistics(x[row : row + 1])) for row, times in repeats]
-        total = sum(count for count, _, _ in groups)
-        mean = torch.stack([count / total * group for count, group, _ in groups]).sum(dim=0)
-        spread = [count / total * (within + (group - mean).square()) for count, group, within in groups]
-        variance = torch.stack(spread).sum(dim=0)
+        # rows once each, then every repeated row as often as it is still missing
+        groups = [(len(x), *statistics(x))]
+        groups += [(times - 1, *statistics(x[row : row + 1])) for row, times in repeats]
+        mean, variance = joined_statistics(groups)
         return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps), mean, variance
 
     @staticmethod
@@ -100,12 +97,36 @@ class _CountedNorm(torch.autograd.Function):
         return grad_x, grad_weight, grad_bias, None, None
 
 
-def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Give mean and biased variance of every channel, in float32 at least."""
+def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Give mean and biased variance of every channel, in float32 at least.
+
+    Args:
+        x: `(B, C, T, V)`.
+
+    Returns:
+        Two times `(C,)`.
+    """
     wide = torch.promote_types(x.dtype, torch.float32)
     ignored = x.new_zeros(2, x.shape[1], dtype=wide)  # running statistics, whose type decides that of the result
     mean, variance = torch.ops.aten.batch_norm_update_stats(x, ignored[0], ignored[1], 0.0)
     return mean, variance
+
+
+def joined_statistics(groups: Sequence[tuple[int, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """Give the statistics of several groups together (Chan et al., 1979).
+
+    Args:
+        groups: Of each its size, in any unit, its mean `(C,)` and its biased variance `(C,)`.
+
+    Returns:
+        Mean and biased variance, each `(C,)`.
+    """
+    sizes, means, variances = zip(*groups, strict=True)
+    shares = torch.tensor(sizes, dtype=torch.float64, device=means[0].device)
+    shares = (shares / shares.sum()).to(means[0].dtype)
+    mean = shares @ torch.stack(means)
+    within = torch.stack(variances) + (torch.stack(means) - mean).square()
+    return mean, shares @ within
 
 
 def normalise(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
@@ -147,36 +168,63 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
     first = norms[0]
     weight = _joined([norm.weight for norm in norms])
     bias = _joined([norm.bias for norm in norms])
-    means = [norm.running_mean for norm in norms if norm.running_mean is not None]
-    variances = [norm.running_var for norm in norms if norm.running_var is not None]
+    means, variances = _running(norms)
     if not first.training:
         return F.batch_norm(x, _joined(means), _joined(variances), weight, bias, False, 0.0, first.eps)
-    momentum = 0.1 if first.momentum is None else first.momentum
     if shift is not None:
         bias = bias + 0 * shift  # so that it has a gradient
     repeats = _REPEATS.get()
     if repeats:
         y, mean, variance = _CountedNorm.apply(x, weight, bias, repeats, first.eps)  # type: ignore[no-untyped-call]
         count = (len(x) + sum(times - 1 for _, times in repeats)) * x.shape[2] * x.shape[3]
-        new_mean = torch.lerp(_joined(means), mean, momentum)
-        new_variance = torch.lerp(_joined(variances), variance * (count / (count - 1)), momentum)
-    else:
-        new_mean, new_variance = torch.cat(means), torch.cat(variances)  # copies, which the next line updates
-        y = F.batch_norm(x, new_mean, new_variance, weight, bias, True, momentum, first.eps)
-    if _AGAIN.get():
+        remember(norms, mean, variance, count, shift)
         return y  # type: ignore[no-any-return]
+    momentum = _momentum(first)
+    new_mean, new_variance = torch.cat(means), torch.cat(variances)  # copies, which the next line updates
+    y = F.batch_norm(x, new_mean, new_variance, weight, bias, True, momentum, first.eps)
+    _replace(norms, new_mean if shift is None else new_mean + momentum * shift.detach(), new_variance)
+    return y
+
+
+def remember(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor, count: int, shift: Tensor | None) -> None:
+    """Update the running statistics and step counters of norms after a step of training.
+
+    Args:
+        norms: Batch norms of consecutive slices of C channels, of equal momentum.
+        mean: Of the batch `(C,)`.
+        variance: Of the batch, biased `(C,)`.
+        count: How many values of each channel there were.
+        shift: What has to be added to the mean `(C,)`, or None.
+    """
+    means, variances = _running(norms)
+    if shift is not None:
+        mean = mean + shift.detach()
+    new_variance = torch.lerp(_joined(variances), variance * (count / (count - 1)), _momentum(norms[0]))
+    _replace(norms, torch.lerp(_joined(means), mean, _momentum(norms[0])), new_variance)
+
+
+def _replace(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor) -> None:
+    if _AGAIN.get():
+        return
     sizes = [norm.num_features for norm in norms]
+    means, variances = _running(norms)
     with torch.no_grad():
-        if shift is not None:
-            new_mean = new_mean + momentum * shift
-        for old, new in zip(means, torch.split(new_mean, sizes), strict=True):
+        for old, new in zip(means, torch.split(mean, sizes), strict=True):
             old.copy_(new)
-        for old, new in zip(variances, torch.split(new_variance, sizes), strict=True):
+        for old, new in zip(variances, torch.split(variance, sizes), strict=True):
             old.copy_(new)
         for norm in norms:
             if norm.num_batches_tracked is not None:
                 norm.num_batches_tracked.add_(1)
-    return y  # type: ignore[no-any-return]
+
+
+def _running(norms: Sequence[nn.BatchNorm2d]) -> tuple[list[Tensor], list[Tensor]]:
+    means = [norm.running_mean for norm in norms if norm.running_mean is not None]
+    return means, [norm.running_var for norm in norms if norm.running_var is not None]
+
+
+def _momentum(norm: nn.BatchNorm2d) -> float:
+    return 0.1 if norm.momentum is None else norm.momentum
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

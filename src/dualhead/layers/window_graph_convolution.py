@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.layers.aggregate import aggregate_windows, some_windows
-from dualhead.layers.fused import fold, pointwise
+from dualhead.layers.collapse import collapse_windows
+from dualhead.layers.fused import fold
 from dualhead.layers.graph_convolution import start_residual_adjacency
-from dualhead.layers.norm import BatchNorm, batch_norm
-from dualhead.layers.prepared import PreparedModule, in_place
+from dualhead.layers.norm import BatchNorm, batch_norm, counted, remember
+from dualhead.layers.prepared import PreparedModule, in_place, is_eager
 from dualhead.layers.recomputed import recomputed
 
 
@@ -89,23 +90,36 @@ class WindowGraphConvolution(PreparedModule):
         x = rearrange(x, "b c t v -> b t v c")
         if in_place(x, self.norm, self.collapse_norm):
             return self._in_cache(x, total, rows, weight, bias, collapse, collapse_bias)
+        nodes = aggregate_windows(rows, x, self.window, self.stride, None if self.widens else weight)
         if self.widens:
-            h = aggregate_windows(rows, x, self.window, self.stride)
-            h = rearrange(h, "b t (n s) c -> b (s c) t n", s=self.scales)
-            h = pointwise(h, weight, None if self.norm.training else bias)  # (B, E, T', V * W)
+            nodes = rearrange(nodes, "b t (n s) c -> b t n (s c)", s=self.scales).contiguous()
+        mix = weight if self.widens else None
+        if self.norm.training and is_eager(x) and not torch.is_autocast_enabled(x.device.type):
+            y = self._collapse_in_cache(nodes, mix, bias, collapse)
         else:
-            h = rearrange(aggregate_windows(rows, x, self.window, self.stride, weight), "b t n e -> b e t n")
-            h = h if self.norm.training else h + bias[:, None, None]
-        if not self.collapse_norm.training:
-            return recomputed(self._collapse, h, bias, collapse, collapse_bias).add_(total)
-        h = recomputed(self._collapse, h, bias, collapse, None)
-        return batch_norm(h, [self.collapse_norm], collapse_bias).add_(total)
+            y = recomputed(self._collapse, nodes if mix is None else F.linear(nodes, mix), bias, collapse)
+        y = rearrange(y, "b t v o -> b o t v")
+        if self.collapse_norm.training:
+            return batch_norm(y, [self.collapse_norm], collapse_bias).add_(total)
+        return (y + collapse_bias[:, None, None]).add_(total)
 
-    def _collapse(self, h: Tensor, shift: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """Normalise, ReLU and collapse `(B, E, T', V * W)` to `(B, O, T', V)`."""
-        # What is given is needed again: only what the norm made new may be written over.
-        h = batch_norm(h, [self.norm], shift).relu_() if self.norm.training else torch.relu(h)
-        return pointwise(rearrange(h, "b e t (v i) -> b (i e) t v", i=self.window), weight, bias)
+    def _collapse_in_cache(self, nodes: Tensor, mix: Tensor | None, shift: Tensor, collapse: Tensor) -> Tensor:
+        """Mix, normalise, ReLU and collapse `(B, T', V * W, I)` to `(B, T', V, O)`, in training."""
+        bias = self.norm.bias + 0 * shift  # which the norm takes away again
+        y, mean, variance, count = collapse_windows(
+            nodes, mix, self.norm.weight, bias, collapse, counted(), self.norm.eps
+        )
+        remember([self.norm], mean, variance, count, shift)
+        return y
+
+    def _collapse(self, h: Tensor, shift: Tensor, collapse: Tensor) -> Tensor:
+        """Normalise, ReLU and collapse `(B, T', V * W, E)` to `(B, T', V, O)`."""
+        if self.norm.training:
+            # what is given is needed again: only what the norm made new may be written over
+            h = batch_norm(h.movedim(-1, 1), [self.norm], shift).relu_().movedim(1, -1)
+        else:
+            h = torch.relu(h + shift)
+        return F.linear(rearrange(h, "b t (v i) e -> b t v (i e)", i=self.window), collapse)
 
     def _in_cache(self, x: Tensor, total: Tensor, *prepared: Tensor) -> Tensor:
         """Do as `forward`, some windows at a time: what lies between the products never leaves the cache."""

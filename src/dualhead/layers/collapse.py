@@ -1,0 +1,147 @@
+"""What follows the aggregation of windows in training, in cache: mix channels, normalise, ReLU, collapse the window.
+
+A window has as many nodes as its frames have joints, so between these steps lie the largest tensors of a network. None
+of them is written out: the forward pass goes twice over some windows at a time, once for the batch's statistics and once
+with them, and so does the backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dualhead.layers.norm import Repeats, joined_statistics, statistics
+
+_NUMBERS_IN_CACHE = 2**17
+
+
+def _parts(repeats: Repeats, numbers: int, *tensors: Tensor) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
+    """Go over some windows of one body at a time.
+
+    Args:
+        repeats: Bodies that stand for several.
+        numbers: How many numbers a window has.
+        tensors: Each `(B, T', ...)`.
+
+    Yields:
+        How many bodies that body stands for, and the parts of the tensors, each `(n, ...)`.
+    """
+    times = dict(repeats)
+    some = max(1, _NUMBERS_IN_CACHE // numbers)
+    for row, bodies in enumerate(zip(*tensors, strict=True)):
+        for parts in zip(*(body.split(some) for body in bodies), strict=True):
+            yield times.get(row, 1), parts
+
+
+def _as_channels(rows: Tensor) -> Tensor:
+    """View rows `(n, E)` as batch norms take them, `(1, E, n, 1)`."""
+    return rows.t()[None, :, :, None]
+
+
+class _Collapse(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        nodes: Tensor, mix: Tensor | None, weight: Tensor, bias: Tensor, collapse: Tensor, repeats: Repeats, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        numbers = nodes.shape[2] * len(weight)
+        groups = []
+        for times, (part,) in _parts(repeats, numbers, nodes):
+            h = _mixed(part, mix)
+            groups.append((times * len(h), *statistics(_as_channels(h))))
+        mean, variance = joined_statistics(groups)
+        scale = weight * (variance + eps).rsqrt()
+        shift = bias - mean * scale
+        out = nodes.new_empty(*nodes.shape[:2], numbers // collapse.shape[1], len(collapse))  # (B, T', V, O)
+        for _, (part, result) in _parts(repeats, numbers, nodes, out):
+            y = torch.addcmul(shift, _mixed(part, mix), scale).relu_()
+            torch.mm(y.view(-1, collapse.shape[1]), collapse.t(), out=result.flatten(0, 1))
+        return out, mean, variance
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        nodes, mix, weight, bias, collapse, ctx.repeats, ctx.eps = inputs
+        _, mean, variance = output
+        ctx.save_for_backward(nodes, mix, weight, bias, collapse, mean, variance)
+        ctx.mark_non_differentiable(mean, variance)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        nodes, mix, weight, bias, collapse, mean, variance = ctx.saved_tensors
+        numbers = nodes.shape[2] * len(weight)
+        deviation = (variance + ctx.eps).rsqrt()
+        scale = weight * deviation
+        shift = bias - mean * scale
+        grad_collapse, grad_weight, grad_bias = map(torch.zeros_like, (collapse, weight, bias))
+        grad_nodes = torch.empty_like(nodes)
+
+        def activated(part: Tensor, outer: Tensor, into: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+            """Give what is normalised, what comes out of the ReLU, and the gradient of what goes into it."""
+            h = _mixed(part, mix)
+            y = torch.addcmul(shift, h, scale).relu_()  # (n * V * W, E)
+            grad_y = y.new_empty(y.shape) if into is None else into.view(y.shape)
+            torch.mm(outer.reshape(-1, len(collapse)), collapse, out=grad_y.view(-1, collapse.shape[1]))
+            torch.ops.aten.threshold_backward.grad_input(grad_y, y, 0, grad_input=grad_y)
+            return h, y, grad_y
+
+        total = 0
+        for times, (part, outer, inner) in _parts(ctx.repeats, numbers, nodes, grad, grad_nodes):
+            h, y, grad_y = activated(part, outer, inner if mix is None else None)
+            grad_collapse.addmm_(outer.reshape(-1, len(collapse)).t(), y.view(-1, collapse.shape[1]))
+            _, some_weight, some_bias = torch.ops.aten.native_batch_norm_backward(
+                *map(_as_channels, (grad_y, h)), weight, mean, variance, None, None, False, ctx.eps, (False, True, True)
+            )
+            grad_weight += some_weight
+            grad_bias += some_bias
+            total += times * len(h)
+        slope = scale * deviation * grad_weight / total
+        offset = scale * grad_bias / total - slope * mean
+        grad_mix = None if mix is None else torch.zeros_like(mix)
+        for times, (part, outer, inner) in _parts(ctx.repeats, numbers, nodes, grad, grad_nodes):
+            if mix is None:
+                grad_h = inner.view(-1, len(weight))
+                grad_h.mul_(scale).sub_(torch.addcmul(offset, part.view(grad_h.shape), slope), alpha=times)
+                continue
+            h, _, grad_y = activated(part, outer, None)
+            grad_h = grad_y.mul_(scale).sub_(torch.addcmul(offset, h, slope), alpha=times)
+            assert grad_mix is not None
+            grad_mix.addmm_(grad_h.t(), part.view(len(grad_h), -1))
+            torch.mm(grad_h, mix, out=inner.view(len(grad_h), -1))
+        return grad_nodes, grad_mix, grad_weight, grad_bias, grad_collapse, None, None
+
+
+def _mixed(part: Tensor, mix: Tensor | None) -> Tensor:
+    """Mix the channels of nodes `(n, V * W, I)`: rows `(n * V * W, E)`."""
+    rows = part.flatten(0, 1)
+    return rows if mix is None else rows @ mix.t()
+
+
+def collapse_windows(
+    nodes: Tensor,
+    mix: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    collapse: Tensor,
+    repeats: Repeats,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor, int]:
+    """Mix channels, apply batch norm in training mode and ReLU, and collapse windows to a frame.
+
+    Args:
+        nodes: `(B, T', V * W, I)`, the nodes of a window joint-major; contiguous.
+        mix: `(E, I)`; None: I = E channels are mixed already.
+        weight: Of the norm `(E,)`.
+        bias: Of the norm `(E,)`.
+        collapse: `(O, W * E)`.
+        repeats: Bodies that stand for several, as `dualhead.layers.norm.counting` says.
+        eps: Of the norm.
+
+    Returns:
+        `(B, T', V, O)`; the batch's mean and biased variance behind the mixing, each `(E,)` and without gradient; how
+        many values of each channel there were.
+    """
+    out, mean, variance = _Collapse.apply(nodes, mix, weight, bias, collapse, repeats, eps)  # type: ignore
+    count = (len(nodes) + sum(times - 1 for _, times in repeats)) * nodes.shape[1] * nodes.shape[2]
+    return out, mean, variance, count
