@@ -15,13 +15,22 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-_FRAMES_IN_CACHE = 32
 _NUMBERS_IN_CACHE = 2**19
 _NARROW = 8
 
 
 def _expanded(matrix: Tensor, count: int) -> Tensor:
     return matrix.expand(count, -1, -1)
+
+
+def frames_in_cache(x: Tensor, nodes: int) -> int:
+    """Say how many frames or windows to compute at a time, so that they stay in cache; all of them on a GPU.
+
+    Args:
+        x: Of `(n, any, C)`.
+        nodes: How many nodes of C channels a frame has at its widest.
+    """
+    return len(x) if x.is_cuda else max(4, _NUMBERS_IN_CACHE // (nodes * x.shape[2]))
 
 
 def sum_nodes(matrix: Tensor, nodes: Tensor) -> Tensor:
@@ -52,7 +61,7 @@ def outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
         right: `(n, V, C)`.
         total: `(U, V)`.
     """
-    frames = len(left) if left.is_cuda else _FRAMES_IN_CACHE
+    frames = frames_in_cache(left, max(total.shape))
     for some_left, some_right in zip(torch.split(left, frames), torch.split(right, frames), strict=True):
         total.addmm_(rearrange(some_left, "n u c -> u (n c)"), rearrange(some_right, "n v c -> (n c) v"))
 
@@ -117,7 +126,7 @@ class _AggregateWindows(torch.autograd.Function):
         grad = grad.contiguous()
         grad_matrix, grad_x = torch.zeros_like(matrix), torch.empty_like(x)
         grad_weight = weight.new_zeros(weight.shape)  # contiguous, whatever the weight is
-        some = grad.shape[1] if grad.is_cuda else _FRAMES_IN_CACHE
+        some = frames_in_cache(grad[0], matrix.shape[1])
         for body, inner, outer in zip(x, grad_x, grad, strict=True):
             padded = _padded(body, margin, weight)
             outer_sum(outer, _window_view(padded.unsqueeze(0), ctx.window, stride)[0], grad_matrix)

@@ -15,15 +15,12 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from dualhead.layers.aggregate import lowered, outer_sum, sum_nodes
-
-_NUMBERS_IN_CACHE = 2**19
+from dualhead.layers.aggregate import frames_in_cache, lowered, outer_sum, sum_nodes
 
 
 def _parts(matrix: Tensor, *frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Split tensors `(n, V, C)`, `(n, V, O)`, ... into some frames at a time; all of them on a GPU."""
-    nodes = frames[0]
-    some = len(nodes) if nodes.is_cuda else max(4, _NUMBERS_IN_CACHE // (len(matrix) * nodes.shape[2]))
+    """Split tensors `(n, V, C)`, `(n, V, O)`, ... into some frames at a time."""
+    some = frames_in_cache(frames[0], len(matrix))
     return zip(*(tensor.split(some) for tensor in frames), strict=True)
 
 
