@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
+import pytest
 import torch
 from torch import nn
 
-from dualhead.layers.fused import fold, fold_all, fold_sum, pointwise
+from dualhead.layers.fused import fold, fold_all, fold_sum, pointwise, pointwise_norm
 from dualhead.layers.norm import BatchNorm
 from tests.layers import plain
 
@@ -44,3 +47,19 @@ def test_joined_and_summed_convolutions() -> None:
     total = norms[0](torch.stack([conv(x) for conv in convolutions]).sum(dim=0))
     ours = torch.stack([pointwise(x, weight.flatten(1)) for weight in weights]).sum(dim=0) + bias[:, None, None]
     torch.testing.assert_close(ours, total, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("training", [(True, True), (False, False), (True, False)])
+def test_a_convolution_with_the_norms_behind_it(training: tuple[bool, bool]) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 4, 5, dtype=torch.float64).contiguous(memory_format=torch.channels_last)
+    weight, bias = torch.randn(6, 3, dtype=torch.float64), torch.randn(6, dtype=torch.float64)
+    norms = [BatchNorm(3).double().train(trains) for trains in training]
+    others = copy.deepcopy(norms)
+    got = pointwise_norm(x, weight, bias, norms)
+    parts = (pointwise(x, weight) + bias[:, None, None]).chunk(2, dim=1)
+    pairs = zip(parts, others, strict=True)  # a norm in evaluation mode is folded into the weight already
+    want = torch.cat([norm(part) if norm.training else part for part, norm in pairs], dim=1)
+    torch.testing.assert_close(got, want)
+    for mine, other in zip(norms, others, strict=True):
+        torch.testing.assert_close(mine.state_dict(), other.state_dict())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dualhead.layers.norm import BatchNorm, batch_norm, counting, normalise
+from dualhead.layers.norm import BatchNorm, batch_norm, counting, joined_statistics, normalise, statistics
 
 REPEATS = ((1, 4), (3, 2))
 
@@ -100,3 +100,26 @@ def test_a_frozen_norm_is_left_to_the_convolution_before_it() -> None:
     assert (norms[0].num_batches_tracked, norms[1].num_batches_tracked) == (0, 1)
     norms[1].eval()
     assert normalise(x, norms) is x
+
+
+@pytest.mark.parametrize("repeats", [(), REPEATS])
+def test_a_shift_reaches_the_running_means_alone(repeats: tuple[tuple[int, int], ...]) -> None:
+    torch.manual_seed(0)
+    x, shift = torch.randn(5, 3, 4, 2, dtype=torch.float64), torch.randn(3, dtype=torch.float64, requires_grad=True)
+    lacking, plain = make_norm(), make_norm()
+    with counting(repeats):
+        y = batch_norm(x, [lacking], shift)
+        want = batch_norm(x + shift.detach()[:, None, None], [plain])
+    torch.testing.assert_close(y, want)
+    torch.testing.assert_close(lacking.state_dict(), plain.state_dict())
+    (grad,) = torch.autograd.grad(y.square().sum(), shift)
+    assert grad.tolist() == [0, 0, 0]
+
+
+def test_statistics_of_groups_join() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(5, 3, 4, 2, dtype=torch.float64)
+    groups = [(2, *statistics(x[:2])), (3, *statistics(x[2:]))]
+    torch.testing.assert_close(joined_statistics(groups), statistics(x))
+    rows = x.movedim(1, -1).flatten(0, 2)
+    torch.testing.assert_close(statistics(x), (rows.mean(dim=0), rows.var(dim=0, correction=0)))

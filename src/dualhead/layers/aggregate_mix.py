@@ -21,7 +21,7 @@ from dualhead.layers.aggregate import frames_in_cache, lowered, outer_sum, sum_n
 def _parts(matrix: Tensor, *frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Split tensors `(n, V, C)`, `(n, V, O)`, ... into some frames at a time."""
     some = frames_in_cache(frames[0], len(matrix))
-    return zip(*(tensor.split(some) for tensor in frames), strict=True)
+    return zip(*(torch.split(tensor, some) for tensor in frames), strict=True)
 
 
 class _AggregateMix(torch.autograd.Function):

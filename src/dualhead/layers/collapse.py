@@ -1,8 +1,8 @@
 """What follows the aggregation of windows in training, in cache: mix channels, normalise, ReLU, collapse the window.
 
 A window has as many nodes as its frames have joints, so between these steps lie the largest tensors of a network. None
-of them is written out: the forward pass goes twice over some windows at a time, once for the batch's statistics and once
-with them, and so does the backward pass.
+of them is written out: the forward pass goes twice over some windows at a time, once for the batch's statistics and
+once with them, and so does the backward pass.
 """
 
 from __future__ import annotations
@@ -101,14 +101,13 @@ class _Collapse(torch.autograd.Function):
         grad_mix = None if mix is None else torch.zeros_like(mix)
         for times, (part, outer, inner) in _parts(ctx.repeats, numbers, nodes, grad, grad_nodes):
             if mix is None:
-                grad_h = inner.view(-1, len(weight))
-                grad_h.mul_(scale).sub_(torch.addcmul(offset, part.view(grad_h.shape), slope), alpha=times)
-                continue
-            h, _, grad_y = activated(part, outer, None)
-            grad_h = grad_y.mul_(scale).sub_(torch.addcmul(offset, h, slope), alpha=times)
-            assert grad_mix is not None
-            grad_mix.addmm_(grad_h.t(), part.view(len(grad_h), -1))
-            torch.mm(grad_h, mix, out=inner.view(len(grad_h), -1))
+                h, grad_h = part.flatten(0, 1), inner.flatten(0, 1)  # which holds what the first time left there
+            else:
+                h, y, grad_h = activated(part, outer, None)
+            grad_h.mul_(scale).sub_(torch.addcmul(offset, h, slope), alpha=times)
+            if grad_mix is not None:
+                grad_mix.addmm_(grad_h.t(), part.flatten(0, 1))
+                torch.mm(grad_h, mix, out=inner.flatten(0, 1))
         return grad_nodes, grad_mix, grad_weight, grad_bias, grad_collapse, None, None
 
 

@@ -38,7 +38,8 @@ class PointwiseNorm(PreparedModule):
         """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
         # Frames are left out first: a product knows no stride, and oneDNN's gradient of a strided 1x1 convolution
         # writes beyond its memory for some shapes on several threads (torch 2.13).
-        return pointwise_norm(x[:, :, :: self.conv.stride[0]], *self.prepared(), [self.norm])
+        weight, bias = self.prepared()
+        return pointwise_norm(x[:, :, :: self.conv.stride[0]], weight, bias, [self.norm])
 
 
 class _DilatedBranch(nn.Module):
