@@ -7,13 +7,15 @@ new memory is what these models spend their time on, so neither happens here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
+
+from dualhead.layers.threads import in_threads
 
 _NUMBERS_IN_CACHE = 2**19
 _NARROW = 8
@@ -108,10 +110,13 @@ class _AggregateWindows(torch.autograd.Function):
 
     @staticmethod
     def forward(matrix: Tensor, x: Tensor, weight: Tensor, window: int, stride: int) -> Tensor:
+        def compute(bodies: Sequence[tuple[Tensor, ...]]) -> None:
+            for body, result in bodies:
+                view = _window_view(_padded(body, window // 2, weight).unsqueeze(0), window, stride)[0]
+                torch.bmm(_expanded(matrix, len(view)), view, out=result)
+
         out = x.new_empty(len(x), (x.shape[1] - 1) // stride + 1, len(matrix), weight.shape[1])
-        for body, result in zip(x, out, strict=True):
-            view = _window_view(_padded(body, window // 2, weight).unsqueeze(0), window, stride)[0]
-            torch.bmm(_expanded(matrix, len(view)), view, out=result)
+        in_threads(compute, list(zip(x, out, strict=True)))
         return out
 
     @staticmethod
@@ -123,23 +128,29 @@ class _AggregateWindows(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         matrix, x, weight = ctx.saved_tensors
         margin, stride = ctx.window // 2, ctx.stride
-        grad = grad.contiguous()
-        grad_matrix, grad_x = torch.zeros_like(matrix), torch.empty_like(x)
-        grad_weight = weight.new_zeros(weight.shape)  # contiguous, whatever the weight is
-        some = frames_in_cache(grad[0], matrix.shape[1])
-        for body, inner, outer in zip(x, grad_x, grad, strict=True):
-            padded = _padded(body, margin, weight)
-            outer_sum(outer, _window_view(padded.unsqueeze(0), ctx.window, stride)[0], grad_matrix)
-            grad_padded = padded.zero_()
-            for start in range(0, len(outer), some):
-                parts = outer[start : start + some]
-                parts = torch.bmm(_expanded(matrix.t(), len(parts)), parts)  # (some, W * V * S, E)
-                for offset, part in enumerate(torch.tensor_split(parts, ctx.window, dim=1)):
-                    first = start * stride + offset
-                    grad_padded[first : first + (len(parts) - 1) * stride + 1 : stride] += part
-            nodes = grad_padded[margin : margin + len(body)].reshape(-1, weight[:, :, 0].numel())  # (T * V, S * E)
-            torch.mm(nodes, weight.flatten(0, 1), out=inner.flatten(0, 1))
-            grad_weight.flatten(0, 1).addmm_(nodes.t(), body.flatten(0, 1))
+
+        def compute(bodies: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, Tensor]:
+            grad_matrix = torch.zeros_like(matrix)
+            grad_weight = weight.new_zeros(weight.shape)  # contiguous, whatever the weight is
+            for body, outer, inner in bodies:
+                padded = _padded(body, margin, weight)
+                outer_sum(outer, _window_view(padded.unsqueeze(0), ctx.window, stride)[0], grad_matrix)
+                grad_padded = padded.zero_()
+                some = frames_in_cache(outer, matrix.shape[1])
+                for start in range(0, len(outer), some):
+                    parts = outer[start : start + some]
+                    parts = torch.bmm(_expanded(matrix.t(), len(parts)), parts)  # (some, W * V * S, E)
+                    for offset, part in enumerate(torch.tensor_split(parts, ctx.window, dim=1)):
+                        first = start * stride + offset
+                        grad_padded[first : first + (len(parts) - 1) * stride + 1 : stride] += part
+                nodes = grad_padded[margin : margin + len(body)].reshape(-1, weight[:, :, 0].numel())  # (T * V, S * E)
+                torch.mm(nodes, weight.flatten(0, 1), out=inner.flatten(0, 1))
+                grad_weight.flatten(0, 1).addmm_(nodes.t(), body.flatten(0, 1))
+            return grad_matrix, grad_weight
+
+        grad_x = torch.empty_like(x)
+        sums = in_threads(compute, list(zip(x, grad.contiguous(), grad_x, strict=True)))
+        grad_matrix, grad_weight = (torch.stack(each).sum(dim=0) for each in zip(*sums, strict=True))
         return grad_matrix, grad_x, grad_weight, None, None
 
 

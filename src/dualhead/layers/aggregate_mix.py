@@ -7,7 +7,7 @@ gradient too, which computes them again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,21 +16,27 @@ from einops import rearrange
 from torch import Tensor
 
 from dualhead.layers.aggregate import frames_in_cache, lowered, outer_sum, sum_nodes
+from dualhead.layers.threads import in_threads
+
+_Parts = Sequence[tuple[Tensor, ...]]
 
 
-def _parts(matrix: Tensor, *frames: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def _parts(matrix: Tensor, *frames: Tensor) -> _Parts:
     """Split tensors `(n, V, C)`, `(n, V, O)`, ... into some frames at a time."""
     some = frames_in_cache(frames[0], len(matrix))
-    return zip(*(torch.split(tensor, some) for tensor in frames), strict=True)
+    return list(zip(*(torch.split(tensor, some) for tensor in frames), strict=True))
 
 
 class _AggregateMix(torch.autograd.Function):
     @staticmethod
     def forward(matrix: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        def compute(parts: _Parts) -> None:
+            for nodes, result in parts:
+                h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])  # (n * V, S * C)
+                torch.mm(h, weight.t(), out=result.flatten(0, 1))
+
         out = x.new_empty(*x.shape[:2], len(weight))
-        for nodes, result in _parts(matrix, x, out):
-            h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])  # (n * V, S * C)
-            torch.mm(h, weight.t(), out=result.flatten(0, 1))
+        in_threads(compute, _parts(matrix, x, out))
         return out
 
     @staticmethod
@@ -40,14 +46,21 @@ class _AggregateMix(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         matrix, x, weight = ctx.saved_tensors
-        grad_matrix, grad_x, grad_weight = torch.zeros_like(matrix), torch.empty_like(x), torch.zeros_like(weight)
-        for nodes, outer, inner in _parts(matrix, x, grad.contiguous(), grad_x):
-            outer = outer.flatten(0, 1)  # (n * V, O)
-            h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
-            grad_weight.addmm_(outer.t(), h)
-            grad_h = torch.mm(outer, weight, out=h).view(len(nodes), len(matrix), -1)  # (n, V * S, C)
-            outer_sum(grad_h, nodes, grad_matrix)
-            inner.copy_(sum_nodes(matrix.t(), grad_h))
+
+        def compute(parts: _Parts) -> tuple[Tensor, Tensor]:
+            grad_matrix, grad_weight = torch.zeros_like(matrix), torch.zeros_like(weight)
+            for nodes, outer, inner in parts:
+                outer = outer.flatten(0, 1)  # (n * V, O)
+                h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
+                grad_weight.addmm_(outer.t(), h)
+                grad_h = torch.mm(outer, weight, out=h).view(len(nodes), len(matrix), -1)  # (n, V * S, C)
+                outer_sum(grad_h, nodes, grad_matrix)
+                inner.copy_(sum_nodes(matrix.t(), grad_h))
+            return grad_matrix, grad_weight
+
+        grad_x = torch.empty_like(x)
+        sums = in_threads(compute, _parts(matrix, x, grad.contiguous(), grad_x))
+        grad_matrix, grad_weight = (torch.stack(each).sum(dim=0) for each in zip(*sums, strict=True))
         return grad_matrix, grad_x, grad_weight
 
 

@@ -7,33 +7,40 @@ once with them, and so does the backward pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from dualhead.layers.norm import Repeats, joined_statistics, statistics
+from dualhead.layers.threads import in_threads
 
 _NUMBERS_IN_CACHE = 2**17
 
 
-def _parts(repeats: Repeats, numbers: int, *tensors: Tensor) -> Iterator[tuple[int, tuple[Tensor, ...]]]:
-    """Go over some windows of one body at a time.
+_Parts = Sequence[tuple[int, tuple[Tensor, ...]]]
+
+
+def _parts(repeats: Repeats, numbers: int, *tensors: Tensor) -> _Parts:
+    """Split bodies into some windows at a time.
 
     Args:
         repeats: Bodies that stand for several.
         numbers: How many numbers a window has.
         tensors: Each `(B, T', ...)`.
 
-    Yields:
+    Returns:
         How many bodies that body stands for, and the parts of the tensors, each `(n, ...)`.
     """
     times = dict(repeats)
     some = max(1, _NUMBERS_IN_CACHE // numbers)
-    for row, bodies in enumerate(zip(*tensors, strict=True)):
-        for parts in zip(*(body.split(some) for body in bodies), strict=True):
-            yield times.get(row, 1), parts
+    return [
+        (times.get(row, 1), parts)
+        for row, bodies in enumerate(zip(*tensors, strict=True))
+        for parts in zip(*(torch.split(body, some) for body in bodies), strict=True)
+    ]
 
 
 def _as_channels(rows: Tensor) -> Tensor:
@@ -47,17 +54,21 @@ class _Collapse(torch.autograd.Function):
         nodes: Tensor, mix: Tensor | None, weight: Tensor, bias: Tensor, collapse: Tensor, repeats: Repeats, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         numbers = nodes.shape[2] * len(weight)
-        groups = []
-        for times, (part,) in _parts(repeats, numbers, nodes):
-            h = _mixed(part, mix)
-            groups.append((times * len(h), *statistics(_as_channels(h))))
-        mean, variance = joined_statistics(groups)
+
+        def measure(parts: _Parts) -> list[tuple[int, Tensor, Tensor]]:
+            mixed = ((times, _mixed(part, mix)) for times, (part,) in parts)
+            return [(times * len(h), *statistics(_as_channels(h))) for times, h in mixed]
+
+        def compute(parts: _Parts) -> None:
+            for _, (part, result) in parts:
+                y = torch.addcmul(shift, _mixed(part, mix), scale).relu_()
+                torch.mm(y.view(-1, collapse.shape[1]), collapse.t(), out=result.flatten(0, 1))
+
+        mean, variance = joined_statistics(list(chain(*in_threads(measure, _parts(repeats, numbers, nodes)))))
         scale = weight * (variance + eps).rsqrt()
         shift = bias - mean * scale
         out = nodes.new_empty(*nodes.shape[:2], numbers // collapse.shape[1], len(collapse))  # (B, T', V, O)
-        for _, (part, result) in _parts(repeats, numbers, nodes, out):
-            y = torch.addcmul(shift, _mixed(part, mix), scale).relu_()
-            torch.mm(y.view(-1, collapse.shape[1]), collapse.t(), out=result.flatten(0, 1))
+        in_threads(compute, _parts(repeats, numbers, nodes, out))
         return out, mean, variance
 
     @staticmethod
@@ -70,45 +81,60 @@ class _Collapse(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         nodes, mix, weight, bias, collapse, mean, variance = ctx.saved_tensors
-        numbers = nodes.shape[2] * len(weight)
         deviation = (variance + ctx.eps).rsqrt()
         scale = weight * deviation
         shift = bias - mean * scale
-        grad_collapse, grad_weight, grad_bias = map(torch.zeros_like, (collapse, weight, bias))
-        grad_nodes = torch.empty_like(nodes)
 
         def activated(part: Tensor, outer: Tensor, into: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
             """Give what is normalised, what comes out of the ReLU, and the gradient of what goes into it."""
             h = _mixed(part, mix)
             y = torch.addcmul(shift, h, scale).relu_()  # (n * V * W, E)
             grad_y = y.new_empty(y.shape) if into is None else into.view(y.shape)
-            torch.mm(outer.reshape(-1, len(collapse)), collapse, out=grad_y.view(-1, collapse.shape[1]))
+            torch.mm(outer.flatten(0, 1), collapse, out=grad_y.view(-1, collapse.shape[1]))
             torch.ops.aten.threshold_backward.grad_input(grad_y, y, 0, grad_input=grad_y)
             return h, y, grad_y
 
-        total = 0
-        for times, (part, outer, inner) in _parts(ctx.repeats, numbers, nodes, grad, grad_nodes):
-            h, y, grad_y = activated(part, outer, inner if mix is None else None)
-            grad_collapse.addmm_(outer.reshape(-1, len(collapse)).t(), y.view(-1, collapse.shape[1]))
-            _, some_weight, some_bias = torch.ops.aten.native_batch_norm_backward(
-                *map(_as_channels, (grad_y, h)), weight, mean, variance, None, None, False, ctx.eps, (False, True, True)
-            )
-            grad_weight += some_weight
-            grad_bias += some_bias
-            total += times * len(h)
+        def sum_up(parts: _Parts) -> tuple[Tensor, ...]:
+            sums = tuple(map(torch.zeros_like, (collapse, weight, bias)))
+            for _, (part, outer, inner) in parts:
+                h, y, grad_y = activated(part, outer, inner if mix is None else None)
+                sums[0].addmm_(outer.flatten(0, 1).t(), y.view(-1, collapse.shape[1]))
+                rows = map(_as_channels, (grad_y, h))
+                _, some_weight, some_bias = torch.ops.aten.native_batch_norm_backward(
+                    *rows, weight, mean, variance, None, None, False, ctx.eps, (False, True, True)
+                )
+                sums[1].add_(some_weight)
+                sums[2].add_(some_bias)
+            return sums
+
+        def hand_on(parts: _Parts) -> Tensor | None:
+            grad_mix = None if mix is None else torch.zeros_like(mix)
+            for times, (part, outer, inner) in parts:
+                if mix is None:
+                    h, grad_h = part.flatten(0, 1), inner.flatten(0, 1)  # which holds what `sum_up` left there
+                else:
+                    h, _, grad_h = activated(part, outer, None)
+                grad_h.mul_(scale).sub_(torch.addcmul(offset, h, slope), alpha=times)
+                if grad_mix is not None:
+                    grad_mix.addmm_(grad_h.t(), part.flatten(0, 1))
+                    torch.mm(grad_h, mix, out=inner.flatten(0, 1))
+            return grad_mix
+
+        grad_nodes = torch.empty_like(nodes)
+        parts = _parts(ctx.repeats, nodes.shape[2] * len(weight), nodes, grad.contiguous(), grad_nodes)
+        sums = in_threads(sum_up, parts)
+        grad_collapse, grad_weight, grad_bias = (torch.stack(each).sum(dim=0) for each in zip(*sums, strict=True))
+        total = _count(nodes, ctx.repeats)
         slope = scale * deviation * grad_weight / total
         offset = scale * grad_bias / total - slope * mean
-        grad_mix = None if mix is None else torch.zeros_like(mix)
-        for times, (part, outer, inner) in _parts(ctx.repeats, numbers, nodes, grad, grad_nodes):
-            if mix is None:
-                h, grad_h = part.flatten(0, 1), inner.flatten(0, 1)  # which holds what the first time left there
-            else:
-                h, y, grad_h = activated(part, outer, None)
-            grad_h.mul_(scale).sub_(torch.addcmul(offset, h, slope), alpha=times)
-            if grad_mix is not None:
-                grad_mix.addmm_(grad_h.t(), part.flatten(0, 1))
-                torch.mm(grad_h, mix, out=inner.flatten(0, 1))
+        mixes = [grad_mix for grad_mix in in_threads(hand_on, parts) if grad_mix is not None]
+        grad_mix = torch.stack(mixes).sum(dim=0) if mixes else None
         return grad_nodes, grad_mix, grad_weight, grad_bias, grad_collapse, None, None
+
+
+def _count(nodes: Tensor, repeats: Repeats) -> int:
+    """Count the values of each channel."""
+    return (len(nodes) + sum(times - 1 for _, times in repeats)) * nodes.shape[1] * nodes.shape[2]
 
 
 def _mixed(part: Tensor, mix: Tensor | None) -> Tensor:
@@ -142,5 +168,4 @@ def collapse_windows(
         many values of each channel there were.
     """
     out, mean, variance = _Collapse.apply(nodes, mix, weight, bias, collapse, repeats, eps)  # type: ignore
-    count = (len(nodes) + sum(times - 1 for _, times in repeats)) * nodes.shape[1] * nodes.shape[2]
-    return out, mean, variance, count
+    return out, mean, variance, _count(nodes, repeats)

@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor
 
 from dualhead.layers.prepared import is_eager
+from dualhead.layers.threads import in_threads
 
 FEWEST_NODES = 2048
 """Joints times frames of a body from which products tap by tap cost less than a convolution for each branch."""
@@ -54,9 +55,13 @@ def add_dilated(y: Tensor, h: Tensor, weight: Tensor, dilations: Sequence[int], 
         stride: Frames between two outputs.
     """
     taps = list(_taps(h.shape[1], y.shape[1], weight.shape[3], weight.shape[1], dilations, stride))
-    for out, body in zip(y, h, strict=True):
-        for writes, reads, channels, branch, tap in taps:
-            _rows(out, writes, channels).addmm_(_rows(body, reads, channels), weight[branch, tap])
+
+    def compute(bodies: Sequence[tuple[Tensor, ...]]) -> None:
+        for out, body in bodies:
+            for writes, reads, channels, branch, tap in taps:
+                _rows(out, writes, channels).addmm_(_rows(body, reads, channels), weight[branch, tap])
+
+    in_threads(compute, list(zip(y, h, strict=True)))
 
 
 @lru_cache(maxsize=256)
@@ -107,16 +112,22 @@ class _AddTaps(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         h, weight = ctx.saved_tensors
         grad = grad.contiguous()
-        grad_h, grad_weight = torch.zeros_like(h), torch.zeros_like(weight)
         taps = list(_taps(h.shape[1], grad.shape[1], weight.shape[3], weight.shape[1], ctx.dilations, ctx.stride))
-        for outer, body, inner in zip(grad, h, grad_h, strict=True):
-            for writes, reads, channels, branch, tap in taps:
-                rows, back = _rows(outer, writes, channels), weight[branch, tap].t()
-                grad_weight[branch, tap].addmm_(_rows(body, reads, channels).t(), rows)
-                if ctx.stride == 1:
-                    _rows(inner, reads, channels).addmm_(rows, back)
-                else:
-                    inner[reads, :, channels] += (rows @ back).unflatten(0, (-1, h.shape[2]))
+
+        def compute(bodies: Sequence[tuple[Tensor, ...]]) -> Tensor:
+            grad_weight = torch.zeros_like(weight)
+            for outer, body, inner in bodies:
+                for writes, reads, channels, branch, tap in taps:
+                    rows, back = _rows(outer, writes, channels), weight[branch, tap].t()
+                    grad_weight[branch, tap].addmm_(_rows(body, reads, channels).t(), rows)
+                    if ctx.stride == 1:
+                        _rows(inner, reads, channels).addmm_(rows, back)
+                    else:
+                        inner[reads, :, channels] += (rows @ back).unflatten(0, (-1, h.shape[2]))
+            return grad_weight
+
+        grad_h = torch.zeros_like(h)
+        grad_weight = torch.stack(in_threads(compute, list(zip(grad, h, grad_h, strict=True)))).sum(dim=0)
         return grad, grad_h, grad_weight, None, None
 
 

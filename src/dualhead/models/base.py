@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +16,8 @@ from dualhead.errors import CheckpointError, ConfigError
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import counting
+from dualhead.layers.prepared import is_eager
+from dualhead.layers.threads import in_threads
 from dualhead.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -23,9 +26,8 @@ if TYPE_CHECKING:
 MIN_FRAMES = 8
 """The shortest clips that models take, in frames."""
 
-_NODES_AT_A_TIME = 32768
-"""Joints times frames that are computed at a time in inference: enough to keep all threads busy, too few to need new
-memory."""
+_NODES_AT_A_TIME = 16384
+"""Joints times frames that a thread computes at a time in inference: too few to need new memory."""
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,23 @@ class SkeletonModel(nn.Module):
         Returns:
             One `(B, O)` for each of the H heads.
         """
-        parts = [[reduce(h, "b o t v -> b o", "mean") for h in self.features(some)] for some in self._some_at_a_time(x)]
-        return [torch.cat(head) for head in zip(*parts, strict=True)]
+        if self.training or torch.is_grad_enabled() or not is_eager(x):
+            return self._means(x)
 
-    def _some_at_a_time(self, x: Tensor) -> Sequence[Tensor]:
-        """Split into a few bodies each; in training, batch norms need all of them together."""
-        if self.training or torch.is_grad_enabled() or x.is_cuda or torch.compiler.is_compiling():
-            return [x]
-        return torch.split(x, max(1, _NODES_AT_A_TIME // (x.shape[2] * x.shape[3])))
+        def compute(parts: Sequence[Tensor]) -> list[list[Tensor]]:
+            return [self._means(some) for some in parts]
+
+        means = chain.from_iterable(in_threads(compute, self._some_at_a_time(x)))
+        return [torch.cat(head) for head in zip(*means, strict=True)]
+
+    def _means(self, x: Tensor) -> list[Tensor]:
+        return [reduce(h, "b o t v -> b o", "mean") for h in self.features(x)]
+
+    @staticmethod
+    def _some_at_a_time(x: Tensor) -> Sequence[Tensor]:
+        """Split into a few bodies each: at least one part for each thread, and no part that leaves the cache."""
+        share = -(-len(x) // torch.get_num_threads())
+        return torch.split(x, max(1, min(share, _NODES_AT_A_TIME // (x.shape[2] * x.shape[3]))))
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, revision: str | None = None, token: str | None = None) -> Self:

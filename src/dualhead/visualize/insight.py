@@ -20,6 +20,7 @@ from dualhead.inference.predictor import Predictor
 from dualhead.inference.windows import place_windows
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.gates import SpatialGate, TemporalGate
+from dualhead.layers.threads import in_turn
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton_maps import joint_sources
 
@@ -185,7 +186,8 @@ def _listening(model: nn.Module | None) -> Iterator[dict[str, list[Tensor]]]:
     own = {} if model is None else vars(model)
     own["distinct_bodies"] = DistinctBodies.every
     try:
-        yield heard
+        with in_turn():
+            yield heard
     finally:
         del own["distinct_bodies"]
         for handle in handles:

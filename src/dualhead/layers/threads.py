@@ -1,0 +1,97 @@
+"""Parts of a computation side by side, a thread each.
+
+PyTorch shares out every single operation: all threads wait for the slowest after each of them. Some thousand small ones
+spend much of their time so, and where another process keeps one of the cores busy, most of it. What consists of
+independent parts (bodies, windows) is therefore shared out once, and each thread computes its parts alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+_SHARED: ContextVar[bool] = ContextVar("shared", default=True)
+
+
+def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Part]) -> list[Result]:
+    """Share out parts among as many threads as PyTorch uses, and wait for all.
+
+    Who gets which parts depends on their number alone, so that sums come out the same in every run. Nothing is recorded
+    for gradients.
+
+    Args:
+        function: What to do with consecutive parts, which other threads do not touch; gets at least one.
+        parts: At least one.
+
+    Returns:
+        The results, in the order of the parts.
+    """
+    count = min(torch.get_num_threads(), len(parts)) if _SHARED.get() and _openmp() is not None else 1
+    if count == 1:
+        with torch.no_grad():
+            return [function(parts)]
+    ends = [len(parts) * (number + 1) // count for number in range(count)]
+    shares = [parts[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
+
+    def run(share: Sequence[Part]) -> Result:
+        with mode():  # which every thread has for itself
+            return function(share)
+
+    return list(_pool(count).map(run, shares))
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """Let the parts inside be computed one after the other, for those who watch the layers at work."""
+    token = _SHARED.set(False)
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+@lru_cache(maxsize=1)
+def _openmp() -> ctypes.CDLL | None:
+    """Find the functions that tell OpenMP and MKL how many threads they may use in the calling thread."""
+    folder = Path(torch.__file__).parent / "lib"
+    try:
+        library = ctypes.CDLL(str(folder / "libtorch_cpu.so"))
+    except OSError:
+        return None
+    needed = ["omp_set_num_threads"] + (["MKL_Set_Num_Threads_Local"] if _has_mkl() else [])
+    return library if all(hasattr(library, name) for name in needed) else None
+
+
+def _has_mkl() -> bool:
+    return bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
+
+
+def _compute_alone() -> None:
+    library = _openmp()
+    assert library is not None
+    torch.get_num_threads()  # PyTorch takes its own number once in every thread, which must not come later
+    library.omp_set_num_threads(1)
+    if _has_mkl():
+        library.MKL_Set_Num_Threads_Local(1)
+
+
+@lru_cache(maxsize=4)
+def _pool(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, "dualhead", initializer=_compute_alone)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
