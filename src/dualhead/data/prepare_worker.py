@@ -28,6 +28,8 @@ from dualhead.formats.source import Item, Rejected, Source
 CHUNK = 64
 """Samples that travel together: large enough for little overhead, small enough to lose."""
 
+_KEPT_BYTES = 2**24
+
 
 @dataclass(frozen=True)
 class Task:
@@ -95,6 +97,15 @@ class Worker:
         return Rejected(sample.name, where, reason, kind, line)
 
 
+def _keep_memory() -> None:
+    """Let this process keep the memory of one file for the next.
+
+    The C library of Linux gives blocks as large as a file's text back to the system at once and asks anew for each
+    file, which costs a fifth of the work; of letting go of a larger block it learns to keep all that are smaller.
+    """
+    np.empty(_KEPT_BYTES, np.uint8)
+
+
 _worker: Worker | None = None
 
 
@@ -102,6 +113,7 @@ def _start(worker: Worker, parent: int) -> None:
     """Set up a worker process: Ctrl-C is the parent's to handle, and without the parent there is nothing to do."""
     global _worker
     _worker = worker
+    _keep_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
@@ -132,6 +144,7 @@ def running(worker: Worker, chunks: Sequence[Sequence[Task]], workers: int) -> I
     Raises:
         StoreError: If a process ends unexpectedly.
     """
+    _keep_memory()
     if workers == 1 or len(chunks) <= 1:
         yield map(worker.work, chunks)
         return
