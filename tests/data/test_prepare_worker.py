@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dualhead.data.prepare_worker import Task, Worker, _keep_memory, running
-from dualhead.errors import StoreError
+from dualhead.errors import ConfigError, StoreError
 from dualhead.formats.member import FileMember
 from dualhead.formats.ntu_sources import ntu60
 from dualhead.formats.recording import Recording
@@ -88,6 +88,55 @@ def test_results_of_several_processes_come_in_order(tmp_path: Path) -> None:
     worker = Worker(ntu60(), "energy")
     with running(worker, chunks, 2) as results:
         assert list(results) == [worker.work(chunk) for chunk in chunks]
+
+
+class _Failing(type(ntu60())):  # type: ignore[misc]
+    """A source that has a bug with one sample, or meets an error that is no bug."""
+
+    error: Exception = ZeroDivisionError("division\nby zero")
+
+    def read(self, item: Item) -> Recording:
+        if item.sample.name.startswith("S001C002"):
+            raise self.error
+        return super().read(item)  # type: ignore[no-any-return]
+
+
+def _failing() -> _Failing:
+    return _Failing(**{name: getattr(ntu60(), name) for name in ntu60().__dataclass_fields__})
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_bug_rejects_the_file_and_the_rest_goes_on(tmp_path: Path, processes: int) -> None:
+    with running(Worker(_failing(), "energy"), _tasks(tmp_path, 4), processes) as results:
+        chunks = list(results)
+    assert [len(chunk.rows) for chunk in chunks] == [1, 1, 0, 1]  # by name: cameras 1, 1, 2, 3
+    (rejected,) = chunks[2].rejected
+    assert (rejected.kind, rejected.line) == ("unexpected", None)
+    assert rejected.reason.startswith("an unexpected ZeroDivisionError (division by zero) came up on it: this is a bug")
+    (trace,) = chunks[2].traces
+    assert trace.startswith(f"{rejected.path}\nTraceback (most recent call last):")
+    assert trace.endswith("ZeroDivisionError: division\nby zero")
+
+
+def test_a_bug_in_the_selection_is_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def select(recording: Recording, max_bodies: int) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("dualhead.data.prepare_worker.get_selection", lambda name: select)
+    ((kind, reason, _),) = _work(_task(tmp_path, make_skeleton()))[1]
+    assert kind == "unexpected"
+    assert "an unexpected AssertionError came up" in reason
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(5, "disk"), ConfigError("no"), StoreError("no"), KeyboardInterrupt()]
+)
+def test_what_is_no_bug_of_one_file_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(_Failing, "error", error)
+    with pytest.raises(type(error)):
+        Worker(_failing(), "energy").work([task for chunk in _tasks(tmp_path, 4) for task in chunk])
 
 
 class _Dying(type(ntu60())):  # type: ignore[misc]
