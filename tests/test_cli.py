@@ -106,6 +106,20 @@ def test_an_interrupt_says_how_to_go_on(
     assert capsys.readouterr().err == f"dualhead: interrupted: run the same command again and it {what}\n"
 
 
+@pytest.mark.parametrize("words", [["--overfit", "8"], ["--overfit=8"]])
+def test_an_interrupted_overfit_run_starts_over(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+    assert cli.main(["train", "--config", "ucla/dualhead", *words]) == 130
+    assert capsys.readouterr().err == "dualhead: interrupted: run the same command again and it starts over\n"
+    assert cli.main(["train", "--config", "ucla/dualhead"]) == 130
+    assert capsys.readouterr().err.endswith("it goes on where it stopped\n")
+
+
 def test_a_defect_leaves_its_traceback_in_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ class Command:
         target: The function behind it, "module:function".
         summary: One line for the list of commands.
         resumes: Whether the same command goes on where an interrupted one stopped.
+        unless: Options with which it starts over all the same.
         as_options: Parameters without a default that are given as options.
         experiment: The parameter that takes an experiment, which is changed by key; as an option it is `--config`.
         changes: Keys of the experiment that the command changes where the user does not.
@@ -41,6 +42,7 @@ class Command:
     target: str
     summary: str
     resumes: bool = False
+    unless: tuple[str, ...] = ()
     as_options: tuple[str, ...] = ()
     experiment: str | None = None
     changes: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +57,7 @@ COMMANDS = {
             "dualhead.training.train:train",
             "train one stream on a store",
             resumes=True,
+            unless=("--overfit",),
             as_options=("experiment", "data", "out"),
             experiment="experiment",
         ),
@@ -152,7 +155,9 @@ def main(words: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except KeyboardInterrupt:
-        again = command is not None and command.resumes
+        again = (
+            command is not None and command.resumes and not {word.split("=")[0] for word in words} & {*command.unless}
+        )
         what = "goes on where it stopped" if again else "starts over"
         _say(f"run the same command again and it {what}", "interrupted")
         return INTERRUPTED

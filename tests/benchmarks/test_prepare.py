@@ -31,6 +31,11 @@ def test_the_plain_reader_reads_every_field() -> None:
     assert prepare.plain_reader(format_skeleton(recording)) == pytest.approx(total)
 
 
+def test_the_yardstick_is_for_90_frames() -> None:
+    short, long = (format_skeleton(make_recording(frames=frames)) for frames in (30, 90))
+    assert prepare.measure_plainly([short] * 30) == pytest.approx(prepare.measure_plainly([long] * 10), rel=0.9)
+
+
 def test_every_figure_is_measured(tmp_path: Path) -> None:
     prepare_store("ntu60", make_ntu_tree(tmp_path / "raw", 3), tmp_path / "small", workers=1, quiet=True)
     store = open_store(prepare.make_large_store(tmp_path / "small", tmp_path / "large", 1000))

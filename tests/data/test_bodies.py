@@ -27,6 +27,12 @@ def test_energy_is_the_sum_of_standard_deviations() -> None:
     assert body_energy(joints) == pytest.approx(3.0)
 
 
+def test_energy_is_the_published_one_to_the_last_bit() -> None:
+    for frames in (1, 2, 7, 64, 300):
+        joints = np.random.default_rng(frames).normal(size=(frames, 25, 3))
+        assert body_energy(joints) == joints[:, :, 0].std() + joints[:, :, 1].std() + joints[:, :, 2].std()
+
+
 def test_energy_leaves_out_frames_that_sum_to_zero() -> None:
     joints = np.zeros((3, 2, 3))
     joints[0, :, 0] = [1, 3]

@@ -18,6 +18,9 @@ from dualhead.data.prepare_report import PrepareReport
 from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError, StoreError
 from dualhead.formats.ntu import parse_skeleton
+from dualhead.formats.ntu_sources import NtuSource
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import Sample
 from tests.formats.making import make_ntu_tree, make_skeleton, make_ucla_json, make_zip
 from tests.formats.test_kinetics import write_tree
 
@@ -221,6 +224,36 @@ def test_strict_stops_at_damage_but_not_at_an_empty_recording(tmp_path: Path) ->
     with pytest.raises(FormatError, match=rf"{FIRST}.skeleton, line 2: .*--strict stops here"):
         _prepare(raw, tmp_path / "2", strict=True)
     assert not (tmp_path / "2").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bug_is_listed_with_its_traceback_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 130)
+    real = NtuSource.parse
+
+    def parse(self: NtuSource, data: bytes, where: str | Path, sample: Sample | None = None) -> Recording:
+        if sample is not None and sample.name == FIRST:
+            raise IndexError("list index out of range")
+        return real(self, data, where, sample)
+
+    monkeypatch.setattr(NtuSource, "parse", parse)
+    report = _prepare(raw, tmp_path / "out", workers=workers)
+    assert report.samples == 129
+    assert "rejected (unexpected): 1" in str(report)
+    store = open_store(tmp_path / "out")
+    assert store.meta["counts"]["rejected"] == {"unexpected": 1}
+    (stored,) = store.meta["rejected"]
+    assert "an unexpected IndexError (list index out of range)" in stored["reason"]
+    assert "report it" in stored["reason"]
+    log = (tmp_path / "out.log").read_text()
+    assert f"unexpected in raw/{FIRST}.skeleton\nTraceback (most recent call last):" in log
+    assert "\nIndexError: list index out of range\n" in log
+    assert "Traceback" not in json.dumps(store.meta)
+    with pytest.raises(FormatError, match=rf"{FIRST}.skeleton: an unexpected IndexError .*--strict stops here"):
+        _prepare(raw, tmp_path / "strict", workers=workers, strict=True)
+    assert "\nIndexError: list index" in (tmp_path / "strict.log").read_text()
 
 
 def test_strict_sees_damage_that_an_earlier_run_only_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import os
+import platform
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dualhead.data.prepare_worker import Task, Worker, running
-from dualhead.errors import StoreError
+from dualhead.data.prepare_worker import Task, Worker, _keep_memory, running
+from dualhead.errors import ConfigError, StoreError
 from dualhead.formats.member import FileMember
 from dualhead.formats.ntu_sources import ntu60
 from dualhead.formats.recording import Recording
@@ -66,6 +67,17 @@ def test_a_source_may_keep_recordings_of_nobody(tmp_path: Path) -> None:
     assert (row.frames, row.bodies) == (2, 0)
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has habits of its own")
+def test_memory_is_kept_from_file_to_file() -> None:
+    import resource
+
+    _keep_memory()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        np.ones(2**20, np.uint8)  # 256 pages, which would be asked for each time
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 5 * 256
+
+
 def _tasks(folder: Path, count: int) -> list[list[Task]]:
     listing = ntu60().list_items([make_ntu_tree(folder, count)])
     return [[Task(item)] for item in listing.items]
@@ -76,6 +88,55 @@ def test_results_of_several_processes_come_in_order(tmp_path: Path) -> None:
     worker = Worker(ntu60(), "energy")
     with running(worker, chunks, 2) as results:
         assert list(results) == [worker.work(chunk) for chunk in chunks]
+
+
+class _Failing(type(ntu60())):  # type: ignore[misc]
+    """A source that has a bug with one sample, or meets an error that is no bug."""
+
+    error: Exception = ZeroDivisionError("division\nby zero")
+
+    def read(self, item: Item) -> Recording:
+        if item.sample.name.startswith("S001C002"):
+            raise self.error
+        return super().read(item)  # type: ignore[no-any-return]
+
+
+def _failing() -> _Failing:
+    return _Failing(**{name: getattr(ntu60(), name) for name in ntu60().__dataclass_fields__})
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_bug_rejects_the_file_and_the_rest_goes_on(tmp_path: Path, processes: int) -> None:
+    with running(Worker(_failing(), "energy"), _tasks(tmp_path, 4), processes) as results:
+        chunks = list(results)
+    assert [len(chunk.rows) for chunk in chunks] == [1, 1, 0, 1]  # by name: cameras 1, 1, 2, 3
+    (rejected,) = chunks[2].rejected
+    assert (rejected.kind, rejected.line) == ("unexpected", None)
+    assert rejected.reason.startswith("an unexpected ZeroDivisionError (division by zero) came up on it: this is a bug")
+    (trace,) = chunks[2].traces
+    assert trace.startswith(f"{rejected.path}\nTraceback (most recent call last):")
+    assert trace.endswith("ZeroDivisionError: division\nby zero")
+
+
+def test_a_bug_in_the_selection_is_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def select(recording: Recording, max_bodies: int) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("dualhead.data.prepare_worker.get_selection", lambda name: select)
+    ((kind, reason, _),) = _work(_task(tmp_path, make_skeleton()))[1]
+    assert kind == "unexpected"
+    assert "an unexpected AssertionError came up" in reason
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), OSError(5, "disk"), ConfigError("no"), StoreError("no"), KeyboardInterrupt()]
+)
+def test_what_is_no_bug_of_one_file_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(_Failing, "error", error)
+    with pytest.raises(type(error)):
+        Worker(_failing(), "energy").work([task for chunk in _tasks(tmp_path, 4) for task in chunk])
 
 
 class _Dying(type(ntu60())):  # type: ignore[misc]

@@ -42,6 +42,10 @@ def test_a_kinetics_file_knows_its_label(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"data": data, "label": "abseiling", "label_index": 0}))
     sequence = read_sequence(tmp_path / "a.json")
     assert (sequence.skeleton, sequence.label, sequence.joints.shape) == (OPENPOSE18, 0, (1, 4, 18, 2))
+    (tmp_path / "b.json").write_text(json.dumps({"data": data, "label": "air drumming"}))
+    assert read_sequence(tmp_path / "b.json").label == 1
+    mine = parse_member(file_member(tmp_path / "b.json"), classes=("walking", "standing", "air drumming"))
+    assert mine.sample.label == 2
     assert sequence.confidence is not None
     assert sequence.confidence[0, :, 0].tolist() == [0, 0.5, 0, 0]
     with pytest.raises(ConfigError, match="'kinetics' has the skeleton 'openpose18'"):

@@ -9,13 +9,13 @@ from dualhead.formats.decimals import parse_decimals
 
 
 def parse(numbers: list[str]) -> np.ndarray:
-    """Parse numbers as they stand in a line, behind 16 bytes and with a blank behind each."""
+    """Parse numbers as they stand in a line, behind 16 bytes, with a blank behind each and more behind the last."""
     text, starts, ends = "x" * 15 + " ", [], []
     for number in numbers:
         starts.append(len(text))
         ends.append(len(text) + len(number))
         text += f"{number} "
-    return parse_decimals(text.encode(), np.array(starts, np.int64), np.array(ends, np.int64))
+    return parse_decimals(f"{text}{'x' * 8}".encode(), np.array(starts, np.int64), np.array(ends, np.int64))
 
 
 def bits(values: np.ndarray | list[float]) -> list[str]:

@@ -85,6 +85,17 @@ def test_a_clip_of_ones_own_has_no_label() -> None:
     assert (label, recording.num_frames) == (None, 2)
 
 
+def test_a_label_without_a_number_is_found_by_its_name() -> None:
+    data = json.dumps({"data": [], "label": "dancing"}).encode()
+    assert parse_kinetics(data, classes=("abseiling", "dancing"))[1] == 1
+    assert parse_kinetics(data, classes=("abseiling",))[1] is None
+    assert parse_kinetics(data)[1] is None
+    assert parse_kinetics(json.dumps({"data": [], "label": "dancing", "label_index": 0}).encode())[1] == 0
+    for content in ({"data": []}, {"data": [], "label": 7}):
+        with pytest.raises(FormatError, match="it needs 'label_index', or a class name as 'label'"):
+            parse_kinetics(json.dumps(content).encode())
+
+
 def test_what_the_label_files_say_decides(tmp_path: Path) -> None:
     listing = kinetics().list_items([write_tree(tmp_path / "raw")])
     assert [(item.sample.name, item.sample.label, item.sample.fields) for item in listing.items] == [
@@ -198,6 +209,6 @@ def test_only_format_errors_come_out_of_mutated_files(edits: list[tuple[int, int
     except FormatError as error:
         assert error.reason
     else:
-        assert 0 <= label < 10_000
+        assert label is None or 0 <= label < 10_000
         assert np.isfinite(recording.joints).all()
         assert recording.num_frames <= 300

@@ -74,12 +74,26 @@ def test_bodies_come_and_go() -> None:
         (b" 2\n25", b" x\n25"),
         (b" 2\n25", b" 12\n25"),
         (b"2\n", b"2\n\n"),
+        (b" 2\n25", b"\x002\n25"),  # what is no text, in the place of a blank
+        (b" 2\n25", b"\xa02\n25"),
+        (b" 2\n25", b" \xb2\n25"),
     ],
 )
 def test_what_is_written_otherwise_is_left_to_the_careful_way(change: tuple[bytes, bytes]) -> None:
     data = make_skeleton(frames=2)
     assert change[0] in data
     assert parse_regular(data.replace(*change, 1)) is None
+
+
+def test_every_line_has_its_number_of_fields() -> None:
+    data = make_skeleton(frames=2)
+    lines = data.splitlines(keepends=True)
+    first, second = lines[4], lines[5]
+    short, word = first.rsplit(b" ", 1)
+    moved = short + b"\n" + word.strip() + b" " + second  # 11 fields, then 13: as many as there should be in all
+    assert parse_regular(data.replace(first + second, moved, 1)) is None
+    for number in range(len(lines)):
+        assert parse_regular(b"".join(lines[:number] + lines[number + 1 :])) is None
 
 
 def test_crlf_behind_a_blank_is_left_to_the_careful_way() -> None:

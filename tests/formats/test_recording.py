@@ -35,6 +35,15 @@ def test_dense_lays_slots_out_over_all_frames() -> None:
     assert recording.dense([]).shape == (0, 3, 1, 3)
 
 
+def test_dense_of_a_body_that_is_always_there() -> None:
+    joints = np.random.default_rng(0).normal(size=(2, 3, 2, 3))
+    assert from_dense(joints[:1]).dense([0, 1]).tolist() == np.float32([joints[0], 0 * joints[0]]).tolist()
+    assert from_dense(joints).dense([1]).tolist() == np.float32(joints[1:]).tolist()
+    assert from_dense(joints, [[True, True, True], [False, True, False]]).dense([0])[0].tolist() == (
+        np.float32(joints[0]).tolist()
+    )
+
+
 def test_from_dense_takes_presence_and_ids_that_change() -> None:
     present = np.array([[True, True, False], [False, False, True]])
     recording = from_dense(_two_bodies(), present, body_ids=[[1, 2, 3], [4, 5, 6]])

@@ -132,6 +132,11 @@ def test_fractions_are_not_divided_again(tmp_path: Path) -> None:
     (tmp_path / "a.npy").unlink()
     (found,) = read_recordings(tmp_path, image_size=(640, 480))
     assert (found.skeleton, found.fields, found.label) == (OPENPOSE18, {}, 3)
+    del data["label_index"]
+    (tmp_path / "k.json").write_text(json.dumps(data))
+    for path in (tmp_path, tmp_path / "k.json"):  # a class is looked up among the checkpoint's
+        assert [item.label for item in read_recordings(path, classes=("w", "x"))] == [1]
+        assert [item.label for item in read_recordings(path)] == [None]
 
 
 def test_arrays_have_the_usual_skeleton_unless_another_is_said(tmp_path: Path) -> None:

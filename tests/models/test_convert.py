@@ -12,6 +12,8 @@ from dualhead.models.base import ModelConfig
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.convert import convert
 from dualhead.models.published import to_published
+from dualhead.models.published_shapes import _FIRST_MIXING
+from dualhead.models.registry import model_entries
 from tests.models.test_battery import CUSTOM, EVERY, build, clips
 
 
@@ -46,6 +48,17 @@ def test_arguments_that_contradict_the_tensors(tmp_path: Path) -> None:
         with pytest.raises(MismatchError, match=f"{'name' if 'model' in other else next(iter(other))} is"):
             convert(tmp_path / "b.safetensors", tmp_path / "c.pt", **other)  # type: ignore[arg-type]
     assert not (tmp_path / "c.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["dualhead", "msg3d", "agcn", "stgcn", "ctrgcn"])
+def test_a_model_that_the_file_cannot_hold_is_refused_before_it_is_built(name: str, tmp_path: Path) -> None:
+    state = to_published(build(name))
+    first = f"{_FIRST_MIXING[model_entries()[name].architecture.__name__]}.weight"
+    wide = torch.zeros(1).expand(240_000, *state[first].shape[1:])  # one number that stands for all
+    torch.save({**state, first: wide}, tmp_path / "a.pt")
+    with pytest.raises(CheckpointError, match=r"a\.pt has \d+ bytes, and the .* that its shapes say has \d+ numbers"):
+        convert(tmp_path / "a.pt", tmp_path / "b.safetensors", model=name, skeleton=CUSTOM)
+    assert not (tmp_path / "b.safetensors").exists()
 
 
 def test_bodies_of_stgcn_are_taken_as_given(tmp_path: Path) -> None:

@@ -58,3 +58,22 @@ def test_shapes_that_cannot_be_are_one_sentence(name: str, shape: tuple[int, ...
             with pytest.raises(DualheadError):
                 create_model(name, skeleton=OPENPOSE18, **infer_arguments(name, odd, OPENPOSE18))
                 load_published(model, odd)
+
+
+@pytest.mark.parametrize(("key", "argument"), [("sgcn1.0.A_res", "num_gcn_scales"), (_WINDOWED, "num_g3d_scales")])
+@pytest.mark.parametrize("name", ["dualhead", "msg3d"])
+def test_scales_that_the_skeleton_cannot_have_are_refused(name: str, key: str, argument: str) -> None:
+    state = to_published(build(name, OPENPOSE18))
+    columns = state[key].shape[1]
+    crafted = {**state, key: torch.zeros(1).expand(10**6 * columns, columns)}
+    with pytest.raises(CheckpointError, match=rf"say that {argument} is 1000000, .* at most 18: it is damaged"):
+        infer_arguments(name, crafted, OPENPOSE18)
+
+
+@pytest.mark.parametrize("name", ["agcn", "stgcn", "ctrgcn", "dualhead", "msg3d"])
+def test_a_depth_that_no_model_has_is_refused(name: str) -> None:
+    state = to_published(build(name, OPENPOSE18))
+    unit = {"stgcn": "edge_importance.{}", "dualhead": "sgcn{}_fine.0.A_res", "msg3d": "sgcn{}.0.A_res"}
+    many = {unit.get(name, "l{}.gcn1.PA").format(number): torch.zeros(3, 18, 18) for number in range(400)}
+    with pytest.raises(CheckpointError, match=r"say that depth is \d+, .* at most 100"):
+        infer_arguments(name, {**many, **state}, OPENPOSE18)

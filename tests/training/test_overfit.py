@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from dualhead.data.store import Store
 from dualhead.errors import ConfigError, MismatchError, TrainingError
@@ -16,6 +19,7 @@ from dualhead.training import overfit
 from dualhead.training.overfit import OverfitData, choose_samples, overfit_experiment
 from dualhead.training.train import train
 from tests.training.conftest import MakeExperiment
+from tests.training.plain import Plain
 
 
 def test_samples_are_of_as_many_classes_as_there_are() -> None:
@@ -72,6 +76,30 @@ def test_a_set_up_that_learns_is_said_to(
         assert torch.equal(saved(batch["clips"]).mean(dim=1).argmax(dim=-1), batch["labels"])
     with pytest.raises(MismatchError, match="its overfit is 8, here it is 'not given'"):
         train(experiment, store, tmp_path / "run", progress=False)
+
+
+def test_a_run_that_was_stopped_says_that_it_starts_over_and_does(
+    make_plain: MakeExperiment, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overfit, "MOST_STEPS", 20)
+    plain_forward, calls = Plain.forward, []
+
+    def forward(self: Plain, clips: Tensor) -> Tensor:
+        calls.append(1)
+        if len(calls) == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+        return plain_forward(self, clips)
+
+    experiment = make_plain(optimizer={"lr": 1e-9})
+    with monkeypatch.context() as pressed:
+        pressed.setattr(Plain, "forward", forward)
+        with pytest.raises(KeyboardInterrupt):
+            train(experiment, store, tmp_path / "run", overfit=16, device="cpu", progress=False)
+    log = (tmp_path / "run" / "run.log").read_text()
+    assert "interrupted: the same command starts over" in log
+    assert "goes on" not in log
+    with pytest.raises(TrainingError, match=r"after 10 epochs"):  # all of them once more
+        train(experiment, store, tmp_path / "run", overfit=16, device="cpu", progress=False)
 
 
 def test_a_set_up_that_does_not_learn_is_an_error(

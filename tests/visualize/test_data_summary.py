@@ -26,19 +26,20 @@ def test_counts_sides_and_rejected_files(small_store: Store) -> None:
     assert summary["hidden"] == 0
 
 
-def test_many_rejected_files_are_cut_short_and_the_missing_list_comes_last(
+def test_many_rejected_files_are_cut_short_bugs_first_and_the_missing_list_last(
     small_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_summary, "MOST_REJECTED", 2)
     rejected: list[dict[str, Any]] = [{"path": f"a{row}", "reason": "listed", "kind": "missing"} for row in range(3)]
     rejected += [{"path": "b", "reason": "cut off", "kind": "damaged", "line": 7}]
+    rejected += [{"path": "c", "reason": "a bug", "kind": "unexpected"}]
     fields = ("skeleton", "classes", "frames", "bodies", "fields", "protocols", "split", "fingerprint")
     summary = summarise(
         _Stand(small_store, meta={"rejected": rejected}, **{name: getattr(small_store, name) for name in fields})  # type: ignore[arg-type]
     )
-    assert summary["rejected"] == [("b", "cut off (line 7)"), ("a0", "listed")]
-    assert summary["hidden"] == 2
-    assert dict(summary["facts"])["rejected"] == "4 files: 3 missing, 1 damaged"
+    assert summary["rejected"] == [("c", "a bug"), ("b", "cut off (line 7)")]
+    assert summary["hidden"] == 3
+    assert dict(summary["facts"])["rejected"] == "5 files: 3 missing, 1 unexpected, 1 damaged"
 
 
 class _Stand(SimpleNamespace):

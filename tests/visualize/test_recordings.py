@@ -46,6 +46,17 @@ def test_a_reader_is_asked_where_there_is_one(small_store: Store) -> None:
         find_recording(shutil.make_archive(str(small_store.path.parent / "all"), "zip", raw), reader=Reader())
 
 
+def test_a_folder_of_recordings_says_what_to_give(small_store: Store) -> None:
+    raw = small_store.path.parent / "raw"
+    for reader in (None, Reader()):
+        with pytest.raises(
+            ConfigError, match=r"raw' is a folder of \d+ files and no store, .* such as '.*A001\.skeleton'"
+        ):
+            find_recording(raw, reader=reader)
+    with pytest.raises(StoreError, match="holds no store"):
+        find_recording(raw, "S001C001P001R001A001")
+
+
 def test_what_cannot_be_found(small_store: Store, person: SkeletonSequence, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"store of 6 samples: .*'S001C001P001R001A001'"):
         find_recording(small_store.path)

@@ -136,5 +136,5 @@ def _lay_out(recording: Recording, values: NDArray[np.float64], rows: list[NDArr
     """Lay observations `(B, ...)` out over all frames, `(M, T, ...)`, given the rows of each of M bodies."""
     result = np.zeros((len(rows), recording.num_frames, *values.shape[1:]), np.float32)
     for body, chosen in enumerate(rows):
-        result[body, recording.frames[chosen]] = values[chosen]
+        result[body, recording.frames.take(chosen)] = values.take(chosen, axis=0)
     return result

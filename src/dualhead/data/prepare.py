@@ -63,7 +63,8 @@ def prepare(
             `openpose18`, `kinect20`, `coco17` or a YAML file (docs/custom-data.md); default: COCO 17 for 2D pickles,
             NTU 25 otherwise.
         workers: Number of processes; default: one per core.
-        strict: Stop at the first damaged file instead of listing it and going on.
+        strict: Stop at the first damaged file, or the first on which this program fails, instead of listing it and
+            going on.
         quiet: Show neither progress nor the summary.
 
     Returns:
@@ -169,6 +170,8 @@ def _fill(
         for chunk in results:
             for rejected in chunk.rejected:
                 _log.info("rejected %s", rejected)
+            for trace in chunk.traces:
+                _log.info("unexpected in %s", trace)
             _stop_if_gone(chunk, roots)
             if strict:
                 _stop_at_damage(chunk.rejected)
@@ -179,7 +182,7 @@ def _fill(
 
 def _stop_at_damage(rejected: Sequence[Rejected]) -> None:
     for item in rejected:
-        if item.kind in ("damaged", "name"):
+        if item.kind in ("damaged", "name", "unexpected"):
             raise FormatError(
                 f"{item.reason} (--strict stops here; without it such files are listed)", item.path, item.line
             )

@@ -18,6 +18,9 @@ def progress_bar(what: str, total: int, quiet: bool) -> Iterator[Callable[[int, 
     Yields:
         A function of the number of samples done, and of a remark.
     """
+    if quiet:  # nor is what draws it loaded, which takes as long as a hundred recordings
+        yield _show_nothing
+        return
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -29,10 +32,14 @@ def progress_bar(what: str, total: int, quiet: bool) -> Iterator[Callable[[int, 
     )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(what, total=total)
 
         def show(done: int, remark: str = "") -> None:
             bar.update(task, completed=done, description=f"{what} ({remark})" if remark else what)
 
         yield show
+
+
+def _show_nothing(done: int, remark: str = "") -> None:
+    """Take what would be shown."""

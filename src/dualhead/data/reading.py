@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -163,7 +163,11 @@ def parse_frames(clip: OpenposeClip) -> RawClip:
 
 
 def parse_member(
-    member: Member, *, skeleton: str | Path | Skeleton | None = None, usual: Skeleton | None = None
+    member: Member,
+    *,
+    skeleton: str | Path | Skeleton | None = None,
+    usual: Skeleton | None = None,
+    classes: Sequence[str] | None = None,
 ) -> RawClip:
     """Parse one raw recording wherever it lies.
 
@@ -171,6 +175,8 @@ def parse_member(
         member: A plain file or a member of an archive.
         skeleton: The layout of the joints of a clip of one's own; refused where the file has another of its own.
         usual: The layout of the joints where neither the file nor `skeleton` says it.
+        classes: Class names by label, for Kinetics-Skeleton files that name their class without its number; default:
+            those of Kinetics 400.
 
     Raises:
         ConfigError: If the skeleton is unknown or not that of the file.
@@ -194,7 +200,7 @@ def parse_member(
     if "data" in keys:
         source = get_source("kinetics")
         _check(source, layout)
-        recording, label = parse_kinetics(data, member.where)
+        recording, label = parse_kinetics(data, member.where, source.classes if classes is None else classes)
         return _of(source, Sample(where.stem, label), recording, member.where, in_fractions=True)
     held = layout or usual
     if held is None:

@@ -61,11 +61,13 @@ class Chunk:
         data: Their coordinates, little-endian float32, sample after sample.
         rows: Their lines of the index.
         rejected: Those that are left out.
+        traces: Where the code failed on one of them, that file and the traceback; for the log alone.
     """
 
     data: bytes
     rows: tuple[Row, ...]
     rejected: tuple[Rejected, ...]
+    traces: tuple[str, ...] = ()
 
 
 @contextmanager

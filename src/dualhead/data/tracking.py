@@ -80,8 +80,11 @@ def unit(joints: NDArray[np.float64]) -> float:
 
 def _centres(joints: NDArray[np.float64]) -> NDArray[np.float64]:
     """Average the joints that are present. `(B, V, C)` to `(B, C)`."""
-    count = (joints != 0).any(axis=2).sum(axis=1)  # (B,)
-    return np.asarray(joints.sum(axis=1) / np.maximum(count, 1)[:, None])
+    present = joints[..., 0] != 0
+    for coordinate in range(1, joints.shape[2]):
+        present |= joints[..., coordinate] != 0
+    by_joint = np.ascontiguousarray(joints.transpose(1, 0, 2))  # numpy adds rows at once, three numbers slowly
+    return np.asarray(by_joint.sum(axis=0) / np.maximum(present.sum(axis=1), 1)[:, None])
 
 
 def _by_id(recording: Recording, rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -90,9 +93,10 @@ def _by_id(recording: Recording, rows: NDArray[np.int64]) -> list[NDArray[np.int
         return [rows]
     groups: dict[tuple[str, int], list[int]] = {}
     last: dict[tuple[str, int], int] = {}
+    names = recording.body_ids or tuple(map(str, recording.slots.tolist()))
+    frames = recording.frames.tolist()
     for row in rows.tolist():
-        name = recording.body_ids[row] if recording.body_ids else str(recording.slots[row])
-        frame, copy = int(recording.frames[row]), 0
+        name, frame, copy = names[row], frames[row], 0
         while last.get((name, copy)) == frame:
             copy += 1
         last[name, copy] = frame
@@ -106,7 +110,8 @@ def _cut(
     """Cut one ID's observations where they jump."""
     distance = np.linalg.norm(np.diff(centres[rows], axis=0), axis=1)
     limit = reach * (STEP + STRIDE * (np.diff(frames[rows]) - 1))
-    return np.split(rows, np.flatnonzero(distance > limit) + 1)
+    jumps = np.flatnonzero(distance > limit) + 1
+    return np.split(rows, jumps) if len(jumps) else [rows]
 
 
 def _join(

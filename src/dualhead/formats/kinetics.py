@@ -38,7 +38,9 @@ _LABEL_FILE = "_label.json"
 _SIDES = {"train": 0, "val": 1}
 
 
-def parse_kinetics(data: bytes, path: str | Path | None = None) -> tuple[Recording, int | None]:
+def parse_kinetics(
+    data: bytes, path: str | Path | None = None, classes: Sequence[str] = ()
+) -> tuple[Recording, int | None]:
     """Parse the content of one Kinetics-Skeleton JSON file.
 
     Every person of every frame is kept, in the file's order. Coordinates and scores may go past 1.
@@ -46,20 +48,20 @@ def parse_kinetics(data: bytes, path: str | Path | None = None) -> tuple[Recordi
     Args:
         data: The file's bytes.
         path: Where they came from, for the error message.
+        classes: Class names by label, among which 'label' is looked up where there is no 'label_index'.
 
     Returns:
         The recording, joints `(B, 18, 2)` as fractions of the image from its upper left corner, with the scores as
-        confidence, and its 0-based label, None where it has none, which is -1 in the file. It lasts up to the last
-        frame that is listed; frame 0 is often empty.
+        confidence, and its 0-based label, None where it has none, which is -1 in the file, or has a name that is none
+        of `classes`. It lasts up to the last frame that is listed; frame 0 is often empty.
 
     Raises:
         FormatError: If the content is not a whole clip.
     """
     content = parse_json(data, path)
-    if not isinstance(content, dict) or not isinstance(content.get("data"), list) or "label_index" not in content:
-        raise FormatError("no Kinetics-Skeleton clip: it needs a list 'data' and the key 'label_index'", path)
-    known = content["label_index"] != _NO_LABEL
-    label = _whole(content["label_index"], _MAX_CLASSES - 1, "'label_index'", path) if known else None
+    if not isinstance(content, dict) or not isinstance(content.get("data"), list):
+        raise FormatError("no Kinetics-Skeleton clip: it needs a list 'data'", path)
+    label = _label(content, classes, path)
     people: dict[int, list[Any]] = {}
     for entry in content["data"]:
         if not isinstance(entry, dict) or not isinstance(entry.get("skeleton"), list):
@@ -96,6 +98,17 @@ def parse_kinetics(data: bytes, path: str | Path | None = None) -> tuple[Recordi
     ), label
 
 
+def _label(content: Mapping[str, Any], classes: Sequence[str], path: str | Path | None) -> int | None:
+    """Read a clip's label from its number, or where it has none from its name."""
+    if "label_index" in content:
+        index = content["label_index"]
+        return None if index == _NO_LABEL else _whole(index, _MAX_CLASSES - 1, "'label_index'", path)
+    name = content.get("label")
+    if not isinstance(name, str):
+        raise FormatError("no Kinetics-Skeleton clip: it needs 'label_index', or a class name as 'label'", path)
+    return classes.index(name) if name in classes else None
+
+
 def _whole(value: object, most: int, what: str, path: str | Path | None) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise FormatError(f"{what} is {str(value)[:40]!r} instead of a whole number from 0 to {most}", path)
@@ -125,7 +138,7 @@ class KineticsSource(Source):
         Raises:
             FormatError: If it is damaged or the labels differ.
         """
-        recording, label = parse_kinetics(data, where)
+        recording, label = parse_kinetics(data, where, self.classes)
         if sample is not None and sample.label != label:
             said = _NO_LABEL if label is None else label
             raise FormatError(f"its label is {said}, but the label file says {sample.label}", where)

@@ -23,7 +23,7 @@ _BODY_FIELDS = 10
 _JOINT_FIELDS = 12
 _MAX_LINES = 8_000_000
 _V = NTU25.num_joints
-_BLANKS, _START = b"\r\n\t \0", 100  # a look at the start spares a copy of the whole
+_BLANKS = b"\r\n\t \0"
 
 
 def parse_skeleton(data: bytes, path: str | Path | None = None) -> Recording:
@@ -42,19 +42,19 @@ def parse_skeleton(data: bytes, path: str | Path | None = None) -> Recording:
     Raises:
         FormatError: If the content is not a whole, undamaged recording; it names the 1-based line.
     """
+    if len(data) > _MAX_LINES and data.count(b"\n") > _MAX_LINES:
+        raise FormatError(f"more than {_MAX_LINES} lines are no recording: cut it into shorter ones", path)
+    recording = parse_regular(data)
+    if recording is not None:
+        return recording
     if not data.isascii():
         place = next(index for index, byte in enumerate(data) if byte > 127)
         line = data.count(b"\n", 0, place) + 1
         raise FormatError(f"byte 0x{data[place]:02x} is not text: the file is damaged", path, line)
-    if not (data[:_START].strip(_BLANKS) or data.strip(_BLANKS)):
+    if not data.strip(_BLANKS):
         state = "holds only blanks" if data else "is empty"
         raise FormatError(f"the file {state}: copy or unzip it again", path)
-    if len(data) > _MAX_LINES and data.count(b"\n") > _MAX_LINES:
-        raise FormatError(f"more than {_MAX_LINES} lines are no recording: cut it into shorter ones", path)
-    recording = parse_regular(data)
-    if recording is None:
-        recording = _parse_careful(data.decode("ascii").replace("\r\n", "\n"), path)
-    return recording
+    return _parse_careful(data.decode("ascii").replace("\r\n", "\n"), path)
 
 
 class _Reader:

@@ -1,6 +1,12 @@
-"""The fast way through `.skeleton` files that are written exactly as published: arithmetic on all lines at once."""
+"""The fast way through `.skeleton` files that are written exactly as published: arithmetic on all lines at once.
+
+Fields are numbered through the file, and each ends with one blank. So the numbers of frames and bodies say which field
+stands where; what is looked at are the few that are read, the ends of all lines, and how many blanks there are.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,117 +24,147 @@ MAX_COORDINATE = 1e6
 _V = NTU25.num_joints
 _BODY_FIELDS = 10
 _JOINT_FIELDS = 12
-_FEED, _RETURN, _SPACE = b"\n\r "
-_JOINT_NUMBERS, _COORDINATES = np.arange(_V), np.arange(3)
-_DIGITS = {str(count).encode(): count for count in range(10)}
-_JOINT_COUNTS = [[str(_V).encode()] * count for count in range(10)]
+_FIELDS = _BODY_FIELDS + 1 + _JOINT_FIELDS * _V
+_FEED, _RETURN, _SPACE, _ZERO = b"\n\r 0"
+_JOINT_COUNT = np.frombuffer(str(_V).encode(), np.uint8)[:, None]
+_DIGITS = np.arange(1, 1 + len(_JOINT_COUNT))[:, None]
+# The fields of a body that are looked at, from its first on: the one before, the body ID, the one before the tracking
+# state and that, the joint count, the last; and those before x, y and z of each joint.
+_BODY = np.array([-1, 0, _BODY_FIELDS - 2, _BODY_FIELDS - 1, _BODY_FIELDS, _FIELDS - 1])
+_JOINTS = (_BODY_FIELDS + _JOINT_FIELDS * np.arange(_V)[:, None] + np.arange(3)).ravel()
 
 
 def parse_regular(data: bytes) -> Recording | None:
     """Parse a recording whose fields are divided by single blanks and whose lines all end alike, in LF or CRLF.
 
     Args:
-        data: The file's bytes, ASCII only, not empty.
+        data: The file's bytes.
 
     Returns:
         What the careful way gives, bit for bit; None for whatever is written in another way or damaged.
     """
     if not data.endswith(b"\n"):
         data += b"\n"
-    found = _find_blanks(data)
-    if found is None:
+    blanks = _find_blanks(data)
+    counts = None if blanks is None else _body_counts(data, blanks)
+    if blanks is None or counts is None:
         return None
-    blanks, last, width = found
-    counts = _body_counts(data, blanks, last, width)
-    if counts is None:
-        return None
+    known = np.zeros(len(counts) + 1, np.int64)  # the bodies before each frame, then all
+    np.cumsum(counts, out=known[1:])
+    above = np.arange(len(known)) + _FIELDS * known  # the field before each body count
+    above, heads = blanks.at(above), blanks.at(above[:-1] + 1)
     frames = np.repeat(np.arange(len(counts)), counts)  # (B,)
-    heads = frames + 2 + (2 + _V) * np.arange(len(frames))  # the line of each body's 10 fields
-    joints = ((heads + 2)[:, None] + _JOINT_NUMBERS).ravel()  # the line of each joint
-    fields = np.ones(1 + len(counts) + (2 + _V) * len(frames), np.int64)
-    fields[heads] = _BODY_FIELDS
-    fields[joints] = _JOINT_FIELDS
-    if not np.array_equal(np.cumsum(fields) - 1, last):
+    first = frames + 2 + _FIELDS * np.arange(len(frames))  # the first field of each body
+    before, name, behind, state, count, last = blanks.at(first + _BODY[:, None])
+    joints = first[:, None] + _JOINTS  # (B, V * 3)
+    starts = blanks.at(joints)
+    joints += 1
+    ends = blanks.at(joints)
+    if not _are_lines(data, blanks, np.concatenate([above[:1], heads, state, starts[:, ::3].ravel(), last])):
         return None
     text = np.frombuffer(data, np.uint8)
-    states = blanks.take(last.take(heads) - 1) + 1  # where each tracking state begins, a digit
-    tracking = text.take(states) - np.uint8(ord("0"))
-    if (tracking > 9).any() or (blanks.take(last.take(heads)) - states != width).any():
+    tracking = text.take(behind + 1) - np.uint8(_ZERO)
+    wrong = (tracking > 9) | (state - behind != 1 + blanks.width)
+    wrong |= count - state != len(_DIGITS) + blanks.width
+    wrong |= (text.take(state + _DIGITS) != _JOINT_COUNT).any(axis=0)
+    if wrong.any() or (heads - above[:-1] != 1 + blanks.width).any():
         return None
-    # before x, y and z of a joint comes the last blank of the line above, the first and the second of its own
-    before = (last.take(joints - 1)[:, None] + _COORDINATES).ravel()
     try:
-        values = parse_decimals(data, blanks.take(before) + 1, blanks.take(before + 1))
+        starts += 1
+        values = parse_decimals(data, starts.ravel(), ends.ravel())
     except ValueError:
         return None
     if values.size and not np.abs(values).max() <= MAX_COORDINATE:  # also true for NaN
         return None
-    before = last.take(heads - 1)
-    names = zip((blanks.take(before) + 1).tolist(), blanks.take(before + 1).tolist(), strict=True)
+    names = zip(before.tolist(), name.tolist(), strict=True)
     return Recording(
         joints=values.reshape(len(frames), _V, 3),
         frames=frames,
-        slots=np.arange(len(frames)) - np.repeat(np.cumsum(counts) - counts, counts),
+        slots=np.arange(len(frames)) - known.take(frames),
         num_frames=len(counts),
-        body_ids=tuple([data[start:end].decode("ascii") for start, end in names]),
+        body_ids=tuple([data[blank + 1 : end].decode() for blank, end in names]),
         tracking=tracking.astype(np.int64),
     )
 
 
-def _find_blanks(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], int] | None:
-    """Find the single blanks that end the fields of a text.
+@dataclass(frozen=True, eq=False)
+class _Blanks:
+    """The blanks that end the fields of a text; no two are neighbours, so that two bytes hold at most one.
 
-    Args:
-        data: The text; its last byte is a line end.
+    Attributes:
+        pairs: Which pairs of bytes hold a blank, ascending.
+        halves: Of each pair of the text 0x0001 where its first byte is a blank, 0x0100 where its second is.
+        width: How many bytes end a line: 1 for LF, 2 for CRLF.
+    """
+
+    pairs: NDArray[np.int64]
+    halves: NDArray[np.uint16]
+    width: int
+
+    def at(self, fields: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Give the place in the text of the blank behind each of some fields."""
+        places = self.pairs.take(fields)
+        odd = self.halves.take(places) >> 8
+        places *= 2
+        places += odd
+        return places
+
+
+def _find_blanks(data: bytes) -> _Blanks | None:
+    """Find spaces and line feeds; None where two of them, or one and a byte that is no text, are neighbours."""
+    text = np.frombuffer(data, np.int8)
+    blank = np.zeros(len(text) + len(text) % 2, np.bool_)
+    np.less_equal(text, _SPACE, out=blank[: len(text)])  # also of bytes above 127, which are negative here
+    width = 1
+    if b"\r" in data:
+        width = 2
+        blank[: len(text)] ^= text == _RETURN
+    if (blank[1:] & blank[:-1]).any():
+        return None
+    halves = blank.view("<u2")
+    return _Blanks((halves != 0).nonzero()[0], halves, width)
+
+
+def _body_counts(data: bytes, blanks: _Blanks) -> NDArray[np.int64] | None:
+    """Walk from frame to frame and read the number of bodies of each, up to 9.
 
     Returns:
-        Where they are, spaces and line feeds; which of them are line feeds; how many bytes end a line (LF or CRLF).
-        None where blanks are doubled, of another kind, or of mixed kinds.
+        The numbers; None where one, or the number of frames or of fields, is irregular. That each has a line of its own
+        is not looked at here.
     """
-    text = np.frombuffer(data, np.uint8)
-    blank = text <= _SPACE
-    width, returns = 1, None
-    if b"\r" in data:
-        width, returns = 2, text == _RETURN
-        blank ^= returns
-    blanks = np.flatnonzero(blank)
-    kinds = text.take(blanks)
-    last = np.flatnonzero(kinds == _FEED)
-    if np.count_nonzero(kinds == _SPACE) + len(last) != len(blanks) or blanks[0] == 0:
+    word = data[: max(int(blanks.at(np.array(0))) + 1 - blanks.width, 0)]
+    if not (word.isdigit() and len(word) < 20 and int(word) <= MAX_FRAMES):
         return None
-    if len(blanks) > 1 and np.diff(blanks).min() < 2:
-        return None
-    if returns is not None:
-        ends = blanks.take(last)
-        if np.count_nonzero(returns) != len(ends) or not returns.take(ends - 1).all():
-            return None
-        if (text.take(ends - 2) <= _SPACE).any():
-            return None
-    return blanks, last, width
-
-
-def _body_counts(
-    data: bytes, blanks: NDArray[np.int64], last: NDArray[np.int64], width: int
-) -> NDArray[np.int64] | None:
-    """Read the number of bodies of each frame, up to 9, from the lines of a single field; None if these are irregular.
-
-    Such lines are the frame count, then for each frame the body count and as often the joint count, 25.
-    """
-    single = np.flatnonzero(np.diff(last, prepend=-1) == 1)
-    ends = blanks.take(last.take(single))
-    starts = blanks.take(last.take(np.maximum(single - 1, 0))) + 1
-    if not len(single) or single[0] != 0 or len(data) < 2:
-        return None
-    starts[0] = 0
-    words = [data[start:end] for start, end in zip(starts.tolist(), (ends - width + 1).tolist(), strict=True)]
+    pair_of, width = blanks.pairs.item, blanks.width
     counts: list[int] = []
-    position = 1
-    while position < len(words):
-        count = _DIGITS.get(words[position])
-        if count is None or words[position + 1 : position + 1 + count] != _JOINT_COUNTS[count]:
-            return None
-        counts.append(count)
-        position += 1 + count
-    if not (words[0].isdigit() and len(words[0]) < 20 and int(words[0]) == len(counts) <= MAX_FRAMES):
+    field = 1
+    try:
+        for _ in range(int(word)):
+            place = 2 * pair_of(field)
+            count = data[place + (data[place] != _FEED) - width] - _ZERO
+            if not 0 <= count <= 9:
+                return None
+            counts.append(count)
+            field += 1 + _FIELDS * count
+    except IndexError:
         return None
-    return np.array(counts, np.int64)
+    return np.array(counts, np.int64) if field == len(blanks.pairs) else None
+
+
+def _are_lines(data: bytes, blanks: _Blanks, ends: NDArray[np.int64]) -> bool:
+    """Tell whether all lines end where they should, all alike, and whether all other blanks are spaces.
+
+    Args:
+        data: The text.
+        blanks: All its blanks.
+        ends: Those that should be line feeds.
+    """
+    text = np.frombuffer(data, np.int8)
+    if (text.take(ends) != _FEED).any() or np.count_nonzero(text == _SPACE) != len(blanks.pairs) - len(ends):
+        return False
+    if blanks.width == 1:
+        return True
+    returns = text == _RETURN
+    if np.count_nonzero(returns) != len(ends) or not returns.take(ends - 1).all():
+        return False
+    return bool((text.take(ends - 2) > _SPACE).all())

@@ -66,8 +66,11 @@ class Recording:
     def _spread(self, values: NDArray[np.float64], slots: Sequence[int]) -> NDArray[np.float32]:
         result = np.zeros((len(slots), self.num_frames, *values.shape[1:]), np.float32)
         for body, slot in enumerate(slots):
-            chosen = self.slots == slot
-            result[body, self.frames[chosen]] = values[chosen]
+            rows = (self.slots == slot).nonzero()[0]
+            if len(rows) == len(values) == self.num_frames:  # the only body, in every frame
+                result[body] = values
+            else:
+                result[body, self.frames.take(rows)] = values.take(rows, axis=0)
         return result
 
 

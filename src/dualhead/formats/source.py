@@ -84,8 +84,8 @@ class Rejected:
         name: Sample name, or file name where it is no sample name.
         path: Where it lies, from the name of the raw folder or archive on.
         reason: Why, in one sentence.
-        kind: "damaged" (cannot be read), "name" (not a sample name), "empty" (no body) or "missing" (on a list of
-            those without a skeleton).
+        kind: "damaged" (cannot be read), "name" (not a sample name), "empty" (no body), "missing" (on a list of those
+            without a skeleton) or "unexpected" (the code failed on it: a bug).
         line: 1-based line of the damage, where the format has lines.
     """
 

@@ -63,7 +63,8 @@ class Reader:
             `score` needs get their data set's. A store has made its choice.
         each_body: Keep up to `MOST_BODIES` people of raw files, each in a place of their own.
         image_size: Width and height in pixels, both above 0, for flat coordinates whose file does not say it.
-        classes: The classes that labels stand for; a label that stands for another in a store is dropped.
+        classes: The classes that labels stand for; a label that stands for another in a store is dropped, and a class
+            that a file names without its number is looked up among them.
     """
 
     skeleton: str | Path | Skeleton | None = None
@@ -113,7 +114,7 @@ class Reader:
         elif holds_many(path):
             yield from self._read_many(path, on_rejected, fit)
         elif path.suffix in _READ:
-            yield fit(self._select(parse_member(file_member(path), skeleton=self.skeleton, usual=self.usual)))
+            yield fit(self._select(self._parse(file_member(path), self.skeleton)))
         else:
             kinds = f"{', '.join(_READ[:-1])} or {_READ[-1]}"
             raise FormatError(f"unknown kind of file: give one that ends in {kinds}, a folder or an archive", path)
@@ -162,7 +163,10 @@ class Reader:
             elif name.endswith(_LABEL_FILE) or (described and name == _TABLE):
                 continue
             elif name.endswith((*SUFFIXES, *ARRAY_SUFFIXES)):
-                yield partial(parse_member, member, skeleton=layout, usual=self.usual)
+                yield partial(self._parse, member, layout)
+
+    def _parse(self, member: Member, layout: str | Path | Skeleton | None) -> RawClip:
+        return parse_member(member, skeleton=layout, usual=self.usual, classes=self.classes)
 
     def _annotations(self, member: Member, layout: Skeleton | None) -> Iterator[Callable[[], RawClip]]:
         source = pyskl() if layout is None else pyskl().with_skeleton(layout)

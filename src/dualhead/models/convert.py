@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from dualhead.errors import ConfigError, MismatchError, unknown
+from dualhead.errors import CheckpointError, ConfigError, MismatchError, unknown
 from dualhead.files import replacing
 from dualhead.models.base import ModelConfig
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
@@ -142,6 +142,7 @@ def _from_published(
             raise MismatchError(
                 f"{key} is {value}, and {source} has {found[key]}: leave {key} out or give {found[key]}"
             )
+    _check_size(source, name, skeleton, found)
     built = create_model(name, skeleton=skeleton, **found)
     if check is not None:
         check(built.config)
@@ -154,6 +155,22 @@ def _from_published(
     }
     save_checkpoint(out, built, provenance)
     return Conversion(out, keys, found, provenance, aside)
+
+
+def _check_size(source: Path, name: str, skeleton: Skeleton, arguments: Mapping[str, Any]) -> None:
+    """Refuse a file that is too small to hold the model that its shapes say, before that takes any memory.
+
+    Raises:
+        CheckpointError: If it has less than one byte for each number.
+    """
+    with torch.device("meta"):
+        outline = create_model(name, skeleton=skeleton, **arguments)
+    numbers, size = sum(tensor.numel() for tensor in outline.state_dict().values()), source.stat().st_size
+    if numbers > size:
+        raise CheckpointError(
+            f"{source} has {size} bytes, and the {name} that its shapes say has {numbers} numbers: it is damaged, take "
+            "a whole copy"
+        )
 
 
 def _to_published(source: Path, out: Path, wanted: Mapping[str, Any]) -> Conversion:

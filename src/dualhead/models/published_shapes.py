@@ -20,6 +20,8 @@ _FIRST_MIXING = {
     "CTRGCN": "l1.gcn1.convs.0.conv3",
 }
 _SUBSETS = 3
+_MOST_DEPTH = 100
+"""The deepest model that is made of a checkpoint: ten times the published ones."""
 
 
 def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) -> dict[str, Any]:
@@ -35,7 +37,7 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
         variant arguments that differ from the model's defaults.
 
     Raises:
-        CheckpointError: If a tensor that says so is missing or does not fit the skeleton.
+        CheckpointError: If a tensor that says so is missing or does not fit the skeleton, or no such model can be.
     """
     entry = model_entries()[name]
     kind = entry.architecture.__name__
@@ -74,6 +76,14 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
         unit = "edge_importance.{}" if kind == "STGCN" else "l{}.gcn1.PA"
         found["depth"] = (sum(unit.format(index) in state for index in range(len(state))) - 1) // 3
     defaults = variant_arguments(entry)
+    for key, value in found.items():
+        # scales are distances in the skeleton: those beyond its longest path are empty
+        most = _MOST_DEPTH if key == "depth" else max(joints, defaults[key])
+        if value > most and key != "width":  # of which the size of the file says enough
+            raise CheckpointError(
+                f"the checkpoint's shapes say that {key} is {value}, and {name} on the {joints} joints of "
+                f"{skeleton.name!r} has at most {most}: it is damaged, take a whole copy"
+            )
     arguments = {key: value for key, value in found.items() if value != defaults[key]}
     classes, *_ = shape(f"{_CLASSIFIERS[kind]}.weight", 4 if kind == "STGCN" else 2)
     arguments |= {"num_classes": classes, "in_channels": channels}

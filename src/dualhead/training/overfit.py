@@ -23,6 +23,9 @@ from dualhead.training.module import StreamModule
 MOST_STEPS = 200
 """Optimiser steps after which a set-up that has not learned its samples is said not to learn."""
 
+STARTS_OVER = "the same command starts over"
+"""What becomes of a run that was stopped: it is over in minutes, so that nothing is saved to go on from."""
+
 logger = logging.getLogger("dualhead.training")
 
 

@@ -34,7 +34,7 @@ from dualhead.training.finite import FiniteGuard
 from dualhead.training.keeper import Keeper
 from dualhead.training.module import StreamModule
 from dualhead.training.moving_average import MovingAverage
-from dualhead.training.overfit import OverfitData, OverfitWatch
+from dualhead.training.overfit import STARTS_OVER, OverfitData, OverfitWatch
 from dualhead.training.parts import RunParts, build_parts
 from dualhead.training.processes import is_main, launch_settings, launched_rank
 from dualhead.training.progress import EpochBar, quiet_lightning, shown
@@ -132,7 +132,7 @@ def train(
                 stack.enter_context(folder.locked())
                 folder.claim(experiment, identity)
                 stack.enter_context(folder.logged())
-            stack.enter_context(_one_sentence(folder))
+            stack.enter_context(_one_sentence(folder, _AGAIN if overfit is None else STARTS_OVER))
             result = _run(parts, folder, stop_after, bars) if overfit is None else _overfit(parts, folder, bars)
         for line in summary(result):
             logger.info(line)
@@ -266,7 +266,7 @@ def _epochs_done(folder: RunFolder) -> int:
 
 
 @contextmanager
-def _one_sentence(folder: RunFolder) -> Iterator[None]:
+def _one_sentence(folder: RunFolder, again: str) -> Iterator[None]:
     """Turn what stops a run into an error that says what to do; what was saved stays whole."""
     interrupt = signal.getsignal(signal.SIGINT)
     try:
@@ -274,17 +274,17 @@ def _one_sentence(folder: RunFolder) -> Iterator[None]:
     except SystemExit as error:  # how Lightning ends on Ctrl-C and SIGTERM, with Ctrl-C switched off
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, interrupt or signal.default_int_handler)
-        logger.info("interrupted: %s", _AGAIN)
+        logger.info("interrupted: %s", again)
         raise KeyboardInterrupt from error
     except (DualheadError, OSError, SafetensorError, RuntimeError) as error:
-        sentence = _explain(error, folder)
+        sentence = _explain(error, folder, again)
         logger.error(sentence or f"{type(error).__name__}: {error}")
         if sentence is None or sentence == str(error):
             raise
         raise TrainingError(sentence) from error
 
 
-def _explain(error: Exception, folder: RunFolder) -> str | None:
+def _explain(error: Exception, folder: RunFolder, again: str) -> str | None:
     """Say in one sentence what happened; None for what must be a defect of this package."""
     told = str(error)
     if isinstance(error, DualheadError):
@@ -293,7 +293,7 @@ def _explain(error: Exception, folder: RunFolder) -> str | None:
     if isinstance(error, torch.OutOfMemoryError):
         return f"the GPU has too little memory ({told}): give a larger accumulate or a smaller batch_size"
     if isinstance(error, OSError | SafetensorError):
-        return f"the machine failed while {folder.path} was written or the data read ({told}): mend it, then {_AGAIN}"
+        return f"the machine failed while {folder.path} was written or the data read ({told}): mend it, then {again}"
     if "DataLoader worker" in told:
-        return f"a loading process died ({told.splitlines()[0]}): give fewer workers, or 0; {_AGAIN}"
+        return f"a loading process died ({told.splitlines()[0]}): give fewer workers, or 0; {again}"
     return None

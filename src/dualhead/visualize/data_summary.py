@@ -21,8 +21,8 @@ def summarise(store: Store) -> dict[str, Any]:
         store: The store.
 
     Returns:
-        `facts` (pairs of name and text), `rejected` (pairs of file and reason, at most `MOST_REJECTED`, those on a
-        missing list last), and `hidden`, how many rejected files are not among them.
+        `facts` (pairs of name and text), `rejected` (pairs of file and reason, at most `MOST_REJECTED`, bugs
+        first and those on a missing list last), and `hidden`, how many rejected files are not among them.
     """
     facts: list[tuple[str, str]] = [
         ("data set", str(store.meta.get("dataset", "unknown"))),
@@ -51,8 +51,9 @@ def summarise(store: Store) -> dict[str, Any]:
     return {"facts": facts, "rejected": listed, "hidden": len(rejected) - len(listed)}
 
 
-def _rejected_order(item: Mapping[str, Any]) -> tuple[bool, str]:
-    return item.get("kind") == "missing", str(item.get("path", ""))
+def _rejected_order(item: Mapping[str, Any]) -> tuple[int, str]:
+    kind = item.get("kind")
+    return (kind == "missing") - (kind == "unexpected"), str(item.get("path", ""))
 
 
 def _reason(item: Mapping[str, Any]) -> str:

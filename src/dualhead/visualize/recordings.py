@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dualhead.data.reading import read_sequence
+from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, read_sequence
 from dualhead.data.store import Store, open_store
 from dualhead.errors import ConfigError
 from dualhead.formats.openpose import is_openpose_frame
@@ -36,11 +36,14 @@ def find_recording(
         The recording, and the name of its class, "" where that is not known.
 
     Raises:
-        ConfigError: If a store is given without the name of a sample, or a single recording with one.
+        ConfigError: If a store is given without the name of a sample, a single recording with one, or a folder of
+            recordings.
         FormatError: If the file is missing, of an unknown kind, damaged, or holds no body.
         StoreError: If the store cannot be opened or holds no such sample.
     """
     if not isinstance(source, SkeletonSequence) and _is_store(Path(source)):
+        if sample is None:
+            _refuse_many(Path(source))
         store = open_store(source)
         if sample is None:
             raise ConfigError(
@@ -64,6 +67,16 @@ def find_recording(
 def _is_store(path: Path) -> bool:
     """Whether a folder is to be opened as a store: all are but those of OpenPose's frames."""
     return path.is_dir() and not any(is_openpose_frame(file.name) for file in path.iterdir())
+
+
+def _refuse_many(folder: Path) -> None:
+    """Say what to do with a folder of recordings that is no store."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in (*SUFFIXES, *ARRAY_SUFFIXES))
+    if files and not {"meta.json", "joints.npy"} & {path.name for path in files}:  # what a store has, be it damaged
+        raise ConfigError(
+            f"{str(folder)!r} is a folder of {len(files)} files and no store, and one recording is drawn at a time: "
+            f"give one of them, such as {str(files[0])!r}"
+        )
 
 
 def take_sample(store: Store, name: str) -> tuple[SkeletonSequence, str]:
