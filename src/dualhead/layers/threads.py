@@ -38,7 +38,10 @@ def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Par
     Returns:
         The results, in the order of the parts.
     """
-    count = min(torch.get_num_threads(), len(parts)) if _SHARED.get() and _openmp() is not None else 1
+    if len(parts) == 1 or torch.compiler.is_compiling() or not _SHARED.get() or _openmp() is None:
+        count = 1
+    else:
+        count = min(torch.get_num_threads(), len(parts))
     if count == 1:
         with torch.no_grad():
             return [function(parts)]
