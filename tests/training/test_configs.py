@@ -71,7 +71,11 @@ def test_two_steps_of_every_experiment(name: str, tmp_path: Path) -> None:
     model, provenance = load_checkpoint(result.last.checkpoint)
     assert (provenance["dataset"], provenance["recipe"]) == (plain.dataset, plain.recipe)
     fresh = build_model(experiment, store)
-    moved = [not torch.equal(old, new) for old, new in zip(fresh.parameters(), model.parameters(), strict=True)]
+    # the bias of a convolution has no gradient where a norm behind it takes it away again
+    convolutions = [part for part in fresh.modules() if isinstance(part, (torch.nn.Conv2d, torch.nn.Conv3d))]
+    unfelt = {id(part.bias) for part in convolutions}
+    pairs = zip(fresh.parameters(), model.parameters(), strict=True)
+    moved = [not torch.equal(old, new) for old, new in pairs if id(old) not in unfelt]
     assert sum(moved) > 0.9 * len(moved)
     recipe = get_recipe(plain.recipe)
     clip = torch.from_numpy(recipe.clip(store[0], "joint"))[None]
