@@ -49,7 +49,8 @@ def sum_nodes(matrix: Tensor, nodes: Tensor) -> Tensor:
         # Coordinates are too few columns for a product a frame; as rows they are one product for all frames.
         rows = rearrange(nodes, "n v c -> (n c) v") @ matrix.t()
         return rearrange(rows, "(n c) u -> n u c", c=nodes.shape[2])
-    return torch.bmm(_expanded(matrix, len(nodes)), nodes)
+    # a shape, unlike `len`, may stay open in a trace
+    return torch.bmm(_expanded(matrix, nodes.shape[0]), nodes)
 
 
 def outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
@@ -203,7 +204,7 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
     if weight is None:
         windows = F.pad(x, margins).unfold(1, window, stride)
         nodes = rearrange(windows, "b t v c w -> (b t) (w v) c")
-        return rearrange(sum_nodes(matrix, nodes), "(b t) u c -> b t u c", b=len(x))
+        return rearrange(sum_nodes(matrix, nodes), "(b t) u c -> b t u c", b=x.shape[0])
     if torch.is_grad_enabled() and matrix.requires_grad:
         return _AggregateWindows.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
     x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
