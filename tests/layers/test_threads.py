@@ -1,0 +1,57 @@
+"""Parts are shared out in order, computed alone, and under the mode of the caller."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+import torch
+
+from dualhead.layers import threads
+from dualhead.layers.threads import in_threads, in_turn
+
+
+@pytest.fixture(autouse=True)
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+needs_openmp = pytest.mark.skipif(
+    threads._openmp() is None, reason="this build of PyTorch gives no thread its own count"
+)
+
+
+@needs_openmp
+def test_shares_are_consecutive_and_threads_compute_alone() -> None:
+    def compute(parts: Sequence[int]) -> tuple[list[int], int, bool]:
+        return list(parts), torch.get_num_threads(), threading.current_thread() is threading.main_thread()
+
+    assert in_threads(compute, range(7)) == [([0, 1], 1, False), ([2, 3], 1, False), ([4, 5, 6], 1, False)]
+    assert torch.get_num_threads() == 3  # of the caller
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_nothing_is_recorded_and_inference_stays_inference(count: int) -> None:
+    def compute(parts: Sequence[int]) -> tuple[bool, bool]:
+        return torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+
+    assert set(in_threads(compute, range(count))) == {(False, False)}
+    with torch.inference_mode():
+        assert set(in_threads(compute, range(count))) == {(False, True)}
+
+
+def test_in_turn_leaves_all_to_the_caller() -> None:
+    with in_turn():
+        assert in_threads(list, range(5)) == [[0, 1, 2, 3, 4]]
+
+
+def test_errors_come_through() -> None:
+    def compute(parts: Sequence[int]) -> float:
+        return sum(1 / part for part in parts)
+
+    with pytest.raises(ZeroDivisionError):
+        in_threads(compute, [1, 2, 3, 0])
