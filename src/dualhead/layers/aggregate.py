@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from dualhead.layers.threads import in_threads
+from dualhead.layers.threads import in_threads, summed
 
 _NUMBERS_IN_CACHE = 2**19
 _NARROW = 8
@@ -25,14 +25,14 @@ def _expanded(matrix: Tensor, count: int) -> Tensor:
     return matrix.expand(count, -1, -1)
 
 
-def frames_in_cache(x: Tensor, nodes: int) -> int:
+def frames_in_cache(x: Tensor, numbers: int) -> int:
     """Say how many frames or windows to compute at a time, so that they stay in cache; all of them on a GPU.
 
     Args:
-        x: Of `(n, any, C)`.
-        nodes: How many nodes of C channels a frame has at its widest.
+        x: The frames, `(n, ...)`.
+        numbers: How many numbers a frame has at its widest.
     """
-    return len(x) if x.is_cuda else max(4, _NUMBERS_IN_CACHE // (nodes * x.shape[2]))
+    return len(x) if x.is_cuda else max(4, _NUMBERS_IN_CACHE // numbers)
 
 
 def sum_nodes(matrix: Tensor, nodes: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
         right: `(n, V, C)`.
         total: `(U, V)`.
     """
-    frames = frames_in_cache(left, max(total.shape))
+    frames = frames_in_cache(left, max(total.shape) * left.shape[2])
     for some_left, some_right in zip(torch.split(left, frames), torch.split(right, frames), strict=True):
         total.addmm_(rearrange(some_left, "n u c -> u (n c)"), rearrange(some_right, "n v c -> (n c) v"))
 
@@ -137,7 +137,7 @@ class _AggregateWindows(torch.autograd.Function):
                 padded = _padded(body, margin, weight)
                 outer_sum(outer, _window_view(padded.unsqueeze(0), ctx.window, stride)[0], grad_matrix)
                 grad_padded = padded.zero_()
-                some = frames_in_cache(outer, matrix.shape[1])
+                some = frames_in_cache(outer, matrix.shape[1] * outer.shape[2])
                 for start in range(0, len(outer), some):
                     parts = outer[start : start + some]
                     parts = torch.bmm(_expanded(matrix.t(), len(parts)), parts)  # (some, W * V * S, E)
@@ -150,8 +150,7 @@ class _AggregateWindows(torch.autograd.Function):
             return grad_matrix, grad_weight
 
         grad_x = torch.empty_like(x)
-        sums = in_threads(compute, list(zip(x, grad.contiguous(), grad_x, strict=True)))
-        grad_matrix, grad_weight = (torch.stack(each).sum(dim=0) for each in zip(*sums, strict=True))
+        grad_matrix, grad_weight = summed(in_threads(compute, list(zip(x, grad.contiguous(), grad_x, strict=True))))
         return grad_matrix, grad_x, grad_weight, None, None
 
 
@@ -199,17 +198,13 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
         `(B, ceil(T / stride), U, C)`, or `(B, ceil(T / stride), U, E)` with a weight.
     """
     matrix, x = lowered(matrix, x)
-    weight = None if weight is None else lowered(weight)[0]
-    margins = (0, 0, 0, 0, window // 2, window // 2)
-    if weight is None:
-        windows = F.pad(x, margins).unfold(1, window, stride)
-        nodes = rearrange(windows, "b t v c w -> (b t) (w v) c")
-        return rearrange(sum_nodes(matrix, nodes), "(b t) u c -> b t u c", b=x.shape[0])
-    if torch.is_grad_enabled() and matrix.requires_grad:
-        return _AggregateWindows.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
-    x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
-    windows = rearrange(F.pad(x, margins).unfold(1, window, stride), "b t v c w -> b t (w v) c")
-    nodes = rearrange(windows, "b t n c -> (b t) n c")
+    if weight is not None:
+        (weight,) = lowered(weight)
+        if torch.is_grad_enabled() and matrix.requires_grad:
+            return _AggregateWindows.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
+        x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
+    windows = F.pad(x, (0, 0, 0, 0, window // 2, window // 2)).unfold(1, window, stride)
+    nodes = rearrange(windows, "b t v c w -> (b t) (w v) c")
     return rearrange(sum_nodes(matrix, nodes), "(b t) u c -> b t u c", b=x.shape[0])
 
 
@@ -231,7 +226,7 @@ def some_windows(
     frames, joints, channels = x.shape
     count, margin = (frames - 1) // stride + 1, window // 2
     scales, mixed = (1, channels) if weight is None else weight.shape[:2]
-    some = max(4, _NUMBERS_IN_CACHE // (len(matrix) * mixed))  # windows at a time
+    some = frames_in_cache(x, len(matrix) * mixed)  # windows at a time
     buffer = x.new_empty((some - 1) * stride + window, joints, scales * mixed)
     ready, held = 0, 0  # how many frames have been in the buffer, and the frame at its start
     for start in range(0, count, some):

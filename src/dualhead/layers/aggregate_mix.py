@@ -16,14 +16,14 @@ from einops import rearrange
 from torch import Tensor
 
 from dualhead.layers.aggregate import frames_in_cache, lowered, outer_sum, sum_nodes
-from dualhead.layers.threads import in_threads
+from dualhead.layers.threads import in_threads, summed
 
 _Parts = Sequence[tuple[Tensor, ...]]
 
 
 def _parts(matrix: Tensor, *frames: Tensor) -> _Parts:
     """Split tensors `(n, V, C)`, `(n, V, O)`, ... into some frames at a time."""
-    some = frames_in_cache(frames[0], len(matrix))
+    some = frames_in_cache(frames[0], len(matrix) * frames[0].shape[2])
     return list(zip(*(torch.split(tensor, some) for tensor in frames), strict=True))
 
 
@@ -59,8 +59,7 @@ class _AggregateMix(torch.autograd.Function):
             return grad_matrix, grad_weight
 
         grad_x = torch.empty_like(x)
-        sums = in_threads(compute, _parts(matrix, x, grad.contiguous(), grad_x))
-        grad_matrix, grad_weight = (torch.stack(each).sum(dim=0) for each in zip(*sums, strict=True))
+        grad_matrix, grad_weight = summed(in_threads(compute, _parts(matrix, x, grad.contiguous(), grad_x)))
         return grad_matrix, grad_x, grad_weight
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dualhead.layers.norm import Repeats, joined_statistics, statistics
-from dualhead.layers.threads import in_threads
+from dualhead.layers.norm import Repeats, gradient_terms, joined_statistics, num_written_out, statistics
+from dualhead.layers.threads import in_threads, summed
 
 _NUMBERS_IN_CACHE = 2**17
 
@@ -81,8 +81,7 @@ class _Collapse(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         nodes, mix, weight, bias, collapse, mean, variance = ctx.saved_tensors
-        deviation = (variance + ctx.eps).rsqrt()
-        scale = weight * deviation
+        scale = weight * (variance + ctx.eps).rsqrt()
         shift = bias - mean * scale
 
         def activated(part: Tensor, outer: Tensor, into: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -107,34 +106,31 @@ class _Collapse(torch.autograd.Function):
                 sums[2].add_(some_bias)
             return sums
 
-        def hand_on(parts: _Parts) -> Tensor | None:
-            grad_mix = None if mix is None else torch.zeros_like(mix)
+        def hand_on(parts: _Parts) -> tuple[Tensor, ...]:
+            grad_mix: tuple[Tensor, ...] = () if mix is None else (torch.zeros_like(mix),)
             for times, (part, outer, inner) in parts:
                 if mix is None:
                     h, grad_h = part.flatten(0, 1), inner.flatten(0, 1)  # which holds what `sum_up` left there
                 else:
                     h, _, grad_h = activated(part, outer, None)
                 grad_h.mul_(scale).sub_(torch.addcmul(offset, h, slope), alpha=times)
-                if grad_mix is not None:
-                    grad_mix.addmm_(grad_h.t(), part.flatten(0, 1))
+                if mix is not None:
+                    grad_mix[0].addmm_(grad_h.t(), part.flatten(0, 1))
                     torch.mm(grad_h, mix, out=inner.flatten(0, 1))
             return grad_mix
 
         grad_nodes = torch.empty_like(nodes)
         parts = _parts(ctx.repeats, nodes.shape[2] * len(weight), nodes, grad.contiguous(), grad_nodes)
-        sums = in_threads(sum_up, parts)
-        grad_collapse, grad_weight, grad_bias = (torch.stack(each).sum(dim=0) for each in zip(*sums, strict=True))
+        grad_collapse, grad_weight, grad_bias = summed(in_threads(sum_up, parts))
         total = _count(nodes, ctx.repeats)
-        slope = scale * deviation * grad_weight / total
-        offset = scale * grad_bias / total - slope * mean
-        mixes = [grad_mix for grad_mix in in_threads(hand_on, parts) if grad_mix is not None]
-        grad_mix = torch.stack(mixes).sum(dim=0) if mixes else None
-        return grad_nodes, grad_mix, grad_weight, grad_bias, grad_collapse, None, None
+        _, slope, offset = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)
+        grad_mix = summed(in_threads(hand_on, parts))
+        return grad_nodes, grad_mix[0] if grad_mix else None, grad_weight, grad_bias, grad_collapse, None, None
 
 
 def _count(nodes: Tensor, repeats: Repeats) -> int:
     """Count the values of each channel."""
-    return (len(nodes) + sum(times - 1 for _, times in repeats)) * nodes.shape[1] * nodes.shape[2]
+    return num_written_out(nodes, repeats) * nodes.shape[1] * nodes.shape[2]
 
 
 def _mixed(part: Tensor, mix: Tensor | None) -> Tensor:

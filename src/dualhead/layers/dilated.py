@@ -12,7 +12,7 @@ from einops import rearrange
 from torch import Tensor
 
 from dualhead.layers.prepared import is_eager
-from dualhead.layers.threads import in_threads
+from dualhead.layers.threads import in_threads, summed
 
 FEWEST_NODES = 2048
 """Joints times frames of a body from which products tap by tap cost less than a convolution for each branch."""
@@ -114,7 +114,7 @@ class _AddTaps(torch.autograd.Function):
         grad = grad.contiguous()
         taps = list(_taps(h.shape[1], grad.shape[1], weight.shape[3], weight.shape[1], ctx.dilations, ctx.stride))
 
-        def compute(bodies: Sequence[tuple[Tensor, ...]]) -> Tensor:
+        def compute(bodies: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor]:
             grad_weight = torch.zeros_like(weight)
             for outer, body, inner in bodies:
                 for writes, reads, channels, branch, tap in taps:
@@ -124,10 +124,10 @@ class _AddTaps(torch.autograd.Function):
                         _rows(inner, reads, channels).addmm_(rows, back)
                     else:
                         inner[reads, :, channels] += (rows @ back).unflatten(0, (-1, h.shape[2]))
-            return grad_weight
+            return (grad_weight,)
 
         grad_h = torch.zeros_like(h)
-        grad_weight = torch.stack(in_threads(compute, list(zip(grad, h, grad_h, strict=True)))).sum(dim=0)
+        (grad_weight,) = summed(in_threads(compute, list(zip(grad, h, grad_h, strict=True))))
         return grad, grad_h, grad_weight, None, None
 
 

@@ -85,16 +85,49 @@ class _CountedNorm(torch.autograd.Function):
         )
         grad_x = None
         if ctx.needs_input_grad[0]:
-            total = (len(x) + sum(times - 1 for _, times in ctx.repeats)) * (x.shape[2] * x.shape[3])
-            scale = (variance + ctx.eps).rsqrt()
-            slope = weight * scale.square() * grad_weight / total
-            offset = weight * scale * grad_bias / total - slope * mean
-            slope, offset, scale = slope[:, None, None], offset[:, None, None], (weight * scale)[:, None, None]
+            total = num_written_out(x, ctx.repeats) * x.shape[2] * x.shape[3]
+            terms = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)
+            scale, slope, offset = (term[:, None, None] for term in terms)
             grad_x = torch.addcmul(-offset, x, slope, value=-1)  # what the statistics give
             for row, times in ctx.repeats:
                 grad_x[row] *= times
             grad_x.addcmul_(grad, scale)
         return grad_x, grad_weight, grad_bias, None, None
+
+
+def num_written_out(rows: Tensor, repeats: Repeats) -> int:
+    """Count rows as if each that stands for several were written out as often.
+
+    Args:
+        rows: `(B, ...)`.
+        repeats: Rows that stand for several.
+    """
+    return len(rows) + sum(times - 1 for _, times in repeats)
+
+
+def gradient_terms(
+    weight: Tensor, mean: Tensor, variance: Tensor, eps: float, grad_weight: Tensor, grad_bias: Tensor, total: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Give scale, slope and offset of the gradient of batch norm's input (Ioffe and Szegedy, 2015, section 3).
+
+    grad_x = scale * grad_y - times * (slope * x + offset), for a row that stands for so many, with grad_y summed up
+
+    Args:
+        weight: `(C,)`.
+        mean: Of the batch `(C,)`.
+        variance: Of the batch, biased `(C,)`.
+        eps: What is added to the variance.
+        grad_weight: Gradient of the weight `(C,)`.
+        grad_bias: Gradient of the bias `(C,)`.
+        total: How many values of each channel there were.
+
+    Returns:
+        Three times `(C,)`.
+    """
+    deviation = (variance + eps).rsqrt()
+    scale = weight * deviation
+    slope = scale * deviation * grad_weight / total
+    return scale, slope, scale * grad_bias / total - slope * mean
 
 
 def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,7 +209,7 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
     repeats = _REPEATS.get()
     if repeats:
         y, mean, variance = _CountedNorm.apply(x, weight, bias, repeats, first.eps)  # type: ignore[no-untyped-call]
-        count = (len(x) + sum(times - 1 for _, times in repeats)) * x.shape[2] * x.shape[3]
+        count = num_written_out(x, repeats) * x.shape[2] * x.shape[3]
         remember(norms, mean, variance, count, shift)
         return y  # type: ignore[no-any-return]
     momentum = _momentum(first)

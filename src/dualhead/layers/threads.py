@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -54,6 +55,15 @@ def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Par
             return function(share)
 
     return list(_pool(count).map(run, shares))
+
+
+def summed(results: Sequence[tuple[Tensor, ...]]) -> list[Tensor]:
+    """Add up what threads give, tensor by tensor, in the order of the parts.
+
+    Args:
+        results: What `in_threads` gives for a function of several sums.
+    """
+    return [torch.stack(each).sum(dim=0) for each in zip(*results, strict=True)]
 
 
 @contextmanager
