@@ -123,7 +123,7 @@ class _Collapse(torch.autograd.Function):
         parts = _parts(ctx.repeats, nodes.shape[2] * len(weight), nodes, grad.contiguous(), grad_nodes)
         grad_collapse, grad_weight, grad_bias = summed(in_threads(sum_up, parts))
         total = _count(nodes, ctx.repeats)
-        _, slope, offset = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)
+        slope, offset = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)[1:]
         grad_mix = summed(in_threads(hand_on, parts))
         return grad_nodes, grad_mix[0] if grad_mix else None, grad_weight, grad_bias, grad_collapse, None, None
 
