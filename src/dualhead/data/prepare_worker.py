@@ -25,11 +25,12 @@ from dualhead.data.fingerprint import digest
 from dualhead.data.store_writer import Chunk, Row
 from dualhead.errors import DualheadError, FormatError, StoreError
 from dualhead.formats.source import Item, Rejected, Source
+from dualhead.memory import keep_freed_memory
 
 CHUNK = 64
 """Samples that travel together: large enough for little overhead, small enough to lose."""
 
-_KEPT_BYTES = 2**24
+_KEPT_BYTES = 2**24  # more than the text of a file; asking anew for each costs a fifth of the work
 
 
 @dataclass(frozen=True)
@@ -119,15 +120,6 @@ def _unexpected(item: Item, error: Exception) -> Rejected:
     return Rejected(item.sample.name, item.member.where, reason, "unexpected")
 
 
-def _keep_memory() -> None:
-    """Let this process keep the memory of one file for the next.
-
-    The C library of Linux gives blocks as large as a file's text back to the system at once and asks anew for each
-    file, which costs a fifth of the work; of letting go of a larger block it learns to keep all that are smaller.
-    """
-    np.empty(_KEPT_BYTES, np.uint8)
-
-
 _worker: Worker | None = None
 
 
@@ -135,7 +127,7 @@ def _start(worker: Worker, parent: int) -> None:
     """Set up a worker process: Ctrl-C is the parent's to handle, and without the parent there is nothing to do."""
     global _worker
     _worker = worker
-    _keep_memory()
+    keep_freed_memory(_KEPT_BYTES)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
@@ -166,7 +158,7 @@ def running(worker: Worker, chunks: Sequence[Sequence[Task]], workers: int) -> I
     Raises:
         StoreError: If a process ends unexpectedly.
     """
-    _keep_memory()
+    keep_freed_memory(_KEPT_BYTES)
     if workers == 1 or len(chunks) <= 1:
         yield map(worker.work, chunks)
         return

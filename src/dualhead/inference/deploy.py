@@ -11,10 +11,12 @@ from torch import Tensor
 from dualhead.errors import ConfigError
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.prepared import PreparedModule
+from dualhead.memory import keep_freed_memory
 from dualhead.models.base import SkeletonModel
 
 _DTYPES = (torch.float32, torch.bfloat16)
 _LENGTHS_KEPT = 64
+_KEPT_BYTES = 2**25 - 2**16
 
 
 class DeployedModel(SkeletonModel):
@@ -41,7 +43,7 @@ class DeployedModel(SkeletonModel):
             if child is not self.model.input_norm and not name.endswith("classifier"):
                 child.to(dtype)
         self.train(False)
-        _keep_freed_memory()
+        keep_freed_memory(_KEPT_BYTES)
 
     @property
     def input_norm(self):  # type: ignore[no-untyped-def, override]
@@ -107,12 +109,3 @@ def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32) -> Deployed
     if dtype not in _DTYPES:
         raise ConfigError(f"dtype {dtype} cannot be deployed: give torch.float32 or torch.bfloat16")
     return DeployedModel(model, dtype)
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep what is freed for the next use.
-
-    It hands large blocks back to the system, which has to clear every page anew, until it has seen a block as large as
-    that come back; 32 MB is the largest that counts.
-    """
-    torch.empty(2**25 - 2**16, dtype=torch.uint8)
