@@ -93,15 +93,20 @@ class WindowGraphConvolution(PreparedModule):
         nodes = aggregate_windows(rows, x, self.window, self.stride, None if self.widens else weight)
         if self.widens:
             nodes = rearrange(nodes, "b t (n s) c -> b t n (s c)", s=self.scales).contiguous()
-        mix = weight if self.widens else None
-        if self.norm.training and is_eager(x) and not torch.is_autocast_enabled(x.device.type):
-            y = self._collapse_in_cache(nodes, mix, bias, collapse)
+        learns, in_float = self.norm.training, not torch.is_autocast_enabled(x.device.type)
+        last = None if self.collapse_norm.training else collapse_bias  # a norm in training takes a bias away again
+        if learns and last is None and in_float and is_eager(x):
+            y = self._collapse_in_cache(nodes, weight if self.widens else None, bias, collapse)
         else:
-            y = recomputed(self._collapse, nodes if mix is None else F.linear(nodes, mix), bias, collapse)
+            if self.widens:
+                nodes = F.linear(nodes, weight, None if learns else bias)
+            elif not learns:
+                nodes = nodes + bias
+            y = recomputed(self._collapse, nodes, bias, collapse, last)
         y = rearrange(y, "b t v o -> b o t v")
-        if self.collapse_norm.training:
-            return batch_norm(y, [self.collapse_norm], collapse_bias).add_(total)
-        return (y + collapse_bias[:, None, None]).add_(total)
+        if last is None:
+            y = batch_norm(y, [self.collapse_norm], collapse_bias)
+        return y.add_(total)
 
     def _collapse_in_cache(self, nodes: Tensor, mix: Tensor | None, shift: Tensor, collapse: Tensor) -> Tensor:
         """Mix, normalise, ReLU and collapse `(B, T', V * W, I)` to `(B, T', V, O)`, in training."""
@@ -112,14 +117,14 @@ class WindowGraphConvolution(PreparedModule):
         remember([self.norm], mean, variance, count, shift)
         return y
 
-    def _collapse(self, h: Tensor, shift: Tensor, collapse: Tensor) -> Tensor:
+    def _collapse(self, h: Tensor, shift: Tensor, collapse: Tensor, bias: Tensor | None) -> Tensor:
         """Normalise, ReLU and collapse `(B, T', V * W, E)` to `(B, T', V, O)`."""
         if self.norm.training:
             # what is given is needed again: only what the norm made new may be written over
             h = batch_norm(h.movedim(-1, 1), [self.norm], shift).relu_().movedim(1, -1)
         else:
-            h = torch.relu(h + shift)
-        return F.linear(rearrange(h, "b t (v i) e -> b t v (i e)", i=self.window), collapse)
+            h = torch.relu(h)
+        return F.linear(rearrange(h, "b t (v i) e -> b t v (i e)", i=self.window), collapse, bias)
 
     def _in_cache(self, x: Tensor, total: Tensor, *prepared: Tensor) -> Tensor:
         """Do as `forward`, some windows at a time: what lies between the products never leaves the cache."""
