@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,3 +16,9 @@ def shared() -> Path:
     if not (folder / "golden").is_dir():
         pytest.skip(f"no reference data at {folder}: set DUALHEAD_SHARED to run this test")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> None:
+    """Let Ctrl-C be an exception, as in a shell: what is started in the background ignores it from the start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

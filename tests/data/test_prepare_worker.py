@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import os
-import platform
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dualhead.data.prepare_worker import Task, Worker, _keep_memory, running
+from dualhead.data.prepare_worker import Task, Worker, running
 from dualhead.errors import ConfigError, StoreError
 from dualhead.formats.member import FileMember
 from dualhead.formats.ntu_sources import ntu60
@@ -65,17 +64,6 @@ def test_a_source_may_keep_recordings_of_nobody(tmp_path: Path) -> None:
     task = _task(tmp_path, b"2\n0\n0\n")
     (row,) = Worker(replace(ntu60(), keeps_empty=True), "energy").work([task]).rows
     assert (row.frames, row.bodies) == (2, 0)
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has habits of its own")
-def test_memory_is_kept_from_file_to_file() -> None:
-    import resource
-
-    _keep_memory()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(100):
-        np.ones(2**20, np.uint8)  # 256 pages, which would be asked for each time
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 5 * 256
 
 
 def _tasks(folder: Path, count: int) -> list[list[Task]]:
