@@ -209,15 +209,16 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
 
 
 def some_windows(
-    matrix: Tensor, x: Tensor, window: int, stride: int, weight: Tensor | None = None
+    matrix: Tensor, x: Tensor, window: int, stride: int, some: int, weight: Tensor | None = None
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Do as `aggregate_windows` for one body and without gradients, some windows at a time, which stay in cache.
+    """Do as `aggregate_windows` for one body and without gradients, some windows at a time.
 
     Args:
         matrix: `(U, W * V)`, or `(U, W * V * S)` with a weight.
         x: `(T, V, C)`.
         window: W, odd.
         stride: Frames between the centres of two windows.
+        some: How many windows at a time; `frames_in_cache` knows how many stay in cache.
         weight: `(S, E, C)`: what mixes the channels of every joint first, into S nodes of E channels.
 
     Yields:
@@ -226,7 +227,6 @@ def some_windows(
     frames, joints, channels = x.shape
     count, margin = (frames - 1) // stride + 1, window // 2
     scales, mixed = (1, channels) if weight is None else weight.shape[:2]
-    some = frames_in_cache(x, len(matrix) * mixed)  # windows at a time
     buffer = x.new_empty((some - 1) * stride + window, joints, scales * mixed)
     ready, held = 0, 0  # how many frames have been in the buffer, and the frame at its start
     for start in range(0, count, some):

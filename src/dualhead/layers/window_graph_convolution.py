@@ -9,7 +9,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.aggregate import aggregate_windows, some_windows
+from dualhead.layers.aggregate import aggregate_windows, frames_in_cache, some_windows
 from dualhead.layers.collapse import collapse_windows
 from dualhead.layers.fused import fold
 from dualhead.layers.graph_convolution import start_residual_adjacency
@@ -132,9 +132,11 @@ class WindowGraphConvolution(PreparedModule):
         y = total.movedim(1, -1)  # (B, T', V, O)
         # ReLU(h + bias) = max(h, -bias) + bias, and the last sum can wait until behind the collapse.
         y += collapse_bias + collapse @ bias.repeat(self.window)
+        numbers = x.shape[2] * collapse.shape[1]  # of a window, behind the mixing
+        some = frames_in_cache(x, max(numbers, len(rows) * x.shape[3]) if self.widens else numbers)
         for frames, out in zip(x, y, strict=True):
             first = None if self.widens else weight
-            for windows, h in some_windows(rows, frames, self.window, self.stride, first):
+            for windows, h in some_windows(rows, frames, self.window, self.stride, some, first):
                 if self.widens:
                     h = F.linear(rearrange(h, "n (u s) c -> (n u) (s c)", s=self.scales), weight)
                 h = torch.maximum(h, -bias, out=h).reshape(-1, collapse.shape[1])  # (n * V, W * E)
