@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -74,3 +77,40 @@ def test_it_predicts_and_nothing_else() -> None:
     assert not deployed(make_clips(13)).requires_grad
     with pytest.raises(ConfigError, match=r"dtype torch.float64 cannot be deployed: give torch.float32"):
         deploy(make("agcn"), torch.float64)
+
+
+def test_more_lengths_than_are_kept() -> None:
+    deployed = deploy(make("stgcn"))
+    clips = make_clips(75)[2:3]
+    want = deployed(clips[:, :, :8])
+    for frames in range(8, 76):  # 64 are kept
+        deployed(clips[:, :, :frames])
+    assert torch.equal(deployed(clips[:, :, :8]), want)
+    both = torch.zeros(1, 3, 8, 17, 2)  # one body known already, one new
+    torch.testing.assert_close(deployed(both), deployed(both))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_model_of_another_type(dtype: torch.dtype) -> None:
+    model, clips = make("msg3d").to(dtype), make_clips(13)
+    with torch.no_grad():
+        want = model(clips.to(dtype)).float()
+    tolerance = 1e-5 if dtype == torch.float64 else 0.1
+    torch.testing.assert_close(deploy(model)(clips), want, rtol=0, atol=tolerance * float(want.abs().max()))
+    assert next(model.parameters()).dtype == dtype
+
+
+def test_what_a_deployed_model_refuses(tmp_path: Path) -> None:
+    model = make("agcn")
+    deployed, clips = deploy(model), make_clips(13)
+    want = deployed(clips)
+    with pytest.raises(ConfigError, match="cannot be trained: train the model that it was made from"):
+        deployed.train()
+    with pytest.raises(ConfigError, match="takes no other weights: load them into the model and deploy it again"):
+        deployed.load_state_dict(model.state_dict())
+    with pytest.raises(ConfigError, match="cannot be saved as a checkpoint"):
+        deployed.save_pretrained(tmp_path / "a")
+    with pytest.raises(ConfigError, match="is deployed already"):
+        deploy(deployed)
+    assert torch.equal(deployed.eval()(clips), want)
+    assert torch.equal(copy.deepcopy(deployed)(clips), want)

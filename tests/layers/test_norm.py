@@ -123,3 +123,14 @@ def test_statistics_of_groups_join() -> None:
     torch.testing.assert_close(joined_statistics(groups), statistics(x))
     rows = x.movedim(1, -1).flatten(0, 2)
     torch.testing.assert_close(statistics(x), (rows.mean(dim=0), rows.var(dim=0, correction=0)))
+
+
+@pytest.mark.parametrize("repeats", [(), REPEATS])
+def test_without_momentum_statistics_are_averages_of_all_steps(repeats: tuple[tuple[int, int], ...]) -> None:
+    ours, theirs = BatchNorm(3, momentum=None).double(), torch.nn.BatchNorm2d(3, momentum=None).double()
+    for _ in range(3):
+        x = torch.randn(5, 3, 4, 2, dtype=torch.float64)
+        with counting(repeats):
+            ours(x)
+        theirs(written_out(x) if repeats else x)
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())

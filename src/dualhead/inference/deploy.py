@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,6 +15,9 @@ from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.prepared import PreparedModule
 from dualhead.memory import keep_freed_memory
 from dualhead.models.base import SkeletonModel
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _DTYPES = (torch.float32, torch.bfloat16)
 _LENGTHS_KEPT = 64
@@ -32,10 +37,10 @@ class DeployedModel(SkeletonModel):
 
     def __init__(self, model: SkeletonModel, dtype: torch.dtype):
         super().__init__()
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.model = copy.deepcopy(model).float().eval().requires_grad_(False)
         self.heads = model.heads  # type: ignore[misc]
         self.config, self.provenance, self.dtype = model.config, model.provenance, dtype
-        self._absent: dict[tuple[int, int], list[Tensor]] = {}
+        self._absent: dict[tuple[int, int], Sequence[Tensor]] = {}
         for part in self.model.modules():
             if isinstance(part, PreparedModule):
                 part.keep()
@@ -49,6 +54,32 @@ class DeployedModel(SkeletonModel):
     def input_norm(self):  # type: ignore[no-untyped-def, override]
         """What every clip goes through first."""
         return self.model.input_norm
+
+    def train(self, mode: bool = True) -> Self:
+        """Refuse: what is folded cannot be trained; `eval()` changes nothing.
+
+        Raises:
+            ConfigError: If `mode` is true.
+        """
+        if mode:
+            raise ConfigError("a deployed model cannot be trained: train the model that it was made from")
+        return super().train(False)
+
+    def load_state_dict(self, *_: Any, **__: Any) -> Any:
+        """Refuse: the weights are in the tensors that were made of them.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError("a deployed model takes no other weights: load them into the model and deploy it again")
+
+    def save_pretrained(self, *_: Any, **__: Any) -> Path:
+        """Refuse: a model folder holds what can be trained.
+
+        Raises:
+            ConfigError: Always.
+        """
+        raise ConfigError("a deployed model cannot be saved as a checkpoint: save the model that it was made from")
 
     def features(self, x: Tensor) -> tuple[Tensor, ...]:
         """Do as the model, in the type of the activations."""
@@ -73,30 +104,27 @@ class DeployedModel(SkeletonModel):
         if not bodies.absent:
             return super().pooled_features(x, bodies)
         frames = x.shape[2]
-        kept = {row: (body, frames) for row, body in bodies.absent}
-        new = [row for row in range(len(x)) if row not in kept or kept[row] not in self._absent]
+        absent, kept = dict(bodies.absent), self._absent
+        rows = {row: kept[body, frames] for row, body in absent.items() if (body, frames) in kept}
+        new = [row for row in range(len(x)) if row not in rows]
         pooled = super().pooled_features(x[new], bodies) if new else []
-        rows: list[list[Tensor]] = [[] for _ in self.heads]
-        for row in range(len(x)):
-            key = kept.get(row)
-            if key is not None and key in self._absent:
-                vectors = self._absent[key]
-            else:
-                vectors = [head[new.index(row)] for head in pooled]
-                if key is not None:
-                    if len(self._absent) >= _LENGTHS_KEPT:
-                        self._absent.pop(next(iter(self._absent)))
-                    self._absent[key] = [vector.clone() for vector in vectors]
-            for head, vector in zip(rows, vectors, strict=True):
-                head.append(vector)
-        return [torch.stack(head) for head in rows]
+        for row, vectors in zip(new, zip(*pooled, strict=True), strict=True):
+            rows[row] = vectors
+            if row in absent:
+                self._keep(absent[row], frames, vectors)
+        return [torch.stack([rows[row][head] for row in range(len(x))]) for head in range(len(self.heads))]
+
+    def _keep(self, body: int, frames: int, vectors: Sequence[Tensor]) -> None:
+        if len(self._absent) >= _LENGTHS_KEPT:
+            self._absent = {}  # a new one: other threads may be reading
+        self._absent[body, frames] = [vector.clone() for vector in vectors]
 
 
 def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32) -> DeployedModel:
     """Give the inference form of a model, with equal outputs.
 
     Args:
-        model: Any model of the registry, on any device; it is left as it is.
+        model: Any model of the registry, on any device and of any floating type; it is left as it is.
         dtype: `torch.float32`, or `torch.bfloat16` for activations and products of half the width.
 
     Returns:
@@ -104,8 +132,10 @@ def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32) -> Deployed
         takes no gradients and cannot be trained.
 
     Raises:
-        ConfigError: If the type is none of the two.
+        ConfigError: If the type is none of the two, or the model is a deployed one.
     """
+    if isinstance(model, DeployedModel):
+        raise ConfigError("the model is deployed already: deploy the model that it was made from")
     if dtype not in _DTYPES:
         raise ConfigError(f"dtype {dtype} cannot be deployed: give torch.float32 or torch.bfloat16")
     return DeployedModel(model, dtype)

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from dualhead.layers.threads import in_threads, summed
 
@@ -79,6 +80,7 @@ class _Aggregate(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None]:
         matrix, nodes = ctx.saved_tensors
         grad_matrix = grad_nodes = None
@@ -126,6 +128,7 @@ class _AggregateWindows(torch.autograd.Function):
         ctx.save_for_backward(matrix, x, weight)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         matrix, x, weight = ctx.saved_tensors
         margin, stride = ctx.window // 2, ctx.stride

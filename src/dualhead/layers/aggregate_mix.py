@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from dualhead.layers.aggregate import frames_in_cache, lowered, outer_sum, sum_nodes
 from dualhead.layers.threads import in_threads, summed
@@ -44,6 +45,7 @@ class _AggregateMix(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         matrix, x, weight = ctx.saved_tensors
 

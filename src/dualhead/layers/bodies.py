@@ -45,7 +45,10 @@ class DistinctBodies:
 
     @classmethod
     def of(cls, clips: Tensor) -> DistinctBodies:
-        """Find them; every row is different where looking at the clips would stop a GPU, or a trace of the model.
+        """Find them.
+
+        Every row is different where looking at the clips would stop a GPU or a trace of the model, and where the clips
+        take gradients, which differ even from one absent body to another.
 
         Args:
             clips: `(N, C, T, V, M)`.
@@ -55,7 +58,7 @@ class DistinctBodies:
         """
         if clips.ndim != 5:
             raise ConfigError(f"clips have shape {tuple(clips.shape)}: a model takes (N, C, T, V, M)")
-        if not is_eager(clips):
+        if not is_eager(clips) or clips.requires_grad:
             return cls.every(clips)
         present = (clips != 0).flatten(1, 3).any(dim=1).tolist()  # (N, M)
         rows: list[int] = []

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from dualhead.layers.norm import Repeats, gradient_terms, joined_statistics, num_written_out, statistics
 from dualhead.layers.threads import in_threads, summed
@@ -79,6 +80,7 @@ class _Collapse(torch.autograd.Function):
         ctx.mark_non_differentiable(mean, variance)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         nodes, mix, weight, bias, collapse, mean, variance = ctx.saved_tensors
         scale = weight * (variance + ctx.eps).rsqrt()

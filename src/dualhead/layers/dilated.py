@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from dualhead.layers.prepared import is_eager
 from dualhead.layers.threads import in_threads, summed
@@ -109,6 +110,7 @@ class _AddTaps(torch.autograd.Function):
         ctx.save_for_backward(h, weight)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         h, weight = ctx.saved_tensors
         grad = grad.contiguous()

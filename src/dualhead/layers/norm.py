@@ -7,36 +7,40 @@ batch statistics and gradients count it as often as it occurs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 Repeats = tuple[tuple[int, int], ...]
 """Rows that stand for several, each with the number of rows that it stands for (2 or more)."""
 
 _REPEATS: ContextVar[Repeats] = ContextVar("repeats", default=())
-
-
 _AGAIN: ContextVar[bool] = ContextVar("again", default=False)
 
 
-@contextmanager
-def again(repeats: Repeats) -> Iterator[None]:
+class Again(AbstractContextManager[None]):
     """Let batch norms inside do once more what they did, for a gradient, and leave their running statistics.
+
+    It can be entered once for each gradient that is taken.
 
     Args:
         repeats: What `counting` said the first time.
     """
-    token = _AGAIN.set(True)
-    try:
-        with counting(repeats):
-            yield
-    finally:
-        _AGAIN.reset(token)
+
+    def __init__(self, repeats: Repeats):
+        self._repeats = repeats
+
+    def __enter__(self) -> None:
+        self._tokens = _AGAIN.set(True), _REPEATS.set(self._repeats)
+
+    def __exit__(self, *_: object) -> None:
+        _AGAIN.reset(self._tokens[0])
+        _REPEATS.reset(self._tokens[1])
 
 
 def counted() -> Repeats:
@@ -77,6 +81,7 @@ class _CountedNorm(torch.autograd.Function):
         ctx.mark_non_differentiable(mean, variance)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
         x, weight, mean, variance = ctx.saved_tensors
         # As if the statistics were constants; what a row stands for arrives already summed up in its gradient.
@@ -155,11 +160,11 @@ def joined_statistics(groups: Sequence[tuple[int, Tensor, Tensor]]) -> tuple[Ten
         Mean and biased variance, each `(C,)`.
     """
     sizes, means, variances = zip(*groups, strict=True)
-    shares = torch.tensor(sizes, dtype=torch.float64, device=means[0].device)
+    shares = torch.tensor(sizes, dtype=torch.float64, device=means[0].device)[:, None]
     shares = (shares / shares.sum()).to(means[0].dtype)
-    mean = shares @ torch.stack(means)
+    mean = (shares * torch.stack(means)).sum(dim=0)  # no product, which autocast would lower
     within = torch.stack(variances) + (torch.stack(means) - mean).square()
-    return mean, shares @ within
+    return mean, (shares * within).sum(dim=0)
 
 
 def normalise(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
@@ -257,7 +262,10 @@ def _running(norms: Sequence[nn.BatchNorm2d]) -> tuple[list[Tensor], list[Tensor
 
 
 def _momentum(norm: nn.BatchNorm2d) -> float:
-    return 0.1 if norm.momentum is None else norm.momentum
+    """Say how much of the running statistics the next step replaces."""
+    if norm.momentum is not None:
+        return norm.momentum
+    return 1 / (1 + float(norm.num_batches_tracked or 0))  # as in PyTorch: the average over all steps
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

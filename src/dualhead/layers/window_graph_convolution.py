@@ -112,7 +112,7 @@ class WindowGraphConvolution(PreparedModule):
         """Mix, normalise, ReLU and collapse `(B, T', V * W, I)` to `(B, T', V, O)`, in training."""
         bias = self.norm.bias + 0 * shift  # which the norm takes away again
         y, mean, variance, count = collapse_windows(
-            nodes, mix, self.norm.weight, bias, collapse, counted(), self.norm.eps
+            nodes.contiguous(), mix, self.norm.weight, bias, collapse, counted(), self.norm.eps
         )
         remember([self.norm], mean, variance, count, shift)
         return y

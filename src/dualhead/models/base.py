@@ -136,7 +136,8 @@ class SkeletonModel(nn.Module):
         Returns:
             One `(B, O)` for each of the H heads.
         """
-        if self.training or torch.is_grad_enabled() or not is_eager(x):
+        learns = any(part.training for part in self.modules())  # then a norm may need all bodies at once
+        if learns or torch.is_grad_enabled() or not is_eager(x):
             return self._means(x)
 
         def compute(parts: Sequence[Tensor]) -> list[list[Tensor]]:

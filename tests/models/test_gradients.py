@@ -1,0 +1,120 @@
+"""What those who train take for granted of PyTorch's gradients and modes holds for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dualhead.layers.bodies import DistinctBodies
+from dualhead.models.base import SkeletonModel
+from tests.models.test_battery import EVERY, build, clips
+
+
+def some_absent(model: SkeletonModel, samples: int = 3) -> Tensor:
+    """Make clips of which all but the last lack the second body."""
+    x = clips(model, samples)
+    x[:-1, ..., 1] = 0
+    return x
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@EVERY
+@pytest.mark.parametrize("inside", [False, True], ids=["backward outside autocast", "backward inside"])
+def test_training_in_half_precision_with_absent_bodies(name: str, inside: bool) -> None:
+    exact, near = build(name).train(), build(name).train()
+    x = some_absent(exact, 4)
+    labels = torch.arange(4 * len(exact.heads)) % 7
+    loss = nn.functional.cross_entropy(exact(x).flatten(0, 1), labels)
+    loss.backward()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        lowered = nn.functional.cross_entropy(near(x).flatten(0, 1).float(), labels)
+        if inside:
+            lowered.backward()
+    if not inside:
+        lowered.backward()
+    torch.testing.assert_close(lowered, loss, rtol=0.1, atol=0)
+    want = torch.cat([parameter.grad.flatten() for parameter in exact.parameters() if parameter.grad is not None])
+    got = torch.cat([parameter.grad.flatten() for parameter in near.parameters() if parameter.grad is not None])
+    assert nn.functional.cosine_similarity(got, want, dim=0) > 0.9
+    for (key, value), other in zip(near.named_buffers(), exact.buffers(), strict=True):
+        assert value.dtype == other.dtype, key
+
+
+@EVERY
+@pytest.mark.parametrize("training", [False, True])
+def test_two_gradients_through_one_graph(name: str, training: bool) -> None:
+    model = build(name).double().train(training)
+    logits = model(some_absent(model).double())
+    parameters = list(model.parameters())
+    first = torch.autograd.grad(logits[..., 0].sum(), parameters, retain_graph=True, allow_unused=True)
+    again = torch.autograd.grad(logits[..., 0].sum(), parameters, allow_unused=True)
+    torch.testing.assert_close(again, first, rtol=0, atol=0)
+
+
+@EVERY
+def test_a_second_derivative_in_training_is_refused(name: str) -> None:
+    model = build(name).train()
+    parameters = list(model.parameters())
+    gradients = torch.autograd.grad(model(some_absent(model)).sum(), parameters, create_graph=True, allow_unused=True)
+    penalty = sum(gradient.square().sum() for gradient in gradients if gradient is not None)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        penalty.backward()  # type: ignore[union-attr]
+
+
+@EVERY
+@pytest.mark.parametrize("training", [False, True])
+def test_gradients_of_clips_with_absent_bodies(name: str, training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    gradients = []
+    for every in (False, True):
+        model = build(name).double().train(training)
+        if every:
+            monkeypatch.setattr(model, "distinct_bodies", DistinctBodies.every)
+        x = some_absent(model).double().requires_grad_()
+        model(x).square().sum().backward()
+        assert x.grad is not None
+        gradients.append(x.grad)
+    assert (gradients[1][0, ..., 1] != 0).any()
+    torch.testing.assert_close(*gradients)
+
+
+@EVERY
+@pytest.mark.usefixtures("two_threads")
+def test_norms_that_learn_in_an_evaluated_model_see_the_whole_batch(name: str) -> None:
+    results, statistics = [], []
+    for gradients in (False, True):
+        model = build(name).double().eval()
+        for part in model.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.train()
+        with torch.set_grad_enabled(gradients):
+            results.append(model(clips(model, 4).double()).detach())
+        statistics.append(dict(model.named_buffers()))
+    torch.testing.assert_close(*results)
+    torch.testing.assert_close(*statistics)
+
+
+@EVERY
+def test_frozen_parameters(name: str) -> None:
+    """Any kind of parameter may be frozen; the others' gradients stay as they are."""
+    model = build(name).double().train()
+    x = some_absent(model).double()
+    model(x).square().sum().backward()
+    want = {key: parameter.grad for key, parameter in model.named_parameters()}
+    for kind in sorted({key.rpartition(".")[2] for key in want}):
+        model = build(name).double().train()
+        for key, parameter in model.named_parameters():
+            parameter.requires_grad_(not key.endswith(kind))
+        model(x).square().sum().backward()
+        got = {key: parameter.grad for key, parameter in model.named_parameters() if parameter.grad is not None}
+        assert not any(key.endswith(kind) for key in got)
+        torch.testing.assert_close(got, {key: value for key, value in want.items() if not key.endswith(kind)})
