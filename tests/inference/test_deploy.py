@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from pathlib import Path
 
 import pytest
@@ -56,9 +57,23 @@ def test_half_width_stays_near(name: str) -> None:
     model, clips = make(name), make_clips(16)
     with torch.no_grad():
         want = model(clips)
-    got = deploy(model, torch.bfloat16)(clips)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # where the processor has no units for it
+        got = deploy(model, torch.bfloat16)(clips)
     assert got.dtype == torch.float32
     torch.testing.assert_close(got, want, rtol=0, atol=0.05 * float(want.abs().max()))
+
+
+@pytest.mark.parametrize("able", [False, True])
+def test_half_width_warns_where_it_is_slow(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": able}, raising=False)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        deploy(make("agcn"))
+        deploy(make("agcn"), torch.bfloat16)
+    assert [str(each.message) for each in caught] == [
+        "this processor has no units for bfloat16, which is slow on it: deploy in float32"
+    ] * (not able)
 
 
 def test_absent_bodies_are_computed_once_for_each_length() -> None:

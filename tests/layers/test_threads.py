@@ -44,6 +44,16 @@ def test_nothing_is_recorded_and_inference_stays_inference(count: int) -> None:
         assert set(in_threads(compute, range(count))) == {(False, True)}
 
 
+@pytest.mark.parametrize("count", [1, 4])
+def test_autocast_reaches_every_thread(count: int) -> None:
+    def compute(parts: Sequence[int]) -> torch.dtype:
+        return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+    assert set(in_threads(compute, range(count))) == {torch.float32}
+    with torch.autocast("cpu", torch.bfloat16):
+        assert set(in_threads(compute, range(count))) == {torch.bfloat16}
+
+
 def test_in_turn_leaves_all_to_the_caller() -> None:
     with in_turn():
         assert in_threads(list, range(5)) == [[0, 1, 2, 3, 4]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,12 @@ class DeployedModel(SkeletonModel):
         self._absent[body, frames] = [vector.clone() for vector in vectors]
 
 
+def _multiplies_bfloat16() -> bool:
+    if not hasattr(torch.cpu, "get_capabilities"):  # an older PyTorch, which does not tell
+        return True
+    return any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
 def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32) -> DeployedModel:
     """Give the inference form of a model, with equal outputs.
 
@@ -133,9 +140,14 @@ def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32) -> Deployed
 
     Raises:
         ConfigError: If the type is none of the two, or the model is a deployed one.
+
+    Warns:
+        UserWarning: If bfloat16 is for a processor without units for it, where it is slower than float32.
     """
     if isinstance(model, DeployedModel):
         raise ConfigError("the model is deployed already: deploy the model that it was made from")
     if dtype not in _DTYPES:
         raise ConfigError(f"dtype {dtype} cannot be deployed: give torch.float32 or torch.bfloat16")
+    if dtype == torch.bfloat16 and next(model.parameters()).device.type == "cpu" and not _multiplies_bfloat16():
+        warnings.warn("this processor has no units for bfloat16, which is slow on it: deploy in float32", stacklevel=2)
     return DeployedModel(model, dtype)

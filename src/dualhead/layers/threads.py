@@ -49,9 +49,10 @@ def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Par
     ends = [len(parts) * (number + 1) // count for number in range(count)]
     shares = [parts[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
     mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
+    lowers, lowered = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
     def run(share: Sequence[Part]) -> Result:
-        with mode():  # which every thread has for itself
+        with mode(), torch.autocast("cpu", lowered, enabled=lowers):  # which every thread has for itself
             return function(share)
 
     return list(_pool(count).map(run, shares))
