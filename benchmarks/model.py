@@ -16,9 +16,10 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -36,10 +37,16 @@ from benchmarks.model_times import (
     published_seconds,
     step,
 )
+from benchmarks.roofline import roofline
 from dualhead.files import write_text
+from dualhead.formats.ntu import write_skeleton
+from dualhead.formats.ntu_sources import ntu60
+from dualhead.formats.recording import from_dense
 from dualhead.inference.deploy import deploy
 from dualhead.models.base import SkeletonModel
+from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import list_models
+from tests.inference.builders import walk
 
 Table = dict[str, Any]
 
@@ -87,6 +94,13 @@ def _worst_gradient(model: SkeletonModel, plain: SkeletonModel) -> float:
     return max(float((ours - other).norm()) / max(least, float(other.norm())) for ours, other in pairs)
 
 
+def _worst_statistic(model: SkeletonModel, plain: SkeletonModel) -> float:
+    """Give the largest difference of a running mean or variance over its norm."""
+    theirs = {key: value for key, value in plain.named_buffers() if "running_" in key}
+    ours = dict(model.named_buffers())
+    return max(float((ours[key] - other).norm() / other.norm()) for key, other in theirs.items())
+
+
 def training(rounds: int) -> Table:
     """A training step of 5 clips of 300 frames, 4 of them with one body; memory in processes of their own."""
     table: Table = {}
@@ -112,7 +126,8 @@ def training(rounds: int) -> Table:
             "exact / plain, memory": memory["exact"] / memory["plain"],
             "loss, relative difference": float((losses["exact"] - losses["plain"]).abs() / losses["plain"]),
             "gradients in float32, worst relative difference": _worst_gradient(model, plain),
-            "gradients in float64, worst relative difference": _worst_gradient(exact, plain_exact),
+            "gradients in float64, T = 32, worst relative difference": _worst_gradient(exact, plain_exact),
+            "running statistics, worst relative difference": _worst_statistic(model, plain),
         }
         if name == "dualhead":
             table[name] |= {
@@ -123,26 +138,30 @@ def training(rounds: int) -> Table:
     return table
 
 
+GROWTH: Mapping[str, tuple[int, int, int, int]] = {
+    **{f"batch {number}": (number, 300, 2, 60) for number in (1, 2, 4, 8, 16)},
+    **{f"T {frames}": (4, frames, 2, 60) for frames in (32, 64, 150)},
+    **{f"bodies {bodies}": (4, 300, bodies, 60) for bodies in (1, 3)},
+    "classes 400": (4, 300, 2, 400),
+}
+"""Clips, frames, bodies and classes of the cases of `growth`."""
+
+
+def _deployed(case: tuple[int, int, int, int]) -> tuple[SkeletonModel, Tensor]:
+    number, frames, bodies, classes = case
+    return deploy(make_model("dualhead", classes, bodies)), make_clips(number, frames, bodies=bodies)
+
+
 def growth(rounds: int) -> Table:
     """How the cost of the deployed dualhead grows, and of its training step with one and two processes."""
-    cases: dict[str, Callable[[], Any]] = {}
-    clips_of: dict[str, int] = {}
-
-    def add(what: str, number: int, frames: int, bodies: int, classes: int) -> None:
-        form, clips = deploy(make_model("dualhead", classes, bodies)), make_clips(number, frames, bodies=bodies)
-        cases[what], clips_of[what] = partial(form, clips), number
-
-    for number in (1, 2, 4, 8):
-        add(f"batch {number}", number, 300, 2, 60)
-    for frames in (32, 64, 150):
-        add(f"T {frames}", 4, frames, 2, 60)
-    for bodies in (1, 3):
-        add(f"bodies {bodies}", 4, 300, bodies, 60)
-    add("classes 400", 4, 300, 2, 400)
-    times = interleaved(cases, rounds)
-    table: Table = {what: {"clips a second": clips_of[what] / times[what]} for what in cases}
+    times = interleaved({what: partial(*_deployed(case)) for what, case in GROWTH.items()}, rounds)
+    table: Table = {
+        what: {"clips a second": case[0] / times[what], "GB": _gigabytes(f"deployed:{what}")}
+        for what, case in GROWTH.items()
+    }
     for processes in (1, 2):
-        table[f"training, processes {processes}"] = {"clips a second": _side_by_side(processes)}
+        what = f"training, processes {processes}"
+        table[what] = {"clips a second": _side_by_side(processes), "GB": _gigabytes("exact:dualhead") * processes}
     return table
 
 
@@ -151,8 +170,18 @@ def latency(rounds: int) -> Table:
     clip = make_clips(1, 300, 1.0)
     forms = {name: deploy(make_model(name)) for name in list_models()}
     times = interleaved({name: partial(form, clip) for name, form in forms.items()}, rounds)
-    shell = interleaved({"--help": partial(_run, "-m", "dualhead", "--help")}, rounds)
-    return {**{name: {"s": times[name]} for name in forms}, "dualhead --help": {"s": shell["--help"]}}
+    with TemporaryDirectory() as folder:
+        model, recording = Path(folder, "a.safetensors"), Path(folder, "S001C001P001R001A001.skeleton")
+        facts = {"dataset": "ntu60", "protocol": "xsub", "recipe": "dualhead", "stream": "joint"}
+        save_checkpoint(model, make_model("dualhead"), facts | {"classes": list(ntu60().classes)})
+        write_skeleton(recording, from_dense(walk(0, 100)))
+        words = {
+            "dualhead --help": ("-m", "dualhead", "--help"),
+            "dualhead predict, one file": ("-m", "dualhead", "predict", str(model), str(recording)),
+            "import torch, for comparison": ("-c", "import torch"),
+        }
+        times |= interleaved({what: partial(_run, *given) for what, given in words.items()}, rounds)
+    return {what: {"s": times[what]} for what in (*forms, *words)}
 
 
 def _run(*words: str) -> None:
@@ -160,7 +189,7 @@ def _run(*words: str) -> None:
 
 
 def _gigabytes(form: str) -> float:
-    """Measure what a step adds to the memory of a process: what `--memory` prints there."""
+    """Measure what a case adds to the memory of a process of its own: what `--memory` prints there."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.model", "--memory", form], check=True, capture_output=True, text=True
     )
@@ -169,10 +198,14 @@ def _gigabytes(form: str) -> float:
 
 def _print_memory(form: str) -> None:
     kind, name = form.split(":")
-    model, clips = make_model(name), make_clips(5, 300, 0.8)
-    model = plain_form(model) if kind == "plain" else model
+    case: Callable[[], Any]
+    if kind == "deployed":
+        case = partial(*_deployed(GROWTH[name]))
+    else:
+        model = make_model(name)
+        case = partial(step, plain_form(model) if kind == "plain" else model, make_clips(5, 300, 0.8))
     before = _status("VmRSS")
-    step(model, clips)
+    case()
     print((_status("VmHWM") - before) / 1e6)
 
 
@@ -208,7 +241,13 @@ def _work() -> None:
     torch.distributed.destroy_process_group()
 
 
-TABLES = {"inference": inference, "training": training, "growth": growth, "latency": latency}
+TABLES = {
+    "inference": inference,
+    "training": training,
+    "growth": growth,
+    "latency": latency,
+    "roofline": roofline,
+}
 
 
 def main() -> None:

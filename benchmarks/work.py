@@ -1,0 +1,78 @@
+"""What a computation does: floating-point operations, and bytes that its operations read and write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from dualhead.layers.threads import in_turn
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a computation does.
+
+    Attributes:
+        flop: Floating-point operations of its products and convolutions.
+        traffic: Bytes that all operations read and write, as if nothing stayed in cache from one to the next.
+    """
+
+    flop: int
+    traffic: int
+
+
+class _Traffic(TorchDispatchMode):
+    """Adds up what operations read and write; those that only look at a tensor in another way do neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        returned = [each.alias_info for each in func._schema.returns]
+        if not any(alias is not None and not alias.is_write for alias in returned):
+            self.total += sum(map(_size, _tensors([args, kwargs, result])))
+        return result
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _tensors(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _tensors(each)
+
+
+def _size(tensor: Tensor) -> int:
+    """Give the bytes of a tensor, what is expanded once."""
+    numbers = 1
+    for size, stride in zip(tensor.shape, tensor.stride(), strict=True):
+        numbers *= 1 if stride == 0 else size
+    return min(numbers * tensor.element_size(), tensor.untyped_storage().nbytes())
+
+
+def _product_in_place(total: Sequence[int], left: Sequence[int], right: Sequence[int], **_: Any) -> int:
+    return 2 * left[0] * left[1] * right[1]
+
+
+def count_work(case: Callable[[], Any]) -> Work:
+    """Run a computation and count what it does.
+
+    Args:
+        case: The computation.
+    """
+    in_place = {torch.ops.aten.addmm_: _product_in_place}  # which torch's list of products lacks
+    with in_turn(), _Traffic() as traffic, FlopCounterMode(display=False, custom_mapping=in_place) as counter:
+        case()
+    return Work(counter.get_total_flops(), traffic.total)
