@@ -1,8 +1,9 @@
 """The models on a GPU: `python -m benchmarks.cuda [--out cuda.json]`.
 
 Training steps at batch 64, T = 300 and T = 64, in float32 and under autocast to bfloat16, with and without
-`torch.compile`, beside the plain form; time, peak memory, and the ceilings of a copy and of a matrix product measured
-in the same call. A case that does not run is reported with its reason.
+`torch.compile`, beside the plain form, and the deployed form; time, peak memory, and which share they reach of the
+rates of a copy and of a matrix product that are measured in the same call. A case that does not run is reported with
+its reason.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.model_times import make_clips, make_model, plain_form
+from benchmarks.work import count_work
 from dualhead.files import write_text
+from dualhead.inference.deploy import deploy
 
 
 def seconds(case: Callable[[], Any], rounds: int = 5) -> float:
@@ -36,14 +40,18 @@ def seconds(case: Callable[[], Any], rounds: int = 5) -> float:
     return statistics.median(times)
 
 
+COPY = "copy, GB/s"
+PRODUCT = {False: "product float32, TFLOP/s", True: "product bfloat16, TFLOP/s"}
+
+
 def ceilings() -> dict[str, float]:
     """Measure copies and products of matrices that fill the machine."""
     large = torch.randn(2**28, device="cuda")
     target = torch.empty_like(large)
-    figures = {"copy, GB/s": 2 * large.nbytes / seconds(lambda: target.copy_(large)) / 1e9}
-    for dtype in (torch.float32, torch.bfloat16):
-        square = torch.randn(8192, 8192, device="cuda", dtype=dtype)
-        figures[f"product {dtype}, TFLOP/s"] = 2 * 8192**3 / seconds(lambda square=square: square @ square) / 1e12
+    figures = {COPY: 2 * large.nbytes / seconds(lambda: target.copy_(large)) / 1e9}
+    for half, name in PRODUCT.items():
+        square = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16 if half else torch.float32)
+        figures[name] = 2 * 8192**3 / seconds(lambda square=square: square @ square) / 1e12
     return figures
 
 
@@ -54,24 +62,36 @@ def step(model: torch.nn.Module, clips: Tensor, half: bool) -> None:
     loss.backward()
 
 
-def case(form: str, frames: int, half: bool, batch: int) -> dict[str, float | str]:
+def make_case(form: str, frames: int, half: bool, batch: int) -> Callable[[], Any]:
+    """Make a training step, or the forward pass of the deployed form."""
+    made, clips = make_model("dualhead").cuda(), make_clips(batch, frames, 0.8).cuda()
+    if form == "deployed":
+        return partial(deploy(made, torch.bfloat16 if half else torch.float32), clips)
+    model: torch.nn.Module = (plain_form(made) if form == "plain" else made).train()
+    return partial(step, torch.compile(model) if form == "compiled" else model, clips, half)
+
+
+def measure(form: str, frames: int, half: bool, batch: int, ceilings: Mapping[str, float]) -> dict[str, float | str]:
     """Measure one case in memory that is empty at its start."""
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    model: torch.nn.Module = make_model("dualhead").cuda().train()
-    if form == "plain":
-        model = plain_form(model).cuda()  # type: ignore[arg-type]
-    if form == "compiled":
-        model = torch.compile(model)  # type: ignore[assignment]
-    clips = make_clips(batch, frames, 0.8).cuda()
+    case = make_case(form, frames, half, batch)
     try:
-        torch.cuda.set_sync_debug_mode("error" if form == "ours" else "default")
-        time = seconds(lambda: step(model, clips, half))
+        torch.cuda.set_sync_debug_mode("error" if form in ("ours", "deployed") else "default")
+        time = seconds(case)
     except RuntimeError as error:
         return {"failed": str(error).splitlines()[0]}
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    return {"clips a second": batch / time, "GB": torch.cuda.max_memory_allocated() / 1e9}
+    figures: dict[str, float | str] = {
+        "clips a second": batch / time,
+        "GB": torch.cuda.max_memory_allocated() / 1e9,
+    }
+    if form != "compiled":  # whose operations cannot be counted
+        work = count_work(case)
+        figures["share of the product's rate"] = work.flop / time / 1e12 / ceilings[PRODUCT[half]]
+        figures["traffic over what the copy moves in that time"] = work.traffic / time / 1e9 / ceilings[COPY]
+    return figures
 
 
 def main() -> None:
@@ -82,12 +102,13 @@ def main() -> None:
     options = parser.parse_args()
     if not torch.cuda.is_available():
         parser.exit(1, "no GPU that PyTorch can use: run this where torch.cuda.is_available()\n")
-    figures: dict[str, Any] = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, **ceilings()}
+    rates = ceilings()
+    figures: dict[str, Any] = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, **rates}
     for frames in (300, 64):
         for half in (False, True):
-            for form in ("ours", "plain", "compiled"):
+            for form in ("ours", "plain", "compiled", "deployed"):
                 what = f"{form}, T {frames}, {'bfloat16' if half else 'float32'}"
-                figures[what] = case(form, frames, half, options.batch)
+                figures[what] = measure(form, frames, half, options.batch, rates)
                 print(what, figures[what], flush=True)
                 if options.out:
                     write_text(options.out, json.dumps(figures, indent=2) + "\n")
