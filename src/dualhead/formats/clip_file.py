@@ -92,19 +92,21 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
         path: Where they came from, for the error message.
 
     Returns:
-        The 1-based number and the cells of each line that is not empty, without blanks around them.
+        The 1-based number and the cells of each line that is not blank, without blanks around them. A line of
+        separators alone is one of empty cells.
 
     Raises:
         FormatError: If it is no text or no CSV.
     """
     try:
         reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FormatError("not UTF-8 text: save it as CSV in UTF-8", path, line) from None
     except csv.Error as error:
         raise FormatError(f"not CSV ({error})", path) from None
+    return [(line, cells) for line, cells in lines if len(cells) > 1 or any(cells)]
 
 
 def _parse_csv(data: bytes, path: str | Path, skeleton: Skeleton) -> NDArray[np.float64]:
