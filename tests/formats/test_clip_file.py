@@ -95,6 +95,8 @@ def test_confidence_beside_the_joints() -> None:
         ("c.json", b'{"points": 1}', "needs the key 'joints'", None),
         ("c.json", b"[[[1, 2, 3]], [[1, 2]]]", "no array of numbers of one shape", None),
         ("c.json", b"[[1,\n2", "not whole JSON", 2),
+        ("c.json", b'{"joints":\n[[[1, 2, 3]],\n[[1, 2]]]}', "no array of numbers of one shape", 3),
+        ("c.json", b"[[[1, 2, 3]],\n[[1, 2, {}]]]", "no array of numbers of one shape", 2),
         ("c.csv", b"1,2,3,4,5,6\n1,2,3", "3 numbers instead of 6", 2),
         ("c.csv", b"1,2,3,4,5,6\n1,2,3,4,5,x", "'x' is no number", 2),
         ("c.csv", b"1,2,3,4,5", "5 numbers in a line, but", 1),

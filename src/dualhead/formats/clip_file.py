@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dualhead.errors import FormatError
 from dualhead.formats.arrays import parse_npy, parse_npz
 from dualhead.formats.dense import dense_recording
-from dualhead.formats.json_file import parse_json
+from dualhead.formats.json_file import JsonText, odd_place, parse_json
 from dualhead.formats.recording import Recording
 from dualhead.skeleton import Skeleton
 
@@ -66,9 +66,11 @@ def parse_clip(data: bytes, path: str | Path, skeleton: Skeleton, has_confidence
         if isinstance(content, dict):
             if "joints" not in content:
                 raise FormatError("it needs the key 'joints'", path)
-            confidence = None if content.get("confidence") is None else _numbers(content["confidence"], path)
-            content = content["joints"]
-        joints = _numbers(content, path)
+            scores = content.get("confidence")
+            confidence = None if scores is None else _numbers(scores, JsonText(data, path), "confidence")
+            joints = _numbers(content["joints"], JsonText(data, path), "joints")
+        else:
+            joints = _numbers(content, JsonText(data, path))
     else:
         raise FormatError(f"unknown kind of clip: give one that ends in {', '.join(CLIP_SUFFIXES)}", path)
     if joints.size == 0:
@@ -76,12 +78,13 @@ def parse_clip(data: bytes, path: str | Path, skeleton: Skeleton, has_confidence
     return dense_recording(joints, confidence, skeleton, str(path), has_confidence)
 
 
-def _numbers(value: Any, path: str | Path) -> NDArray[np.float64]:
+def _numbers(value: Any, text: JsonText, *place: str) -> NDArray[np.float64]:
     """Turn nested lists into an array; null becomes NaN."""
     try:
         return np.array(value, np.float64)
     except (ValueError, TypeError, OverflowError):
-        raise FormatError("its lists are no array of numbers of one shape", path) from None
+        reason = "its lists are no array of numbers of one shape"
+        raise text.fault(reason, *place, *odd_place(value)) from None
 
 
 def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
