@@ -186,7 +186,10 @@ def parse_member(
     layout = None if skeleton is None else load_skeleton(skeleton)
     bare = layout is None and usual is None
     if where.suffix not in (SUFFIXES if bare else (*SUFFIXES, *ARRAY_SUFFIXES)):
-        more = f", or with a skeleton {', '.join(ARRAY_SUFFIXES)}" if bare else ""
+        if where.suffix in ARRAY_SUFFIXES:
+            reason = f"unknown kind of skeleton in a {where.suffix}: say it with --skeleton, a name or a YAML file"
+            raise FormatError(reason, member.where)
+        more = f", or with --skeleton {', '.join(ARRAY_SUFFIXES)}" if bare else ""
         raise FormatError(f"unknown kind of file: give one that ends in {' or '.join(SUFFIXES)}{more}", member.where)
     if is_openpose_frame(where.name) and (layout is None or layout in LAYOUTS):
         return parse_frames(group_openpose([member])[0])
@@ -205,8 +208,8 @@ def parse_member(
     held = layout or usual
     if held is None:
         raise FormatError(
-            "no JSON of NW-UCLA (key 'skeletons') or Kinetics-Skeleton (key 'data'): for a clip of your own say which "
-            "skeleton it has",
+            "no JSON of NW-UCLA (key 'skeletons') or Kinetics-Skeleton (key 'data'): for a clip of your own say with "
+            "--skeleton which it has",
             member.where,
         )
     try:
