@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from dualhead.data import prepare_worker
+from dualhead.data.bodies import SELECTIONS
 from dualhead.data.prepare import prepare
 from dualhead.data.prepare_report import PrepareReport
 from dualhead.data.store import open_store
@@ -23,6 +24,7 @@ from dualhead.errors import ConfigError, FormatError, StoreError
 from dualhead.formats.ntu import parse_skeleton
 from dualhead.formats.ntu_sources import NtuSource
 from dualhead.formats.recording import Recording
+from dualhead.formats.registry import list_sources
 from dualhead.formats.source import Sample
 from tests.formats.making import make_ntu_tree, make_skeleton, make_ucla_json, make_zip
 from tests.formats.test_kinetics import write_tree
@@ -40,6 +42,11 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def _reasons(report: PrepareReport) -> dict[str, tuple[str, int | None]]:
     return {item.name: (item.reason, item.line) for item in report.rejected}
+
+
+def test_the_help_names_every_source_and_body_selection() -> None:
+    for name in [*list_sources(), *SELECTIONS]:
+        assert f"`{name}`" in (prepare.__doc__ or "")
 
 
 def test_folder_and_zip_give_the_same_content(tmp_path: Path) -> None:

@@ -58,7 +58,8 @@ def prepare(
         missing_list: A text file of sample names to leave out; default: the lists found in or beside `raw`.
         body_selection: How the people who act are told from other bodies: `energy` (the published way for NTU),
             `tracked` (by body ID, ghosts left out), `score` (the published way for Kinetics: in each frame the people
-            seen most surely) or `order` (as they stand in the file); default: that of the data set.
+            seen most surely), `people` (each followed over time, those seen most; for 2D key points) or `order` (as
+            they stand in the file); default: that of the data set.
         skeleton: For `pyskl`, `ctrgcn` and `published`, which do not say what their joints are: `ntu25`,
             `openpose18`, `kinect20`, `coco17` or a YAML file (docs/custom-data.md); default: COCO 17 for 2D pickles,
             NTU 25 otherwise.
