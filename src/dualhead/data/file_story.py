@@ -15,7 +15,7 @@ from dualhead.data.whole_set import refuse_whole_set
 from dualhead.errors import FormatError
 from dualhead.formats.ntu import parse_skeleton
 from dualhead.formats.ntu_lines import first_lines, parse_beginning
-from dualhead.formats.raw_file import FileMember
+from dualhead.formats.raw_file import FileMember, last_change
 from dualhead.formats.recording import Recording
 from dualhead.formats.skeleton_file import load_skeleton
 from dualhead.skeleton import NTU25, Skeleton
@@ -105,7 +105,7 @@ def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None
         state = path.stat()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path) from None
-    data = FileMember(str(path), state.st_size, state.st_mtime_ns, str(path)).read()
+    data = FileMember(str(path), state.st_size, last_change(state), str(path)).read()
     damage = None
     try:
         recording = parse_skeleton(data, path)

@@ -14,6 +14,7 @@ from dualhead.formats.json_file import parse_json
 from dualhead.formats.kinetics import parse_kinetics
 from dualhead.formats.member import FileMember, Member, list_members
 from dualhead.formats.openpose import LAYOUTS, OpenposeClip, group_openpose, is_openpose_frame, read_openpose
+from dualhead.formats.raw_file import last_change
 from dualhead.formats.recording import Recording
 from dualhead.formats.registry import get_source
 from dualhead.formats.skeleton_file import load_skeleton
@@ -126,7 +127,7 @@ def file_member(path: str | Path) -> FileMember:
         state = Path(path).stat()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path) from None
-    return FileMember(str(path), state.st_size, state.st_mtime_ns, str(path))
+    return FileMember(str(path), state.st_size, last_change(state), str(path))
 
 
 def read_member(
