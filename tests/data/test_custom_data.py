@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.io import savemat
 
+from dualhead.cli import main
 from dualhead.data.prepare import prepare
 from dualhead.data.recipes import RECIPES, STREAMS, get_recipe
 from dualhead.data.store import open_store
 from dualhead.errors import FormatError
+from dualhead.evaluation.scores import Scores
 
 PAGE = Path(__file__).parents[2] / "docs" / "custom-data.md"
 
 
-def test_the_example_of_the_page_makes_a_store(tmp_path: Path) -> None:
+def make_example(folder: Path, clips: Iterable[tuple[int, int]]) -> dict[str, NDArray[np.float64]]:
+    """Do what the page says with clips of some actions and subjects, up to preparing; give their content by name."""
     page = PAGE.read_text(encoding="utf-8")
     (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert len([line for line in script.splitlines() if line.strip()]) <= 11
     files = dict(re.findall(r"`utd/([\w.]+)`[^`]*```yaml\n(.*?)```", page, re.DOTALL))
     assert sorted(files) == ["dataset.yaml", "skeleton.yaml"]
-    (tmp_path / "Skeleton").mkdir()
+    (folder / "Skeleton").mkdir()
     rng = np.random.default_rng(0)
     raw = {}
-    for action, subject in ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (27, 8)):
+    for action, subject in clips:
         name = f"a{action}_s{subject}_t3_skeleton"
         raw[name] = rng.normal(size=(20, 3, 4 + subject))
-        savemat(tmp_path / "Skeleton" / f"{name}.mat", {"d_skel": raw[name]})
-    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+        savemat(folder / "Skeleton" / f"{name}.mat", {"d_skel": raw[name]})
+    subprocess.run([sys.executable, "-c", script], cwd=folder, check=True)
     for name, content in files.items():
-        (tmp_path / "utd" / name).write_text(content)
+        (folder / "utd" / name).write_text(content)
+    return raw
+
+
+def test_the_example_of_the_page_makes_a_store(tmp_path: Path) -> None:
+    raw = make_example(tmp_path, ((1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 7), (27, 8)))
     report = prepare("custom", tmp_path / "utd", tmp_path / "store", workers=1, quiet=True)
     assert (report.samples, report.rejected) == (8, ())
     store = open_store(tmp_path / "store")
@@ -47,6 +59,28 @@ def test_the_example_of_the_page_makes_a_store(tmp_path: Path) -> None:
         for recipe in RECIPES[:-1]:  # the last one is for flat skeletons
             for stream in STREAMS:
                 assert np.isfinite(get_recipe(recipe).clip(sequence, stream)).all()
+
+
+def test_the_commands_of_the_page_work_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On few clips, a narrow model and one epoch."""
+    make_example(tmp_path, product((1, 2, 27), range(1, 9)))
+    monkeypatch.chdir(tmp_path)
+    small = {"epochs": 1, "batch-size": 4, "workers": 0, "model.arguments.width": 6, "validation.fraction": 0.3}
+    options = [f"--{key}={value}" for key, value in small.items()]
+    lines = [
+        shlex.split(line, comments=True) for line in re.findall(r"^\$ (.*)", PAGE.read_text("utf-8"), re.MULTILINE)
+    ]
+    assert [words[1] for words in lines] == ["prepare", "train", "evaluate", "predict", "export-arrays", "export-pyskl"]
+    for words in lines:
+        assert words[0] == "dualhead"
+        assert main([*words[1:], *(options if words[1] == "train" else ())]) == 0, capsys.readouterr().err
+    scores = Scores.load(tmp_path / "utd.npz")
+    assert sorted(scores.names) == sorted(
+        f"a{action}_s{subject}_t3_skeleton" for action in (1, 2, 27) for subject in (2, 4, 6, 8)
+    )
+    assert "a1_s2_t3_skeleton" in capsys.readouterr().out
 
 
 def test_the_sample_description_of_the_page_is_read(tmp_path: Path) -> None:

@@ -112,11 +112,20 @@ def test_a_full_disk_is_a_sentence(store: Store, tmp_path: Path, monkeypatch: py
         patch.setattr(module, "_write_labels", full)
         with pytest.raises(StoreError, match="No space left on device"):
             export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
-    with monkeypatch.context() as patch:
-        patch.setattr(module.shutil, "disk_usage", _nearly_full)
-        with pytest.raises(StoreError, match=r"need 0\.0 GB, but .* has 0\.0 GB left"):
-            export_arrays(store, tmp_path / "out2", protocol="xsub", quiet=True)
     assert not (tmp_path / "out").exists()
+    (tmp_path / "out.partial" / "val_data_bone.npy").unlink()
+    monkeypatch.setattr(module.shutil, "disk_usage", _nearly_full)
+    with pytest.raises(StoreError, match=r"has 0\.0 GB left: make room and run the same again to go on"):
+        export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
+    assert (tmp_path / "out.partial" / "train_data_bone.npy").exists()
+
+
+def test_no_room_from_the_start_leaves_nothing(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(module.shutil, "disk_usage", _nearly_full)
+    with pytest.raises(StoreError, match=r"need 0\.0 GB, but .* has 0\.0 GB left: export fewer streams"):
+        export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_what_cannot_be_done_is_a_sentence(store: Store, tmp_path: Path) -> None:

@@ -2,24 +2,29 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dualhead.data import prepare_worker
+from dualhead.data.bodies import SELECTIONS
 from dualhead.data.prepare import prepare
 from dualhead.data.prepare_report import PrepareReport
 from dualhead.data.store import open_store
+from dualhead.data.store_writer import Chunk
 from dualhead.errors import ConfigError, FormatError, StoreError
 from dualhead.formats.ntu import parse_skeleton
 from dualhead.formats.ntu_sources import NtuSource
 from dualhead.formats.recording import Recording
+from dualhead.formats.registry import list_sources
 from dualhead.formats.source import Sample
 from tests.formats.making import make_ntu_tree, make_skeleton, make_ucla_json, make_zip
 from tests.formats.test_kinetics import write_tree
@@ -37,6 +42,11 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def _reasons(report: PrepareReport) -> dict[str, tuple[str, int | None]]:
     return {item.name: (item.reason, item.line) for item in report.rejected}
+
+
+def test_the_help_names_every_source_and_body_selection() -> None:
+    for name in [*list_sources(), *SELECTIONS]:
+        assert f"`{name}`" in (prepare.__doc__ or "")
 
 
 def test_folder_and_zip_give_the_same_content(tmp_path: Path) -> None:
@@ -126,6 +136,104 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _mend(path: Path, data: bytes) -> None:
+    """Put a file of the same size and date in the place of another, as unpacking and downloading again do."""
+    state = path.stat()
+    path.unlink()
+    path.write_bytes(data)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert path.stat().st_size == state.st_size
+
+
+def test_a_file_that_was_mended_after_an_interruption_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 70)
+    whole = (raw / f"{FIRST}.skeleton").read_bytes()
+    (raw / f"{FIRST}.skeleton").write_bytes(b"x" + whole[1:])
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("dualhead.data.prepare.StoreWriter.finish", _interrupt)
+        _prepare(raw, tmp_path / "out")
+    _mend(raw / f"{FIRST}.skeleton", whole)
+    assert (_prepare(raw, tmp_path / "out").samples, _prepare(raw, tmp_path / "out").changed) == (70, ())
+    assert "started anew" in (tmp_path / "out.log").read_text()
+
+
+def test_files_that_were_mended_after_a_store_was_made_are_told(tmp_path: Path) -> None:
+    raw, name = tmp_path / "raw", f"{FIRST}.skeleton"
+    whole = make_skeleton(frames=2)
+    make_ntu_tree(raw, 2)
+    archive = make_zip(tmp_path / "a.zip", {name.replace("P001", "P009"): whole}, zipfile.ZIP_STORED)
+    good = archive.read_bytes()
+    archive.write_bytes(good.replace(whole, whole[:-10] + b"9" + whole[-9:]))
+    first = prepare("ntu60", [raw, archive], tmp_path / "out", workers=1, quiet=True)
+    assert (first.samples, first.changed) == (2, ())
+    before = _contents(tmp_path / "out")
+    again = prepare("ntu60", [raw, archive], tmp_path / "out", workers=1, quiet=True)
+    assert (again.reused, again.changed) == (True, ())
+    _mend(archive, good)
+    _mend(raw / name, (raw / name).read_bytes())
+    told = prepare("ntu60", [raw, archive], tmp_path / "out", workers=1, quiet=True)
+    assert told.changed == (f"raw/{name}", f"a.zip/{name.replace('P001', 'P009')}")
+    assert f"changed: 2 since this store was made, the first is raw/{name}" in str(told)
+    assert _contents(tmp_path / "out") == before
+    shutil.rmtree(tmp_path / "out")
+    assert prepare("ntu60", [raw, archive], tmp_path / "out", workers=1, quiet=True).samples == 3
+
+
+def test_what_changed_while_it_was_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, real = make_ntu_tree(tmp_path / "raw", 3), prepare_worker.Worker.work
+
+    def work(self: prepare_worker.Worker, tasks: list[prepare_worker.Task]) -> Chunk:
+        chunk = real(self, tasks)
+        _mend(raw / f"{FIRST}.skeleton", (raw / f"{FIRST}.skeleton").read_bytes())
+        return chunk
+
+    monkeypatch.setattr(prepare_worker.Worker, "work", work)
+    _prepare(raw, tmp_path / "out")
+    assert _prepare(raw, tmp_path / "out").changed == (f"raw/{FIRST}.skeleton",)
+
+
+def _make_custom(raw: Path) -> None:
+    raw.mkdir()
+    (raw / "dataset.yaml").write_text("{skeleton: ntu25, protocols: {xsub: {field: subject, train: [1]}}}")
+    (raw / "table.csv").write_text("name,label,subject\na,wave,1\nb,clap,2\n")
+    for name in "ab":
+        np.save(raw / f"{name}.npy", np.ones((3, 25, 3), np.float32))
+
+
+def _make_ucla(raw: Path) -> None:
+    raw.mkdir()
+    for view in (1, 2, 3):
+        (raw / f"a01_s01_e00_v{view:02d}.json").write_bytes(make_ucla_json())
+
+
+@pytest.mark.parametrize(
+    ("dataset", "make"),
+    [
+        ("ucla", _make_ucla),
+        ("custom", _make_custom),
+        ("kinetics", write_tree),
+        ("ntu60", lambda raw: make_ntu_tree(raw, 3)),
+    ],
+)
+def test_a_store_among_its_recordings_is_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, make: Callable[[Path], object]
+) -> None:
+    raw = tmp_path / "raw"
+    make(raw)
+    whole = prepare(dataset, raw, tmp_path / "whole", workers=1, quiet=True)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("dualhead.data.prepare.StoreWriter.finish", _interrupt)
+        prepare(dataset, raw, raw / "store", workers=1, quiet=True)
+    assert (raw / "store.partial" / "plan.json").exists()
+    inside = prepare(dataset, raw, raw / "store", workers=1, quiet=True)
+    assert "started anew" not in (raw / "store.log").read_text()
+    assert inside.rejected == whole.rejected
+    assert _contents(raw / "store") == _contents(tmp_path / "whole")
+    assert prepare(dataset, raw, raw / "store", workers=1, quiet=True).reused
+
+
 def test_the_same_again_is_left_as_it_is_and_another_is_refused(tmp_path: Path) -> None:
     raw, out = make_ntu_tree(tmp_path / "raw", 5), tmp_path / "out"
     first = _prepare(raw, out)
@@ -201,6 +309,7 @@ def test_damaged_files_are_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
         assert reason in reasons.pop(name)
     assert reasons == {}
     assert [duplicate.dropped for duplicate in report.duplicates] == ["raw/a.zip/copy/S001C001P001R001A001.skeleton"]
+    assert _prepare(raw, tmp_path / "out").duplicates == report.duplicates
 
 
 def test_reasons_are_in_the_report_the_store_and_the_log(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ def test_it_says_counts_and_the_first_reasons_of_each_kind() -> None:
         frames=90,
         rejected=(*damaged, Rejected("e", "raw/e", "no body", kind="empty")),
         duplicates=(Duplicate("d", "a/d", "b/d"),),
+        changed=("raw/n8", "raw/n9"),
         skipped=2,
         reused=False,
         fingerprint="f",
@@ -22,6 +23,7 @@ def test_it_says_counts_and_the_first_reasons_of_each_kind() -> None:
     )
     assert str(report).splitlines() == [
         "out: 3 samples, 90 frames of ntu60 (took 1.2 s)",
+        "changed: 2 since this store was made, the first is raw/n8: to read anew remove out, or give another folder",
         "skipped: 2 of another data set of the same format",
         "duplicates: 1, the first of each is kept",
         "  d: a/d, not b/d",

@@ -64,6 +64,14 @@ def test_a_missing_joint_becomes_zeros(name: str, data: bytes) -> None:
     np.testing.assert_array_equal(joints[1:], JOINTS[1:])
 
 
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n\r\n  \n"])
+def test_a_line_of_empty_cells_is_a_frame_and_a_blank_one_is_none(end: bytes) -> None:
+    first, _, last = CSV.encode().splitlines()
+    recording = parse_clip(b"\n".join([first, b",,, ,,", b"", last, b",,,,,"]) + end, "c.csv", PAIR)
+    absent = np.zeros((2, 3))
+    np.testing.assert_array_equal(recording.dense([0])[0], [JOINTS[0], absent, JOINTS[2], absent])
+
+
 def test_confidence_beside_the_joints() -> None:
     scores = np.full((3, 2), 0.5)
     for name, data in (
@@ -87,6 +95,8 @@ def test_confidence_beside_the_joints() -> None:
         ("c.json", b'{"points": 1}', "needs the key 'joints'", None),
         ("c.json", b"[[[1, 2, 3]], [[1, 2]]]", "no array of numbers of one shape", None),
         ("c.json", b"[[1,\n2", "not whole JSON", 2),
+        ("c.json", b'{"joints":\n[[[1, 2, 3]],\n[[1, 2]]]}', "no array of numbers of one shape", 3),
+        ("c.json", b"[[[1, 2, 3]],\n[[1, 2, {}]]]", "no array of numbers of one shape", 2),
         ("c.csv", b"1,2,3,4,5,6\n1,2,3", "3 numbers instead of 6", 2),
         ("c.csv", b"1,2,3,4,5,6\n1,2,3,4,5,x", "'x' is no number", 2),
         ("c.csv", b"1,2,3,4,5", "5 numbers in a line, but", 1),
@@ -94,6 +104,7 @@ def test_confidence_beside_the_joints() -> None:
         ("c.csv", b"a_x,a_y,a_z,b_x,b_y\n", "has no 'b_z'", 1),
         ("c.csv", b"\n", "numbers in a line|no frame", None),
         ("c.csv", b"1,2,3,4,5,1e999", "infinite", None),
+        ("c.csv", b"1,2,3,4,5,6\n,,\n", "3 numbers instead of 6", 2),
         ("c.csv", b"1\n\xff", "not UTF-8", 2),
     ],
 )
@@ -103,7 +114,18 @@ def test_damage_is_one_sentence(name: str, data: bytes, reason: str, line: int |
     assert caught.value.line == line
 
 
-_TOKENS = [b"", b",", b"\n", b'"', b"nan", b"1e999", b"_", b"\xff", b"\0", b"[", b"]", b"9" * 400]
+@given(present=st.lists(st.lists(st.booleans(), min_size=2, max_size=2), min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_whatever_is_missing_csv_and_npy_give_the_same_clip(present: list[list[bool]]) -> None:
+    joints = np.arange(1.0, 6 * len(present) + 1).reshape(-1, 2, 3)
+    joints[~np.array(present)] = np.nan
+    text = "\n".join(",".join("" if np.isnan(value) else str(value) for value in frame.ravel()) for frame in joints)
+    of_text, of_array = parse_clip(text.encode(), "c.csv", PAIR), parse_clip(npy(joints), "c.npy", PAIR)
+    assert of_text.num_frames == of_array.num_frames == len(present)
+    np.testing.assert_array_equal(of_text.dense([0]), of_array.dense([0]))
+
+
+_TOKENS = [b"", b",", b"\n", b"\n,,,,,\n", b'"', b"nan", b"1e999", b"_", b"\xff", b"\0", b"[", b"]", b"9" * 400]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,24 @@ def test_a_word_among_numbers_makes_no_classes_of_the_numbers(tmp_path: Path) ->
     assert [item.line for item in table.rejected] == [4, 5]
 
 
+def test_whole_numbers_with_a_point_are_whole_numbers(tmp_path: Path) -> None:
+    lines = [f"c{label},{label}.0,{label}." for label in range(11)]
+    table = read(tmp_path, "\n".join(["name,label,subject", *lines, "d,1,-3.00", "e,1.5,7", "f,,8"]))
+    assert [sample.label for sample in table.samples.values()] == [*range(11), 1]
+    assert [sample.fields["subject"] for sample in table.samples.values()] == [*range(11), -3]
+    assert table.classes == tuple(f"class {label}" for label in range(11))
+    assert table.seen["subject"] == {*map(str, range(11)), "-3"}
+    assert [(item.name, item.reason) for item in table.rejected] == [
+        ("e", "label '1.5' is no number from 0 to 10, as other lines have"),
+        ("f", "column 'label' is empty"),
+    ]
+
+
+def test_lines_of_empty_cells_alone_are_passed_over(tmp_path: Path) -> None:
+    table = read(tmp_path, "name,label\na,wave\n , \nb,wave\n,\n\n")
+    assert (list(table.samples), table.rejected) == (["a", "b"], ())
+
+
 def test_an_unknown_class_is_rejected_with_the_nearest(tmp_path: Path) -> None:
     table = read(tmp_path, "name,label\na,wave\nb,wavee\n", classes=("wave", "clap"))
     assert list(table.samples) == ["a"]

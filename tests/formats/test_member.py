@@ -27,6 +27,15 @@ def test_folders_archives_and_archives_in_folders_are_read_in_order(tmp_path: Pa
     assert _read(raw / "a.txt") == {"a.txt": b"a"}
 
 
+def test_stores_are_left_out_and_folders_like_them_are_not(tmp_path: Path) -> None:
+    for name in ("s/meta.json", "s/joints.npy", "s/index.npz", "t.partial/plan.json", "t.partial/store/joints.npy",
+                 "u/joints.npy", "u/meta.json", "v.partial/a.json", "w/plan.json"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    found = [member.where.removeprefix(f"{tmp_path.name}/") for member in list_members([tmp_path])]
+    assert found == ["u/joints.npy", "u/meta.json", "v.partial/a.json", "w/plan.json"]
+
+
 def test_a_link_back_up_ends(tmp_path: Path) -> None:
     (tmp_path / "raw" / "sub").mkdir(parents=True)
     (tmp_path / "raw" / "sub" / "a.txt").write_bytes(b"a")

@@ -114,6 +114,17 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
     assert str(listing.items[0].member.read()[:2]) != ""
 
 
+def test_names_of_a_split_without_an_annotation_are_listed_once(tmp_path: Path) -> None:
+    split = {"xsub_train": ["a", "gone"], "xsub_val": ["b"], "xview_train": ["gone"], "xview_val": ["bad", "a"]}
+    annotations = [annotation("a", 0), annotation("b", 1), annotation("bad", 0) | {"total_frames": 5}]
+    listing = pyskl().list_items([write(tmp_path / "a.pkl", {"split": split, "annotations": annotations})])
+    assert [item.sample.name for item in listing.items] == ["a", "b"]
+    assert [(item.name, item.kind, str(item)) for item in listing.rejected[1:]] == [
+        ("gone", "missing", "a.pkl: there is no usable annotation 'gone', though split 'xsub_train' names it"),
+        ("bad", "missing", "a.pkl: there is no usable annotation 'bad', though split 'xview_val' names it"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("shape", "fields"),
     [

@@ -61,6 +61,14 @@ def _listed(value: Any) -> Any:
         ({"mirror": [["left"]]}, "instead of a pair"),
         ({"mirror": 3}, "no list of pairs"),
         ({"dimensions": 4}, "give 2 or 3"),
+        ({"mirror": [["left", "left"]]}, "'mirror' pairs joint 'left' with itself: give two different joints"),
+        ({"mirror": [["left", "right"], ["chest", 2]]}, "'mirror' names left twice: leave one of them out"),
+        ({"edges": [["hip", 0], ["chest", "hip"]]}, "'edges' pairs joint 'hip' with itself"),
+        ({"edges": [["chest", "hip"], ["chest", 0]]}, "'edges' names hip and chest twice: leave one of them out"),
+        ({"edges": [["chest", "hip"], ["hip", "chest"]]}, "'edges' names hip and chest twice"),
+        ({"spine": ["hip", "hip"]}, "'spine' pairs joint 'hip' with itself"),
+        ({"shoulders": [2, "left"]}, "'shoulders' pairs joint 'left' with itself"),
+        ({"parents": {"chest": "hip", 1: "left"}}, "'parents' names chest twice: leave one of them out"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(changes: dict[str, Any], reason: str) -> None:
@@ -84,6 +92,14 @@ def test_broken_yaml_is_named_with_its_line() -> None:
     for data in (b"\xff\xfe\0", b"!!python/object/apply:os.system [x]", b"\0"):
         with pytest.raises(FormatError, match="not YAML"):
             parse_yaml(data)
+
+
+def test_a_key_that_comes_twice_is_refused_with_its_line() -> None:
+    with pytest.raises(FormatError, match=r"the key 'left' comes twice in one table: leave one of them out") as caught:
+        parse_yaml(b"name: x\nparents:\n  {left: chest, right: chest,\n   'left': hip}", "s.yaml")
+    assert caught.value.line == 4
+    merged = parse_yaml(b"a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: [{x: 1}, {x: 2}]")
+    assert merged == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "c": [{"x": 1}, {"x": 2}]}
 
 
 def test_a_name_a_file_or_a_skeleton(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -72,7 +73,7 @@ def export_arrays(
     shape = (chosen.channels(skeleton), chosen.frames, skeleton.num_joints, chosen.num_bodies(skeleton))
     partial = target.with_name(f"{target.name}.partial")
     plan = json.dumps([opened.fingerprint, protocol, chosen.name, sorted(wanted)])
-    with disk_errors(target, lambda: any(partial.glob("*.npy"))):
+    with _tidying(partial), disk_errors(target, lambda: _has_arrays(partial)):
         _start(partial, plan)
         jobs = [(side, stream, partial / f"{side}_data_{stream}.npy") for side in _SIDES for stream in wanted]
         left = [job for job in jobs if not job[2].exists()]
@@ -107,6 +108,21 @@ def _refuse_existing(target: Path) -> None:
         raise StoreError(f"{target} is there already: give a folder that does not exist yet")
 
 
+def _has_arrays(partial: Path) -> bool:
+    return any(partial.glob("*.npy"))
+
+
+@contextmanager
+def _tidying(partial: Path) -> Iterator[None]:
+    """Remove a working folder that ends without anything to go on from."""
+    try:
+        yield
+    except BaseException:
+        if not _has_arrays(partial):
+            shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
 def _start(partial: Path, plan: str) -> None:
     """Make the working folder, or keep what is whole in one that an interrupted call of the same plan left."""
     file = partial / _PLAN
@@ -121,9 +137,10 @@ def _start(partial: Path, plan: str) -> None:
 def _check_room(target: Path, partial: Path, needed: int) -> None:
     free = shutil.disk_usage(partial).free
     if needed > free:
+        kept = _has_arrays(partial)
+        hint = "make room and run the same again to go on" if kept else "export fewer streams, or to another disk"
         raise StoreError(
-            f"the arrays need {needed / 1e9:.1f} GB, but the disk of {target} has {free / 1e9:.1f} GB left: export "
-            "fewer streams, or to another disk"
+            f"the arrays need {needed / 1e9:.1f} GB, but the disk of {target} has {free / 1e9:.1f} GB left: {hint}"
         )
 
 

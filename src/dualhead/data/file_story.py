@@ -11,13 +11,13 @@ from dualhead.data.bodies import body_energy
 from dualhead.data.ghosts import MAX_MOTION, MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
 from dualhead.data.reading import read_sequence
 from dualhead.data.tracking import find_people, unit
+from dualhead.data.whole_set import refuse_whole_set
 from dualhead.errors import FormatError
 from dualhead.formats.ntu import parse_skeleton
 from dualhead.formats.ntu_lines import first_lines, parse_beginning
-from dualhead.formats.raw_file import FileMember
+from dualhead.formats.raw_file import FileMember, last_change
 from dualhead.formats.recording import Recording
 from dualhead.formats.skeleton_file import load_skeleton
-from dualhead.formats.tar_member import TAR_SUFFIXES
 from dualhead.skeleton import NTU25, Skeleton
 
 
@@ -94,11 +94,10 @@ def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None
 
     Raises:
         ConfigError: If the skeleton is unknown or not that of the file.
-        FormatError: If it cannot be opened or is of no known kind.
+        FormatError: If it cannot be opened, is of no known kind, or holds a whole data set.
     """
     path = Path(path)
-    if path.name.lower().endswith((".zip", *TAR_SUFFIXES)):
-        raise FormatError("an archive of recordings: `dualhead prepare` makes a store of it, inspect that", path)
+    refuse_whole_set(path)
     layout = None if skeleton is None else load_skeleton(skeleton)
     if path.suffix != ".skeleton" or layout not in (None, NTU25):
         return _explain_plain(path, layout)
@@ -106,7 +105,7 @@ def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None
         state = path.stat()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path) from None
-    data = FileMember(str(path), state.st_size, state.st_mtime_ns, str(path)).read()
+    data = FileMember(str(path), state.st_size, last_change(state), str(path)).read()
     damage = None
     try:
         recording = parse_skeleton(data, path)

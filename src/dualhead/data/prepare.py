@@ -44,8 +44,8 @@ def prepare(
     """Turn raw recordings into a store.
 
     Killed at any moment and called again, it goes on where it was and ends with the same bytes. The work is done in
-    `OUT.partial` and logged to `OUT.log`; `out` appears when it is whole. A store that is there already, made from the
-    same files, is left as it is.
+    `OUT.partial` and logged to `OUT.log`; `out` appears when it is whole. A store that is there already, made of the
+    same files by name and size, is left as it is; those that changed since are told.
 
     Args:
         dataset: The kind of data: `ntu60`, `ntu120` (their `.skeleton` files), `kinetics` (Kinetics-Skeleton 400: JSON
@@ -58,7 +58,8 @@ def prepare(
         missing_list: A text file of sample names to leave out; default: the lists found in or beside `raw`.
         body_selection: How the people who act are told from other bodies: `energy` (the published way for NTU),
             `tracked` (by body ID, ghosts left out), `score` (the published way for Kinetics: in each frame the people
-            seen most surely) or `order` (as they stand in the file); default: that of the data set.
+            seen most surely), `people` (each followed over time, those seen most; for 2D key points) or `order` (as
+            they stand in the file); default: that of the data set.
         skeleton: For `pyskl`, `ctrgcn` and `published`, which do not say what their joints are: `ntu25`,
             `openpose18`, `kinect20`, `coco17` or a YAML file (docs/custom-data.md); default: COCO 17 for 2D pickles,
             NTU 25 otherwise.
@@ -89,7 +90,7 @@ def prepare(
     identity = hashlib.sha256(f"{SCHEMA} {source.name} {selection} {listing.digest()}".encode()).hexdigest()
     if _is_there(target, identity):
         remove_leftover(target)
-        report = _report_existing(target, started)
+        report = _report_existing(target, listing, started)
     else:
         with _log_file(target):
             plan = {"identity": identity, "version": __version__, "chunk": CHUNK, "files": _state_of_files(listing)}
@@ -122,15 +123,17 @@ def _is_there(out: Path, identity: str) -> bool:
     return True
 
 
-def _report_existing(out: Path, started: float) -> PrepareReport:
+def _report_existing(out: Path, listing: Listing, started: float) -> PrepareReport:
     store = open_store(out)
+    made = (out / "joints.npy").stat().st_mtime_ns  # when the preparation began, as the writer leaves it
     return PrepareReport(
         dataset=store.meta["dataset"],
         path=out,
         samples=len(store),
         frames=int(store.frames.sum()),
         rejected=tuple(Rejected(**rejected) for rejected in store.meta["rejected"]),
-        duplicates=(),
+        duplicates=listing.duplicates,
+        changed=tuple(item.member.where for item in listing.items if item.member.modified > made),
         skipped=store.meta["counts"]["skipped"],
         reused=True,
         fingerprint=store.fingerprint,
@@ -221,6 +224,7 @@ def _finish(
         frames=frames,
         rejected=tuple(writer.rejected),
         duplicates=listing.duplicates,
+        changed=(),
         skipped=listing.skipped,
         reused=False,
         fingerprint=fingerprint,

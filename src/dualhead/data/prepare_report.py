@@ -19,7 +19,8 @@ class PrepareReport:
         samples: How many samples the store holds.
         frames: How many frames they have together.
         rejected: Every file that was left out, with its reason.
-        duplicates: Sample names found more than once (none where the store was there already).
+        duplicates: Sample names found more than once.
+        changed: Where the recordings lie whose files changed after a store was made that was there already.
         skipped: How many samples belong to another data set of the same format.
         reused: The store was there already and is unchanged.
         fingerprint: The store's.
@@ -32,6 +33,7 @@ class PrepareReport:
     frames: int
     rejected: tuple[Rejected, ...]
     duplicates: tuple[Duplicate, ...]
+    changed: tuple[str, ...]
     skipped: int
     reused: bool
     fingerprint: str
@@ -41,6 +43,11 @@ class PrepareReport:
         """Say it in a few lines: counts, then the first reasons of each kind."""
         done = "was there already" if self.reused else f"took {self.seconds:.1f} s"
         lines = [f"{self.path}: {self.samples} samples, {self.frames} frames of {self.dataset} ({done})"]
+        if self.changed:
+            lines.append(
+                f"changed: {len(self.changed)} since this store was made, the first is {self.changed[0]}: to read anew "
+                f"remove {self.path}, or give another folder"
+            )
         if self.skipped:
             lines.append(f"skipped: {self.skipped} of another data set of the same format")
         if self.duplicates:

@@ -14,6 +14,7 @@ from dualhead.formats.json_file import parse_json
 from dualhead.formats.kinetics import parse_kinetics
 from dualhead.formats.member import FileMember, Member, list_members
 from dualhead.formats.openpose import LAYOUTS, OpenposeClip, group_openpose, is_openpose_frame, read_openpose
+from dualhead.formats.raw_file import last_change
 from dualhead.formats.recording import Recording
 from dualhead.formats.registry import get_source
 from dualhead.formats.skeleton_file import load_skeleton
@@ -126,7 +127,7 @@ def file_member(path: str | Path) -> FileMember:
         state = Path(path).stat()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path) from None
-    return FileMember(str(path), state.st_size, state.st_mtime_ns, str(path))
+    return FileMember(str(path), state.st_size, last_change(state), str(path))
 
 
 def read_member(
@@ -186,7 +187,10 @@ def parse_member(
     layout = None if skeleton is None else load_skeleton(skeleton)
     bare = layout is None and usual is None
     if where.suffix not in (SUFFIXES if bare else (*SUFFIXES, *ARRAY_SUFFIXES)):
-        more = f", or with a skeleton {', '.join(ARRAY_SUFFIXES)}" if bare else ""
+        if where.suffix in ARRAY_SUFFIXES:
+            reason = f"unknown kind of skeleton in a {where.suffix}: say it with --skeleton, a name or a YAML file"
+            raise FormatError(reason, member.where)
+        more = f", or with --skeleton {', '.join(ARRAY_SUFFIXES)}" if bare else ""
         raise FormatError(f"unknown kind of file: give one that ends in {' or '.join(SUFFIXES)}{more}", member.where)
     if is_openpose_frame(where.name) and (layout is None or layout in LAYOUTS):
         return parse_frames(group_openpose([member])[0])
@@ -205,8 +209,8 @@ def parse_member(
     held = layout or usual
     if held is None:
         raise FormatError(
-            "no JSON of NW-UCLA (key 'skeletons') or Kinetics-Skeleton (key 'data'): for a clip of your own say which "
-            "skeleton it has",
+            "no JSON of NW-UCLA (key 'skeletons') or Kinetics-Skeleton (key 'data'): for a clip of your own say with "
+            "--skeleton which it has",
             member.where,
         )
     try:

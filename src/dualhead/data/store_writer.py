@@ -218,6 +218,8 @@ class StoreWriter:
             if self._joints.tell() != _HEADER_BYTES:
                 raise StoreError(f"numpy wrote a header of {self._joints.tell()} bytes instead of {_HEADER_BYTES}")
             _sync(self._joints)
+            began = (self.partial / "plan.json").stat().st_mtime_ns
+            os.utime(folder / "joints.npy", ns=(began, began))  # what changed since may have been read before it did
             index = io.BytesIO()
             np.savez(index, **self._index(source, channels))
             with (folder / "index.npz").open("wb") as file:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dualhead.errors import FormatError
 from dualhead.formats.arrays import parse_npy, parse_npz
 from dualhead.formats.dense import dense_recording
-from dualhead.formats.json_file import parse_json
+from dualhead.formats.json_file import JsonText, odd_place, parse_json
 from dualhead.formats.recording import Recording
 from dualhead.skeleton import Skeleton
 
@@ -66,9 +66,11 @@ def parse_clip(data: bytes, path: str | Path, skeleton: Skeleton, has_confidence
         if isinstance(content, dict):
             if "joints" not in content:
                 raise FormatError("it needs the key 'joints'", path)
-            confidence = None if content.get("confidence") is None else _numbers(content["confidence"], path)
-            content = content["joints"]
-        joints = _numbers(content, path)
+            scores = content.get("confidence")
+            confidence = None if scores is None else _numbers(scores, JsonText(data, path), "confidence")
+            joints = _numbers(content["joints"], JsonText(data, path), "joints")
+        else:
+            joints = _numbers(content, JsonText(data, path))
     else:
         raise FormatError(f"unknown kind of clip: give one that ends in {', '.join(CLIP_SUFFIXES)}", path)
     if joints.size == 0:
@@ -76,12 +78,13 @@ def parse_clip(data: bytes, path: str | Path, skeleton: Skeleton, has_confidence
     return dense_recording(joints, confidence, skeleton, str(path), has_confidence)
 
 
-def _numbers(value: Any, path: str | Path) -> NDArray[np.float64]:
+def _numbers(value: Any, text: JsonText, *place: str) -> NDArray[np.float64]:
     """Turn nested lists into an array; null becomes NaN."""
     try:
         return np.array(value, np.float64)
     except (ValueError, TypeError, OverflowError):
-        raise FormatError("its lists are no array of numbers of one shape", path) from None
+        reason = "its lists are no array of numbers of one shape"
+        raise text.fault(reason, *place, *odd_place(value)) from None
 
 
 def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
@@ -92,19 +95,21 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
         path: Where they came from, for the error message.
 
     Returns:
-        The 1-based number and the cells of each line that is not empty, without blanks around them.
+        The 1-based number and the cells of each line that is not blank, without blanks around them. A line of
+        separators alone is one of empty cells.
 
     Raises:
         FormatError: If it is no text or no CSV.
     """
     try:
         reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-        return [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FormatError("not UTF-8 text: save it as CSV in UTF-8", path, line) from None
     except csv.Error as error:
         raise FormatError(f"not CSV ({error})", path) from None
+    return [(line, cells) for line, cells in lines if len(cells) > 1 or any(cells)]
 
 
 def _parse_csv(data: bytes, path: str | Path, skeleton: Skeleton) -> NDArray[np.float64]:

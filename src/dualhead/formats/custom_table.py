@@ -14,7 +14,7 @@ from dualhead.formats.source import Rejected, Sample
 
 _TAKEN = ("offset", "frames", "bodies")
 _COLUMN = re.compile(r"[A-Za-z]\w*", re.ASCII)
-_WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+_WHOLE = re.compile(r"(-?\d{1,18})(?:\.0*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class _Row:
 def read_custom_table(member: Member, classes: tuple[str, ...] | None) -> CustomTable:
     """Read a table in CSV.
 
-    Its first line needs the columns `name` and `label`; every other column is a field: whole numbers as they are, words
-    by their place in the alphabet. A line that cannot be used (too few cells, an empty one, a name that was there, a
-    label that is none) is rejected, and the others go on.
+    Its first line needs the columns `name` and `label`; every other column is a field: whole numbers as they are (`3.0`
+    is 3), words by their place in the alphabet. A line that cannot be used (too few cells, an empty one, a name that
+    was there, a label that is none) is rejected, and the others go on; one of empty cells alone is passed over.
 
     Args:
         member: The file.
@@ -65,7 +65,7 @@ def read_custom_table(member: Member, classes: tuple[str, ...] | None) -> Custom
     Raises:
         FormatError: If it is no such table, or no line can be used.
     """
-    lines = read_table(member.read(), member.where)
+    lines = [(line, cells) for line, cells in read_table(member.read(), member.where) if any(cells)]
     header = _checked_header(lines[0][1] if lines else [], member.where)
     rows: list[_Row] = []
     rejected: list[Rejected] = []
@@ -144,14 +144,14 @@ def _label_reader(
     Returns:
         The class names, and what turns a label into its number, or into the reason why it has none.
     """
-    numbers = [int(label) for label in labels if _WHOLE.fullmatch(label)]
+    numbers = [place for label in labels if (place := _whole(label)) is not None]
     if 2 * len(numbers) > len(labels):
-        names = classes or _numbered_classes([number for number in numbers if number >= 0] or numbers, where)
+        names = classes or _numbered_classes([place for place in numbers if place >= 0] or numbers, where)
         valid = f"no number from 0 to {len(names) - 1}, as other lines have"
 
         def number(label: str) -> int | str:
-            fits = _WHOLE.fullmatch(label) and 0 <= int(label) < len(names)
-            return int(label) if fits else f"label {label[:40]!r} is {valid}"
+            place = _whole(label)
+            return place if place is not None and 0 <= place < len(names) else f"label {label[:40]!r} is {valid}"
 
         return names, number
     names = classes or tuple(sorted(set(labels)))
@@ -177,8 +177,9 @@ def _coded(rows: Sequence[_Row], columns: Sequence[str]) -> tuple[dict[str, list
     coded, codes = {}, {}
     for column in columns:
         texts = [row.cells[column] for row in rows]
-        if all(_WHOLE.fullmatch(text) for text in texts):
-            coded[column] = [int(text) for text in texts]
+        numbers = [number for text in texts if (number := _whole(text)) is not None]
+        if len(numbers) == len(texts):
+            coded[column] = numbers
         else:
             codes[column] = sorted(set(texts))
             places = {text: place for place, text in enumerate(codes[column])}
@@ -189,4 +190,10 @@ def _coded(rows: Sequence[_Row], columns: Sequence[str]) -> tuple[dict[str, list
 def _seen(lines: Sequence[tuple[int, Sequence[str]]], column: int, whole: bool) -> frozenset[str]:
     """Collect what a column holds in any line that has it."""
     texts = {cells[column] for _, cells in lines if column < len(cells)}
-    return frozenset(str(int(text)) if whole else text for text in texts if not whole or _WHOLE.fullmatch(text))
+    return frozenset(str(_whole(text)) for text in texts if _whole(text) is not None) if whole else frozenset(texts)
+
+
+def _whole(text: str) -> int | None:
+    """Read a whole number, also as a table program writes it where the column has a gap: with a point and zeros."""
+    match = _WHOLE.fullmatch(text)
+    return None if match is None else int(match[1])

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dualhead.errors import FormatError
-from dualhead.formats.json_file import parse_json
+from dualhead.formats.json_file import JsonText, parse_json
+from dualhead.formats.kinetics_labels import (
+    LABEL_FILE,
+    MAX_CLASSES,
+    SIDES,
+    ClipLabel,
+    named_after,
+    read_labels,
+    side_of,
+)
 from dualhead.formats.member import Member, list_members
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import (
@@ -31,11 +41,9 @@ NUM_FRAMES = 300
 
 _V = OPENPOSE18.num_joints
 _MAX_COORDINATE = 1e6
-_MAX_CLASSES = 10_000
 _MAX_PEOPLE = 10_000
 _NO_LABEL = -1
-_LABEL_FILE = "_label.json"
-_SIDES = {"train": 0, "val": 1}
+_NO_NUMBERS = (ValueError, TypeError, OverflowError)
 
 
 def parse_kinetics(
@@ -58,17 +66,18 @@ def parse_kinetics(
     Raises:
         FormatError: If the content is not a whole clip.
     """
-    content = parse_json(data, path)
+    content, text = parse_json(data, path), JsonText(data, path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise FormatError("no Kinetics-Skeleton clip: it needs a list 'data'", path)
-    label = _label(content, classes, path)
+    label = _label(content, classes, text)
     people: dict[int, list[Any]] = {}
-    for entry in content["data"]:
+    for number, entry in enumerate(content["data"]):
         if not isinstance(entry, dict) or not isinstance(entry.get("skeleton"), list):
-            raise FormatError("an entry of 'data' has no list 'skeleton': the file is damaged", path)
-        frame = _whole(entry.get("frame_index"), NUM_FRAMES - 1, "'frame_index'", path)
+            raise text.fault("an entry of 'data' has no list 'skeleton': the file is damaged", "data", number)
+        frame = text.whole_number(entry.get("frame_index"), NUM_FRAMES - 1, "data", number, "frame_index")
         if frame in people:
-            raise FormatError(f"'frame_index' {frame} comes twice: the file is damaged", path)
+            reason = f"'frame_index' {frame} comes twice: the file is damaged"
+            raise text.fault(reason, "data", number, "frame_index")
         people[frame] = entry["skeleton"]
     frames: list[int] = []
     slots: list[int] = []
@@ -76,7 +85,8 @@ def parse_kinetics(
     for frame in sorted(people):
         for slot, person in enumerate(people[frame]):
             if not isinstance(person, dict):
-                raise FormatError(f"frame {frame} holds a person that is no record: the file is damaged", path)
+                reason = f"frame {frame} holds a person that is no record: the file is damaged"
+                raise text.fault(reason, *_odd_person(content["data"], lambda _: True))
             frames.append(frame)
             slots.append(slot)
             values.append((person.get("pose"), person.get("score")))
@@ -85,10 +95,12 @@ def parse_kinetics(
     try:
         poses = np.array([pose for pose, _ in values], np.float64).reshape(len(values), _V, 2)
         scores = np.array([score for _, score in values], np.float64).reshape(len(values), _V)
-    except (ValueError, TypeError, OverflowError):
-        raise FormatError(f"a person does not have {2 * _V} numbers in 'pose' and {_V} in 'score'", path) from None
+    except _NO_NUMBERS:
+        reason = f"a person does not have {2 * _V} numbers in 'pose' and {_V} in 'score'"
+        raise text.fault(reason, *_odd_person(content["data"], lambda _: True)) from None
     if values and not max(np.abs(poses).max(), np.abs(scores).max()) <= _MAX_COORDINATE:  # also true for NaN
-        raise FormatError("a person has a coordinate or score that is no number", path)
+        place = _odd_person(content["data"], lambda numbers: bool(np.abs(numbers).max() <= _MAX_COORDINATE))
+        raise text.fault("a person has a coordinate or score that is no number", *place)
     return Recording(
         joints=poses,
         frames=np.array(frames, np.int64),
@@ -98,31 +110,32 @@ def parse_kinetics(
     ), label
 
 
-def _label(content: Mapping[str, Any], classes: Sequence[str], path: str | Path | None) -> int | None:
+def _odd_person(entries: Sequence[Any], fits: Callable[[NDArray[np.float64]], bool]) -> tuple[str | int, ...]:
+    """Lead to the first person who is no record, or the first of their lists that is too short or has an odd number."""
+    for number, entry in enumerate(entries):
+        for slot, person in enumerate(entry["skeleton"]):
+            place = ("data", number, "skeleton", slot)
+            if not isinstance(person, dict):
+                return place
+            for key, count in (("pose", 2 * _V), ("score", _V)):
+                try:
+                    if fits(np.array(person.get(key), np.float64).reshape(count)):
+                        continue
+                except _NO_NUMBERS:
+                    pass
+                return *place, key
+    return ("data",)
+
+
+def _label(content: Mapping[str, Any], classes: Sequence[str], text: JsonText) -> int | None:
     """Read a clip's label from its number, or where it has none from its name."""
     if "label_index" in content:
         index = content["label_index"]
-        return None if index == _NO_LABEL else _whole(index, _MAX_CLASSES - 1, "'label_index'", path)
+        return None if index == _NO_LABEL else text.whole_number(index, MAX_CLASSES - 1, "label_index")
     name = content.get("label")
     if not isinstance(name, str):
-        raise FormatError("no Kinetics-Skeleton clip: it needs 'label_index', or a class name as 'label'", path)
+        raise FormatError("no Kinetics-Skeleton clip: it needs 'label_index', or a class name as 'label'", text.path)
     return classes.index(name) if name in classes else None
-
-
-def _whole(value: object, most: int, what: str, path: str | Path | None) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-        raise FormatError(f"{what} is {str(value)[:40]!r} instead of a whole number from 0 to {most}", path)
-    return value
-
-
-@dataclass(frozen=True)
-class _Label:
-    """What a label file says about a clip."""
-
-    label: int
-    has_skeleton: bool
-    side: int
-    where: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +154,8 @@ class KineticsSource(Source):
         recording, label = parse_kinetics(data, where, self.classes)
         if sample is not None and sample.label != label:
             said = _NO_LABEL if label is None else label
-            raise FormatError(f"its label is {said}, but the label file says {sample.label}", where)
+            reason = f"its label is {said}, but the label file says {sample.label}"
+            raise JsonText(data, where).fault(reason, "label_index")
         return recording
 
     def read(self, item: Item) -> Recording:
@@ -155,19 +169,18 @@ class KineticsSource(Source):
         names without a clip.
         """
         members = [member for member in list_members(raw) if member.file_name.endswith(".json")]
-        label_files = [member for member in members if member.file_name.endswith(_LABEL_FILE)]
+        label_files = [member for member in members if member.file_name.endswith(LABEL_FILE)]
         # people put the label files beside the folders or archives
-        beside = {path for root in raw for path in root.resolve().parent.glob(f"*{_LABEL_FILE}")}
+        beside = {path for root in raw for path in root.resolve().parent.glob(f"*{LABEL_FILE}")}
         known = {member.where.rpartition("/")[2] for member in label_files}
         label_files += [member for member in list_members(sorted(beside)) if member.file_name not in known]
-        tables, classes = _read_labels(label_files, self.classes)
+        clips = [member for member in members if not member.file_name.endswith(LABEL_FILE)]
+        tables, classes = read_labels(named_after(label_files, clips), self.classes)
         items: dict[str, Item] = {}
         rejected: list[Rejected] = []
         duplicates: list[Duplicate] = []
         seen: set[tuple[str, int]] = set()
-        for member in members:
-            if member.file_name.endswith(_LABEL_FILE):
-                continue
+        for member in clips:
             name = member.file_name.removesuffix(".json")
             entry = _entry(name, member, tables)
             if entry is None:
@@ -184,7 +197,7 @@ class KineticsSource(Source):
         if not items:
             raise FormatError(
                 f"no clip among {len(members)} JSON files and {len(label_files)} label files: give the folder or "
-                f"archive that holds kinetics_train/, kinetics_val/ and their *{_LABEL_FILE} files",
+                f"archive that holds kinetics_train/, kinetics_val/ and their *{LABEL_FILE} files",
                 ", ".join(map(str, raw)),
             )
         present = {side for _, side in seen}
@@ -198,24 +211,18 @@ class KineticsSource(Source):
         )
 
 
-def _side(text: str) -> int | None:
-    """Tell the side from a file's or folder's name."""
-    found = {number for word, number in _SIDES.items() if word in text.lower()}
-    return found.pop() if len(found) == 1 else None
-
-
-def _entry(name: str, member: Member, tables: Mapping[int, Mapping[str, _Label]]) -> _Label | None:
+def _entry(name: str, member: Member, tables: Mapping[int, Mapping[str, ClipLabel]]) -> ClipLabel | None:
     """Find what the label file of a clip's folder says about it; that of any side where the folder tells none."""
     folder = member.where.replace("\\", "/").rpartition("/")[0]
     for part in reversed(folder.split("/")):
-        if (side := _side(part)) is not None:
+        if (side := side_of(part)) is not None:
             return tables.get(side, {}).get(name)
     found = [table[name] for table in tables.values() if name in table]
     return found[0] if len(found) == 1 else None
 
 
 def _absent(
-    tables: Mapping[int, Mapping[str, _Label]], present: set[int], seen: set[tuple[str, int]]
+    tables: Mapping[int, Mapping[str, ClipLabel]], present: set[int], seen: set[tuple[str, int]]
 ) -> Iterable[Rejected]:
     """Name the clips that should be there; of a side without a single clip, none."""
     for side in sorted(present):
@@ -225,39 +232,6 @@ def _absent(
                 yield Rejected(name, entry.where, f"there is no {name}.json, though this file names it", kind="missing")
 
 
-def _read_labels(
-    files: Sequence[Member], shipped: tuple[str, ...]
-) -> tuple[dict[int, dict[str, _Label]], tuple[str, ...]]:
-    """Read what the label files say by side and name, and the class names that they give."""
-    tables: dict[int, dict[str, _Label]] = {}
-    names: dict[int, str] = {}
-    for member in files:
-        side = _side(member.file_name)
-        if side is None:
-            raise FormatError("its name does not say its side: it needs 'train' or 'val'", member.where)
-        content = parse_json(member.read(), member.where)
-        if not isinstance(content, dict) or side in tables:
-            reason = "a second label file of its side" if side in tables else "no table of clip names"
-            raise FormatError(
-                f"{reason}: give one of the form {{name: {{has_skeleton, label, label_index}}}}", member.where
-            )
-        tables[side] = {}
-        for name, entry in content.items():
-            if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
-                raise FormatError(f"clip {name[:60]!r} has no 'label': the file is damaged", member.where)
-            label = _whole(entry.get("label_index"), _MAX_CLASSES - 1, f"'label_index' of {name[:60]!r}", member.where)
-            if names.setdefault(label, entry["label"]) != entry["label"]:
-                raise FormatError(
-                    f"label_index {label} is both {names[label]!r} and {entry['label'][:60]!r}: the file is damaged",
-                    member.where,
-                )
-            has_skeleton = entry.get("has_skeleton", True) is not False
-            tables[side][name] = _Label(label, has_skeleton, side, member.where)
-    count = max([*names, len(shipped) - 1]) + 1
-    known = [*shipped, *(f"class {label}" for label in range(len(shipped), count))]
-    return tables, tuple(names.get(label, known[label]) for label in range(count))
-
-
 def kinetics() -> KineticsSource:
     """Kinetics-Skeleton 400: the train side trains, the val side tests; clips without a person stay, as zeros."""
     return KineticsSource(
@@ -265,7 +239,7 @@ def kinetics() -> KineticsSource:
         skeleton=OPENPOSE18,
         classes=load_class_names("kinetics"),
         fields=("side",),
-        protocols={"official": SplitRule("side", (_SIDES["train"],), (_SIDES["val"],))},
+        protocols={"official": SplitRule("side", (SIDES["train"],), (SIDES["val"],))},
         body_selection="score",
         has_confidence=True,
         keeps_empty=True,

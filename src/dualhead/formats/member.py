@@ -7,18 +7,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dualhead.errors import FormatError
-from dualhead.formats.raw_file import FileMember, FilePart, Member
+from dualhead.formats.raw_file import FileMember, FilePart, Member, last_change
 from dualhead.formats.tar_member import TAR_SUFFIXES, list_tar
 from dualhead.formats.zip_member import ZipMember, list_zip
 
 __all__ = ["FileMember", "FilePart", "Member", "ZipMember", "list_members"]
+
+_STORE = {"joints.npy", "index.npz", "meta.json"}
+_UNFINISHED = (".partial", "plan.json")
 
 
 def list_members(raw: Sequence[Path]) -> Iterator[Member]:
     """List every file under some folders, in some archives, and in the archives in those folders.
 
     The order is that of `raw`, then by name, folder by folder, so it is the same on every machine. Links are followed.
-    The shadow files `._*` that macOS puts beside each real one are left out.
+    The shadow files `._*` that macOS puts beside each real one are left out, and so are stores, finished or not, since
+    what is made of recordings may lie among them.
 
     Args:
         raw: Folders, zip and tar archives, and plain files.
@@ -44,6 +48,9 @@ def _list_folder(folder: str | Path, where: str, seen: set[str]) -> Iterator[Mem
             ordered = sorted(entries, key=_entry_name)
     except OSError as error:
         raise FormatError(f"cannot be listed: {error.strerror}", folder) from None
+    names = {entry.name for entry in ordered}
+    if names >= _STORE or (where.endswith(_UNFINISHED[0]) and _UNFINISHED[1] in names):
+        return
     for entry in ordered:
         below = f"{where}/{entry.name}"
         if not entry.is_dir():
@@ -67,6 +74,6 @@ def _list_file(path: str, where: str) -> Iterator[Member]:
         return
     try:
         state = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the call
-        yield FileMember(where, state.st_size, state.st_mtime_ns, path)
+        yield FileMember(where, state.st_size, last_change(state), path)
     except OSError:
         yield FileMember(where, 0, 0, path)  # a broken link: reading it will say so

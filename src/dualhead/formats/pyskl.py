@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,7 @@ class PysklSource(Source):
         if not found:
             first = f", the first: {rejected[0]}" if rejected else ""
             raise FormatError(f"no usable annotation among {len(rejected)}{first}", files[0].where)
+        rejected += _absent(contents, found)
         names = sorted(found)
         flat = skeleton.dimensions == 2
         from_names = fields_of_names(names) or [{}] * len(names)
@@ -204,6 +205,18 @@ def _splits(contents: Sequence[tuple[Member, Mapping[str, Any]]]) -> dict[str, d
             raise FormatError(f"{min(both)!r} is on both sides of {protocol!r}", contents[0][0].where)
         result[protocol] = table | dict.fromkeys(parts["train"], _TRAIN)
     return result
+
+
+def _absent(contents: Sequence[tuple[Member, Mapping[str, Any]]], found: Container[str]) -> Iterable[Rejected]:
+    """Name the clips that a split names and no annotation is of."""
+    told: set[str] = set()
+    for member, content in contents:
+        for split, names in content.get("split", {}).items():
+            for name in names:
+                if name not in found and name not in told:
+                    told.add(name)
+                    reason = f"there is no usable annotation {name[:60]!r}, though split {split!r} names it"
+                    yield Rejected(name, member.where, reason, kind="missing")
 
 
 def _sides(splits: Mapping[str, Mapping[str, int]], name: str) -> dict[str, int]:

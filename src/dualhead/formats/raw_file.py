@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ class Member(ABC):
     Attributes:
         where: What the user knows it by: the name of the raw folder or archive, then the path inside it.
         size: Its declared size in bytes.
-        modified: When it, or its archive, last changed (nanoseconds of the file system's clock).
+        modified: When it, or its archive, last changed, as `last_change` tells.
     """
 
     where: str
@@ -48,6 +49,17 @@ class Member(ABC):
         if isinstance(error, FileNotFoundError):
             return FormatError("the file is no longer there: it vanished after it was listed", self.where)
         return FormatError(f"cannot be read: {error.strerror or error}", self.where)
+
+
+def last_change(state: os.stat_result) -> int:
+    """Tell when a file last changed (nanoseconds of the file system's clock).
+
+    A file that is unpacked or downloaded again may be given the date of the old one, but not its change time.
+
+    Args:
+        state: What the file system says about it.
+    """
+    return max(state.st_mtime_ns, state.st_ctime_ns)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,22 @@ _NEEDED = ("name", "joints", "parents")
 _OPTIONAL = ("edges", "mirror", "centre", "origin", "spine", "shoulders", "dimensions")
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain values; of a key that comes twice the last would win without a word."""
+
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        """See `yaml.composer.Composer`; called once for each table."""
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    problem = f"the key {key.value[:40]!r} comes twice in one table: leave one of them out"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                seen.add((key.tag, key.value))
+        return node
+
+
 def parse_yaml(data: bytes, path: str | Path | None = None) -> Any:
     """Parse YAML of plain values.
 
@@ -23,10 +40,10 @@ def parse_yaml(data: bytes, path: str | Path | None = None) -> Any:
         path: Where they came from, for the error message.
 
     Raises:
-        FormatError: If it is no YAML; it names the 1-based line.
+        FormatError: If it is no YAML, or a key comes twice in a table; it names the 1-based line.
     """
     try:
-        return yaml.safe_load(data)
+        return yaml.load(data, _Loader)
     except yaml.MarkedYAMLError as error:
         line = None if error.problem_mark is None else error.problem_mark.line + 1
         raise FormatError(f"not YAML ({error.problem})", path, line) from None
@@ -52,7 +69,7 @@ def parse_skeleton_file(values: Any, path: str | Path | None = None) -> Skeleton
         The skeleton.
 
     Raises:
-        FormatError: If a field is missing or unknown, or names a joint that is not in `joints`.
+        FormatError: If a field is missing or unknown, names a joint that is not in `joints`, or contradicts itself.
     """
     try:
         if isinstance(values, str):
@@ -90,7 +107,10 @@ def _build(values: Mapping[str, Any]) -> Skeleton:
     def pair(value: Any, what: str) -> tuple[int, int]:
         if not isinstance(value, (list, tuple)) or len(value) != 2:
             raise ConfigError(f"{what!r} holds {value!r} instead of a pair of joints")
-        return number(value[0], what), number(value[1], what)
+        first, second = number(value[0], what), number(value[1], what)
+        if first == second:
+            raise ConfigError(f"{what!r} pairs joint {joints[first]!r} with itself: give two different joints")
+        return first, second
 
     def pairs(what: str) -> tuple[tuple[int, int], ...]:
         value = values.get(what) or []
@@ -98,12 +118,18 @@ def _build(values: Mapping[str, Any]) -> Skeleton:
             raise ConfigError(f"{what!r} is no list of pairs")
         return tuple(pair(item, what) for item in value)
 
+    edges, mirror = pairs("edges"), pairs("mirror")
+    _check_once(
+        [tuple(sorted(edge)) for edge in edges], "edges", lambda edge: " and ".join(joints[end] for end in edge)
+    )
+    _check_once([joint for ends in mirror for joint in ends], "mirror", lambda joint: joints[joint])
     parents = list(range(len(joints)))
     given = values["parents"]
     if isinstance(given, (list, tuple)) and len(given) == len(joints):
         given = dict(enumerate(given))
     if not isinstance(given, Mapping):
         raise ConfigError("'parents' is neither a table of joint: parent nor a list with the parent of each joint")
+    _check_once([number(child, "parents") for child in given], "parents", lambda joint: joints[joint])
     for child, parent in given.items():
         parents[number(child, "parents")] = number(parent, "parents")
     _check_tree(parents, joints)
@@ -119,14 +145,21 @@ def _build(values: Mapping[str, Any]) -> Skeleton:
         name=str(values["name"]),
         joints=tuple(joints),
         parents=tuple(parents),
-        edges=pairs("edges") or tree,
-        mirror=pairs("mirror"),
+        edges=edges or tree,
+        mirror=mirror,
         centre=number(values.get("centre", root), "centre"),
         origin=number(values.get("origin", root), "origin"),
         spine=spine,
         shoulders=shoulders,
         dimensions=dimensions,
     )
+
+
+def _check_once(given: Sequence[Any], what: str, name: Callable[[Any], str]) -> None:
+    """Refuse what comes twice."""
+    twice = [value for value, count in Counter(given).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{what!r} names {name(twice[0])} twice: leave one of them out")
 
 
 def _check_tree(parents: Sequence[int], joints: Sequence[str]) -> None:

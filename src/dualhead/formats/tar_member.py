@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from dualhead.errors import FormatError
-from dualhead.formats.raw_file import ESCAPES, FilePart, Member, escapes
+from dualhead.formats.raw_file import ESCAPES, FilePart, Member, escapes, last_change
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 """Endings of the names of tar archives."""
@@ -91,7 +91,7 @@ def list_tar(path: str, where: str) -> Iterator[Member]:
     packed = not path.lower().endswith(".tar")
     found: list[FilePart] = []
     try:
-        modified = Path(path).stat().st_mtime_ns
+        modified = last_change(Path(path).stat())
         with (
             _opened(path) if packed else Path(path).open("rb") as stream,
             tarfile.open(fileobj=stream, mode="r:") as archive,

@@ -10,7 +10,7 @@ import numpy as np
 
 from dualhead.errors import FormatError
 from dualhead.formats.file_source import FileSource
-from dualhead.formats.json_file import parse_json
+from dualhead.formats.json_file import JsonText, odd_place, parse_json
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Sample, SplitRule, load_class_names
 from dualhead.skeleton import KINECT20
@@ -37,22 +37,25 @@ def parse_ucla(data: bytes, path: str | Path | None = None) -> tuple[Recording, 
     Raises:
         FormatError: If the content is not a whole recording.
     """
-    content = parse_json(data, path)
+    content, text = parse_json(data, path), JsonText(data, path)
     if not isinstance(content, dict) or "skeletons" not in content or "label" not in content:
         raise FormatError("no NW-UCLA recording: it needs the keys 'skeletons' and 'label'", path)
     label = content["label"]
     if not isinstance(label, int) or not 1 <= label <= len(_ACTIONS):
-        raise FormatError(f"label {str(label)[:40]!r} instead of a whole number from 1 to {len(_ACTIONS)}", path)
+        reason = f"label {str(label)[:40]!r} instead of a whole number from 1 to {len(_ACTIONS)}"
+        raise text.fault(reason, "label")
     try:
         joints = np.array(content["skeletons"], np.float64)
     except (ValueError, TypeError, OverflowError):
-        raise FormatError("'skeletons' is no (frames, 20, 3) array of numbers", path) from None
+        place = odd_place(content["skeletons"])
+        raise text.fault("'skeletons' is no (frames, 20, 3) array of numbers", "skeletons", *place) from None
     if joints.ndim != 3 or joints.shape[1:] != (KINECT20.num_joints, 3) or not 1 <= len(joints) <= _MAX_FRAMES:
-        raise FormatError(
-            f"'skeletons' has shape {joints.shape} instead of (frames, 20, 3), up to {_MAX_FRAMES} frames", path
+        raise text.fault(
+            f"'skeletons' has shape {joints.shape} instead of (frames, 20, 3), up to {_MAX_FRAMES} frames", "skeletons"
         )
     if not np.abs(joints).max() <= _MAX_COORDINATE:  # also true for NaN
-        raise FormatError("'skeletons' holds a coordinate that is no number of metres", path)
+        frame, joint, _ = np.argwhere(~(np.abs(joints) <= _MAX_COORDINATE))[0].tolist()
+        raise text.fault("'skeletons' holds a coordinate that is no number of metres", "skeletons", frame, joint)
     count = len(joints)
     recording = Recording(joints, np.arange(count, dtype=np.int64), np.zeros(count, np.int64), count)
     return recording, label - 1

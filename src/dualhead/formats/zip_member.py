@@ -13,7 +13,7 @@ from pathlib import Path
 from dualhead.errors import FormatError
 from dualhead.formats import raw_file
 from dualhead.formats.inflate import crc32, inflate
-from dualhead.formats.raw_file import ESCAPES, Member, escapes
+from dualhead.formats.raw_file import ESCAPES, Member, escapes, last_change
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of the name and of the extra field
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
@@ -87,7 +87,7 @@ def list_zip(path: str, where: str) -> Iterator[Member]:
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
-        modified = Path(path).stat().st_mtime_ns
+        modified = last_change(Path(path).stat())
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path) from None
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error) as error:
