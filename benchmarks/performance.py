@@ -16,8 +16,6 @@ from dualhead.files import write_text
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-FLOOR_GFLOP = {"dualhead": 34.11, "msg3d": 55.59}
-"""What this package computes for a clip of 300 frames and two bodies, as torch's FlopCounterMode counts it."""
 
 
 def main() -> None:
@@ -26,7 +24,9 @@ def main() -> None:
         name: json.loads((RESULTS / f"model_{name}.json").read_text()) for name in ("inference", "training", "growth")
     }
     page = (ROOT / "benchmarks" / "performance_page.md").read_text()
-    words: dict[str, str] = {f"floor_{name}": f"{work:.1f}" for name, work in FLOOR_GFLOP.items()}
+    roofline = files["growth"]["roofline"]
+    work = {name: row["GFLOP a clip"] for name, row in roofline.items()}
+    words: dict[str, str] = {}
     for name, figures in files.items():
         words |= {f"{name}_{key}": str(figures[key]) for key in ("command", "commit", "machine")}
     words["inference"] = _table(
@@ -39,25 +39,32 @@ def main() -> None:
             "reached share of the floor",
             "arg-max",
         ),
-        (_inference_row(what, row) for what, row in files["inference"]["inference"].items()),
+        (_inference_row(what, row, work) for what, row in files["inference"]["inference"].items()),
     )
-    training = files["training"]["training"]
-    keys = list(training["dualhead"])
-    words["training"] = _table(
-        ("", *training), ((key, *(_short(row.get(key)) for row in training.values())) for key in keys)
-    )
+    words["training"] = _by_model(files["training"]["training"])
+    words["roofline"] = _by_model(roofline)
     growth = files["growth"]["growth"]
     words["growth"] = _table(
-        ("", "clips a second"), ((what, _short(row["clips a second"])) for what, row in growth.items())
+        ("", "clips a second", "GB"),
+        ((what, _short(row["clips a second"]), _short(row["GB"])) for what, row in growth.items()),
     )
     words["latency"] = _table(("", "s"), ((what, _short(row["s"])) for what, row in files["growth"]["latency"].items()))
+    agreement = json.loads((RESULTS / "agreement.json").read_text())
+    words |= {f"agreement_{key}": agreement[key] for key in ("command", "commit")}
+    words["agreement"] = _by_model(agreement["streams"])
     write_text(ROOT / "docs" / "performance.md", page.format(**words))
     _plot(growth)
 
 
-def _inference_row(what: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+def _by_model(table: Mapping[str, Mapping[str, float]]) -> str:
+    """Write a table of a column for each model (or stream), with the keys of the first as rows."""
+    keys = next(iter(table.values()))
+    return _table(("", *table), ((key, *(_short(row.get(key)) for row in table.values())) for key in keys))
+
+
+def _inference_row(what: str, row: Mapping[str, Any], work: Mapping[str, float]) -> tuple[str, ...]:
     bodies = 2 if what.endswith("two bodies") else 1
-    floor = FLOOR_GFLOP[what.split(",")[0]] * bodies / 2 / row["rate, GFLOP/s"]
+    floor = work[what.split(",")[0]] * bodies / 2 / row["rate, GFLOP/s"]
     return (
         what,
         _short(row["plain, s a clip"]),
