@@ -139,11 +139,12 @@ class _AggregateWindows(torch.autograd.Function):
             for body, outer, inner in bodies:
                 padded = _padded(body, margin, weight)
                 outer_sum(outer, _window_view(padded.unsqueeze(0), ctx.window, stride)[0], grad_matrix)
-                grad_padded = padded.zero_()
+                grad_padded = padded.zero_()  # whose numbers nobody needs any more
                 some = frames_in_cache(outer, matrix.shape[1] * outer.shape[2])
                 for start in range(0, len(outer), some):
                     parts = outer[start : start + some]
                     parts = torch.bmm(_expanded(matrix.t(), len(parts)), parts)  # (some, W * V * S, E)
+                    # the frame at each place of the windows hands its part back to the frame of the clip that it is
                     for offset, part in enumerate(torch.tensor_split(parts, ctx.window, dim=1)):
                         first = start * stride + offset
                         grad_padded[first : first + (len(parts) - 1) * stride + 1 : stride] += part
@@ -225,12 +226,13 @@ def some_windows(
         weight: `(S, E, C)`: what mixes the channels of every joint first, into S nodes of E channels.
 
     Yields:
-        Which windows, and their sums `(n, U, C)`, or `(n, U, E)` with a weight.
+        Which windows, and their sums `(n, U, C)`, or `(n, U, E)` with a weight, which the caller may write over.
     """
     frames, joints, channels = x.shape
     count, margin = (frames - 1) // stride + 1, window // 2
     scales, mixed = (1, channels) if weight is None else weight.shape[:2]
     buffer = x.new_empty((some - 1) * stride + window, joints, scales * mixed)
+    # A buffer holds the frames that some windows have, mixed; those that the next also have move to its start.
     ready, held = 0, 0  # how many frames have been in the buffer, and the frame at its start
     for start in range(0, count, some):
         windows = slice(start, min(start + some, count))

@@ -2,7 +2,14 @@
 
 A window has as many nodes as its frames have joints, so between these steps lie the largest tensors of a network. None
 of them is written out: the forward pass goes twice over some windows at a time, once for the batch's statistics and
-once with them, and so does the backward pass.
+once with them, and so does the backward pass. With h the mixed nodes, y = ReLU(scale * h + shift) and out = collapse y,
+
+    grad_y = [y > 0] * transposed collapse * grad_out
+    grad_h = scale * grad_y - times * (slope * h + offset)
+
+`sum_up`, the first pass of the gradient, sums what slope and offset need (`dualhead.layers.norm.gradient_terms`), and
+`hand_on`, the second, gives grad_h to the nodes. Nodes that come mixed have grad_y written where grad_h is to be; else it
+is computed again.
 """
 
 from __future__ import annotations

@@ -210,7 +210,9 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
     if not first.training:
         return F.batch_norm(x, _joined(means), _joined(variances), weight, bias, False, 0.0, first.eps)
     if shift is not None:
-        bias = bias + 0 * shift  # so that it has a gradient
+        bias = (
+            bias + 0 * shift
+        )  # so that the shift has its gradient of 0, and optimizers see a parameter that takes part
     repeats = _REPEATS.get()
     if repeats:
         y, mean, variance = _CountedNorm.apply(x, weight, bias, repeats, first.eps)  # type: ignore[no-untyped-call]
