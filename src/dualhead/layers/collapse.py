@@ -8,8 +8,8 @@ once with them, and so does the backward pass. With h the mixed nodes, y = ReLU(
     grad_h = scale * grad_y - times * (slope * h + offset)
 
 `sum_up`, the first pass of the gradient, sums what slope and offset need (`dualhead.layers.norm.gradient_terms`), and
-`hand_on`, the second, gives grad_h to the nodes. Nodes that come mixed have grad_y written where grad_h is to be; else it
-is computed again.
+`hand_on`, the second, gives grad_h to the nodes. Where nodes come mixed, the first writes grad_y where grad_h is to be;
+else the second computes it again.
 """
 
 from __future__ import annotations
