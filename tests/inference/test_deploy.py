@@ -14,6 +14,7 @@ import dualhead
 from dualhead import create_model, list_models
 from dualhead.errors import ConfigError
 from dualhead.inference.deploy import deploy
+from dualhead.layers.threads import in_turn
 from dualhead.models.base import SkeletonModel
 
 
@@ -74,6 +75,23 @@ def test_half_width_warns_where_it_is_slow(able: bool, monkeypatch: pytest.Monke
     assert [str(each.message) for each in caught] == [
         "this processor has no units for bfloat16, which is slow on it: deploy in float32"
     ] * (not able)
+
+
+@pytest.mark.parametrize("name", list_models())
+@pytest.mark.parametrize("bodies", [1, 2])
+def test_frames_shared_out_among_threads(name: str, bodies: int) -> None:
+    model = make(name)
+    deployed, clips = deploy(model), make_clips(75, seed=2)[2 - bodies : 3 - bodies]
+    with in_turn(), torch.no_grad():
+        want = model(clips)
+    before = torch.get_num_threads()
+    torch.set_num_threads(5)
+    try:
+        got = deployed(clips)
+        assert torch.get_num_threads() == 5
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-5 * float(want.abs().max()))
 
 
 def test_absent_bodies_are_computed_once_for_each_length() -> None:

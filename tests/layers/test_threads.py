@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from dualhead.layers import threads
-from dualhead.layers.threads import in_threads, in_turn
+from dualhead.layers.threads import alone, in_threads, in_turn, num_sharing, split_frames
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +52,27 @@ def test_autocast_reaches_every_thread(count: int) -> None:
     assert set(in_threads(compute, range(count))) == {torch.float32}
     with torch.autocast("cpu", torch.bfloat16):
         assert set(in_threads(compute, range(count))) == {torch.bfloat16}
+
+
+@needs_openmp
+def test_alone_keeps_operations_to_the_caller_and_shares_out_the_rest() -> None:
+    def compute(parts: Sequence[int]) -> tuple[int, int, int]:
+        return len(parts), num_sharing(), torch.get_num_threads()
+
+    with alone(), alone():
+        assert (torch.get_num_threads(), num_sharing()) == (1, 3)
+        assert in_threads(compute, range(6)) == [(2, 1, 1)] * 3
+    assert (torch.get_num_threads(), num_sharing()) == (3, 3)
+    with in_turn(), alone():
+        assert (torch.get_num_threads(), num_sharing()) == (3, 1)
+
+
+@needs_openmp
+@pytest.mark.parametrize(("bodies", "frames", "parts"), [(1, 75, 3), (2, 75, 2), (3, 75, 1), (1, 17, 2), (1, 7, 1)])
+def test_frames_are_split_where_bodies_are_few(bodies: int, frames: int, parts: int) -> None:
+    spans = split_frames(bodies, frames)
+    assert [frame for span in spans for frame in range(frames)[span]] == list(range(frames))
+    assert len(spans) == parts
 
 
 def test_in_turn_leaves_all_to_the_caller() -> None:

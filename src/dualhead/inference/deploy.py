@@ -39,7 +39,7 @@ class DeployedModel(SkeletonModel):
     def __init__(self, model: SkeletonModel, dtype: torch.dtype):
         super().__init__()
         self.model = copy.deepcopy(model).float().eval().requires_grad_(False)
-        self.heads = model.heads  # type: ignore[misc]
+        self.heads, self.shares_frames = model.heads, model.shares_frames  # type: ignore[misc]
         self.config, self.provenance, self.dtype = model.config, model.provenance, dtype
         self._absent: dict[tuple[int, int], Sequence[Tensor]] = {}
         for part in self.model.modules():

@@ -213,29 +213,33 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
 
 
 def some_windows(
-    matrix: Tensor, x: Tensor, window: int, stride: int, some: int, weight: Tensor | None = None
+    matrix: Tensor, x: Tensor, window: int, stride: int, span: slice, some: int, weight: Tensor | None = None
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Do as `aggregate_windows` for one body and without gradients, some windows at a time.
+    """Do as `aggregate_windows` for windows of one body and without gradients, some at a time.
+
+    A buffer holds the frames of these windows, mixed where there is a weight; those that the next windows also have
+    move to its start.
 
     Args:
         matrix: `(U, W * V)`, or `(U, W * V * S)` with a weight.
         x: `(T, V, C)`.
         window: W, odd.
         stride: Frames between the centres of two windows.
-        some: How many windows at a time; `frames_in_cache` knows how many stay in cache.
+        span: Which windows, of the `ceil(T / stride)`.
+        some: How many at a time; `frames_in_cache` knows how many stay in cache.
         weight: `(S, E, C)`: what mixes the channels of every joint first, into S nodes of E channels.
 
     Yields:
         Which windows, and their sums `(n, U, C)`, or `(n, U, E)` with a weight, which the caller may write over.
     """
     frames, joints, channels = x.shape
-    count, margin = (frames - 1) // stride + 1, window // 2
+    margin = window // 2
     scales, mixed = (1, channels) if weight is None else weight.shape[:2]
     buffer = x.new_empty((some - 1) * stride + window, joints, scales * mixed)
     # A buffer holds the frames that some windows have, mixed; those that the next also have move to its start.
     ready, held = 0, 0  # how many frames have been in the buffer, and the frame at its start
-    for start in range(0, count, some):
-        windows = slice(start, min(start + some, count))
+    for start in range(span.start, span.stop, some):
+        windows = slice(start, min(start + some, span.stop))
         first, last = start * stride - margin, (windows.stop - 1) * stride + margin + 1  # frames of these windows
         padded = buffer[: last - first]
         before, again = max(0, -first), ready - max(0, first)

@@ -99,8 +99,12 @@ def aggregate_mix_relu(matrix: Tensor, x: Tensor, weight: Tensor, bias: Tensor) 
     Returns:
         `(n, V, O)`.
     """
+
+    def compute(parts: _Parts) -> None:
+        for nodes, result in parts:
+            h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
+            torch.addmm(bias, h, weight.t(), out=result.flatten(0, 1)).relu_()
+
     out = x.new_empty(*x.shape[:2], len(weight))
-    for nodes, result in _parts(matrix, x.contiguous(), out):
-        h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
-        torch.addmm(bias, h, weight.t(), out=result.flatten(0, 1)).relu_()
+    in_threads(compute, _parts(matrix, x.contiguous(), out))
     return out

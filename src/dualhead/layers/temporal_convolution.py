@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,7 @@ from dualhead.layers.dilated import add_dilated, dilated_and, dilated_constant
 from dualhead.layers.fused import fold, fold_all, pointwise, pointwise_norm, scale_and_shift
 from dualhead.layers.norm import BatchNorm, batch_norm, normalise
 from dualhead.layers.prepared import PreparedModule, in_place
+from dualhead.layers.threads import in_threads, split_frames
 
 
 class PointwiseNorm(PreparedModule):
@@ -140,8 +142,7 @@ class MultiScaleTemporalConvolution(PreparedModule):
         entry_norms = [*(branch.entry_norm for branch in dilated), self.pool.entry_norm]
         norms = [*(branch.norm for branch in dilated), self.pool.norm, self.plain.norm]
         if in_place(x, *entry_norms, *norms):
-            y = self._added_up(x, weight, entry_bias, taps, bias, scale)
-            return y.relu_() if self.activation else y
+            return self._in_shares(x, weight, entry_bias, taps, bias, scale)
         entry, plain = torch.split(weight, [len(entry_bias), self.width])
         h = pointwise_norm(x, entry, entry_bias, entry_norms).relu_()
         h, pooled = torch.split(h, [self.width * len(dilated), self.width], dim=1)
@@ -156,6 +157,30 @@ class MultiScaleTemporalConvolution(PreparedModule):
         y = batch_norm(y, norms, bias) if learns else normalise(y, norms)
         if self.residual is not None:
             y = y.add_(self.residual(x))
+        return y.relu_() if self.activation else y
+
+    def _in_shares(self, x: Tensor, *prepared: Tensor) -> Tensor:
+        """Do as `forward`, frames of few bodies side by side."""
+
+        def compute(parts: Sequence[tuple[Tensor, slice]]) -> list[Tensor]:
+            return [self._some_frames(body, span, *prepared) for body, span in parts]
+
+        spans = split_frames(len(x), -(-x.shape[2] // self.stride))
+        if len(spans) == 1:
+            return self._some_frames(x, spans[0], *prepared)
+        bodies = torch.split(x, 1)
+        some = chain.from_iterable(in_threads(compute, [(body, span) for body in bodies for span in spans]))
+        rows = torch.cat([rearrange(part, "1 o t v -> t v o") for part in some])
+        return rearrange(rows, "(b t) v o -> b o t v", b=len(bodies))
+
+    def _some_frames(self, x: Tensor, span: slice, *prepared: Tensor) -> Tensor:
+        """Do as `forward` for some of the outputs, from the frames that they reach."""
+        taps = prepared[2]
+        reach = taps.shape[1] // 2 * max(self.dilations)
+        first = max(0, span.start - -(-reach // self.stride))  # the first output to compute
+        last = (span.stop - 1) * self.stride + reach
+        y = self._added_up(x[:, :, first * self.stride : last + 1], *prepared)
+        y = y[:, :, span.start - first : span.stop - first]
         return y.relu_() if self.activation else y
 
     def _added_up(self, x: Tensor, *prepared: Tensor) -> Tensor:

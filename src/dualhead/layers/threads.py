@@ -2,7 +2,7 @@
 
 PyTorch shares out every single operation: all threads wait for the slowest after each of them. Some thousand small ones
 spend much of their time so, and where another process keeps one of the cores busy, most of it. What consists of
-independent parts (bodies, windows) is therefore shared out once, and each thread computes its parts alone.
+independent parts (bodies, windows, frames) is therefore shared out once, and each thread computes its parts alone.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,49 @@ Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 _SHARED: ContextVar[bool] = ContextVar("shared", default=True)
+_SHARERS: ContextVar[int] = ContextVar("sharers", default=0)
+_FEWEST_FRAMES = 8
+
+
+def num_sharing() -> int:
+    """Say among how many threads `in_threads` shares out parts here; 1 within such a thread."""
+    if torch.compiler.is_compiling() or not _SHARED.get() or _openmp() is None:
+        return 1
+    return _SHARERS.get() or torch.get_num_threads()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let the calling thread compute alone, but for what `in_threads` shares out, which gets as many as before."""
+    count = num_sharing()
+    if count == 1 or _SHARERS.get():
+        yield
+        return
+    token = _SHARERS.set(count)
+    _compute_with(1)
+    try:
+        yield
+    finally:
+        _compute_with(count)
+        _SHARERS.reset(token)
+
+
+def split_frames(bodies: int, frames: int) -> list[slice]:
+    """Split the frames of a few bodies, so that there is a part for every thread.
+
+    Args:
+        bodies: How many bodies there are, each a part of its own at least.
+        frames: How many frames each has.
+
+    Returns:
+        Consecutive frames; all as one where there are bodies enough, or few frames.
+    """
+    return _consecutive(frames, max(1, min(-(-num_sharing() // bodies), frames // _FEWEST_FRAMES)))
+
+
+def _consecutive(length: int, count: int) -> list[slice]:
+    ends = [length * number // count for number in range(count + 1)]
+    return [slice(start, end) for start, end in pairwise(ends)]
 
 
 def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Part]) -> list[Result]:
@@ -39,15 +83,11 @@ def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Par
     Returns:
         The results, in the order of the parts.
     """
-    if len(parts) == 1 or torch.compiler.is_compiling() or not _SHARED.get() or _openmp() is None:
-        count = 1
-    else:
-        count = min(torch.get_num_threads(), len(parts))
+    count = min(num_sharing(), len(parts))
     if count == 1:
         with torch.no_grad():
             return [function(parts)]
-    ends = [len(parts) * (number + 1) // count for number in range(count)]
-    shares = [parts[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    shares = [parts[share] for share in _consecutive(len(parts), count)]
     mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
     lowers, lowered = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
@@ -93,18 +133,19 @@ def _has_mkl() -> bool:
     return bool(torch.backends.mkl.is_available())  # type: ignore[no-untyped-call]
 
 
-def _compute_alone() -> None:
+def _compute_with(count: int) -> None:
+    """Set how many threads share every single operation of the calling thread."""
     library = _openmp()
     assert library is not None
     torch.get_num_threads()  # PyTorch takes its own number once in every thread, which must not come later
-    library.omp_set_num_threads(1)
+    library.omp_set_num_threads(count)
     if _has_mkl():
-        library.MKL_Set_Num_Threads_Local(1)
+        library.MKL_Set_Num_Threads_Local(count)
 
 
 @lru_cache(maxsize=4)
 def _pool(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, "dualhead", initializer=_compute_alone)
+    return ThreadPoolExecutor(count, "dualhead", initializer=_compute_with, initargs=(1,))
 
 
 if hasattr(os, "register_at_fork"):

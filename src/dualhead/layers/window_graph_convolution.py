@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,6 +18,7 @@ from dualhead.layers.graph_convolution import start_residual_adjacency
 from dualhead.layers.norm import BatchNorm, batch_norm, counted, remember
 from dualhead.layers.prepared import PreparedModule, in_place, is_eager
 from dualhead.layers.recomputed import recomputed
+from dualhead.layers.threads import in_threads, split_frames
 
 
 class WindowGraphConvolution(PreparedModule):
@@ -131,14 +134,19 @@ class WindowGraphConvolution(PreparedModule):
         rows, weight, bias, collapse, collapse_bias = prepared
         y = total.movedim(1, -1)  # (B, T', V, O)
         # ReLU(h + bias) = max(h, -bias) + bias, and the last sum can wait until behind the collapse.
-        y += collapse_bias + collapse @ bias.repeat(self.window)
+        constant = collapse_bias + collapse @ bias.repeat(self.window)
         numbers = x.shape[2] * collapse.shape[1]  # of a window, behind the mixing
         some = frames_in_cache(x, max(numbers, len(rows) * x.shape[3]) if self.widens else numbers)
-        for frames, out in zip(x, y, strict=True):
-            first = None if self.widens else weight
-            for windows, h in some_windows(rows, frames, self.window, self.stride, some, first):
-                if self.widens:
-                    h = F.linear(rearrange(h, "n (u s) c -> (n u) (s c)", s=self.scales), weight)
-                h = torch.maximum(h, -bias, out=h).reshape(-1, collapse.shape[1])  # (n * V, W * E)
-                out[windows].flatten(0, 1).addmm_(h, collapse.t())
+        first = None if self.widens else weight
+
+        def compute(parts: Sequence[tuple[Tensor, Tensor, slice]]) -> None:
+            for frames, out, span in parts:
+                for windows, h in some_windows(rows, frames, self.window, self.stride, span, some, first):
+                    if self.widens:
+                        h = F.linear(rearrange(h, "n (u s) c -> (n u) (s c)", s=self.scales), weight)
+                    h = torch.maximum(h, -bias, out=h).reshape(-1, collapse.shape[1])  # (n * V, W * E)
+                    out[windows].add_(constant).flatten(0, 1).addmm_(h, collapse.t())
+
+        spans = split_frames(len(x), y.shape[1])
+        in_threads(compute, [(*body, span) for body in zip(x, y, strict=True) for span in spans])
         return total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -17,7 +18,7 @@ from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import counting
 from dualhead.layers.prepared import is_eager
-from dualhead.layers.threads import in_threads
+from dualhead.layers.threads import alone, in_threads, num_sharing
 from dualhead.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -67,12 +68,14 @@ class SkeletonModel(nn.Module):
         heads: Name of each of the H heads.
         config: What it was built from; set by `create_model`.
         width_step: What `width` has to be a multiple of.
+        shares_frames: Whether its layers share out the frames of few bodies among threads, in inference.
         provenance: What its checkpoint says of its origin; empty for a model that was loaded from none.
         input_norm: What every clip goes through first.
     """
 
     heads: ClassVar[tuple[str, ...]] = ("main",)
     width_step: ClassVar[int] = 1
+    shares_frames: ClassVar[bool] = False
     config: ModelConfig
     provenance: Mapping[str, Any]
     input_norm: InputNorm
@@ -139,6 +142,9 @@ class SkeletonModel(nn.Module):
         learns = any(part.training for part in self.modules())  # then a norm may need all bodies at once
         if learns or torch.is_grad_enabled() or not is_eager(x):
             return self._means(x)
+        if len(x) < num_sharing():
+            with alone() if self.shares_frames else nullcontext():
+                return self._means(x)
 
         def compute(parts: Sequence[Tensor]) -> list[list[Tensor]]:
             return [self._means(some) for some in parts]

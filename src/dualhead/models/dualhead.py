@@ -41,6 +41,7 @@ class DualHeadNet(SkeletonModel):
 
     heads: ClassVar[tuple[str, ...]] = ("fine", "coarse")
     width_step: ClassVar[int] = 6
+    shares_frames = True
 
     def __init__(
         self,

@@ -34,6 +34,7 @@ class MSG3D(SkeletonModel):
     """
 
     width_step: ClassVar[int] = 6
+    shares_frames = True
 
     def __init__(
         self,
