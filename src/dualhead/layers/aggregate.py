@@ -236,7 +236,6 @@ def some_windows(
     margin = window // 2
     scales, mixed = (1, channels) if weight is None else weight.shape[:2]
     buffer = x.new_empty((some - 1) * stride + window, joints, scales * mixed)
-    # A buffer holds the frames that some windows have, mixed; those that the next also have move to its start.
     ready, held = 0, 0  # how many frames have been in the buffer, and the frame at its start
     for start in range(span.start, span.stop, some):
         windows = slice(start, min(start + some, span.stop))

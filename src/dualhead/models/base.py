@@ -139,8 +139,9 @@ class SkeletonModel(nn.Module):
         Returns:
             One `(B, O)` for each of the H heads.
         """
-        learns = any(part.training for part in self.modules())  # then a norm may need all bodies at once
-        if learns or torch.is_grad_enabled() or not is_eager(x):
+        if torch.is_grad_enabled() or not is_eager(x):
+            return self._means(x)
+        if any(part.training for part in self.modules()):  # a norm that learns needs all bodies at once
             return self._means(x)
         if len(x) < num_sharing():
             with alone() if self.shares_frames else nullcontext():
