@@ -70,11 +70,16 @@ def _tree_target(
     return Target(name, seeds, _tree(source, files))
 
 
-def _read_members(path: Path) -> None:
-    """Read everything in an archive."""
+def _read_members(path: Path, files: Mapping[str, bytes]) -> None:
+    """Read everything in an archive, which, where it has checksums, must be what was packed, or an error."""
+    found = []
     for member in list_members([path]):
         with suppress(FormatError):
-            member.read()
+            found.append(member.read())
+    if path.suffix != ".tar" and not {*found} <= {*files.values()}:
+        raise AssertionError("a damaged archive gave what it did not hold")
+    if path.suffix not in (".tar", ".zip") and len(found) != len(files):
+        raise AssertionError(f"a damaged archive gave {len(found)} of {len(files)} files")
 
 
 def _archives() -> list[Target]:
@@ -87,9 +92,10 @@ def _archives() -> list[Target]:
         "x.tar.xz": packed_tar(files, "w:xz"),
         "x.tar.bz2": packed_tar(files, "w:bz2"),
     }
+    start = of_path(lambda path: _read_members(path, files))
     return [
-        Target("zip", [("x.zip", zips)], of_path(_read_members)),
-        Target("tar", [(name, [data]) for name, data in tars.items()], of_path(_read_members)),
+        Target("zip", [("x.zip", zips)], start),
+        Target("tar", [(name, [data]) for name, data in tars.items()], start),
     ]
 
 
