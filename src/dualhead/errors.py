@@ -32,6 +32,10 @@ class FormatError(DualheadError):
         return type(self), (self.reason, self.path, self.line)
 
 
+class DamageError(FormatError):
+    """Damage to a raw file of many recordings, none of which can be trusted, whichever of them was to be read."""
+
+
 class StoreError(DualheadError):
     """A store that is missing, damaged, of another schema, or asked for what it does not hold."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dualhead.errors import FormatError
-from dualhead.formats.arrays import Rows, npz_rows
+from dualhead.formats.array_rows import Rows, npz_rows
 from dualhead.formats.dense import dense_recording
 from dualhead.formats.member import list_members
 from dualhead.formats.recording import Recording
@@ -60,6 +60,12 @@ class CtrgcnSource(Source):
                 raise FormatError(
                     f"x_{side} has shape {x.header.shape}, whose last number is no multiple of the {body} coordinates "
                     f"of a body of {self.skeleton.name!r}: is it of another skeleton?",
+                    files[0].where,
+                )
+            if len(y.header.shape) == 1:
+                raise FormatError(
+                    f"y_{side} holds class numbers, which do not say how many classes there are: save it one-hot, "
+                    f"numpy.eye(60)[y_{side}] for 60 classes",
                     files[0].where,
                 )
             one_hot = y.all()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.errors import FormatError
-from dualhead.formats.arrays import plain_path
+from dualhead.formats.array_rows import plain_path
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
 from dualhead.formats.member import Member, list_members
 from dualhead.formats.recording import Recording

@@ -12,7 +12,7 @@ import numpy as np
 from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member, parse_frames, parse_member
 from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError, MismatchError
-from dualhead.formats.arrays import plain_path
+from dualhead.formats.array_rows import plain_path
 from dualhead.formats.member import Member, list_members
 from dualhead.formats.openpose import LAYOUTS, group_openpose
 from dualhead.formats.pyskl import Annotation, pyskl
