@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,9 @@ def test_the_last_row_answers_for_the_checksum_of_all(tmp_path: Path, save: Any)
         rows = npz_rows(*list_members([path]), ("x",))["x"]
         with pytest.raises(DamageError, match=r"x: the npz is damaged .* again"):
             rows.member(299).read()
+
+
+def test_a_named_pipe_has_no_rows(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.npy")
+    with pytest.raises(FormatError, match="it is a named pipe"):
+        npy_rows(*list_members([tmp_path / "a.npy"]))

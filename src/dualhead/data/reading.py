@@ -14,7 +14,7 @@ from dualhead.formats.json_file import parse_json
 from dualhead.formats.kinetics import parse_kinetics
 from dualhead.formats.member import FileMember, Member, list_members
 from dualhead.formats.openpose import LAYOUTS, OpenposeClip, group_openpose, is_openpose_frame, read_openpose
-from dualhead.formats.raw_file import last_change
+from dualhead.formats.raw_file import SpecialFile, is_special, last_change
 from dualhead.formats.recording import Recording
 from dualhead.formats.registry import get_source
 from dualhead.formats.skeleton_file import load_skeleton
@@ -121,12 +121,14 @@ def file_member(path: str | Path) -> FileMember:
         path: The file.
 
     Raises:
-        FormatError: If it is missing.
+        FormatError: If it is missing, or no file but such as a named pipe.
     """
     try:
         state = Path(path).stat()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path) from None
+    if is_special(state):
+        SpecialFile(str(path), 0, 0).read()
     return FileMember(str(path), state.st_size, last_change(state), str(path))
 
 

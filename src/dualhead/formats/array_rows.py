@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dualhead.errors import DamageError, FormatError
 from dualhead.formats.arrays import BAD_ZIP, Header, check_size, read_header
-from dualhead.formats.raw_file import FilePart, Member
+from dualhead.formats.raw_file import FilePart, Member, SpecialFile
 
 _READ_BYTES = 2**20
 
@@ -211,8 +211,10 @@ def plain_path(member: Member) -> str:
         member: The file.
 
     Raises:
-        FormatError: If it is a member of an archive: what is read row by row must be a file of its own.
+        FormatError: If it is no file, or a member of an archive: what is read row by row must be a file of its own.
     """
+    if isinstance(member, SpecialFile):
+        member.read()
     path = getattr(member, "path", "")
     if not path or isinstance(member, FilePart):
         raise FormatError("this kind of file is not read inside an archive: unpack the archive first", member.where)

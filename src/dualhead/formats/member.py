@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dualhead.errors import FormatError
-from dualhead.formats.raw_file import FileMember, FilePart, Member, last_change
+from dualhead.formats.raw_file import FileMember, FilePart, Member, SpecialFile, is_special, last_change
 from dualhead.formats.tar_member import TAR_SUFFIXES, list_tar
 from dualhead.formats.zip_member import ZipMember, list_zip
 
@@ -28,8 +28,8 @@ def list_members(raw: Sequence[Path]) -> Iterator[Member]:
         raw: Folders, zip and tar archives, and plain files.
 
     Yields:
-        The members; those that an archive must not hold (a path that leads out of it, an encrypted one) too, with an
-        error waiting in their `read`.
+        The members; those that cannot be files (a named pipe) and those that an archive must not hold (a path that
+        leads out of it, an encrypted one) too, with an error waiting in their `read`.
 
     Raises:
         FormatError: If a path does not exist, a folder cannot be listed, or an archive is not whole.
@@ -65,15 +65,19 @@ def _entry_name(entry: os.DirEntry[str]) -> str:
 
 
 def _list_file(path: str, where: str) -> Iterator[Member]:
+    try:
+        state = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the call
+    except OSError:
+        state = None
+    if state is not None and is_special(state):
+        yield SpecialFile(where, 0, last_change(state))
+        return
     name = path.lower()
     if name.endswith(".zip"):
         yield from list_zip(path, where)
-        return
-    if name.endswith(TAR_SUFFIXES):
+    elif name.endswith(TAR_SUFFIXES):
         yield from list_tar(path, where)
-        return
-    try:
-        state = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the call
-        yield FileMember(where, state.st_size, last_change(state), path)
-    except OSError:
+    elif state is None:
         yield FileMember(where, 0, 0, path)  # a broken link: reading it will say so
+    else:
+        yield FileMember(where, state.st_size, last_change(state), path)
