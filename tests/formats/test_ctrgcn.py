@@ -59,7 +59,13 @@ def test_a_row_of_zeros_is_a_recording_of_nobody(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "protocol"),
-    [("NTU60_CV", "xview"), ("NTU120_CSub", "xsub"), ("NTU120_CSet", "xset"), ("mine", "official")],
+    [
+        ("NTU60_CV", "xview"),
+        ("NTU120_CSub", "xsub"),
+        ("NTU120_CSet", "xset"),
+        ("NTU60_cs", "xsub"),
+        ("mine", "official"),
+    ],
 )
 def test_the_name_tells_the_protocol(tmp_path: Path, name: str, protocol: str) -> None:
     np.savez(tmp_path / f"{name}.npz", **arrays())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -72,3 +73,14 @@ def test_pipes_sockets_and_devices_are_never_opened(tmp_path: Path) -> None:
     for one in found:
         with pytest.raises(FormatError, match=f"{one.file_name}: it is a named pipe, a socket or a device"):
             one.read()
+
+
+def test_names_from_outside_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    name = "\x1b[31mred.txt"
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / name).write_bytes(b"")
+    make_zip(tmp_path / "raw" / "a.zip", {name: b"a"})
+    with tarfile.open(tmp_path / "raw" / "b.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+    shown = "<1b>[31mred.txt"
+    assert [*_read(tmp_path / "raw")] == [f"raw/{shown}", f"raw/a.zip/{shown}", f"raw/b.tar/{shown}"]

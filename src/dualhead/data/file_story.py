@@ -98,7 +98,7 @@ def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None
     path = Path(path)
     refuse_whole_set(path)
     layout = None if skeleton is None else load_skeleton(skeleton)
-    if path.suffix != ".skeleton" or layout not in (None, NTU25):
+    if path.suffix.lower() != ".skeleton" or layout not in (None, NTU25):
         return _explain_plain(path, layout)
     data = file_member(path).read()
     damage = None

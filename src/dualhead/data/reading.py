@@ -188,18 +188,19 @@ def parse_member(
     where = PurePosixPath(member.where.replace("\\", "/"))
     layout = None if skeleton is None else load_skeleton(skeleton)
     bare = layout is None and usual is None
-    if where.suffix not in (SUFFIXES if bare else (*SUFFIXES, *ARRAY_SUFFIXES)):
-        if where.suffix in ARRAY_SUFFIXES:
-            reason = f"unknown kind of skeleton in a {where.suffix}: say it with --skeleton, a name or a YAML file"
+    suffix = where.suffix.lower()
+    if suffix not in (SUFFIXES if bare else (*SUFFIXES, *ARRAY_SUFFIXES)):
+        if suffix in ARRAY_SUFFIXES:
+            reason = f"unknown kind of skeleton in a {suffix}: say it with --skeleton, a name or a YAML file"
             raise FormatError(reason, member.where)
         more = f", or with --skeleton {', '.join(ARRAY_SUFFIXES)}" if bare else ""
         raise FormatError(f"unknown kind of file: give one that ends in {' or '.join(SUFFIXES)}{more}", member.where)
     if is_openpose_frame(where.name) and (layout is None or layout in LAYOUTS):
         return parse_frames(group_openpose([member])[0])
     data = member.read()
-    if where.suffix == ".skeleton":
+    if suffix == ".skeleton":
         return _parse_named(get_source("ntu120"), data, where, layout)
-    content = parse_json(data, member.where) if where.suffix == ".json" else None
+    content = parse_json(data, member.where) if suffix == ".json" else None
     keys = content.keys() if isinstance(content, dict) else ()
     if "skeletons" in keys:
         return _parse_named(get_source("ucla"), data, where, layout)

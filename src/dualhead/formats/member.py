@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dualhead.errors import FormatError
+from dualhead.errors import FormatError, printable
 from dualhead.formats.raw_file import FileMember, FilePart, Member, SpecialFile, is_special, last_change
 from dualhead.formats.tar_member import TAR_SUFFIXES, list_tar
 from dualhead.formats.zip_member import ZipMember, list_zip
 
-__all__ = ["FileMember", "FilePart", "Member", "ZipMember", "list_members"]
+__all__ = ["ARCHIVE_SUFFIXES", "FileMember", "FilePart", "Member", "ZipMember", "list_members"]
+
+ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
+"""Endings of the names of archives."""
 
 _STORE = {"joints.npy", "index.npz", "meta.json"}
 _UNFINISHED = (".partial", "plan.json")
@@ -37,7 +40,7 @@ def list_members(raw: Sequence[Path]) -> Iterator[Member]:
     for root in raw:
         if not root.exists():
             raise FormatError("there is no such file or folder: check the path", root)
-        name = root.resolve().name
+        name = printable(root.resolve().name)
         found = _list_folder(root, name, {os.path.realpath(root)}) if root.is_dir() else _list_file(str(root), name)
         yield from (member for member in found if not member.file_name.startswith("._"))
 
@@ -52,7 +55,7 @@ def _list_folder(folder: str | Path, where: str, seen: set[str]) -> Iterator[Mem
     if names >= _STORE or (where.endswith(_UNFINISHED[0]) and _UNFINISHED[1] in names):
         return
     for entry in ordered:
-        below = f"{where}/{entry.name}"
+        below = f"{where}/{printable(entry.name)}"
         if not entry.is_dir():
             yield from _list_file(entry.path, below)
         elif (real := os.path.realpath(entry.path)) not in seen:  # a link may lead back up

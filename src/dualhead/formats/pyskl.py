@@ -60,7 +60,7 @@ class PysklSource(Source):
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """List the annotations of a pickle, which is held in memory as a whole; see `Source.list_items`."""
-        files = [member for member in list_members(raw) if member.file_name.endswith((".pkl", ".pickle"))]
+        files = [member for member in list_members(raw) if member.file_name.lower().endswith((".pkl", ".pickle"))]
         if not files:
             raise FormatError("no pickle (*.pkl): give the file", ", ".join(map(str, raw)))
         contents = [(member, _load(member)) for member in files]

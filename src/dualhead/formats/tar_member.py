@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from dualhead.errors import FormatError
+from dualhead.errors import FormatError, printable
 from dualhead.formats.raw_file import ESCAPES, FilePart, Member, escapes, last_change
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -104,7 +104,7 @@ def list_tar(path: str, where: str) -> Iterator[Member]:
                 if info.size < 0 or archive.offset <= info.offset:  # would lead back, for ever
                     raise FormatError(f"member {info.name[:60]!r} has {info.size} bytes: {_AGAIN}", path)
                 if not info.isdir():
-                    name = f"{where}/{info.name.removeprefix('./')}"
+                    name = f"{where}/{printable(info.name.removeprefix('./'))}"
                     found.append(FilePart(name, info.size, modified, path, info.offset_data, _problem(info)))
             end = archive.offset
             _check_end(stream, end, path)

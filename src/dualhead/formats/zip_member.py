@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualhead.errors import FormatError
+from dualhead.errors import FormatError, printable
 from dualhead.formats import raw_file
 from dualhead.formats.inflate import crc32, inflate
 from dualhead.formats.raw_file import ESCAPES, Member, escapes, last_change
@@ -107,7 +107,7 @@ def list_zip(path: str, where: str) -> Iterator[Member]:
     for info in sorted(infos, key=_info_name):
         if not info.is_dir():
             yield ZipMember(
-                where=f"{where}/{info.filename}",
+                where=f"{where}/{printable(info.filename)}",
                 size=info.file_size,
                 modified=modified,
                 archive=path,

@@ -113,7 +113,7 @@ class Reader:
             yield from (fit(self._labelled(sequence, store.classes)) for sequence in store)
         elif holds_many(path):
             yield from self._read_many(path, on_rejected, fit)
-        elif path.suffix in _READ:
+        elif path.suffix.lower() in _READ:
             yield fit(self._select(self._parse(file_member(path), self.skeleton)))
         else:
             kinds = f"{', '.join(_READ[:-1])} or {_READ[-1]}"
@@ -158,11 +158,11 @@ class Reader:
                 if clip.where not in seen:
                     seen.add(clip.where)
                     yield partial(parse_frames, clip)
-            elif name.endswith(PICKLE_SUFFIXES):
+            elif name.lower().endswith(PICKLE_SUFFIXES):
                 yield from self._annotations(member, layout)
             elif name.endswith(_LABEL_FILE) or (described and name == _TABLE):
                 continue
-            elif name.endswith((*SUFFIXES, *ARRAY_SUFFIXES)):
+            elif name.lower().endswith((*SUFFIXES, *ARRAY_SUFFIXES)):
                 yield partial(self._parse, member, layout)
 
     def _parse(self, member: Member, layout: str | Path | Skeleton | None) -> RawClip:
