@@ -13,12 +13,11 @@ from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member
 from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError, MismatchError
 from dualhead.formats.array_rows import plain_path
-from dualhead.formats.member import Member, list_members
+from dualhead.formats.member import ARCHIVE_SUFFIXES, Member, list_members
 from dualhead.formats.openpose import LAYOUTS, group_openpose
 from dualhead.formats.pyskl import Annotation, pyskl
 from dualhead.formats.skeleton_file import load_skeleton
 from dualhead.formats.source import Item, Source
-from dualhead.formats.tar_member import TAR_SUFFIXES
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
@@ -28,7 +27,6 @@ PICKLE_SUFFIXES = (".pkl", ".pickle")
 MOST_BODIES = 8
 """How many people are kept where each is looked at alone."""
 
-_ARCHIVES = (".zip", *TAR_SUFFIXES)
 _READ = (*SUFFIXES, *ARRAY_SUFFIXES, *PICKLE_SUFFIXES)
 _LABEL_FILE, _DESCRIPTION, _TABLE = "_label.json", "dataset.yaml", "table.csv"
 _LARGEST_FRACTION = 2.0
@@ -48,7 +46,7 @@ Fit = Callable[[SkeletonSequence], SkeletonSequence]
 
 def holds_many(path: Path) -> bool:
     """Whether a path stands for any number of recordings: a folder, a store, an archive or a pickle."""
-    return path.is_dir() or path.name.lower().endswith((*_ARCHIVES, *PICKLE_SUFFIXES))
+    return path.is_dir() or path.name.lower().endswith((*ARCHIVE_SUFFIXES, *PICKLE_SUFFIXES))
 
 
 @dataclass(frozen=True)
