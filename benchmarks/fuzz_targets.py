@@ -29,7 +29,7 @@ from benchmarks.fuzz_target import Feed, Target, of_bytes, of_path, with_file
 from dualhead.data.bodies import get_selection
 from dualhead.data.file_story import explain_file
 from dualhead.data.reading import read_sequence
-from dualhead.errors import FormatError
+from dualhead.errors import DamageError, FormatError
 from dualhead.formats.kinetics import parse_kinetics
 from dualhead.formats.member import list_members
 from dualhead.formats.ntu import parse_skeleton
@@ -38,43 +38,63 @@ from dualhead.formats.source import Source
 from dualhead.skeleton import OPENPOSE18
 
 
-def _read_all(source: Source, raw: Path) -> None:
-    """List a raw tree, read every item and select bodies, as `prepare` does."""
+def _read_all(source: Source, raw: Path) -> dict[str, tuple[int | None, bytes]]:
+    """List a raw tree, read every item and select bodies, as `prepare` does; give labels and joints by name."""
     listing = source.list_items([raw])
     learned = listing.source or source
+    found = {}
     for item in listing.items:
         try:
             recording = learned.read(item)
+        except DamageError:
+            raise
         except FormatError:
             continue
-        get_selection(learned.body_selection)(recording, learned.max_bodies)
+        joints, _ = get_selection(learned.body_selection)(recording, learned.max_bodies)
+        found[item.sample.name] = item.sample.label, joints.tobytes()
+    return found
 
 
-def _tree(source: Source, files: Mapping[str, bytes]) -> Callable[[Path], Feed]:
+def _tree(source: Source, files: Mapping[str, bytes], checked: bool) -> Callable[[Path], Feed]:
     """Feed one file of a raw tree, the others being whole."""
 
     def start(folder: Path) -> Feed:
         for name, data in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(data)
-        return with_file(folder, lambda: _read_all(source, folder))
+        whole = _read_all(source, folder)
+
+        def read() -> None:
+            if _read_all(source, folder) != whole and checked:
+                raise AssertionError("a damaged file with a checksum gave something else")
+
+        return with_file(folder, read)
 
     return start
 
 
 def _tree_target(
-    name: str, source: Source, files: Mapping[str, bytes], more: Mapping[str, bytes] | None = None
+    name: str,
+    source: Source,
+    files: Mapping[str, bytes],
+    more: Mapping[str, bytes] | None = None,
+    checked: bool = False,
 ) -> Target:
-    """Make a target of every file of a tree; `more` gives second contents of some."""
+    """Make a target of every file of a tree; `more` gives other contents of some, `checked`: they have checksums."""
     seeds = [(file, [data, *([more[file]] if more and file in more else [])]) for file, data in files.items()]
-    return Target(name, seeds, _tree(source, files))
+    return Target(name, seeds, _tree(source, files, checked))
 
 
-def _read_members(path: Path) -> None:
-    """Read everything in an archive."""
+def _read_members(path: Path, files: Mapping[str, bytes]) -> None:
+    """Read everything in an archive, which, where it has checksums, must be what was packed, or an error."""
+    found = []
     for member in list_members([path]):
         with suppress(FormatError):
-            member.read()
+            found.append(member.read())
+    if path.suffix != ".tar" and not {*found} <= {*files.values()}:
+        raise AssertionError("a damaged archive gave what it did not hold")
+    if path.suffix not in (".tar", ".zip") and len(found) != len(files):
+        raise AssertionError(f"a damaged archive gave {len(found)} of {len(files)} files")
 
 
 def _archives() -> list[Target]:
@@ -87,9 +107,10 @@ def _archives() -> list[Target]:
         "x.tar.xz": packed_tar(files, "w:xz"),
         "x.tar.bz2": packed_tar(files, "w:bz2"),
     }
+    start = of_path(lambda path: _read_members(path, files))
     return [
-        Target("zip", [("x.zip", zips)], of_path(_read_members)),
-        Target("tar", [(name, [data]) for name, data in tars.items()], of_path(_read_members)),
+        Target("zip", [("x.zip", zips)], start),
+        Target("tar", [(name, [data]) for name, data in tars.items()], start),
     ]
 
 
@@ -126,6 +147,7 @@ def make_targets() -> list[Target]:
             get_source("ctrgcn"),
             {"NTU60_CS.npz": npz(**sides)},
             {"NTU60_CS.npz": npz(np.savez_compressed, **sides)},
+            checked=True,
         ),
         _tree_target("published", get_source("published"), arrays),
         _tree_target("published-flat", get_source("published").with_skeleton(OPENPOSE18), flat),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+_PAIRS = b")" + b"2\x86" * 40
+"""A pickled pair of pairs of pairs ...: 2^40 values to whoever looks at each of them."""
+
 _TOKENS = (
     b"", b"\n", b"\r\n", b" ", b"\t", b"\0", b"\xff", b"\xef\xbb\xbf", b"-", b"+", b".", b",", b"_", b"0", b"1", b"-1",
     b"25", b"2147483648", b"9223372036854775808", b"9" * 400, b"1e999", b"-1e-999", b"1e5", b"nan", b"NaN", b"Infinity",
     b"null", b"true", b"{}", b"[]", b"[[", b"]", b"}", b'"', b"'", b":", b"&a [*a]", b"!!python/object:os.system",
     b"\x80\x04", b"\x93NUMPY", b"PK\3\4", b"../", b"/", b"\\u0000", b"\xed\xa0\x80", b"<i8", b"|O", b"(2, 3)",
+    _PAIRS, b"}" + _PAIRS + b"K\x01s0",
 )  # fmt: skip
 
 

@@ -82,6 +82,7 @@ def test_an_override_for_train_reaches_the_experiment(tmp_path: Path, capsys: py
         (FileNotFoundError(errno.ENOENT, "No such file", "x.zip"), 1, "error: no such file or folder: x.zip"),
         (PermissionError(errno.EACCES, "Permission denied", "/root"), 1, "error: no permission: /root"),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "out"), 1, "error: is a directory: out"),
+        (FormatError("no label", "\x1b[2Jx"), 1, "error: <1b>[2Jx: no label"),
         (MemoryError(), 1, "error: out of memory: take smaller batches"),
     ],
 )

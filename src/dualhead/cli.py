@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualhead.errors import DualheadError, unknown
+from dualhead.errors import DualheadError, printable, unknown
 from dualhead.version import __version__
 
 if TYPE_CHECKING:
@@ -239,4 +239,4 @@ def _keep(error: Exception) -> str:
 
 def _say(message: str, kind: str = "error") -> None:
     """Print one line to standard error."""
-    print(f"dualhead: {kind}: {' '.join(message.split())}", file=sys.stderr)
+    print(f"dualhead: {kind}: {printable(' '.join(message.split()))}", file=sys.stderr)

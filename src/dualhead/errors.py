@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, those that turn the direction of writing around, and bytes of names that are no text."""
+
+
+def printable(text: str) -> str:
+    """Make foreign text harmless to a terminal and to a log: a name in an archive may hold what clears the screen.
+
+    Args:
+        text: A name, or one line of a message.
+
+    Returns:
+        The text, with `<1b>` in the place of the character of that code, and so on; a backslash would divide a path.
+    """
+    if text.isprintable():
+        return text
+    return _UNPRINTABLE.sub(lambda found: f"<{ord(found[0]):02x}>", text)
 
 
 class DualheadError(Exception):
@@ -30,6 +48,10 @@ class FormatError(DualheadError):
     def __reduce__(self) -> tuple[type[FormatError], tuple[str, str | None, int | None]]:
         """Survive the trip back from a worker process with its fields."""
         return type(self), (self.reason, self.path, self.line)
+
+
+class DamageError(FormatError):
+    """Damage to a raw file of many recordings, none of which can be trusted, whichever of them was to be read."""
 
 
 class StoreError(DualheadError):

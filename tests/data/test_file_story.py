@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,10 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("x")
     with pytest.raises(FormatError, match=r"unknown kind of file: .* \.json, or with --skeleton \.npy, \.npz, \.csv"):
         explain_file(tmp_path / "thesis.tex")
+
+
+@pytest.mark.parametrize("name", ["a.skeleton", "a.json"])
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(FormatError, match="it is a named pipe"):
+        explain_file(tmp_path / name)

@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -528,3 +529,20 @@ def test_the_body_selection_is_recorded_and_another_one_is_another_store(tmp_pat
     assert _prepare(raw, tmp_path / "out", body_selection="tracked").reused
     with pytest.raises(StoreError, match=r"samples of ntu60 \(body selection tracked\) from other files or options"):
         _prepare(raw, tmp_path / "out")
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_array_with_a_wrong_checksum_gives_no_store(tmp_path: Path, save: Any, workers: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = np.eye(60)[rng.integers(60, size=100)]
+    rows = {f"x_{side}": rng.normal(size=(100, 8, 150)).astype(np.float32) for side in ("train", "test")}
+    save(tmp_path / "a.npz", **rows, y_train=labels, y_test=labels)
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        info = archive.getinfo("x_train.npy")
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[info.header_offset + info.compress_size // 2] ^= 16
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(FormatError, match=r"a\.npz, x_train: the npz is damaged"):
+        prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", workers=workers, quiet=True)
+    assert not (tmp_path / "out").exists()

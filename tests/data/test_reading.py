@@ -105,3 +105,11 @@ def test_a_usual_skeleton_gives_way_to_the_files_own(tmp_path: Path) -> None:
     assert (clip.skeleton, clip.body_selection, clip.select().num_bodies) == (NTU25, "order", 1)
     with pytest.raises(FormatError, match="taken for 'kinect20', as nothing says otherwise"):
         parse_member(file_member(tmp_path / "a.npy"), usual=KINECT20)
+
+
+def test_an_ending_counts_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "a.SKELETON").write_bytes(make_skeleton(3))
+    np.save(tmp_path / "b.npy", np.ones((2, 25, 3)))
+    (tmp_path / "b.npy").rename(tmp_path / "b.NPY")
+    assert read_sequence(tmp_path / "a.SKELETON").num_frames == 3
+    assert read_sequence(tmp_path / "b.NPY", skeleton="ntu25").num_frames == 2

@@ -59,7 +59,13 @@ def test_a_row_of_zeros_is_a_recording_of_nobody(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "protocol"),
-    [("NTU60_CV", "xview"), ("NTU120_CSub", "xsub"), ("NTU120_CSet", "xset"), ("mine", "official")],
+    [
+        ("NTU60_CV", "xview"),
+        ("NTU120_CSub", "xsub"),
+        ("NTU120_CSet", "xset"),
+        ("NTU60_cs", "xsub"),
+        ("mine", "official"),
+    ],
 )
 def test_the_name_tells_the_protocol(tmp_path: Path, name: str, protocol: str) -> None:
     np.savez(tmp_path / f"{name}.npz", **arrays())
@@ -74,6 +80,7 @@ def test_what_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
         ({"y_train": np.zeros((3, 60))}, "y_train does not have one label for each of 3 rows"),
         ({"y_test": np.eye(60)[[1]]}, "y_test does not have one label"),
         ({"x_train": np.zeros((3, 10, 149), np.float32)}, "no multiple of the 75"),
+        ({"y_train": np.array([0, 5, 59])}, r"y_train holds class numbers, .*: save it one-hot"),
         ({"x_train": np.zeros((3, 150), np.float32)}, "no multiple of the 75"),
     ):
         np.savez(path, **(arrays() | changes))

@@ -170,3 +170,12 @@ def test_the_table_must_lie_beside(tmp_path: Path) -> None:
 def test_one_description_is_needed(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"0 files dataset.yaml among 0: .* docs/custom-data.md"):
         custom().list_items([tmp_path])
+
+
+def test_the_ending_of_a_clip_counts_in_any_case(tmp_path: Path) -> None:
+    raw = write(tmp_path / "raw", TABLE.replace("two.npy", "two.NPY"))
+    for name in ("one", "two"):
+        (raw / "clips" / f"{name}.npy").rename(raw / "clips" / f"{name}.NPY")
+    listing = custom().list_items([raw])
+    assert [item.sample.name for item in listing.items] == ["one", "three", "two"]
+    assert not listing.rejected

@@ -46,6 +46,7 @@ def test_an_extra_channel_is_the_confidence() -> None:
         (np.zeros((4, 3)), None, r"joints of shape \(4, 3\)"),
         (np.zeros((4, 3, 3)), None, "of another skeleton"),
         (np.zeros((4, 2, 3)), np.zeros((4, 3)), "confidence of shape"),
+        (np.zeros((0, 10**12, 2, 3)), None, "1000000000000 frames are more than the 1000000"),
         (np.full((4, 2, 3), np.inf), None, "infinite"),
         (np.zeros((4, 2, 3)), np.full((4, 2), np.inf), "confidence is infinite"),
     ],

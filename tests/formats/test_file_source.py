@@ -75,3 +75,18 @@ def test_nothing_found_says_what_was_seen(tmp_path: Path) -> None:
     _write(tmp_path / "bad.skeleton")
     with pytest.raises(FormatError, match=r"no ntu60 recording .* among 2 files, 1 of another data set, 1 with a name"):
         ntu60().list_items([tmp_path])
+
+
+def test_an_ending_counts_in_any_case(tmp_path: Path) -> None:
+    _write(tmp_path / f"{FIRST}.SKELETON", make_skeleton())
+    (item,) = ntu60().list_items([tmp_path]).items
+    assert item.sample.name == FIRST
+
+
+def test_an_archive_inside_an_archive_is_named(tmp_path: Path) -> None:
+    inner = make_zip(tmp_path / "inner.zip", {f"{FIRST}.skeleton": make_skeleton()})
+    outer = make_zip(tmp_path / "outer.zip", {"in/inner.zip": inner.read_bytes()})
+    with pytest.raises(
+        FormatError, match=r"outer\.zip/in/inner\.zip is an archive inside an archive: unpack the outer"
+    ):
+        ntu60().list_items([outer])

@@ -242,3 +242,9 @@ def test_only_format_errors_come_out_of_mutated_files(edits: list[tuple[int, int
         assert label is None or 0 <= label < 10_000
         assert np.isfinite(recording.joints).all()
         assert recording.num_frames <= 300
+
+
+def test_the_ending_of_a_clip_counts_in_any_case(tmp_path: Path) -> None:
+    path = write_tree(tmp_path) / "kinetics_train" / "a.json"
+    path.rename(path.with_suffix(".JSON"))
+    assert "a" in [item.sample.name for item in kinetics().list_items([tmp_path]).items]

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import socket
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -56,3 +59,28 @@ def test_a_broken_link_and_a_vanished_file_are_a_sentence(tmp_path: Path) -> Non
 def test_a_missing_path_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no such file or folder"):
         list(list_members([tmp_path / "nothing"]))
+
+
+def test_pipes_sockets_and_devices_are_never_opened(tmp_path: Path) -> None:
+    for name in ("a.skeleton", "b.zip", "c.tar.gz"):
+        os.mkfifo(tmp_path / name)
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(os.path.relpath(tmp_path / "d.json"))  # a path of a socket must be short
+    (tmp_path / "e.json").symlink_to("/dev/zero")
+    found = list(list_members([tmp_path, tmp_path / "b.zip"]))
+    server.close()
+    assert len(found) == 6
+    for one in found:
+        with pytest.raises(FormatError, match=f"{one.file_name}: it is a named pipe, a socket or a device"):
+            one.read()
+
+
+def test_names_from_outside_cannot_steer_a_terminal(tmp_path: Path) -> None:
+    name = "\x1b[31mred.txt"
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / name).write_bytes(b"")
+    make_zip(tmp_path / "raw" / "a.zip", {name: b"a"})
+    with tarfile.open(tmp_path / "raw" / "b.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+    shown = "<1b>[31mred.txt"
+    assert [*_read(tmp_path / "raw")] == [f"raw/{shown}", f"raw/a.zip/{shown}", f"raw/b.tar/{shown}"]

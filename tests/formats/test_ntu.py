@@ -189,3 +189,12 @@ def test_the_reference_recordings_are_read(shared: Path) -> None:
     assert read["S017C002P017R002A017"].num_observations == 0
     assert max(read["S003C002P016R001A013"].slots) == 4
     assert len(set(read["S007C002P015R001A002"].body_ids)) == 2
+
+
+@pytest.mark.parametrize("end", [b"\n", b" \n"])
+def test_a_byte_order_mark_is_passed_over(end: bytes) -> None:
+    data = make_skeleton().replace(b"\n", end)
+    marked = parse_skeleton(b"\xef\xbb\xbf" + data)
+    np.testing.assert_array_equal(marked.joints, parse_skeleton(data).joints)
+    with pytest.raises(FormatError, match="line 3: byte 0xef is not text"):
+        parse_skeleton(data.replace(end, end + end + b"\xef\xbb\xbf", 1), "a")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gzip
 import io
+import random
 import tarfile
 from pathlib import Path
 
@@ -66,6 +68,83 @@ def test_a_truncated_archive_is_a_sentence(tmp_path: Path, suffix: str, cut: flo
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * cut) if cut < 1 else int(cut)])
     with pytest.raises(FormatError, match="copy or download it again"):
+        _read(path)
+
+
+LONG = {f"{number}.txt": bytes([number]) * 700 for number in range(9)}
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+@pytest.mark.parametrize("change", ["header", "hole", "behind"])
+def test_damage_in_the_middle_is_not_taken_for_the_end(tmp_path: Path, suffix: str, change: str) -> None:
+    data = bytearray(_tar(tmp_path / "whole.tar", LONG).read_bytes())
+    header = data.index(b"5.txt")
+    if change == "header":
+        data[header] ^= 1
+    elif change == "hole":
+        data[header : header + 2048] = bytes(2048)
+    else:
+        data = data * 2  # two archives in one, of which the second would not be seen
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(gzip.compress(data) if suffix == ".tar.gz" else data)
+    with pytest.raises(FormatError, match="neither a member nor its end: the archive is damaged"):
+        _read(path)
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 20, 1000])
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz"])
+def test_an_archive_ends_with_any_number_of_blocks_of_zeros(tmp_path: Path, suffix: str, blocks: int) -> None:
+    content = _tar(tmp_path / "whole.tar", LONG).read_bytes().rstrip(b"\0")
+    content += bytes(-len(content) % 512 + 512 * blocks)
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(gzip.compress(content) if suffix == ".tar.gz" else content)
+    assert list(_read(path).values()) == list(LONG.values())
+    path.write_bytes(gzip.compress(content[:-512]) if suffix == ".tar.gz" else content[:-512])
+    if blocks == 1:  # an interrupted `tar c | gzip` looks so
+        with pytest.raises(FormatError, match="truncated"):
+            _read(path)
+
+
+@pytest.mark.parametrize("where", [-8, -4])
+def test_checksum_and_length_of_every_part_of_a_gzip_count(tmp_path: Path, where: int) -> None:
+    content = _tar(tmp_path / "whole.tar", LONG).read_bytes()
+    parts = [gzip.compress(content[:3000]), gzip.compress(content[3000:]), bytes(100)]
+    path = tmp_path / "a.tar.gz"
+    path.write_bytes(b"".join(parts))
+    assert list(_read(path).values()) == list(LONG.values())
+    for part in (0, 1):
+        damaged = bytearray(parts[part])
+        damaged[where] ^= 1
+        path.write_bytes(b"".join([*parts[:part], damaged, *parts[part + 1 :]]))
+        with pytest.raises(FormatError, match="copy or download it again"):
+            _read(path)
+
+
+@pytest.mark.parametrize("suffix", [".tar.gz", ".tar.bz2", ".tar.xz"])
+def test_no_flipped_bit_of_a_compressed_archive_loses_or_changes_anything(tmp_path: Path, suffix: str) -> None:
+    rng = random.Random(0)
+    files = {f"{number}.txt": rng.randbytes(40) * 4 for number in range(6)}
+    path = _tar(tmp_path / f"a{suffix}", files)
+    whole = path.read_bytes()
+    for _ in range(150):
+        damaged = bytearray(whole)
+        damaged[rng.randrange(len(whole))] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            assert list(_read(path).values()) == list(files.values())  # such as another date in the head of a gzip
+        except FormatError as error:
+            assert "again" in error.reason
+
+
+def test_a_negative_size_ends(tmp_path: Path) -> None:
+    path = _tar(tmp_path / "a.tar", {"x.txt": b"x" * 2000})
+    data = bytearray(path.read_bytes())
+    header = data[512:1024]  # behind that of the folder
+    header[124:136] = (-512).to_bytes(12, "big", signed=True)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    path.write_bytes(data[:512] + header + data[1024:])
+    with pytest.raises(FormatError, match="the archive is damaged"):
         _read(path)
 
 

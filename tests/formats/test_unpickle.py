@@ -55,11 +55,35 @@ def test_arrays_of_older_numpy_and_of_python_2_come_back() -> None:
     np.testing.assert_array_equal(load(array), np.array([1, 2], np.float32))
 
 
-def test_what_is_shared_is_looked_at_once() -> None:
-    value: list[Any] = ["x"]
-    for _ in range(200):
-        value = [value, value]
-    assert load(pickle.dumps(value))[0] is not None  # not 2^200 steps
+LAUGHING = b")" + b"2\x86" * 40  # () in a pair of itself, 40 times: 2^40 values to hash
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"}(" + LAUGHING + b"K\x01u.", "a key of more than 100 values"),
+        (b"}" + LAUGHING + b"K\x01s.", "a key of more than 100 values"),
+        (b"(" + LAUGHING + b"K\x01d.", "a key of more than 100 values"),
+        (b"\x8f(" + LAUGHING + b"\x90.", "a key of more than 100 values"),
+        (b"(" + LAUGHING + b"\x91.", "a key of more than 100 values"),
+        (b"cbuiltins\nset\n](" + LAUGHING + b"e\x85R.", "a key of more than 100 values"),
+        (b"ccollections\nOrderedDict\n](" + LAUGHING + b"K\x01\x86e\x85R.", "a key of more than 100 values"),
+        (b"cnumpy\ndtype\n" + LAUGHING + b"\x85R.", "an array of type tuple"),
+        (b"}" + b"\x8b" + struct.pack("<i", 300) + b"\x7f" * 300 + b"K\x01s.", "more than 600 digits"),
+        (b"}" + b"\x8a\x0a" + b"\x7f" * 10 + b"K\x01s.", "more than 64 bits as a key"),
+        (b"}(K\x01\x91K\x01s.", "a frozenset as a key"),
+        (b"}cnumpy\ndtype\nK\x01s.", "a method as a key"),
+        (b"\x96" + struct.pack("<Q", 2**40) + b"abc.", "not a whole pickle"),
+        (b"\x8e" + struct.pack("<Q", 2**40) + b"abc.", "not a whole pickle"),
+        (b"\x95" + struct.pack("<Q", 2**40) + b"abc.", "not a whole pickle"),
+        (b"]" * 100_000 + b"a" * 99_999 + b".", "not a whole pickle"),
+        (b"cnumpy\ndtype\n}\x8c\x04evilK\x01sb.", "fills something that is no array"),
+        (pickle.dumps(np.zeros(3), 4)[2:-1] + b"K\x00]s.", "adds keys to something that is no table"),
+    ],
+)
+def test_nothing_takes_for_ever_or_fills_the_memory(data: bytes, reason: str) -> None:
+    with pytest.raises(FormatError, match=reason):
+        load(b"\x80\x05" + data)
 
 
 class _Call:
@@ -130,9 +154,8 @@ def test_a_pickle_cannot_change_the_reader() -> None:
 
 
 _SEED = pickle.dumps({"a": np.arange(3, dtype=np.float32), "b": [1, "x", (2.5, None)]}, 2)
-_TOKENS = [bytes([code]) for code in (0, 1, 255)] + [
-    opcode.code.encode("latin-1") for opcode in pickletools.opcodes if opcode.proto <= 4
-]
+_TOKENS = [bytes([code]) for code in (0, 1, 255)] + [opcode.code.encode("latin-1") for opcode in pickletools.opcodes]
+_TOKENS += [LAUGHING, b"}" + LAUGHING + b"K\x01s", b"2" + LAUGHING + b"K\x01s"]
 
 
 @given(st.lists(st.tuples(st.integers(0, len(_SEED)), st.integers(0, 8), st.sampled_from(_TOKENS)), max_size=4))

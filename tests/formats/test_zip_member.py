@@ -87,3 +87,34 @@ def test_a_directory_that_points_elsewhere_is_a_sentence(tmp_path: Path) -> None
     path.write_bytes(data)
     with pytest.raises(FormatError, match="no member starts where the archive says"):
         _read(path)
+
+
+def test_no_flipped_bit_of_the_directory_loses_or_renames_a_member(tmp_path: Path) -> None:
+    files = {f"in/{name}.txt": name.encode() * 5 for name in "abc"}
+    path = make_zip(tmp_path / "a.zip", files)
+    whole = path.read_bytes()
+    for place in range(whole.index(b"PK\1\2"), len(whole)):
+        for bit in range(8):
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << bit
+            path.write_bytes(damaged)
+            try:
+                assert _read(path) == {f"a.zip/{name}": data for name, data in files.items()}
+            except FormatError as error:
+                assert error.reason
+
+
+def test_an_old_archive_of_more_members_than_its_count_can_say_is_whole(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"a.txt": b"a", "b.txt": b"b", "c.txt": b"c"})
+    data = bytearray(path.read_bytes())
+    end = data.index(b"PK\5\6")
+    data[end + 8 : end + 12] = struct.pack("<HH", 2, 2)
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="3 members instead of 2"):
+        _read(path)
+    whole = make_zip(tmp_path / "b.zip", {"a.txt": b"a"}).read_bytes()
+    start, end = whole.index(b"PK\1\2"), whole.index(b"PK\5\6")
+    entries = whole[start:end] * (2**16 + 1)
+    last = struct.pack("<4s4xHHIIH", b"PK\5\6", 1, 1, len(entries), start, 0)
+    (tmp_path / "b.zip").write_bytes(whole[:start] + entries + last)
+    assert len(list(list_members([tmp_path / "b.zip"]))) == 2**16 + 1

@@ -9,13 +9,12 @@ import numpy as np
 
 from dualhead.data.bodies import body_energy
 from dualhead.data.ghosts import MAX_MOTION, MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
-from dualhead.data.reading import read_sequence
+from dualhead.data.reading import file_member, read_sequence
 from dualhead.data.tracking import find_people, unit
 from dualhead.data.whole_set import refuse_whole_set
 from dualhead.errors import FormatError
 from dualhead.formats.ntu import parse_skeleton
 from dualhead.formats.ntu_lines import first_lines, parse_beginning
-from dualhead.formats.raw_file import FileMember, last_change
 from dualhead.formats.recording import Recording
 from dualhead.formats.skeleton_file import load_skeleton
 from dualhead.skeleton import NTU25, Skeleton
@@ -99,13 +98,9 @@ def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None
     path = Path(path)
     refuse_whole_set(path)
     layout = None if skeleton is None else load_skeleton(skeleton)
-    if path.suffix != ".skeleton" or layout not in (None, NTU25):
+    if path.suffix.lower() != ".skeleton" or layout not in (None, NTU25):
         return _explain_plain(path, layout)
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror}", path) from None
-    data = FileMember(str(path), state.st_size, last_change(state), str(path)).read()
+    data = file_member(path).read()
     damage = None
     try:
         recording = parse_skeleton(data, path)

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from dualhead.errors import printable
 from dualhead.formats.source import Duplicate, Rejected
 
 
@@ -60,4 +61,4 @@ class PrepareReport:
             lines += [f"  {item}" for item in shown]
             if count > len(shown):
                 lines.append(f"  and {count - len(shown)} more, all in {self.path / 'meta.json'}")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))

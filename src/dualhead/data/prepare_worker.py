@@ -23,7 +23,7 @@ import numpy as np
 from dualhead.data.bodies import Selection, get_selection
 from dualhead.data.fingerprint import digest
 from dualhead.data.store_writer import Chunk, Row
-from dualhead.errors import DualheadError, FormatError, StoreError
+from dualhead.errors import DamageError, DualheadError, FormatError, StoreError
 from dualhead.formats.source import Item, Rejected, Source
 from dualhead.memory import keep_freed_memory
 
@@ -63,7 +63,7 @@ class Worker:
             Their part of the store.
 
         Raises:
-            DualheadError: If the source or the selection fits none of the items.
+            DualheadError: If the source or the selection fits none of the items, or a file that holds many is damaged.
             OSError: If the system fails, which the next item would meet too.
         """
         selection = get_selection(self.body_selection)
@@ -91,6 +91,8 @@ class Worker:
         kind, line = "damaged", None
         try:
             recording = self.source.read(task.item)
+        except DamageError:
+            raise
         except FormatError as error:
             reason, line = error.reason, error.line
         else:

@@ -14,7 +14,7 @@ from dualhead.formats.json_file import parse_json
 from dualhead.formats.kinetics import parse_kinetics
 from dualhead.formats.member import FileMember, Member, list_members
 from dualhead.formats.openpose import LAYOUTS, OpenposeClip, group_openpose, is_openpose_frame, read_openpose
-from dualhead.formats.raw_file import last_change
+from dualhead.formats.raw_file import SpecialFile, is_special, last_change
 from dualhead.formats.recording import Recording
 from dualhead.formats.registry import get_source
 from dualhead.formats.skeleton_file import load_skeleton
@@ -121,12 +121,14 @@ def file_member(path: str | Path) -> FileMember:
         path: The file.
 
     Raises:
-        FormatError: If it is missing.
+        FormatError: If it is missing, or no file but such as a named pipe.
     """
     try:
         state = Path(path).stat()
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror}", path) from None
+    if is_special(state):
+        SpecialFile(str(path), 0, 0).read()
     return FileMember(str(path), state.st_size, last_change(state), str(path))
 
 
@@ -186,18 +188,19 @@ def parse_member(
     where = PurePosixPath(member.where.replace("\\", "/"))
     layout = None if skeleton is None else load_skeleton(skeleton)
     bare = layout is None and usual is None
-    if where.suffix not in (SUFFIXES if bare else (*SUFFIXES, *ARRAY_SUFFIXES)):
-        if where.suffix in ARRAY_SUFFIXES:
-            reason = f"unknown kind of skeleton in a {where.suffix}: say it with --skeleton, a name or a YAML file"
+    suffix = where.suffix.lower()
+    if suffix not in (SUFFIXES if bare else (*SUFFIXES, *ARRAY_SUFFIXES)):
+        if suffix in ARRAY_SUFFIXES:
+            reason = f"unknown kind of skeleton in a {suffix}: say it with --skeleton, a name or a YAML file"
             raise FormatError(reason, member.where)
         more = f", or with --skeleton {', '.join(ARRAY_SUFFIXES)}" if bare else ""
         raise FormatError(f"unknown kind of file: give one that ends in {' or '.join(SUFFIXES)}{more}", member.where)
     if is_openpose_frame(where.name) and (layout is None or layout in LAYOUTS):
         return parse_frames(group_openpose([member])[0])
     data = member.read()
-    if where.suffix == ".skeleton":
+    if suffix == ".skeleton":
         return _parse_named(get_source("ntu120"), data, where, layout)
-    content = parse_json(data, member.where) if where.suffix == ".json" else None
+    content = parse_json(data, member.where) if suffix == ".json" else None
     keys = content.keys() if isinstance(content, dict) else ()
     if "skeletons" in keys:
         return _parse_named(get_source("ucla"), data, where, layout)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dualhead.errors import FormatError
 from dualhead.formats.arrays import read_header
-from dualhead.formats.tar_member import TAR_SUFFIXES
+from dualhead.formats.member import ARCHIVE_SUFFIXES
 
 _PUBLISHED_AXES = 5
 
@@ -29,7 +29,7 @@ def refuse_whole_set(path: Path) -> None:
 
 def _whole_set(path: Path) -> str:
     name = path.name.lower()
-    if name.endswith((".zip", *TAR_SUFFIXES)):
+    if name.endswith(ARCHIVE_SUFFIXES):
         return "an archive of recordings: `dualhead prepare`"
     if name.endswith("_label.pkl"):
         return "the labels of a whole data set in the published layout: `dualhead prepare published` with its folder"

@@ -1,4 +1,4 @@
-"""NumPy's files, read without trust: `.npy` and `.npz` as bytes, and rows of large arrays in place."""
+"""NumPy's files, read without trust: `.npy` and `.npz` as bytes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import zipfile
 import zlib
 from collections.abc import Container
 from dataclasses import dataclass
-from functools import lru_cache
-from io import BufferedIOBase
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,10 +18,10 @@ from numpy.typing import NDArray
 
 from dualhead.errors import FormatError
 from dualhead.formats import raw_file
-from dualhead.formats.raw_file import FilePart, Member
 
 _BAD_HEADER = (ValueError, TypeError, SyntaxError, KeyError, EOFError, RecursionError, MemoryError, tokenize.TokenError)
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError, struct.error)
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError, struct.error)
+"""What `zipfile` raises on damage, beside `OSError`."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,22 @@ def read_header(stream: IO[bytes], path: str | Path | None = None) -> Header:
     return Header(shape, dtype, fortran, stream.tell())
 
 
+def check_size(header: Header, size: int, path: str | Path | None = None) -> None:
+    """Compare what there is with what a head of `.npy` says.
+
+    Args:
+        header: The head.
+        size: The bytes behind it.
+        path: Where they came from, for the error message.
+
+    Raises:
+        FormatError: If they are fewer or more.
+    """
+    if size != header.size:
+        what = "truncated" if size < header.size else "it is damaged, or something was added to it"
+        raise FormatError(f"{size} bytes of numbers instead of {header.size}: {what}, copy it again", path)
+
+
 def parse_npy(data: bytes, path: str | Path | None = None) -> NDArray[Any]:
     """Parse the content of a `.npy` file.
 
@@ -93,10 +107,7 @@ def parse_npy(data: bytes, path: str | Path | None = None) -> NDArray[Any]:
         FormatError: If the content is no whole array of numbers.
     """
     header = read_header(io.BytesIO(data), path)
-    if len(data) - header.offset != header.size:
-        raise FormatError(
-            f"{len(data) - header.offset} bytes of numbers instead of {header.size}: truncated, copy it again", path
-        )
+    check_size(header, len(data) - header.offset, path)
     flat = np.frombuffer(data, header.dtype, offset=header.offset)
     return flat.reshape(header.shape, order="F" if header.fortran else "C")
 
@@ -121,164 +132,8 @@ def parse_npz(data: bytes, names: Container[str], path: str | Path | None = None
             if sum(info.file_size for info in infos) > raw_file.MAX_BYTES:
                 raise FormatError(f"it unpacks to more than the {raw_file.MAX_BYTES} bytes of one recording", path)
             members = {info.filename.removesuffix(".npy"): archive.read(info) for info in infos}
-    except _BAD_ZIP as error:
+    except BAD_ZIP as error:
         raise FormatError(f"not a whole .npz ({error}): copy or save it again", path) from None
     except OSError as error:
         raise FormatError(f"not a whole .npz ({error.strerror or error}): copy or save it again", path) from None
     return {name: parse_npy(content, f"{path}, {name}") for name, content in members.items()}
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A large array whose rows (first axis) are read one by one, in place.
-
-    Attributes:
-        header: Its shape and type.
-        where: What the user knows the file by.
-        path: The file.
-        modified: When the file last changed.
-        start: Where the numbers start in the file, or in the member where it is packed.
-        packed: The name of the compressed npz member that holds it, or "".
-    """
-
-    header: Header
-    where: str
-    path: str
-    modified: int
-    start: int
-    packed: str = ""
-
-    def __len__(self) -> int:
-        return self.header.shape[0]
-
-    def member(self, row: int) -> Member:
-        """Give one row as a file of its own.
-
-        Args:
-            row: Its number.
-        """
-        size = self.header.size // max(len(self), 1)
-        where, offset = f"{self.where}, row {row}", self.start + row * size
-        if self.packed:
-            return _PackedRow(where, size, self.modified, self.path, self.packed, offset)
-        return FilePart(where, size, self.modified, self.path, offset)
-
-    def parse(self, data: bytes) -> NDArray[Any]:
-        """Turn a row's bytes into its array.
-
-        Args:
-            data: What its member's `read` gave.
-        """
-        return np.frombuffer(data, self.header.dtype).reshape(self.header.shape[1:])
-
-    def all(self) -> NDArray[Any]:
-        """Read the whole array, for small ones."""
-        return np.stack([self.parse(self.member(row).read()) for row in range(len(self))])
-
-
-@dataclass(frozen=True)
-class _PackedRow(Member):
-    """A row of an array in a compressed npz, which is unpacked from its start on."""
-
-    archive: str
-    name: str
-    offset: int
-
-    def read(self) -> bytes:
-        """Unpack up to the end of the row; see `Member.read`."""
-        self._check_size()
-        try:
-            stream = _stream(self.archive, self.modified, self.name)
-            stream.seek(self.offset)
-            data = stream.read(self.size)
-        except _BAD_ZIP as error:
-            raise FormatError(f"the npz is damaged ({error}): copy it again", self.where) from None
-        except OSError as error:
-            raise self._unreadable(error) from None
-        if len(data) != self.size:
-            raise FormatError("the npz ends inside it: it is truncated, copy it again", self.where)
-        return data
-
-
-@lru_cache(maxsize=4)
-def _stream(archive: str, modified: int, name: str) -> BufferedIOBase:
-    """Keep the streams open in each process: rows come in order, so reading only goes forward."""
-    stream: Any = zipfile.ZipFile(archive).open(name)  # noqa: SIM115 - stays open for the next row
-    return stream  # type: ignore[no-any-return]
-
-
-def npy_rows(member: Member) -> Rows:
-    """Open a large `.npy`.
-
-    Args:
-        member: A plain file.
-
-    Raises:
-        FormatError: If it is packed into an archive, truncated, or no array of rows of numbers.
-    """
-    path = plain_path(member)
-    try:
-        with Path(path).open("rb") as stream:
-            header = read_header(stream, member.where)
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
-    _check_rows(header, member.size - header.offset, member.where)
-    return Rows(header, member.where, path, member.modified, header.offset)
-
-
-def npz_rows(member: Member, names: tuple[str, ...]) -> dict[str, Rows]:
-    """Open the arrays of a large `.npz`.
-
-    Args:
-        member: A plain file.
-        names: The arrays to open.
-
-    Raises:
-        FormatError: If it is packed into another archive, not whole, or lacks one of the arrays.
-    """
-    path = plain_path(member)
-    found = {}
-    try:
-        with zipfile.ZipFile(path) as archive, Path(path).open("rb") as file:
-            for name in names:
-                info = archive.getinfo(f"{name}.npy")
-                with archive.open(info) as stream:
-                    header = read_header(stream, f"{member.where}, {name}")
-                _check_rows(header, info.file_size - header.offset, f"{member.where}, {name}")
-                if info.compress_type == zipfile.ZIP_STORED:
-                    file.seek(info.header_offset + 26)
-                    lengths = struct.unpack("<HH", file.read(4))
-                    start, packed = info.header_offset + 30 + sum(lengths) + header.offset, ""
-                else:
-                    start, packed = header.offset, info.filename
-                found[name] = Rows(header, f"{member.where}, {name}", path, member.modified, start, packed)
-    except KeyError:
-        raise FormatError(f"it needs the arrays {', '.join(names)}: is it of another kind?", member.where) from None
-    except _BAD_ZIP as error:
-        raise FormatError(f"not a whole .npz ({error}): copy it again", member.where) from None
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
-    return found
-
-
-def _check_rows(header: Header, size: int, where: str) -> None:
-    if header.fortran or len(header.shape) < 2 or header.shape[0] == 0:
-        order = "in Fortran order" if header.fortran else "without rows"
-        raise FormatError(f"an array of shape {header.shape} {order}: save it in C order, samples first", where)
-    if size != header.size:
-        raise FormatError(f"{size} bytes of numbers instead of {header.size}: truncated, copy it again", where)
-
-
-def plain_path(member: Member) -> str:
-    """Say where a plain file lies.
-
-    Args:
-        member: The file.
-
-    Raises:
-        FormatError: If it is a member of an archive: what is read row by row must be a file of its own.
-    """
-    path = getattr(member, "path", "")
-    if not path or isinstance(member, FilePart):
-        raise FormatError("this kind of file is not read inside an archive: unpack the archive first", member.where)
-    return str(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dualhead.errors import FormatError
-from dualhead.formats.arrays import Rows, npz_rows
+from dualhead.formats.array_rows import Rows, npz_rows
 from dualhead.formats.dense import dense_recording
 from dualhead.formats.member import list_members
 from dualhead.formats.recording import Recording
@@ -19,7 +19,7 @@ from dualhead.skeleton import NTU25
 
 _SIDES = ("train", "test")
 _PROTOCOLS = {"CS": "xsub", "CSUB": "xsub", "CV": "xview", "CSET": "xset"}
-_LETTERS = re.compile(r"[_-]([A-Za-z]+)\.npz$")
+_LETTERS = re.compile(r"[_-]([A-Z]+)\.NPZ$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class CtrgcnSource(Source):
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """List the rows of both sides; see `Source.list_items`."""
-        files = [member for member in list_members(raw) if member.file_name.endswith(".npz")]
+        files = [member for member in list_members(raw) if member.file_name.lower().endswith(".npz")]
         if len(files) != 1:
             raise FormatError(f"{len(files)} npz files: give one, such as NTU60_CS.npz", ", ".join(map(str, raw)))
         found = npz_rows(files[0], tuple(f"{letter}_{side}" for letter in "xy" for side in _SIDES))
@@ -62,6 +62,12 @@ class CtrgcnSource(Source):
                     f"of a body of {self.skeleton.name!r}: is it of another skeleton?",
                     files[0].where,
                 )
+            if len(y.header.shape) == 1:
+                raise FormatError(
+                    f"y_{side} holds class numbers, which do not say how many classes there are: save it one-hot, "
+                    f"numpy.eye(60)[y_{side}] for 60 classes",
+                    files[0].where,
+                )
             one_hot = y.all()
             if one_hot.ndim != 2 or len(one_hot) != len(x) or ((one_hot != 0).sum(axis=1) != 1).any():
                 raise FormatError(f"y_{side} does not have one label for each of {len(x)} rows", files[0].where)
@@ -69,8 +75,8 @@ class CtrgcnSource(Source):
             for row, label in enumerate(one_hot.argmax(axis=1).tolist()):
                 name = f"{side}_{row:06d}"
                 items[name] = Item(Sample(name, label, {"side": number}), x.member(row))
-        letters = _LETTERS.search(files[0].file_name)
-        protocol = _PROTOCOLS.get(letters[1].upper(), "official") if letters else "official"
+        letters = _LETTERS.search(files[0].file_name.upper())
+        protocol = _PROTOCOLS.get(letters[1], "official") if letters else "official"
         names = load_class_names("ntu120")
         is_ntu = self.skeleton == NTU25 and classes in (60, 120)
         source = replace(

@@ -52,7 +52,9 @@ class CustomSource(Source):
             raise FormatError("'confidence' is true or false, 'bodies' a whole number from 1 on", description.where)
         settings = {description.where, table.where, skeleton_file}
         clips = [
-            member for member in members if member.file_name.endswith(CLIP_SUFFIXES) and member.where not in settings
+            member
+            for member in members
+            if member.file_name.lower().endswith(CLIP_SUFFIXES) and member.where not in settings
         ]
         items, rejected, duplicates = _matched(said, clips)
         if not items:

@@ -114,7 +114,7 @@ def _name_and_label(header: Sequence[str], cells: Sequence[str]) -> tuple[str, s
         cells[header.index(column)] if header.index(column) < len(cells) else "" for column in ("name", "label")
     )
     path = PurePosixPath(name)
-    return (path.stem if path.suffix in CLIP_SUFFIXES else name), label
+    return (path.stem if path.suffix.lower() in CLIP_SUFFIXES else name), label
 
 
 def _problem(row: _Row, header: Sequence[str], cells: Sequence[str], known: Mapping[str, int]) -> str:

@@ -17,6 +17,7 @@ from dualhead.skeleton import Skeleton
 MAX_COORDINATE = 1e6
 """Largest coordinate that is read; beyond it a number is taken for damage."""
 
+_MAX_FRAMES = 1_000_000
 _MAX_LABEL = 100_000
 
 
@@ -39,7 +40,7 @@ def dense_recording(
         The recording; each body keeps its place, frames without it take no room.
 
     Raises:
-        FormatError: If the shape is another, or a number is infinite or too large to be a coordinate.
+        FormatError: If the shape is another or too long, or a number is infinite or too large to be a coordinate.
     """
     if joints.ndim == 3:
         joints = joints[None]
@@ -53,6 +54,8 @@ def dense_recording(
             f"{channels}): is it of another skeleton?",
             where,
         )
+    if joints.shape[1] > _MAX_FRAMES:  # of no body they take no bytes in the file
+        raise FormatError(f"{joints.shape[1]} frames are more than the {_MAX_FRAMES} of a recording", where)
     if confidence is not None and confidence.shape != joints.shape[:3]:
         raise FormatError(f"confidence of shape {confidence.shape}, but joints of shape {joints.shape}", where)
     with np.errstate(invalid="ignore"):  # damaged bytes can be any number; what is out of range is refused below

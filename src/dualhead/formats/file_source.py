@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dualhead.errors import FormatError
-from dualhead.formats.member import Member, list_members
+from dualhead.formats.member import ARCHIVE_SUFFIXES, Member, list_members
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Sample, Source
 
@@ -56,14 +56,18 @@ class FileSource(Source):
         duplicates: list[Duplicate] = []
         lists: list[Member] = []
         skipped = files = 0
+        nested = ""
         for member in list_members(raw):
             file_name = member.file_name
             files += 1
             if self.missing_pattern and fnmatch.fnmatchcase(file_name, self.missing_pattern):
                 lists.append(member)
-            if not file_name.endswith(self.suffix):
+            ending = file_name.lower()
+            if not ending.endswith(self.suffix):
+                if ending.endswith(ARCHIVE_SUFFIXES):
+                    nested = f"{member.where} is an archive inside an archive: unpack the outer one, or "
                 continue
-            name = file_name.removesuffix(self.suffix)
+            name = file_name[: -len(self.suffix)]
             try:
                 sample = self.sample(name)
             except FormatError as error:
@@ -78,7 +82,7 @@ class FileSource(Source):
         if not items:
             raise FormatError(
                 f"no {self.name} recording (*{self.suffix}) among {files} files, {skipped} of another data set, "
-                f"{len(rejected)} with a name that is no sample's: give the folder or zip that holds them",
+                f"{len(rejected)} with a name that is no sample's: {nested}give the folder or zip that holds them",
                 ", ".join(map(str, raw)),
             )
         if missing_list is not None:

@@ -43,6 +43,7 @@ _V = OPENPOSE18.num_joints
 _MAX_COORDINATE = 1e6
 _MAX_PEOPLE = 10_000
 _NO_LABEL = -1
+_SUFFIX = ".json"
 _NO_NUMBERS = (ValueError, TypeError, OverflowError)
 
 
@@ -168,7 +169,7 @@ class KineticsSource(Source):
         Left out, with the reason: clips that a label file says have no skeleton, clips that no label file names, and
         names without a clip.
         """
-        members = [member for member in list_members(raw) if member.file_name.endswith(".json")]
+        members = [member for member in list_members(raw) if member.file_name.lower().endswith(_SUFFIX)]
         label_files = [member for member in members if member.file_name.endswith(LABEL_FILE)]
         # people put the label files beside the folders or archives
         beside = {path for root in raw for path in root.resolve().parent.glob(f"*{LABEL_FILE}")}
@@ -181,7 +182,7 @@ class KineticsSource(Source):
         duplicates: list[Duplicate] = []
         seen: set[tuple[str, int]] = set()
         for member in clips:
-            name = member.file_name.removesuffix(".json")
+            name = member.file_name[: -len(_SUFFIX)]
             entry = _entry(name, member, tables)
             if entry is None:
                 rejected.append(Rejected(name, member.where, "no label file of its side names it", kind="name"))

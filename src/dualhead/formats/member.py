@@ -6,12 +6,15 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dualhead.errors import FormatError
-from dualhead.formats.raw_file import FileMember, FilePart, Member, last_change
+from dualhead.errors import FormatError, printable
+from dualhead.formats.raw_file import FileMember, FilePart, Member, SpecialFile, is_special, last_change
 from dualhead.formats.tar_member import TAR_SUFFIXES, list_tar
 from dualhead.formats.zip_member import ZipMember, list_zip
 
-__all__ = ["FileMember", "FilePart", "Member", "ZipMember", "list_members"]
+__all__ = ["ARCHIVE_SUFFIXES", "FileMember", "FilePart", "Member", "ZipMember", "list_members"]
+
+ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
+"""Endings of the names of archives."""
 
 _STORE = {"joints.npy", "index.npz", "meta.json"}
 _UNFINISHED = (".partial", "plan.json")
@@ -28,8 +31,8 @@ def list_members(raw: Sequence[Path]) -> Iterator[Member]:
         raw: Folders, zip and tar archives, and plain files.
 
     Yields:
-        The members; those that an archive must not hold (a path that leads out of it, an encrypted one) too, with an
-        error waiting in their `read`.
+        The members; those that cannot be files (a named pipe) and those that an archive must not hold (a path that
+        leads out of it, an encrypted one) too, with an error waiting in their `read`.
 
     Raises:
         FormatError: If a path does not exist, a folder cannot be listed, or an archive is not whole.
@@ -37,7 +40,7 @@ def list_members(raw: Sequence[Path]) -> Iterator[Member]:
     for root in raw:
         if not root.exists():
             raise FormatError("there is no such file or folder: check the path", root)
-        name = root.resolve().name
+        name = printable(root.resolve().name)
         found = _list_folder(root, name, {os.path.realpath(root)}) if root.is_dir() else _list_file(str(root), name)
         yield from (member for member in found if not member.file_name.startswith("._"))
 
@@ -52,7 +55,7 @@ def _list_folder(folder: str | Path, where: str, seen: set[str]) -> Iterator[Mem
     if names >= _STORE or (where.endswith(_UNFINISHED[0]) and _UNFINISHED[1] in names):
         return
     for entry in ordered:
-        below = f"{where}/{entry.name}"
+        below = f"{where}/{printable(entry.name)}"
         if not entry.is_dir():
             yield from _list_file(entry.path, below)
         elif (real := os.path.realpath(entry.path)) not in seen:  # a link may lead back up
@@ -65,15 +68,19 @@ def _entry_name(entry: os.DirEntry[str]) -> str:
 
 
 def _list_file(path: str, where: str) -> Iterator[Member]:
+    try:
+        state = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the call
+    except OSError:
+        state = None
+    if state is not None and is_special(state):
+        yield SpecialFile(where, 0, last_change(state))
+        return
     name = path.lower()
     if name.endswith(".zip"):
         yield from list_zip(path, where)
-        return
-    if name.endswith(TAR_SUFFIXES):
+    elif name.endswith(TAR_SUFFIXES):
         yield from list_tar(path, where)
-        return
-    try:
-        state = os.stat(path)  # noqa: PTH116 - a Path per file costs more than the call
-        yield FileMember(where, state.st_size, last_change(state), path)
-    except OSError:
+    elif state is None:
         yield FileMember(where, 0, 0, path)  # a broken link: reading it will say so
+    else:
+        yield FileMember(where, state.st_size, last_change(state), path)

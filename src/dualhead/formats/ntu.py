@@ -8,6 +8,7 @@ tracking state).
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,8 @@ def parse_skeleton(data: bytes, path: str | Path | None = None) -> Recording:
     recording = parse_regular(data)
     if recording is not None:
         return recording
+    if data.startswith(codecs.BOM_UTF8):
+        return parse_skeleton(data[len(codecs.BOM_UTF8) :], path)
     if not data.isascii():
         place = next(index for index, byte in enumerate(data) if byte > 127)
         line = data.count(b"\n", 0, place) + 1

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dualhead.errors import FormatError
-from dualhead.formats.arrays import Rows, npy_rows, plain_path
+from dualhead.formats.array_rows import Rows, npy_rows, plain_path
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
 from dualhead.formats.json_file import parse_json
 from dualhead.formats.member import Member, list_members

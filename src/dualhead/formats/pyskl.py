@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.errors import FormatError
-from dualhead.formats.arrays import plain_path
+from dualhead.formats.array_rows import plain_path
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
 from dualhead.formats.member import Member, list_members
 from dualhead.formats.recording import Recording
@@ -60,7 +60,7 @@ class PysklSource(Source):
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """List the annotations of a pickle, which is held in memory as a whole; see `Source.list_items`."""
-        files = [member for member in list_members(raw) if member.file_name.endswith((".pkl", ".pickle"))]
+        files = [member for member in list_members(raw) if member.file_name.lower().endswith((".pkl", ".pickle"))]
         if not files:
             raise FormatError("no pickle (*.pkl): give the file", ", ".join(map(str, raw)))
         contents = [(member, _load(member)) for member in files]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -86,6 +87,24 @@ class FileMember(Member):
         if len(data) > MAX_BYTES:
             raise FormatError(f"more than the {MAX_BYTES} bytes that one recording may have", self.where)
         return data
+
+
+@dataclass(frozen=True)
+class SpecialFile(Member):
+    """A named pipe, a socket or a device, which is never read: that might wait or go on for ever."""
+
+    def read(self) -> bytes:
+        """Refuse it; see `Member.read`."""
+        raise FormatError("it is a named pipe, a socket or a device, not a file: leave it out", self.where)
+
+
+def is_special(state: os.stat_result) -> bool:
+    """Tell what is neither a file nor a folder.
+
+    Args:
+        state: Its `os.stat`.
+    """
+    return not (stat.S_ISREG(state.st_mode) or stat.S_ISDIR(state.st_mode))
 
 
 @dataclass(frozen=True)

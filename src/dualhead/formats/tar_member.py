@@ -13,14 +13,17 @@ from functools import lru_cache
 from io import BufferedIOBase
 from operator import attrgetter
 from pathlib import Path
+from typing import BinaryIO
 
-from dualhead.errors import FormatError
+from dualhead.errors import FormatError, printable
 from dualhead.formats.raw_file import ESCAPES, FilePart, Member, escapes, last_change
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 """Endings of the names of tar archives."""
 
-_DAMAGED = (tarfile.TarError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+_DAMAGED = (tarfile.TarError, gzip.BadGzipFile, EOFError, ValueError, zlib.error, lzma.LZMAError)
+_AGAIN = "the archive is damaged, copy or download it again"
+_READ_BYTES = 2**16
 _REWIND_BYTES = 64 * 2**20
 """Content up to which a compressed archive is read in any order: what going back to its start costs."""
 
@@ -96,20 +99,21 @@ def list_tar(path: str, where: str) -> Iterator[Member]:
             _opened(path) if packed else Path(path).open("rb") as stream,
             tarfile.open(fileobj=stream, mode="r:") as archive,
         ):
-            end = 0
             while (info := archive.next()) is not None:
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps them all: 1 kB each
-                end = info.offset_data + info.size
+                if info.size < 0 or archive.offset <= info.offset:  # would lead back, for ever
+                    raise FormatError(f"member {info.name[:60]!r} has {info.size} bytes: {_AGAIN}", path)
                 if not info.isdir():
-                    name = f"{where}/{info.name.removeprefix('./')}"
+                    name = f"{where}/{printable(info.name.removeprefix('./'))}"
                     found.append(FilePart(name, info.size, modified, path, info.offset_data, _problem(info)))
-            stream.seek(end)
-            if len(stream.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:  # the block of zeros that ends an archive
-                raise FormatError("the tar archive is truncated: copy or download it again", path)
+            end = archive.offset
+            _check_end(stream, end, path)
     except _DAMAGED as error:
         raise FormatError(f"not a whole tar archive ({error}): copy or download it again", path) from None
     except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", path) from None
+        # bz2 has no error of its own for damage
+        reason = f"cannot be read: {error.strerror}" if error.errno else f"{error}: {_AGAIN}"
+        raise FormatError(reason, path) from None
     if packed and end > _REWIND_BYTES and not _in_order(found):
         raise FormatError(
             "a compressed archive is read from front to back, but its members are not in the order of their names: "
@@ -121,6 +125,29 @@ def list_tar(path: str, where: str) -> Iterator[Member]:
             yield PackedMember(part.where, part.size, part.modified, path, part.offset, part.problem)
         else:
             yield part
+
+
+def _check_end(stream: BinaryIO | BufferedIOBase, end: int, path: str) -> None:
+    """Read on from where no member follows: an archive ends with a block of zeros or more, and nothing else.
+
+    To the last byte, as behind it lies the checksum of what is compressed.
+
+    Args:
+        stream: The unpacked archive.
+        end: Where the last member ends.
+        path: The archive.
+
+    Raises:
+        FormatError: If it ends without the block, or goes on behind it.
+    """
+    stream.seek(end)
+    block = stream.read(tarfile.BLOCKSIZE)
+    if len(block) < tarfile.BLOCKSIZE:
+        raise FormatError("the tar archive is truncated: copy or download it again", path)
+    while block:
+        if block.count(0) < len(block):
+            raise FormatError(f"what is at byte {end} of the tar is neither a member nor its end: {_AGAIN}", path)
+        block = stream.read(_READ_BYTES)
 
 
 def _in_order(parts: list[FilePart]) -> bool:

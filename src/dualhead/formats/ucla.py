@@ -72,8 +72,11 @@ class UclaSource(FileSource):
     def sample(self, name: str) -> Sample | None:
         """Read the fields of a name; see `FileSource.sample`."""
         match = _NAME.fullmatch(name)
-        if match is None or int(match[1]) not in _ACTIONS:
+        if match is None:
             raise FormatError(f"{name[:60]!r} is no sample name of the form aAA_sSS_eEE_vVV", name)
+        if int(match[1]) not in _ACTIONS:
+            known = ", ".join(map(str, _ACTIONS))
+            raise FormatError(f"{name} is of action {match[1]}, but NW-UCLA has only {known}", name)
         action, subject, repeat, camera = map(int, match.groups())
         return Sample(name, _ACTIONS.index(action), {"camera": camera, "subject": subject, "repeat": repeat})
 

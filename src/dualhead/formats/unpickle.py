@@ -6,19 +6,27 @@ NumPy's nor any other constructor is handed to the pickle.
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.errors import FormatError
+from dualhead.formats.pickled_array import ArrayStandIn, DtypeStandIn, Unwrapping, build_array
 
 _DTYPE = re.compile(r"[<>|=]?([biuf][1248]|f16|[?bBhHiIlLqQefdO]|O8|[SU]\d{1,4})", re.ASCII)
-_MAX_DIMENSIONS = 8
+_MAX_KEY = 100
+"""How many values a key, or a member of a set, may consist of: a tuple is hashed value by value, shared ones anew."""
+
+_MAX_NUMBER = 2**63
+"""Largest number of a key: those beyond can be chosen so that all have one hash."""
+
 _CORES = ("numpy.core", "numpy._core")
 
 
@@ -36,7 +44,7 @@ def unpickle(stream: BinaryIO, path: str | Path | None = None) -> Any:
         FormatError: If it asks for anything else, such as a call of a function, or is damaged.
     """
     try:
-        return _unwrapped(_Whitelist(stream).load(), {})
+        return Unwrapping().all(_Whitelist(stream).load())
     except FormatError as error:
         raise FormatError(error.reason, path) from None
     except (
@@ -55,59 +63,6 @@ def unpickle(stream: BinaryIO, path: str | Path | None = None) -> Any:
         raise FormatError(f"not a whole pickle of arrays ({type(error).__name__}: {error})", path) from None
 
 
-class _Dtype:
-    """Stands for a dtype until its byte order is known."""
-
-    __slots__ = ("code",)
-
-    def __init__(self, code: str):
-        self.code = code
-
-    def __setstate__(self, state: Any) -> None:
-        """Take the byte order; a state that describes fields is refused."""
-        if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", ">", "|", "=") or any(state[2:5]):
-            raise FormatError("it holds an array of records or with another unusual type, which is not read")
-        self.code = state[1] + self.code.lstrip("<>|=")
-
-
-class _Array:
-    """Stands for an array until its content is there."""
-
-    __slots__ = ("value",)
-
-    def __init__(self) -> None:
-        self.value: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        """Take (version, shape, dtype, is in Fortran order, content)."""
-        if not isinstance(state, tuple) or len(state) not in (4, 5):
-            raise FormatError("it holds an array without content: the file is damaged")
-        shape, dtype, fortran, content = state[-4:]
-        self.value = _build(shape, dtype, content, bool(fortran))
-
-
-def _build(shape: Any, dtype: Any, content: Any, fortran: bool = False) -> NDArray[Any]:
-    """Put an array together from its parts."""
-    if not isinstance(shape, tuple) or len(shape) > _MAX_DIMENSIONS:
-        raise FormatError("it holds an array whose shape is no shape: the file is damaged")
-    sizes = [size for size in shape if isinstance(size, int) and size >= 0]
-    code = dtype.code if isinstance(dtype, _Dtype) else ""
-    if len(sizes) != len(shape) or not code:
-        raise FormatError("it holds an array whose shape or type is none: the file is damaged")
-    order = "F" if fortran else "C"
-    if code.lstrip("<>|=") in ("O", "O8"):
-        if not isinstance(content, list) or len(content) != int(np.prod(sizes, dtype=object)):
-            raise FormatError("it holds an array of objects without its objects: the file is damaged")
-        items = np.empty(len(content), object)
-        items[:] = content
-        return items.reshape(sizes, order=order)  # type: ignore[call-overload, no-any-return]
-    if isinstance(content, str):
-        content = content.encode("latin-1")  # a pickle of Python 2
-    if not isinstance(content, (bytes, bytearray)):
-        raise FormatError("it holds an array whose content is no bytes: the file is damaged")
-    return np.frombuffer(content, np.dtype(code)).reshape(sizes, order=order)  # type: ignore[call-overload, no-any-return]
-
-
 class _Whitelist(pickle._Unpickler):
     """Knows the few names that a pickle of arrays needs. All are methods of it: a pickle cannot change those.
 
@@ -115,8 +70,13 @@ class _Whitelist(pickle._Unpickler):
     memory by a pickle of ten bytes.
     """
 
+    stack: list[Any]
+    append: Callable[[Any], None]
+    read: Callable[[int], bytes]
+    pop_mark: Callable[[], list[Any]]
+
     def __init__(self, stream: BinaryIO):
-        super().__init__(stream, encoding="latin1")
+        super().__init__(_Bounded(stream), encoding="latin1")
 
     def find_class(self, module: str, name: str) -> Any:
         """Give what stands for a name; see `pickle.Unpickler.find_class`.
@@ -155,23 +115,24 @@ class _Whitelist(pickle._Unpickler):
         """
         raise FormatError("it refers to objects outside the file: refused")
 
-    def _reconstruct(self, *_: Any) -> _Array:
-        return _Array()
+    def _reconstruct(self, *_: Any) -> ArrayStandIn:
+        return ArrayStandIn()
 
     def _scalar(self, dtype: Any, content: Any = None) -> Any:
-        is_object = isinstance(dtype, _Dtype) and dtype.code.lstrip("|").startswith("O")
-        return _build((), dtype, [content] if is_object else content)[()]
+        is_object = isinstance(dtype, DtypeStandIn) and dtype.code.lstrip("|").startswith("O")
+        return build_array((), dtype, [content] if is_object else content)[()]
 
     def _from_buffer(self, buffer: Any, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
-        return _build(shape, dtype, buffer, order == "F")
+        return build_array(shape, dtype, buffer, order == "F")
 
     def _ndarray(self, shape: Any, dtype: Any, buffer: Any) -> NDArray[Any]:
-        return _build(shape, dtype if isinstance(dtype, _Dtype) else self._dtype(dtype), buffer)
+        return build_array(shape, dtype if isinstance(dtype, DtypeStandIn) else self._dtype(dtype), buffer)
 
-    def _dtype(self, code: Any, *_: Any) -> _Dtype:
+    def _dtype(self, code: Any, *_: Any) -> DtypeStandIn:
         if not isinstance(code, str) or not _DTYPE.fullmatch(code):
-            raise FormatError(f"it holds an array of type {str(code)[:40]!r}, which is not read")
-        return _Dtype(code)
+            shown = repr(code[:40]) if isinstance(code, str) else type(code).__name__
+            raise FormatError(f"it holds an array of type {shown}, which is not read")
+        return DtypeStandIn(code)
 
     def _encode(self, text: Any, encoding: Any = "latin1") -> bytes:
         if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "ascii", "utf-8"):
@@ -189,40 +150,110 @@ class _Whitelist(pickle._Unpickler):
         return bytearray(self._bytes(*arguments))
 
     def _set(self, items: Any = ()) -> set[Any]:
-        return set(items)
+        return set(map(_key, items))
 
     def _dict(self, items: Any = ()) -> dict[Any, Any]:
-        return dict(items)
+        pairs = items.items() if isinstance(items, dict) else items
+        return {_key(key): value for key, value in pairs}
+
+    def load_long4(self) -> None:
+        """Refuse a number of more than 255 bytes, which takes ever longer to look at."""
+        raise FormatError("it holds a number of more than 600 digits: the file is damaged")
+
+    def load_bytearray8(self) -> None:
+        """Make no more room than there are bytes."""
+        (length,) = struct.unpack("<Q", self.read(8))
+        self.append(bytearray(self.read(length)))
+
+    def load_dict(self) -> None:
+        """Build a dict from the keys and values on the stack."""
+        items = self.pop_mark()
+        self.append(_filled({}, items))
+
+    def load_setitem(self) -> None:
+        """Add a key and its value to a dict, and to nothing else."""
+        value, key = self.stack.pop(), self.stack.pop()
+        _filled(self.stack[-1], [key, value])
+
+    def load_setitems(self) -> None:
+        """Add keys and values to a dict."""
+        items = self.pop_mark()
+        _filled(self.stack[-1], items)
+
+    def load_additems(self) -> None:
+        """Add members to a set."""
+        items = self.pop_mark()
+        self.stack[-1].update(map(_key, items))
+
+    def load_frozenset(self) -> None:
+        """Build a set from the members on the stack."""
+        items = self.pop_mark()
+        self.append(frozenset(map(_key, items)))
+
+    def load_build(self) -> None:
+        """Fill what stands for an array or a type, and nothing else."""
+        state = self.stack.pop()
+        if not isinstance(self.stack[-1], (ArrayStandIn, DtypeStandIn)):
+            raise FormatError("it fills something that is no array: refused")
+        self.stack[-1].__setstate__(state)
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        **pickle._Unpickler.dispatch,
+        **{
+            code[0]: load
+            for code, load in (
+                (pickle.LONG4, load_long4),
+                (pickle.BYTEARRAY8, load_bytearray8),
+                (pickle.DICT, load_dict),
+                (pickle.SETITEM, load_setitem),
+                (pickle.SETITEMS, load_setitems),
+                (pickle.ADDITEMS, load_additems),
+                (pickle.FROZENSET, load_frozenset),
+                (pickle.BUILD, load_build),
+            )
+        },
+    }
 
 
-_OPEN = object()
-"""Marks a container whose content is being looked at."""
+class _Bounded:
+    """A stream that is never asked for more than is left in it, so that a forged length makes no room."""
+
+    def __init__(self, stream: BinaryIO):
+        self.readline = stream.readline
+        self._stream = stream
+        start = stream.tell()
+        self._end = stream.seek(0, os.SEEK_END)
+        stream.seek(start)
+
+    def read(self, length: int) -> bytes:
+        return self._stream.read(min(length, self._end - self._stream.tell()))
 
 
-def _unwrapped(value: Any, done: dict[int, Any]) -> Any:
-    """Put arrays in the place of what stood for them, in containers of any depth.
-
-    Args:
-        value: What was unpickled.
-        done: Results by `id`, so that what is referred to many times is looked at once.
+def _key(value: Any) -> Any:
+    """Give back what may be a key or a member of a set: text, numbers, None, and short tuples of those.
 
     Raises:
-        FormatError: If a container holds itself.
+        FormatError: For everything else, some of which takes for ever to hash or to compare.
     """
-    if isinstance(value, _Array):
-        return value.value
-    if not isinstance(value, (dict, list, tuple)):
-        if isinstance(value, _Dtype) or callable(value):
-            raise FormatError("it holds a name instead of data: refused")
-        return value
-    result = done.get(id(value))
-    if result is _OPEN:
-        raise FormatError("it holds a container that holds itself: the file is damaged")
-    if result is None:
-        done[id(value)] = _OPEN
-        if isinstance(value, dict):
-            result = {key: _unwrapped(item, done) for key, item in value.items()}
-        else:
-            result = type(value)(_unwrapped(item, done) for item in value)
-        done[id(value)] = result
-    return result
+    rest, count = [] if type(value) is str else [value], 1
+    while rest:
+        item = rest.pop()
+        if isinstance(item, tuple):
+            count += len(item)
+            if count > _MAX_KEY:
+                raise FormatError(f"it holds a key of more than {_MAX_KEY} values: the file is damaged")
+            rest += item
+        elif not isinstance(item, (str, bytes, int, float, complex, np.generic, type(None))):
+            raise FormatError(f"it holds a {type(item).__name__} as a key: refused")
+        elif isinstance(item, int) and abs(item) >= _MAX_NUMBER:
+            raise FormatError("it holds a number of more than 64 bits as a key: the file is damaged")
+    return value
+
+
+def _filled(table: Any, items: list[Any]) -> dict[Any, Any]:
+    """Add keys and values, in turn, to a dict."""
+    if not isinstance(table, dict):
+        raise FormatError("it adds keys to something that is no table: refused")
+    for place in range(0, len(items), 2):
+        table[_key(items[place])] = items[place + 1]
+    return table

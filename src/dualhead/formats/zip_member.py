@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualhead.errors import FormatError
+from dualhead.errors import FormatError, printable
 from dualhead.formats import raw_file
 from dualhead.formats.inflate import crc32, inflate
 from dualhead.formats.raw_file import ESCAPES, Member, escapes, last_change
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # signature, lengths of the name and of the extra field
+_UTF8 = 1 << 11  # the flag of a name in UTF-8
 _STORED, _DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
 
@@ -25,6 +26,7 @@ class ZipMember(Member):
 
     Attributes:
         archive: Path of the archive.
+        name: Its path in the archive, in the bytes that stand there.
         offset: Where its local header starts.
         compressed: Compressed size in bytes.
         crc: CRC-32 of the content.
@@ -33,6 +35,7 @@ class ZipMember(Member):
     """
 
     archive: str
+    name: bytes
     offset: int
     compressed: int
     crc: int
@@ -50,8 +53,14 @@ class ZipMember(Member):
                 header = file.read(_LOCAL_HEADER.size)
                 if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
                     raise FormatError("no member starts where the archive says: the archive is damaged", self.where)
-                _, name, extra = _LOCAL_HEADER.unpack(header)
-                file.seek(name + extra, os.SEEK_CUR)
+                _, length, extra = _LOCAL_HEADER.unpack(header)
+                if file.read(length) != self.name:
+                    raise FormatError(
+                        "the archive's directory calls it otherwise than its own header: the archive is damaged, "
+                        "download it again",
+                        self.where,
+                    )
+                file.seek(extra, os.SEEK_CUR)
                 packed = file.read(min(self.compressed, raw_file.MAX_BYTES))
         except OSError as error:
             raise self._unreadable(error) from None
@@ -85,8 +94,11 @@ def list_zip(path: str, where: str) -> Iterator[Member]:
         FormatError: If the archive is not whole.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with Path(path).open("rb") as file, zipfile.ZipFile(file) as archive:
             infos = archive.infolist()
+            declared = zipfile._EndRecData(file)[4]  # type: ignore[attr-defined]
+        if (declared - len(infos)) % 2**16:  # two bytes hold the number of old archives, however many there are
+            raise zipfile.BadZipFile(f"{len(infos)} members instead of {declared}")
         modified = last_change(Path(path).stat())
     except OSError as error:
         raise FormatError(f"cannot be read: {error.strerror or error}", path) from None
@@ -95,10 +107,11 @@ def list_zip(path: str, where: str) -> Iterator[Member]:
     for info in sorted(infos, key=_info_name):
         if not info.is_dir():
             yield ZipMember(
-                where=f"{where}/{info.filename}",
+                where=f"{where}/{printable(info.filename)}",
                 size=info.file_size,
                 modified=modified,
                 archive=path,
+                name=info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437"),
                 offset=info.header_offset,
                 compressed=info.compress_size,
                 crc=info.CRC,

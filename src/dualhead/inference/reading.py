@@ -12,13 +12,12 @@ import numpy as np
 from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member, parse_frames, parse_member
 from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError, MismatchError
-from dualhead.formats.arrays import plain_path
-from dualhead.formats.member import Member, list_members
+from dualhead.formats.array_rows import plain_path
+from dualhead.formats.member import ARCHIVE_SUFFIXES, Member, list_members
 from dualhead.formats.openpose import LAYOUTS, group_openpose
 from dualhead.formats.pyskl import Annotation, pyskl
 from dualhead.formats.skeleton_file import load_skeleton
 from dualhead.formats.source import Item, Source
-from dualhead.formats.tar_member import TAR_SUFFIXES
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
@@ -28,7 +27,6 @@ PICKLE_SUFFIXES = (".pkl", ".pickle")
 MOST_BODIES = 8
 """How many people are kept where each is looked at alone."""
 
-_ARCHIVES = (".zip", *TAR_SUFFIXES)
 _READ = (*SUFFIXES, *ARRAY_SUFFIXES, *PICKLE_SUFFIXES)
 _LABEL_FILE, _DESCRIPTION, _TABLE = "_label.json", "dataset.yaml", "table.csv"
 _LARGEST_FRACTION = 2.0
@@ -48,7 +46,7 @@ Fit = Callable[[SkeletonSequence], SkeletonSequence]
 
 def holds_many(path: Path) -> bool:
     """Whether a path stands for any number of recordings: a folder, a store, an archive or a pickle."""
-    return path.is_dir() or path.name.lower().endswith((*_ARCHIVES, *PICKLE_SUFFIXES))
+    return path.is_dir() or path.name.lower().endswith((*ARCHIVE_SUFFIXES, *PICKLE_SUFFIXES))
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class Reader:
             yield from (fit(self._labelled(sequence, store.classes)) for sequence in store)
         elif holds_many(path):
             yield from self._read_many(path, on_rejected, fit)
-        elif path.suffix in _READ:
+        elif path.suffix.lower() in _READ:
             yield fit(self._select(self._parse(file_member(path), self.skeleton)))
         else:
             kinds = f"{', '.join(_READ[:-1])} or {_READ[-1]}"
@@ -158,11 +156,11 @@ class Reader:
                 if clip.where not in seen:
                     seen.add(clip.where)
                     yield partial(parse_frames, clip)
-            elif name.endswith(PICKLE_SUFFIXES):
+            elif name.lower().endswith(PICKLE_SUFFIXES):
                 yield from self._annotations(member, layout)
             elif name.endswith(_LABEL_FILE) or (described and name == _TABLE):
                 continue
-            elif name.endswith((*SUFFIXES, *ARRAY_SUFFIXES)):
+            elif name.lower().endswith((*SUFFIXES, *ARRAY_SUFFIXES)):
                 yield partial(self._parse, member, layout)
 
     def _parse(self, member: Member, layout: str | Path | Skeleton | None) -> RawClip:
