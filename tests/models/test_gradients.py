@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import pytest
@@ -118,3 +119,19 @@ def test_frozen_parameters(name: str) -> None:
         got = {key: parameter.grad for key, parameter in model.named_parameters() if parameter.grad is not None}
         assert not any(key.endswith(kind) for key in got)
         torch.testing.assert_close(got, {key: value for key, value in want.items() if not key.endswith(kind)})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["agcn", "ctrgcn", "stgcn"])
+def test_a_compiler_gets_a_training_step_in_one_piece(name: str) -> None:
+    torch._dynamo.reset()
+    model = build(name).train()
+    compiled, x = copy.deepcopy(model), some_absent(model)
+    step = torch.compile(compiled, backend="aot_eager", fullgraph=True)
+    for form in (step, model):
+        form(x).square().mean().backward()
+    want = {key: weight.grad for key, weight in model.named_parameters()}
+    got = {key: weight.grad for key, weight in compiled.named_parameters()}
+    largest = max(float(grad.abs().max()) for grad in want.values() if grad is not None)
+    torch.testing.assert_close(got, want, rtol=1e-3, atol=1e-4 * largest)
+    torch.testing.assert_close(dict(compiled.named_buffers()), dict(model.named_buffers()), rtol=1e-4, atol=1e-5)

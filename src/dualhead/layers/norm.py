@@ -44,8 +44,8 @@ class Again(AbstractContextManager[None]):
 
 
 def counted() -> Repeats:
-    """Give the rows that `counting` says stand for several."""
-    return _REPEATS.get()
+    """Give the rows that `counting` says stand for several; a compiler is given every row, and cannot look here."""
+    return () if torch.compiler.is_compiling() else _REPEATS.get()
 
 
 @contextmanager
@@ -213,7 +213,7 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
         bias = (
             bias + 0 * shift
         )  # so that the shift has its gradient of 0, and optimizers see a parameter that takes part
-    repeats = _REPEATS.get()
+    repeats = counted()
     if repeats:
         y, mean, variance = _CountedNorm.apply(x, weight, bias, repeats, first.eps)  # type: ignore[no-untyped-call]
         count = num_written_out(x, repeats) * x.shape[2] * x.shape[3]
@@ -244,7 +244,7 @@ def remember(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor, co
 
 
 def _replace(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor) -> None:
-    if _AGAIN.get():
+    if not torch.compiler.is_compiling() and _AGAIN.get():
         return
     sizes = [norm.num_features for norm in norms]
     means, variances = _running(norms)

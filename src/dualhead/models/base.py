@@ -125,7 +125,7 @@ class SkeletonModel(nn.Module):
             )
         bodies = self.distinct_bodies(clips)
         x = bodies.select(self.input_norm(clips))  # (B, C, T, V)
-        with counting(bodies.repeats):
+        with counting(bodies.repeats) if bodies.repeats else nullcontext():
             pooled = self.pooled_features(x, bodies)
         return self.classify([bodies.mean(head) for head in pooled])
 
