@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.commit import commit
 from benchmarks.model_times import plain_form
 from dualhead.data.store import open_store
 from dualhead.files import write_text
@@ -64,8 +64,7 @@ def main() -> None:
     if not (options.demo / "store").is_dir():
         parser.exit(1, f"no demo at {options.demo}: run `make demo` first\n")
     warnings.simplefilter("ignore", UserWarning)  # of bfloat16 on a processor that has no units for it
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True)
-    figures = {"command": "make demo && python -m benchmarks.agreement", "commit": commit.stdout.strip()}
+    figures = {"command": "make demo && python -m benchmarks.agreement", "commit": commit()}
     table = compare(options.demo)
     for stream, row in table.items():
         print(stream, *(f"  {what}: {value:.4g}" for what, value in row.items()), sep="\n")

@@ -14,7 +14,6 @@ import hashlib
 import json
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.commit import commit
 from benchmarks.fuzz_target import Target
 from benchmarks.fuzz_targets import make_targets
 from benchmarks.mutation import mutate
@@ -136,19 +136,6 @@ def _limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)
-
-
-def commit() -> str:
-    """Name the commit of the working tree, "unknown" outside of one; "+" says that files differ from it."""
-    commands = (["git", "rev-parse", "--short", "HEAD"], ["git", "--no-optional-locks", "status", "--porcelain"])
-    try:
-        name, changes = (
-            subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, check=True).stdout.strip()
-            for words in commands
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return f"{name}+" if changes else name
 
 
 def record(out: Path, name: str, seed: int, outcome: Outcome) -> None:

@@ -26,6 +26,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from benchmarks.commit import commit
 from benchmarks.model_times import (
     PUBLISHED,
     PUBLISHED_GIGABYTES,
@@ -265,10 +266,9 @@ def main() -> None:
         return _print_memory(options.memory)
     if options.worker:
         return _work()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True)
     figures: dict[str, Any] = {
         "command": f"python -m benchmarks.model --only {options.only} --rounds {options.rounds}",
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
         "load before": os.getloadavg(),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from dualhead.layers.threads import in_turn
@@ -40,18 +41,8 @@ class _Traffic(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         returned = [each.alias_info for each in func._schema.returns]
         if not any(alias is not None and not alias.is_write for alias in returned):
-            self.total += sum(map(_size, _tensors([args, kwargs, result])))
+            self.total += sum(_size(part) for part in tree_leaves([args, kwargs, result]) if isinstance(part, Tensor))
         return result
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from _tensors(list(value.values()))
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _tensors(each)
 
 
 def _size(tensor: Tensor) -> int:
