@@ -8,6 +8,7 @@ from pathlib import Path
 from dualhead.errors import FormatError
 from dualhead.formats.arrays import read_header
 from dualhead.formats.member import ARCHIVE_SUFFIXES
+from dualhead.formats.unpickle import PICKLE_SUFFIXES
 
 _PUBLISHED_AXES = 5
 
@@ -33,7 +34,7 @@ def _whole_set(path: Path) -> str:
         return "an archive of recordings: `dualhead prepare`"
     if name.endswith("_label.pkl"):
         return "the labels of a whole data set in the published layout: `dualhead prepare published` with its folder"
-    if name.endswith((".pkl", ".pickle")):
+    if name.endswith(PICKLE_SUFFIXES):
         return "a pickle, which holds a whole data set: `dualhead prepare pyskl`"
     if not path.is_file():
         return ""

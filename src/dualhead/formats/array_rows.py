@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -152,14 +154,10 @@ def npy_rows(member: Member) -> Rows:
     Raises:
         FormatError: If it is packed into an archive, truncated, or no array of rows of numbers.
     """
-    path = plain_path(member)
-    try:
-        with Path(path).open("rb") as stream:
-            header = read_header(stream, member.where)
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
+    with opened(member) as stream:
+        header = read_header(stream, member.where)
     _check_rows(header, member.size - header.offset, member.where)
-    return Rows(header, member.where, path, member.modified, header.offset)
+    return Rows(header, member.where, plain_path(member), member.modified, header.offset)
 
 
 def npz_rows(member: Member, names: tuple[str, ...]) -> dict[str, Rows]:
@@ -175,7 +173,7 @@ def npz_rows(member: Member, names: tuple[str, ...]) -> dict[str, Rows]:
     path = plain_path(member)
     found = {}
     try:
-        with zipfile.ZipFile(path) as archive, Path(path).open("rb") as file:
+        with opened(member) as file, zipfile.ZipFile(path) as archive:
             for name in names:
                 info = archive.getinfo(f"{name}.npy")
                 with archive.open(info) as stream:
@@ -191,8 +189,6 @@ def npz_rows(member: Member, names: tuple[str, ...]) -> dict[str, Rows]:
         raise FormatError(f"it needs the arrays {', '.join(names)}: is it of another kind?", member.where) from None
     except BAD_ZIP as error:
         raise FormatError(f"not a whole .npz ({error}): copy it again", member.where) from None
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
     return found
 
 
@@ -202,6 +198,27 @@ def _check_rows(header: Header, size: int, where: str) -> None:
     if not header.shape or header.shape[0] == 0:
         raise FormatError(f"an array of shape {header.shape} has no rows: its first axis must be the samples", where)
     check_size(header, size, where)
+
+
+@contextmanager
+def opened(member: Member) -> Iterator[BufferedReader]:
+    """Open a plain file, to read what is too large to hold.
+
+    Args:
+        member: The file.
+
+    Yields:
+        The open file.
+
+    Raises:
+        FormatError: As `plain_path`, or if it cannot be read, while it is open too.
+    """
+    path = plain_path(member)
+    try:
+        with Path(path).open("rb") as stream:
+            yield stream
+    except OSError as error:
+        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
 
 
 def plain_path(member: Member) -> str:

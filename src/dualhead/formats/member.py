@@ -17,7 +17,7 @@ ARCHIVE_SUFFIXES = (".zip", *TAR_SUFFIXES)
 """Endings of the names of archives."""
 
 _STORE = {"joints.npy", "index.npz", "meta.json"}
-_UNFINISHED = (".partial", "plan.json")
+_PARTIAL, _PLAN = ".partial", "plan.json"  # of one that is not finished
 
 
 def list_members(raw: Sequence[Path]) -> Iterator[Member]:
@@ -52,7 +52,7 @@ def _list_folder(folder: str | Path, where: str, seen: set[str]) -> Iterator[Mem
     except OSError as error:
         raise FormatError(f"cannot be listed: {error.strerror}", folder) from None
     names = {entry.name for entry in ordered}
-    if names >= _STORE or (where.endswith(_UNFINISHED[0]) and _UNFINISHED[1] in names):
+    if names >= _STORE or (where.endswith(_PARTIAL) and _PLAN in names):
         return
     for entry in ordered:
         below = f"{where}/{printable(entry.name)}"

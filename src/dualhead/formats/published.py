@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dualhead.errors import FormatError
-from dualhead.formats.array_rows import Rows, npy_rows, plain_path
+from dualhead.formats.array_rows import Rows, npy_rows, opened, plain_path
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
 from dualhead.formats.json_file import parse_json
 from dualhead.formats.member import Member, list_members
@@ -140,11 +140,8 @@ def _one(members: Sequence[Member], names: Sequence[str], raw: Sequence[Path]) -
 
 def _labels(member: Member, count: int) -> tuple[list[str], list[int]]:
     """Read a label file: names without the ending of their raw files, and labels."""
-    try:
-        with Path(plain_path(member)).open("rb") as stream:
-            content: Any = unpickle(stream, member.where)
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
+    with opened(member) as stream:
+        content: Any = unpickle(stream, member.where)
     if not isinstance(content, (tuple, list)) or len(content) != 2:
         raise FormatError("no pair of names and labels: is it another pickle?", member.where)
     names, labels = (part.tolist() if isinstance(part, np.ndarray) else part for part in content)

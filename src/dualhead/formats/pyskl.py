@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.errors import FormatError
-from dualhead.formats.array_rows import plain_path
+from dualhead.formats.array_rows import opened
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
 from dualhead.formats.member import Member, list_members
 from dualhead.formats.recording import Recording
 from dualhead.formats.skeleton_file import parse_skeleton_file
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Sample, Source, SplitRule, names_to_leave_out
-from dualhead.formats.unpickle import unpickle
+from dualhead.formats.unpickle import PICKLE_SUFFIXES, unpickle
 from dualhead.skeleton import COCO17, NTU25, Skeleton
 
 _TRAIN, _TEST, _VALIDATION, _NEITHER = range(4)
@@ -60,7 +60,7 @@ class PysklSource(Source):
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """List the annotations of a pickle, which is held in memory as a whole; see `Source.list_items`."""
-        files = [member for member in list_members(raw) if member.file_name.lower().endswith((".pkl", ".pickle"))]
+        files = [member for member in list_members(raw) if member.file_name.lower().endswith(PICKLE_SUFFIXES)]
         if not files:
             raise FormatError("no pickle (*.pkl): give the file", ", ".join(map(str, raw)))
         contents = [(member, _load(member)) for member in files]
@@ -132,12 +132,8 @@ class PysklSource(Source):
 
 
 def _load(member: Member) -> Mapping[str, Any]:
-    path = plain_path(member)
-    try:
-        with Path(path).open("rb") as stream:
-            content = unpickle(stream, member.where)
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", member.where) from None
+    with opened(member) as stream:
+        content = unpickle(stream, member.where)
     if isinstance(content, list):
         content = {"annotations": content}
     if not isinstance(content, dict) or not isinstance(content.get("annotations"), list):

@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 from dualhead.errors import FormatError
 from dualhead.formats.pickled_array import ArrayStandIn, DtypeStandIn, Unwrapping, build_array
 
+PICKLE_SUFFIXES = (".pkl", ".pickle")
+"""Endings of the names of pickles."""
+
 _DTYPE = re.compile(r"[<>|=]?([biuf][1248]|f16|[?bBhHiIlLqQefdO]|O8|[SU]\d{1,4})", re.ASCII)
 _MAX_KEY = 100
 """How many values a key, or a member of a set, may consist of: a tuple is hashed value by value, shared ones anew."""

@@ -13,22 +13,21 @@ from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member
 from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError, MismatchError
 from dualhead.formats.array_rows import plain_path
+from dualhead.formats.kinetics_labels import LABEL_FILE
 from dualhead.formats.member import ARCHIVE_SUFFIXES, Member, list_members
 from dualhead.formats.openpose import LAYOUTS, group_openpose
 from dualhead.formats.pyskl import Annotation, pyskl
 from dualhead.formats.skeleton_file import load_skeleton
 from dualhead.formats.source import Item, Source
+from dualhead.formats.unpickle import PICKLE_SUFFIXES
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
-
-PICKLE_SUFFIXES = (".pkl", ".pickle")
-"""Endings of the pickles of PYSKL and MMAction2, which hold any number of recordings."""
 
 MOST_BODIES = 8
 """How many people are kept where each is looked at alone."""
 
 _READ = (*SUFFIXES, *ARRAY_SUFFIXES, *PICKLE_SUFFIXES)
-_LABEL_FILE, _DESCRIPTION, _TABLE = "_label.json", "dataset.yaml", "table.csv"
+_DESCRIPTION, _TABLE = "dataset.yaml", "table.csv"
 _LARGEST_FRACTION = 2.0
 
 Recordings = SkeletonSequence | str | Path
@@ -158,7 +157,7 @@ class Reader:
                     yield partial(parse_frames, clip)
             elif name.lower().endswith(PICKLE_SUFFIXES):
                 yield from self._annotations(member, layout)
-            elif name.endswith(_LABEL_FILE) or (described and name == _TABLE):
+            elif name.endswith(LABEL_FILE) or (described and name == _TABLE):
                 continue
             elif name.lower().endswith((*SUFFIXES, *ARRAY_SUFFIXES)):
                 yield partial(self._parse, member, layout)

@@ -210,9 +210,7 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
     if not first.training:
         return F.batch_norm(x, _joined(means), _joined(variances), weight, bias, False, 0.0, first.eps)
     if shift is not None:
-        bias = (
-            bias + 0 * shift
-        )  # so that the shift has its gradient of 0, and optimizers see a parameter that takes part
+        bias = bias + 0 * shift  # so that the shift takes part, with its gradient of 0
     repeats = counted()
     if repeats:
         y, mean, variance = _CountedNorm.apply(x, weight, bias, repeats, first.eps)  # type: ignore[no-untyped-call]
