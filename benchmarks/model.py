@@ -9,7 +9,6 @@ process of its own. Two processes are two that train side by side with `torchrun
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 import platform
@@ -27,6 +26,7 @@ from rich.console import Console
 from torch import Tensor
 
 from benchmarks.commit import commit
+from benchmarks.exactness import exactness
 from benchmarks.model_times import (
     PUBLISHED,
     PUBLISHED_GIGABYTES,
@@ -86,24 +86,6 @@ def _equality(logits: dict[str, Tensor], form: str) -> Table:
     }
 
 
-def _worst_gradient(model: SkeletonModel, plain: SkeletonModel) -> float:
-    """Give the largest difference of a gradient over its norm, or over a thousandth of the largest norm.
-
-    A bias in front of a batch norm has a gradient of 0 but for rounding.
-    """
-    theirs = {key: weight.grad for key, weight in plain.named_parameters() if weight.grad is not None}
-    least = 1e-3 * max(float(grad.norm()) for grad in theirs.values())
-    pairs = [(weight.grad, theirs[key]) for key, weight in model.named_parameters() if weight.grad is not None]
-    return max(float((ours - other).norm()) / max(least, float(other.norm())) for ours, other in pairs)
-
-
-def _worst_statistic(model: SkeletonModel, plain: SkeletonModel) -> float:
-    """Give the largest difference of a running mean or variance over its norm."""
-    theirs = {key: value for key, value in plain.named_buffers() if "running_" in key}
-    ours = dict(model.named_buffers())
-    return max(float((ours[key] - other).norm() / other.norm()) for key, other in theirs.items())
-
-
 def training(rounds: int) -> Table:
     """A training step of 5 clips of 300 frames, 4 of them with one body; memory in processes of their own."""
     table: Table = {}
@@ -111,11 +93,6 @@ def training(rounds: int) -> Table:
     for name in PUBLISHED:
         model = make_model(name)
         plain = plain_form(model)
-        losses = {form: step(each, clips) for form, each in (("exact", model), ("plain", plain))}
-        exact = copy.deepcopy(model).double()
-        plain_exact = plain_form(exact)
-        for each in (exact, plain_exact):
-            step(each, clips[:, :, :32].double())
         times = interleaved({"exact": partial(step, model, clips), "plain": partial(step, plain, clips)}, rounds)
         published = published_seconds(name, times["rate"]) * PUBLISHED_STEP
         memory = {form: _gigabytes(f"{form}:{name}") / 5 for form in ("exact", "plain")}
@@ -127,10 +104,7 @@ def training(rounds: int) -> Table:
             "GB a clip": memory["exact"],
             "plain, GB a clip": memory["plain"],
             "exact / plain, memory": memory["exact"] / memory["plain"],
-            "loss, relative difference": float((losses["exact"] - losses["plain"]).abs() / losses["plain"]),
-            "gradients in float32, worst relative difference": _worst_gradient(model, plain),
-            "gradients in float64, T = 32, worst relative difference": _worst_gradient(exact, plain_exact),
-            "running statistics, worst relative difference": _worst_statistic(model, plain),
+            **exactness(make_model(name), clips),
         }
         if name == "dualhead":
             table[name] |= {

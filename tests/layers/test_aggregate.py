@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
-import torch.nn.functional as F
 
-from dualhead.layers.aggregate import aggregate, aggregate_windows, some_windows
+from dualhead.layers.aggregate import aggregate
 
 
 def test_by_hand() -> None:
@@ -21,64 +19,6 @@ def test_gradients() -> None:
     nodes = torch.randn(5, 6, 4, dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(aggregate(matrix, nodes), torch.einsum("uv,nvc->nuc", matrix, nodes))
     assert torch.autograd.gradcheck(aggregate, (matrix, nodes))
-
-
-@pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 5), (3, 2, 5), (5, 2, 4), (5, 1, 2)])
-def test_windows(window: int, stride: int, frames: int) -> None:
-    torch.manual_seed(0)
-    joints, channels = 4, 3
-    matrix = torch.randn(6, window * joints, dtype=torch.float64, requires_grad=True)
-    x = torch.randn(2, frames, joints, channels, dtype=torch.float64, requires_grad=True)
-    margin = (window - 1) // 2
-    padded = F.pad(x, (0, 0, 0, 0, margin, margin))
-    want = torch.stack(
-        [
-            torch.einsum("un,bnc->buc", matrix, padded[:, start : start + window].flatten(1, 2))
-            for start in range(0, frames, stride)
-        ],
-        dim=1,
-    )
-    got = aggregate_windows(matrix, x, window, stride)
-    torch.testing.assert_close(got, want)
-    weights = torch.randn_like(want)
-    expected = torch.autograd.grad((want * weights).sum(), (matrix, x))
-    actual = torch.autograd.grad((got * weights).sum(), (matrix, x))
-    torch.testing.assert_close(actual, expected)
-
-
-@pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 5), (3, 2, 50), (5, 2, 4), (5, 1, 2), (1, 1, 5)])
-@pytest.mark.parametrize("channels", [2, 9])
-def test_channels_may_be_mixed_first(window: int, stride: int, frames: int, channels: int) -> None:
-    torch.manual_seed(0)
-    joints, scales, mixed = 4, 2, 8
-    matrix = torch.randn(6, window * joints * scales, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(scales, mixed, channels, dtype=torch.float64, requires_grad=True)
-    x = torch.randn(2, frames, joints, channels, dtype=torch.float64, requires_grad=True)
-    nodes = torch.einsum("sec,btvc->btvse", weight, x).flatten(2, 3)
-    want = aggregate_windows(matrix, nodes, window, stride)
-    got = aggregate_windows(matrix, x, window, stride, weight)
-    torch.testing.assert_close(got, want)
-    outer = torch.randn_like(want)
-    expected = torch.autograd.grad((want * outer).sum(), (matrix, weight, x))
-    torch.testing.assert_close(torch.autograd.grad((got * outer).sum(), (matrix, weight, x)), expected)
-    with torch.no_grad():
-        torch.testing.assert_close(aggregate_windows(matrix, x, window, stride, weight), want)
-
-
-@pytest.mark.parametrize("some", [1, 4, 5, 1000])
-@pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 40), (3, 2, 41), (5, 2, 40), (7, 1, 12)])
-@pytest.mark.parametrize("mix", [False, True])
-@pytest.mark.parametrize("share", [slice(None), slice(3, 11)])
-def test_some_windows_at_a_time(some: int, window: int, stride: int, frames: int, mix: bool, share: slice) -> None:
-    torch.manual_seed(0)
-    weight = torch.randn(2, 9, 3, dtype=torch.float64) if mix else None
-    matrix = torch.randn(6, window * 4 * (2 if mix else 1), dtype=torch.float64)
-    x = torch.randn(frames, 4, 3, dtype=torch.float64)
-    span = range(-(-frames // stride))[share]
-    parts = list(some_windows(matrix, x, window, stride, slice(span.start, span.stop), some, weight))
-    assert [part.start for part, _ in parts[1:]] == [part.stop for part, _ in parts[:-1]]
-    got = torch.cat([sums for _, sums in parts])
-    torch.testing.assert_close(got, aggregate_windows(matrix, x.unsqueeze(0), window, stride, weight)[0, share])
 
 
 def test_autocast_lowers_both() -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.models import registry
 from dualhead.models.base import SkeletonModel
 from dualhead.skeleton import Skeleton
@@ -20,7 +21,7 @@ class Plain(SkeletonModel):
         self.body = nn.Linear(in_channels * skeleton.num_joints, width)
         self.classifiers = nn.ModuleList([nn.Linear(width, num_classes) for _ in self.heads])
 
-    def forward(self, clips: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
         pooled = clips.std(dim=2).mean(dim=-1).flatten(1)  # (N, C * V)
         hidden = torch.tanh(self.body(pooled))
         return torch.stack([classify(hidden) for classify in self.classifiers], dim=1)

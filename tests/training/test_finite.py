@@ -6,6 +6,7 @@ from torch import Tensor
 
 from dualhead.data.store import Store
 from dualhead.errors import TrainingError
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.training.train import train
 from tests.training.conftest import MakeExperiment
 from tests.training.plain import Plain
@@ -20,7 +21,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_batchs_names(
 ) -> None:
     plain_forward, calls = Plain.forward, []
 
-    def forward(self: Plain, clips: Tensor) -> Tensor:
+    def forward(self: Plain, clips: Tensor, _: DistinctBodies) -> Tensor:
         calls.append(len(clips))
         logits = plain_forward(self, clips)
         return logits * torch.nan if self.training and len(calls) == 2 else logits
@@ -39,7 +40,7 @@ def test_a_gradient_that_is_not_finite_names_all_samples_of_the_step(
 ) -> None:
     plain_forward = Plain.forward
 
-    def forward(self: Plain, clips: Tensor) -> Tensor:
+    def forward(self: Plain, clips: Tensor, _: DistinctBodies) -> Tensor:
         logits = plain_forward(self, clips)
         if self.training:
             logits.register_hook(lambda gradient: gradient * torch.inf)
@@ -77,7 +78,7 @@ def test_a_run_that_stopped_goes_on_after_the_cause_is_mended(
 ) -> None:
     experiment = make_plain()
     with monkeypatch.context() as broken:
-        broken.setattr(Plain, "forward", lambda self, clips: torch.full((len(clips), 2, 10), torch.nan))
+        broken.setattr(Plain, "forward", lambda self, clips, _: torch.full((len(clips), 2, 10), torch.nan))
         with pytest.raises(TrainingError):
             train(experiment, store, tmp_path / "run", progress=False)
     assert train(experiment, store, tmp_path / "run", progress=False).finished

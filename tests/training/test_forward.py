@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from dualhead.data.store import Store
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.training.forward import clip_logits, half_precision, make_scores, score_loader
 from tests.training.plain import Plain
 
@@ -13,7 +14,7 @@ from tests.training.plain import Plain
 class Sum(nn.Module):
     """Two classes of one head: 0 and the clip's sum; in training mode it gives NaN."""
 
-    def forward(self, clips: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, _: DistinctBodies) -> Tensor:
         total = clips.flatten(1).sum(1)
         logits = torch.stack([torch.zeros_like(total), total], dim=1)[:, None]
         return logits * math.nan if self.training else logits
@@ -22,7 +23,7 @@ class Sum(nn.Module):
 def test_views_are_averaged_as_probabilities() -> None:
     # Views of odds 1 : 3 and 1 : 1 for class 1: probabilities 3/4 and 1/2, average 5/8.
     clips = torch.tensor([math.log(3), 0.0]).reshape(2, 1, 1, 1, 1)
-    logits = clip_logits(Sum().eval(), clips, views=2)
+    logits = clip_logits(Sum().eval(), clips, DistinctBodies.of(clips), views=2)
     assert logits.shape == (1, 1, 2)
     assert np.exp(logits[0, 0, 1]) / np.exp(logits[0, 0]).sum() == pytest.approx(5 / 8)
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.training.module import StreamModule, heads_loss
 from tests.training.conftest import MakeExperiment
 
@@ -16,8 +17,15 @@ class Fixed(nn.Module):
         super().__init__()
         self.logits = nn.Parameter(logits)
 
-    def forward(self, clips: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, bodies: DistinctBodies) -> Tensor:
+        assert len(bodies.source) == len(clips)
         return self.logits[: len(clips)]
+
+
+def train_on(module: StreamModule, clips: Tensor, labels: list[int]) -> Tensor:
+    return module.training_step(
+        module.on_before_batch_transfer({"clips": clips, "labels": torch.tensor(labels)}, 0), batch_idx=0
+    )
 
 
 def test_the_loss_is_the_mean_of_the_heads_cross_entropies() -> None:
@@ -50,8 +58,8 @@ def test_top1_counts_samples_over_all_batches(make_experiment: MakeExperiment) -
     module = StreamModule(Fixed(logits), make_experiment(), 1)
     module.on_train_epoch_start()
     clips = torch.zeros(4, 3, 8, 20, 1)
-    first = module.training_step({"clips": clips, "labels": torch.tensor([0, 0, 1, 1])}, 0)
-    second = module.training_step({"clips": clips[:1], "labels": torch.tensor([0])}, 1)
+    first = train_on(module, clips, [0, 0, 1, 1])
+    second = train_on(module, clips[:1], [0])
     figures = module.training_figures()
     assert figures["train_top1"] == pytest.approx(3 / 5)
     assert figures["train_loss"] == pytest.approx((4 * float(first.detach()) + float(second.detach())) / 5)
@@ -61,7 +69,7 @@ def test_the_prediction_is_the_mean_of_the_heads(make_experiment: MakeExperiment
     logits = torch.tensor([[[0.0, 1.0], [3.0, 0.0]]])  # the heads disagree, their mean is class 0
     module = StreamModule(Fixed(logits), make_experiment(), 1)
     module.on_train_epoch_start()
-    module.training_step({"clips": torch.zeros(1, 3, 8, 20, 1), "labels": torch.tensor([0])}, 0)
+    train_on(module, torch.zeros(1, 3, 8, 20, 1), [0])
     assert module.training_figures()["train_top1"] == 1.0
 
 

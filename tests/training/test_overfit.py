@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dualhead.data.store import Store
 from dualhead.errors import ConfigError, MismatchError, TrainingError
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.training import overfit
 from dualhead.training.overfit import OverfitData, choose_samples, overfit_experiment
@@ -84,7 +85,7 @@ def test_a_run_that_was_stopped_says_that_it_starts_over_and_does(
     monkeypatch.setattr(overfit, "MOST_STEPS", 20)
     plain_forward, calls = Plain.forward, []
 
-    def forward(self: Plain, clips: Tensor) -> Tensor:
+    def forward(self: Plain, clips: Tensor, _: DistinctBodies) -> Tensor:
         calls.append(1)
         if len(calls) == 7:
             os.kill(os.getpid(), signal.SIGINT)

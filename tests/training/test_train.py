@@ -16,6 +16,7 @@ from dualhead.data.store import Store
 from dualhead.errors import ConfigError, MismatchError, TrainingError
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.training import keeper
 from dualhead.training.config import save_experiment
 from dualhead.training.evaluate import evaluate
@@ -132,7 +133,7 @@ def test_ctrl_c_is_told_to_the_caller_and_the_run_goes_on(
     experiment, plain_forward, calls = make_plain(), Plain.forward, []
     whole = train(experiment, store, tmp_path / "whole", progress=False)
 
-    def forward(self: Plain, clips: Tensor) -> Tensor:
+    def forward(self: Plain, clips: Tensor, _: DistinctBodies) -> Tensor:
         calls.append(1)
         if len(calls) == 7:
             os.kill(os.getpid(), signal.SIGINT)

@@ -96,9 +96,9 @@ class DeployedModel(SkeletonModel):
         return self.model.distinct_bodies(clips)
 
     @torch.no_grad()
-    def forward(self, clips: Tensor) -> Tensor:
+    def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
         """Classify `(N, C, T, V, M)` as `(N, H, K)`, without gradients."""
-        return super().forward(clips)
+        return super().forward(clips, bodies)
 
     def pooled_features(self, x: Tensor, bodies: DistinctBodies) -> list[Tensor]:
         """Do as the model, but for absent bodies, whose features are kept from clip to clip."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import reduce
@@ -48,7 +48,8 @@ class DistinctBodies:
         """Find them.
 
         Every row is different where looking at the clips would stop a GPU or a trace of the model, and where the clips
-        take gradients, which differ even from one absent body to another.
+        take gradients, which differ even from one absent body to another. For a GPU, ask while the clips are still on
+        the CPU, and move the answer with `to`.
 
         Args:
             clips: `(N, C, T, V, M)`.
@@ -81,6 +82,17 @@ class DistinctBodies:
         seats = tuple((row, body) for body, row in absent.items())
         device = clips.device
         return cls(torch.tensor(rows, device=device), torch.tensor(source, device=device), bodies, repeats, seats)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> DistinctBodies:
+        """Move to a device, with the clips.
+
+        Args:
+            device: The device.
+            non_blocking: Whether the host goes on meanwhile.
+        """
+        rows = self.rows.to(device, non_blocking=non_blocking)
+        source = rows if self.source is self.rows else self.source.to(device, non_blocking=non_blocking)
+        return replace(self, rows=rows, source=source)
 
     def select(self, x: Tensor) -> Tensor:
         """Take the rows to compute from `(N * M, C, T, V)`: `(B, C, T, V)`, channels-last in memory."""

@@ -145,6 +145,9 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
         Two times `(C,)`.
     """
     wide = torch.promote_types(x.dtype, torch.float32)
+    if x.device.type not in ("cpu", "cuda"):  # where PyTorch lacks the operation below
+        variance, mean = torch.var_mean(x.to(wide), dim=(0, 2, 3), correction=0)
+        return mean, variance
     ignored = x.new_zeros(2, x.shape[1], dtype=wide)  # running statistics, whose type decides that of the result
     mean, variance = torch.ops.aten.batch_norm_update_stats(x, ignored[0], ignored[1], 0.0)
     return mean, variance
@@ -160,8 +163,8 @@ def joined_statistics(groups: Sequence[tuple[int, Tensor, Tensor]]) -> tuple[Ten
         Mean and biased variance, each `(C,)`.
     """
     sizes, means, variances = zip(*groups, strict=True)
-    shares = torch.tensor(sizes, dtype=torch.float64, device=means[0].device)[:, None]
-    shares = (shares / shares.sum()).to(means[0].dtype)
+    counts = torch.tensor(sizes, dtype=torch.float64)[:, None]
+    shares = (counts / counts.sum()).to(means[0].device, means[0].dtype, non_blocking=True)  # no host waits for a GPU
     mean = (shares * torch.stack(means)).sum(dim=0)  # no product, which autocast would lower
     within = torch.stack(variances) + (torch.stack(means) - mean).square()
     return mean, (shares * within).sum(dim=0)

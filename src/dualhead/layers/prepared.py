@@ -36,8 +36,14 @@ class PreparedModule(nn.Module):
 
 
 def is_eager(x: Tensor) -> bool:
-    """Whether a layer may compute piece by piece: on a CPU, where no compiler or exporter looks on."""
-    return not x.is_cuda and not torch.compiler.is_compiling()
+    """Whether a layer may look at numbers and compute piece by piece: on a CPU, where no compiler looks on."""
+    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def is_autocast(x: Tensor) -> bool:
+    """Whether autocast lowers the operands of products on the device of `x`."""
+    device = x.device.type
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def in_place(x: Tensor, *norms: nn.BatchNorm2d) -> bool:
@@ -49,6 +55,6 @@ def in_place(x: Tensor, *norms: nn.BatchNorm2d) -> bool:
         x: The input.
         norms: Batch norms of the layer.
     """
-    if not is_eager(x) or torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
+    if not is_eager(x) or torch.is_grad_enabled() or is_autocast(x):
         return False
     return not any(norm.training for norm in norms)

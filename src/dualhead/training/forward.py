@@ -14,22 +14,24 @@ from torch import Tensor, nn
 from dualhead.data.store import Store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.views import average_views
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.models.base import SkeletonModel
 from dualhead.training.processes import gather_rows
 
 
-def clip_logits(model: nn.Module, clips: Tensor, views: int = 1) -> NDArray[np.float32]:
+def clip_logits(model: nn.Module, clips: Tensor, bodies: DistinctBodies, views: int = 1) -> NDArray[np.float32]:
     """Give the logits of samples, the probabilities of a sample's clips averaged.
 
     Args:
-        model: The model, `(N, C, T, V, M)` to `(N, H, K)`.
+        model: The model, `(N, C, T, V, M)` and their distinct bodies to `(N, H, K)`.
         clips: Clips of N samples, `(N * views, C, T, V, M)`, those of a sample one after another.
+        bodies: Which of their bodies differ.
         views: Clips of a sample.
 
     Returns:
         Logits, `(N, H, K)` float32.
     """
-    logits: Tensor = model(clips)  # (N * views, H, K)
+    logits: Tensor = model(clips, bodies)  # (N * views, H, K)
     return average_views(logits.float().cpu().numpy(), views)
 
 
@@ -78,7 +80,9 @@ def score_loader(
     try:
         with torch.inference_mode(), half_precision(precision, device):
             for batch in loader:
-                logits = clip_logits(model, batch["clips"].to(device, non_blocking=True), views)
+                clips = batch["clips"]
+                bodies = DistinctBodies.of(clips).to(device, non_blocking=True)
+                logits = clip_logits(model, clips.to(device, non_blocking=True), bodies, views)
                 parts.append((batch["indices"].numpy(), logits))
                 if on_batch is not None:
                     on_batch(len(logits))

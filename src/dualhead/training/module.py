@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
@@ -9,13 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import hold_frozen_norms
 from dualhead.training.forward import clip_logits
 from dualhead.training.processes import gather_rows, sum_over_processes
 from dualhead.training.schedule import learning_rate
 
-Batch = dict[str, Tensor]
+Batch = dict[str, Any]
+"""Of tensors, `clips`, `labels` and `indices`; and `bodies`, the `DistinctBodies` of the clips."""
 
 
 def heads_loss(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -62,10 +66,14 @@ class StreamModule(LightningModule):
         self._tally: Tensor | None = None  # (3,): sum of losses, right answers, samples
         self._parts: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
 
-    def forward(self, clips: Tensor) -> Tensor:
-        """Give the logits `(N, H, K)` of clips `(N, C, T, V, M)`."""
-        logits: Tensor = self.model(clips)
+    def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
+        """Give the logits `(N, H, K)` of clips `(N, C, T, V, M)`, of which the bodies that differ may be known."""
+        logits: Tensor = self.model(clips, bodies)
         return logits
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Look which bodies there are while the clips are still on the CPU."""
+        return {**batch, "bodies": DistinctBodies.of(batch["clips"])}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build the experiment's optimiser over all weights that are not frozen."""
@@ -115,7 +123,7 @@ class StreamModule(LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Give the loss of a batch and count its right answers."""
         labels = batch["labels"]
-        logits = self(batch["clips"])  # (N, H, K)
+        logits = self(batch["clips"], batch["bodies"])  # (N, H, K)
         loss = heads_loss(logits, labels, self.experiment.label_smoothing)
         right = (logits.detach().mean(dim=1).argmax(dim=-1) == labels).sum()
         assert self._tally is not None
@@ -135,7 +143,8 @@ class StreamModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep the logits of a batch, the views of a sample averaged."""
-        self._parts.append((batch["indices"].cpu().numpy(), clip_logits(self, batch["clips"], self.views)))
+        logits = clip_logits(self, batch["clips"], batch["bodies"], self.views)
+        self._parts.append((batch["indices"].cpu().numpy(), logits))
 
     def on_validation_epoch_end(self) -> None:
         """Bring together the logits of all processes."""

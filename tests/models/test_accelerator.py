@@ -1,0 +1,66 @@
+"""What is done on a GPU: whole batches at once, without a look of the host at any number.
+
+PyTorch's `meta` device stands for a GPU here. Its tensors have no numbers, so that whoever looks at one fails, and they
+do not mix with those of the CPU. Numbers are compared on the CPU, where every layer is told that it may not look.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from dualhead import deploy
+from dualhead.layers.bodies import DistinctBodies
+from tests.models.test_battery import EVERY, build, clips
+from tests.models.test_gradients import some_absent
+
+
+@pytest.fixture
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, module in list(sys.modules.items()):
+        if name.startswith("dualhead.") and hasattr(module, "is_eager"):
+            monkeypatch.setattr(module, "is_eager", lambda _: False)
+
+
+@EVERY
+@pytest.mark.parametrize("known", [False, True], ids=["every body", "bodies known to the host"])
+def test_nobody_waits_for_a_number(name: str, known: bool) -> None:
+    x = some_absent(build(name), 4)
+    bodies = DistinctBodies.of(x).to("meta") if known else None
+    model = build(name).to("meta").train()
+    logits = model(x.to("meta"), bodies)
+    logits.square().mean().backward()
+    assert logits.shape == (4, len(model.heads), 7)
+    assert all(weight.grad is not None and weight.grad.is_meta for weight in model.parameters() if weight.ndim > 1)
+    assert deploy(build(name).to("meta"))(x.to("meta")).shape == logits.shape
+
+
+def test_a_look_at_a_number_is_noticed() -> None:
+    with pytest.raises(RuntimeError, match="meta"):
+        bool((clips(build("stgcn")).to("meta") != 0).any())
+
+
+@EVERY
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.usefixtures("as_on_a_gpu")
+def test_results_are_those_of_the_cpu(name: str, training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(name).double().train(training)
+    x = some_absent(model, 4).double()
+    results = []
+    for form in ("every body", "known to the host", "cpu"):
+        bodies = None
+        if form == "cpu":
+            monkeypatch.undo()
+        if form == "known to the host":
+            with monkeypatch.context() as patch:
+                patch.setattr("dualhead.layers.bodies.is_eager", lambda _: True)
+                bodies = DistinctBodies.of(x)
+            assert bodies.repeats
+        model = build(name).double().train(training)
+        logits = model(x, bodies)
+        logits.square().sum().backward()
+        results.append((logits, {key: weight.grad for key, weight in model.named_parameters()}, model.state_dict()))
+    torch.testing.assert_close(results[0], results[2], rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(results[1], results[2], rtol=1e-9, atol=1e-11)
