@@ -50,7 +50,7 @@ def plain_form(model: SkeletonModel) -> SkeletonModel:
     for part in plain.modules():
         if isinstance(part, STGCBlock):
             part.forward = MethodType(formula, part)  # type: ignore[method-assign]
-    plain.distinct_bodies = DistinctBodies.every  # type: ignore[method-assign]
+    plain.distinct_bodies = lambda clips, _: DistinctBodies.every(clips)  # type: ignore[method-assign, assignment]
     return plain
 
 

@@ -10,8 +10,10 @@ import sys
 
 import pytest
 import torch
+from lightning.fabric.utilities import move_data_to_device
 
 from dualhead import deploy
+from dualhead.errors import ConfigError
 from dualhead.layers.bodies import DistinctBodies
 from tests.models.test_battery import EVERY, build, clips
 from tests.models.test_gradients import some_absent
@@ -34,7 +36,9 @@ def test_nobody_waits_for_a_number(name: str, known: bool) -> None:
     logits.square().mean().backward()
     assert logits.shape == (4, len(model.heads), 7)
     assert all(weight.grad is not None and weight.grad.is_meta for weight in model.parameters() if weight.ndim > 1)
-    assert deploy(build(name).to("meta"))(x.to("meta")).shape == logits.shape
+    deployed = deploy(build(name))
+    deployed(x)  # which keeps features of absent bodies, on the CPU
+    assert deployed.to("meta")(x.to("meta"), bodies).shape == logits.shape
 
 
 def test_a_look_at_a_number_is_noticed() -> None:
@@ -64,3 +68,28 @@ def test_results_are_those_of_the_cpu(name: str, training: bool, monkeypatch: py
         results.append((logits, {key: weight.grad for key, weight in model.named_parameters()}, model.state_dict()))
     torch.testing.assert_close(results[0], results[2], rtol=1e-9, atol=1e-11)
     torch.testing.assert_close(results[1], results[2], rtol=1e-9, atol=1e-11)
+
+
+def test_bodies_of_other_clips_are_refused() -> None:
+    model = build("stgcn").eval()
+    x = some_absent(model, 4)
+    with pytest.raises(ConfigError, match="bodies of 6 rows are not those of clips of shape"):
+        model(x, DistinctBodies.of(x[:3]))
+
+
+def test_clips_that_take_gradients_have_every_body_of_their_own() -> None:
+    model = build("stgcn").eval()
+    x = some_absent(model, 4)
+    bodies = DistinctBodies.of(x)
+    model(x.requires_grad_(), bodies).square().sum().backward()
+    assert x.grad is not None
+    assert (x.grad[0, ..., 1] != 0).any()
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+def test_lightning_moves_bodies_with_the_clips(device: str) -> None:
+    bodies = DistinctBodies.of(some_absent(build("stgcn"), 4))
+    moved = move_data_to_device({"bodies": bodies}, torch.device(device))["bodies"]
+    assert isinstance(moved, DistinctBodies)
+    assert moved.rows.device.type == moved.source.device.type == device
+    assert moved.repeats == bodies.repeats

@@ -9,6 +9,7 @@ from torch import nn
 from dualhead import create_model
 from dualhead.errors import ConfigError
 from dualhead.graph import published_spatial_partition, spatial_partition
+from dualhead.layers.bodies import DistinctBodies
 from dualhead.models.stgcn import STGCN
 from dualhead.skeleton import NTU25
 
@@ -50,5 +51,7 @@ def test_absent_bodies_drop_features_of_their_own() -> None:
     nn.init.normal_(model.input_norm.bias)
     clips = torch.zeros(2, 3, 8, 25, 2)
     logits = model(clips)  # nothing but absent bodies: two clips differ by what each loses
+    assert not torch.equal(logits[0], logits[1])
+    logits = model(clips, DistinctBodies.of(clips))
     assert not torch.equal(logits[0], logits[1])
     assert torch.equal(model.eval()(clips)[0], model(clips)[1])

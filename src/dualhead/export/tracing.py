@@ -75,7 +75,7 @@ def trace(model: SkeletonModel, frames: int) -> Traced:
 
 
 class _FramesLeftOut(TorchFunctionMode):
-    """Leaves out frames by a pool of one frame, and copies windows.
+    """Leaves out frames by a pool of one frame.
 
     A slice with a step has strides that say something else for an odd number of frames than for an even one, so that a
     graph with a slice holds for one of the two only.
@@ -88,5 +88,4 @@ class _FramesLeftOut(TorchFunctionMode):
             frames = args[1][2]
             if args[1][:2] == (slice(None), slice(None)) and isinstance(frames, slice) and frames.step not in (None, 1):
                 return F.max_pool2d(args[0], 1, (frames.step, 1))
-        result = func(*args, **(kwargs or {}))
-        return result.clone(memory_format=torch.contiguous_format) if func is Tensor.unfold else result
+        return func(*args, **(kwargs or {}))

@@ -41,7 +41,7 @@ class DeployedModel(SkeletonModel):
         self.model = copy.deepcopy(model).float().eval().requires_grad_(False)
         self.heads, self.shares_frames = model.heads, model.shares_frames  # type: ignore[misc]
         self.config, self.provenance, self.dtype = model.config, model.provenance, dtype
-        self._absent: dict[tuple[int, int], Sequence[Tensor]] = {}
+        self._absent: dict[tuple[int, int, torch.device], Sequence[Tensor]] = {}
         for part in self.model.modules():
             if isinstance(part, PreparedModule):
                 part.keep()
@@ -91,9 +91,9 @@ class DeployedModel(SkeletonModel):
         """Do as the model."""
         return self.model.classify(pooled)
 
-    def distinct_bodies(self, clips: Tensor) -> DistinctBodies:
+    def distinct_bodies(self, clips: Tensor, known: DistinctBodies | None = None) -> DistinctBodies:
         """Do as the model."""
-        return self.model.distinct_bodies(clips)
+        return self.model.distinct_bodies(clips, known)
 
     @torch.no_grad()
     def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
@@ -104,21 +104,21 @@ class DeployedModel(SkeletonModel):
         """Do as the model, but for absent bodies, whose features are kept from clip to clip."""
         if not bodies.absent:
             return super().pooled_features(x, bodies)
-        frames = x.shape[2]
         absent, kept = dict(bodies.absent), self._absent
-        rows = {row: kept[body, frames] for row, body in absent.items() if (body, frames) in kept}
+        keys = {row: (body, x.shape[2], x.device) for row, body in absent.items()}
+        rows = {row: kept[key] for row, key in keys.items() if key in kept}
         new = [row for row in range(len(x)) if row not in rows]
         pooled = super().pooled_features(x[new], bodies) if new else []
         for row, vectors in zip(new, zip(*pooled, strict=True), strict=True):
             rows[row] = vectors
             if row in absent:
-                self._keep(absent[row], frames, vectors)
+                self._keep(keys[row], vectors)
         return [torch.stack([rows[row][head] for row in range(len(x))]) for head in range(len(self.heads))]
 
-    def _keep(self, body: int, frames: int, vectors: Sequence[Tensor]) -> None:
+    def _keep(self, key: tuple[int, int, torch.device], vectors: Sequence[Tensor]) -> None:
         if len(self._absent) >= _LENGTHS_KEPT:
             self._absent = {}  # a new one: other threads may be reading
-        self._absent[body, frames] = [vector.clone() for vector in vectors]
+        self._absent[key] = [vector.clone() for vector in vectors]
 
 
 def _multiplies_bfloat16() -> bool:

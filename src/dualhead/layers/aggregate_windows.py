@@ -1,4 +1,4 @@
-"""Sums over the joints of windows of frames, which overlap: no window is ever written out.
+"""Sums over the joints of windows of frames, which overlap: where channels are mixed first, no window is written out.
 
 The gradient of a window's sums would write every frame once per window that it is in; what is here hands each part back
 to the frame that it belongs to (`dualhead.layers.aggregate` says why).
@@ -68,7 +68,7 @@ class _Row:
     def sum_up(self, matrix: Tensor, padded: Tensor, out: Tensor) -> None:
         """Write the sums over the windows of every body to `(b, T', U, E)`."""
         windows = self.windows(padded)
-        if self.places == self.outputs:
+        if self.places == self.outputs:  # one body, say: no window belongs to none
             torch.bmm(expanded(matrix, windows.shape[0]), windows, out=out.flatten(0, 1))
         else:
             out.copy_(sum_nodes(matrix, windows).view(self.bodies, -1, *out.shape[2:])[:, : self.outputs])
@@ -159,8 +159,10 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
         if torch.is_grad_enabled() and matrix.requires_grad:
             return _AggregateWindows.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
         x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
-    windows = F.pad(x, (0, 0, 0, 0, window // 2, window // 2)).unfold(1, window, stride)
-    nodes = rearrange(windows, "b t v c w -> (b t) (w v) c")
+    padded = F.pad(x, (0, 0, 0, 0, window // 2, window // 2))
+    # no unfolding, whose gradient PyTorch's compiler (2.13) writes beyond its memory on a CPU
+    places = [padded[:, offset : offset + x.shape[1] : stride] for offset in range(window)]
+    nodes = rearrange(torch.cat(places, dim=2), "b t n c -> (b t) n c")  # (B * T', W * V, C)
     return rearrange(sum_nodes(matrix, nodes), "(b t) u c -> b t u c", b=x.shape[0])
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dualhead.errors import ConfigError
 from dualhead.layers.norm import Repeats
-from dualhead.layers.prepared import is_eager
+from dualhead.layers.prepared import is_eager, without_waiting
 
 
 @dataclass(frozen=True)
@@ -83,16 +83,20 @@ class DistinctBodies:
         device = clips.device
         return cls(torch.tensor(rows, device=device), torch.tensor(source, device=device), bodies, repeats, seats)
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> DistinctBodies:
-        """Move to a device, with the clips.
+    def to(self, device: torch.device | str) -> DistinctBodies:
+        """Move to a device, with the clips; no host waits for a CUDA GPU.
 
         Args:
             device: The device.
-            non_blocking: Whether the host goes on meanwhile.
         """
-        rows = self.rows.to(device, non_blocking=non_blocking)
-        source = rows if self.source is self.rows else self.source.to(device, non_blocking=non_blocking)
+        rows = without_waiting(self.rows, device)
+        source = rows if self.source is self.rows else without_waiting(self.source, device)
         return replace(self, rows=rows, source=source)
+
+    @property
+    def num_rows(self) -> int:
+        """N * M."""
+        return self.source.shape[0]
 
     def select(self, x: Tensor) -> Tensor:
         """Take the rows to compute from `(N * M, C, T, V)`: `(B, C, T, V)`, channels-last in memory."""

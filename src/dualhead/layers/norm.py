@@ -16,6 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from dualhead.layers.prepared import without_waiting
+
 Repeats = tuple[tuple[int, int], ...]
 """Rows that stand for several, each with the number of rows that it stands for (2 or more)."""
 
@@ -164,7 +166,7 @@ def joined_statistics(groups: Sequence[tuple[int, Tensor, Tensor]]) -> tuple[Ten
     """
     sizes, means, variances = zip(*groups, strict=True)
     counts = torch.tensor(sizes, dtype=torch.float64)[:, None]
-    shares = (counts / counts.sum()).to(means[0].device, means[0].dtype, non_blocking=True)  # no host waits for a GPU
+    shares = without_waiting((counts / counts.sum()).to(means[0].dtype), means[0].device)
     mean = (shares * torch.stack(means)).sum(dim=0)  # no product, which autocast would lower
     within = torch.stack(variances) + (torch.stack(means) - mean).square()
     return mean, (shares * within).sum(dim=0)

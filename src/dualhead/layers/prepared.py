@@ -40,6 +40,11 @@ def is_eager(x: Tensor) -> bool:
     return x.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
+def without_waiting(x: Tensor, device: torch.device | str) -> Tensor:
+    """Move a tensor, on to a CUDA GPU while the host goes on; elsewhere its memory could be used again too early."""
+    return x.to(device, non_blocking=torch.device(device).type == "cuda")
+
+
 def is_autocast(x: Tensor) -> bool:
     """Whether autocast lowers the operands of products on the device of `x`."""
     device = x.device.type

@@ -99,9 +99,14 @@ class SkeletonModel(nn.Module):
         """Map the mean features of clips, an `(N, O)` for each of the H heads, to logits `(N, H, K)`."""
         raise NotImplementedError
 
-    def distinct_bodies(self, clips: Tensor) -> DistinctBodies:
-        """Say which bodies of the clips `(N, C, T, V, M)` differ."""
-        return DistinctBodies.of(clips)
+    def distinct_bodies(self, clips: Tensor, known: DistinctBodies | None = None) -> DistinctBodies:
+        """Say which bodies differ.
+
+        Args:
+            clips: `(N, C, T, V, M)`.
+            known: What `DistinctBodies.of` said of the clips before they went to a GPU; None: it is asked now.
+        """
+        return DistinctBodies.of(clips) if known is None or clips.requires_grad else known
 
     def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
         """Classify.
@@ -116,7 +121,7 @@ class SkeletonModel(nn.Module):
 
         Raises:
             ConfigError: If the clips have other dimensions, channels, joints or bodies than the model, fewer frames, or
-                there are none.
+                there are none; or `bodies` is of other clips.
         """
         if not torch.compiler.is_compiling() and not clips.numel():
             raise ConfigError(f"clips of shape {tuple(clips.shape)} are none: give at least one")
@@ -125,17 +130,21 @@ class SkeletonModel(nn.Module):
                 f"clips of shape {tuple(clips.shape)} have {clips.shape[2]} frames: a model takes (N, C, T, V, M) with "
                 f"T at least {MIN_FRAMES}"
             )
-        if bodies is None or torch.compiler.is_compiling():
-            bodies = self.distinct_bodies(clips)
+        if bodies is not None and bodies.num_rows != clips.shape[0] * clips.shape[-1]:
+            raise ConfigError(
+                f"bodies of {bodies.num_rows} rows are not those of clips of shape {tuple(clips.shape)}: give what "
+                "DistinctBodies.of says of these clips, or None"
+            )
+        bodies = self.distinct_bodies(clips, None if torch.compiler.is_compiling() else bodies)
         x = bodies.select(self.input_norm(clips))  # (B, C, T, V)
         with counting(bodies.repeats) if bodies.repeats else nullcontext():
             pooled = self.pooled_features(x, bodies)
         return self.classify([bodies.mean(head) for head in pooled])
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compile the forward pass in place, for GPUs: as `torch.nn.Module.compile`, several times as fast.
+        """Compile the forward pass in place, as `torch.nn.Module.compile` does, after a shorter look at the code.
 
-        On a CPU a compiled model is slower than one that is not, and all its bodies are computed.
+        It is meant for GPUs. A compiled model computes all bodies, and on a CPU it is slower than one that is not.
 
         Args:
             args: As `torch.compile` takes them.

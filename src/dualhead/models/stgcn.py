@@ -113,11 +113,11 @@ class STGCN(SkeletonModel):
         logits: Tensor = self.classifier(rearrange(pooled[0], "n c -> n c 1 1"))
         return rearrange(logits, "n k 1 1 -> n 1 k")
 
-    def distinct_bodies(self, clips: Tensor) -> DistinctBodies:
+    def distinct_bodies(self, clips: Tensor, known: DistinctBodies | None = None) -> DistinctBodies:
         """Say which bodies differ: all of them where each loses features of its own to the dropout."""
         if self.training and any(isinstance(part, nn.Dropout) and part.p > 0 for part in self.modules()):
             return DistinctBodies.every(clips)
-        return DistinctBodies.of(clips)
+        return super().distinct_bodies(clips, known)
 
 
 @register(

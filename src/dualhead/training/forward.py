@@ -81,7 +81,7 @@ def score_loader(
         with torch.inference_mode(), half_precision(precision, device):
             for batch in loader:
                 clips = batch["clips"]
-                bodies = DistinctBodies.of(clips).to(device, non_blocking=True)
+                bodies = DistinctBodies.of(clips).to(device)
                 logits = clip_logits(model, clips.to(device, non_blocking=True), bodies, views)
                 parts.append((batch["indices"].numpy(), logits))
                 if on_batch is not None:

@@ -184,7 +184,7 @@ def _listening(model: nn.Module | None) -> Iterator[dict[str, list[Tensor]]]:
     found = {} if model is None else {**_gates(model, TemporalGate), **_gates(model, SpatialGate)}
     handles = [part.register_forward_hook(writer(name)) for name, part in found.items()]  # type: ignore[arg-type]
     own = {} if model is None else vars(model)
-    own["distinct_bodies"] = DistinctBodies.every
+    own["distinct_bodies"] = lambda clips, _known: DistinctBodies.every(clips)
     try:
         with in_turn():
             yield heard
