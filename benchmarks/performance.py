@@ -1,4 +1,4 @@
-"""Writes `docs/performance.md` and its plot from `benchmarks/results/model_*.json`: `python -m benchmarks.performance`.
+"""Writes `docs/performance.md` and its plot from `benchmarks/results`: `python -m benchmarks.performance`.
 
 The words are in `benchmarks/performance_page.md`.
 """
@@ -41,6 +41,9 @@ def main() -> None:
         ),
         (_inference_row(what, row, work) for what, row in files["inference"]["inference"].items()),
     )
+    measured = json.loads((RESULTS / "products.json").read_text())
+    words |= {f"products_{key}": measured[key] for key in ("command", "commit")}
+    words["products"] = _products({name: measured[name] for name in roofline})
     words["training"] = _by_model(files["training"]["training"])
     words["roofline"] = _by_model(roofline)
     growth = files["growth"]["growth"]
@@ -60,6 +63,19 @@ def _by_model(table: Mapping[str, Mapping[str, float]]) -> str:
     """Write a table of a column for each model (or stream), with the keys of the first as rows."""
     keys = next(iter(table.values()))
     return _table(("", *table), ((key, *(_short(row.get(key)) for row in table.values())) for key in keys))
+
+
+def _products(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write the products of every model, those that take longest first."""
+    rows = [(name, row) for name, figures in models.items() for row in figures["products"]]
+    headings = ("", *rows[0][1])
+    return _table(
+        headings,
+        (
+            (name, *(_short(value) if isinstance(value, float) else str(value) for value in row.values()))
+            for name, row in rows
+        ),
+    )
 
 
 def _inference_row(what: str, row: Mapping[str, Any], work: Mapping[str, float]) -> tuple[str, ...]:
