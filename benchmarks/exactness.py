@@ -29,13 +29,12 @@ def exactness(model: SkeletonModel, clips: Tensor) -> dict[str, float]:
         "running statistics, worst relative difference": _worst_statistic(ours, plain),
         "gradients in float32, worst relative difference": _worst_gradient(ours, plain),
     }
-    truth = plain_form(copy.deepcopy(model).double())
+    truth = plain_form(model).double()
     step(truth, clips.double())
     figures["gradients in float32 from the plain form's in float64"] = _worst_gradient(ours, truth)
     figures["gradients of the plain form in float32 from those in float64"] = _worst_gradient(plain, truth)
     for what, some in (("absent bodies", clips[:, :, :_FRAMES]), ("two bodies", make_clips(len(clips), _FRAMES))):
-        wide = copy.deepcopy(model).double()
-        truth = plain_form(wide)
+        wide, truth = copy.deepcopy(model).double(), plain_form(model).double()
         for each in (wide, truth):
             step(each, some.double())
         figures[f"gradients in float64, {what}, T = {_FRAMES}"] = _worst_gradient(wide, truth)

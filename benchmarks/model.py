@@ -93,6 +93,7 @@ def training(rounds: int) -> Table:
     for name in PUBLISHED:
         model = make_model(name)
         plain = plain_form(model)
+        differences = exactness(model, clips)
         times = interleaved({"exact": partial(step, model, clips), "plain": partial(step, plain, clips)}, rounds)
         published = published_seconds(name, times["rate"]) * PUBLISHED_STEP
         memory = {form: _gigabytes(f"{form}:{name}") / 5 for form in ("exact", "plain")}
@@ -104,7 +105,7 @@ def training(rounds: int) -> Table:
             "GB a clip": memory["exact"],
             "plain, GB a clip": memory["plain"],
             "exact / plain, memory": memory["exact"] / memory["plain"],
-            **exactness(make_model(name), clips),
+            **differences,
         }
         if name == "dualhead":
             table[name] |= {

@@ -27,7 +27,7 @@ from dualhead.files import write_text
 from dualhead.inference.deploy import deploy
 from dualhead.layers.threads import in_turn
 
-_FIRST = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::addmm_": 1}
+LEFT = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::addmm_": 1}
 """Which argument of a product is its left matrix; the right one is the next."""
 
 
@@ -66,7 +66,7 @@ def products(name: str, dtype: torch.dtype) -> tuple[list[Product], float]:
     total = 0.0
     for event in profiler.key_averages(group_by_input_shape=True):
         total += event.self_cpu_time_total / 1e6
-        first = _FIRST.get(event.key)
+        first = LEFT.get(event.key)
         if first is None:
             continue
         left, right = event.input_shapes[first : first + 2]

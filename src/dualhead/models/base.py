@@ -104,9 +104,12 @@ class SkeletonModel(nn.Module):
 
         Args:
             clips: `(N, C, T, V, M)`.
-            known: What `DistinctBodies.of` said of the clips before they went to a GPU; None: it is asked now.
+            known: What `DistinctBodies.of` said of the clips before they went to a GPU; None: it is asked now. A
+                compiler, and clips that take gradients, get every body all the same.
         """
-        return DistinctBodies.of(clips) if known is None or clips.requires_grad else known
+        if known is None or clips.requires_grad or torch.compiler.is_compiling():
+            return DistinctBodies.of(clips)
+        return known
 
     def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
         """Classify.
@@ -135,7 +138,7 @@ class SkeletonModel(nn.Module):
                 f"bodies of {bodies.num_rows} rows are not those of clips of shape {tuple(clips.shape)}: give what "
                 "DistinctBodies.of says of these clips, or None"
             )
-        bodies = self.distinct_bodies(clips, None if torch.compiler.is_compiling() else bodies)
+        bodies = self.distinct_bodies(clips, bodies)
         x = bodies.select(self.input_norm(clips))  # (B, C, T, V)
         with counting(bodies.repeats) if bodies.repeats else nullcontext():
             pooled = self.pooled_features(x, bodies)

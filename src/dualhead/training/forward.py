@@ -15,6 +15,7 @@ from dualhead.data.store import Store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.views import average_views
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.prepared import without_waiting
 from dualhead.models.base import SkeletonModel
 from dualhead.training.processes import gather_rows
 
@@ -82,7 +83,7 @@ def score_loader(
             for batch in loader:
                 clips = batch["clips"]
                 bodies = DistinctBodies.of(clips).to(device)
-                logits = clip_logits(model, clips.to(device, non_blocking=True), bodies, views)
+                logits = clip_logits(model, without_waiting(clips, device), bodies, views)
                 parts.append((batch["indices"].numpy(), logits))
                 if on_batch is not None:
                     on_batch(len(logits))
