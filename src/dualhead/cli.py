@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 import tempfile
@@ -145,9 +146,12 @@ def main(words: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 for an error that the user can mend, 2 for a command line that is not understood, 70 for a
         defect of the package, 130 after Ctrl-C, 141 when the reader of the output went away.
     """
+    process_is_ours = words is None
     words = list(sys.argv[1:] if words is None else words)
     command = COMMANDS.get(words[0]) if words else None
     try:
+        if process_is_ours and command is not None:
+            _import_for_good(command)
         code = _top_level(words) if command is None else _run(command, words[1:])
         sys.stdout.flush()
     except BrokenPipeError:
@@ -164,6 +168,18 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  (the last door before the user: everything becomes one line and a log)
         return _report(error)
     return code
+
+
+def _import_for_good(command: Command) -> None:
+    """Import what a command needs, and take it from the garbage collector, which at the start and at the exit would
+    look through it for 0.5 s: modules are no garbage."""
+    gc.disable()
+    try:
+        import_module("dualhead.cli_parser")
+        import_module(command.target.split(":")[0])
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _top_level(words: Sequence[str]) -> int:

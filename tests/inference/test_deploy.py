@@ -53,6 +53,14 @@ def test_outputs_are_equal(name: str) -> None:
     torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
 
 
+def test_in_place_is_the_same_without_a_copy() -> None:
+    model, clips = make("dualhead"), make_clips(13)
+    want, weight = deploy(model)(clips), next(model.parameters())
+    deployed = deploy(model, inplace=True)
+    assert torch.equal(deployed(clips), want)
+    assert next(deployed.parameters()) is weight
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_half_width_stays_near(name: str) -> None:
     model, clips = make(name), make_clips(16)

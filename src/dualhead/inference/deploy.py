@@ -32,13 +32,13 @@ class DeployedModel(SkeletonModel):
     features of an absent body, which depend on nothing but the length of the clip, are computed once for each length.
 
     Args:
-        model: What to deploy; it is left as it is.
+        model: What to deploy; it becomes a part of this one, and is changed.
         dtype: Type of the activations between the input norm and the pooling.
     """
 
     def __init__(self, model: SkeletonModel, dtype: torch.dtype):
         super().__init__()
-        self.model = copy.deepcopy(model).float().eval().requires_grad_(False)
+        self.model = model.float().eval().requires_grad_(False)
         self.heads, self.shares_frames = model.heads, model.shares_frames  # type: ignore[misc]
         self.config, self.provenance, self.dtype = model.config, model.provenance, dtype
         self._absent: dict[tuple[int, int, torch.device], Sequence[Tensor]] = {}
@@ -127,12 +127,13 @@ def _multiplies_bfloat16() -> bool:
     return any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
-def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32) -> DeployedModel:
+def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32, *, inplace: bool = False) -> DeployedModel:
     """Give the inference form of a model, with equal outputs.
 
     Args:
-        model: Any model of the registry, on any device and of any floating type; it is left as it is.
+        model: Any model of the registry, on any device and of any floating type.
         dtype: `torch.float32`, or `torch.bfloat16` for activations and products of half the width.
+        inplace: Make it of the model itself, which is of no other use then, instead of a copy.
 
     Returns:
         A model that takes the same clips, `(N, C, T, V, M)`, and gives the same logits, `(N, H, K)` in float32. It
@@ -150,4 +151,4 @@ def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32) -> Deployed
         raise ConfigError(f"dtype {dtype} cannot be deployed: give torch.float32 or torch.bfloat16")
     if dtype == torch.bfloat16 and next(model.parameters()).device.type == "cpu" and not _multiplies_bfloat16():
         warnings.warn("this processor has no units for bfloat16, which is slow on it: deploy in float32", stacklevel=2)
-    return DeployedModel(model, dtype)
+    return DeployedModel(model if inplace else copy.deepcopy(model), dtype)

@@ -83,7 +83,7 @@ def _load(path: Path, device: torch.device) -> tuple[SkeletonModel, Recipe, dict
                 f"again with --{field}"
             )
     check_stream(provenance["stream"])
-    return deploy(model.to(device)), get_recipe(provenance["recipe"]), provenance
+    return deploy(model.to(device), inplace=True), get_recipe(provenance["recipe"]), provenance
 
 
 def _check_pair(loaded: Sequence[tuple[SkeletonModel, Recipe, dict[str, Any]]], paths: Sequence[Path], at: int) -> None:
