@@ -171,8 +171,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _import_for_good(command: Command) -> None:
-    """Import what a command needs, and take it from the garbage collector, which at the start and at the exit would
-    look through it for 0.5 s: modules are no garbage."""
+    """Import what a command needs, and take it from the garbage collector: it would look through it for 0.5 s."""
     gc.disable()
     try:
         import_module("dualhead.cli_parser")

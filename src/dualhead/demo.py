@@ -16,6 +16,7 @@ from dualhead.evaluation.tables import print_fusion
 from dualhead.files import write_text
 from dualhead.reproduce import fuse_runs
 from dualhead.synthetic.generate import ZIP_NAME, generate
+from dualhead.terminal import print_line
 from dualhead.training.config import load_experiment
 from dualhead.training.run_folder import RunFolder
 from dualhead.training.side_by_side import train_side_by_side
@@ -65,7 +66,7 @@ def demo(
     console = Console()
 
     def show(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, line)
 
     def say(step: int, what: str) -> None:
         if progress:

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from dualhead.data.prepare import prepare
@@ -19,6 +18,7 @@ from dualhead.data.streams import STREAMS, check_stream
 from dualhead.errors import ConfigError
 from dualhead.evaluation.fusion import FusionResult, fuse
 from dualhead.files import write_text
+from dualhead.terminal import cell, print_line
 from dualhead.training.experiment import Experiment
 from dualhead.version import __version__
 
@@ -116,7 +116,7 @@ def reproduce(
 
     def say(what: str) -> None:
         if progress:
-            console.print(what, markup=False, highlight=False, soft_wrap=True)
+            print_line(console, what)
 
     if raw:
         if experiment.dataset is None:
@@ -189,7 +189,7 @@ def train_streams(
         run = folder / "runs" / stream
         if progress:
             line = f"stream {number} of {len(streams)}, {stream}: {run}"
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            print_line(console, line)
         results[stream] = train(
             experiment, store, run, stream=stream, device=device, processes=processes, progress=progress
         )
@@ -227,7 +227,7 @@ def reproduction_table(found: Reproduction, title: str) -> Table:
     Returns:
         The table; top-1 in percent, differences in points.
     """
-    table = Table(title=escape(title))
+    table = Table(title=cell(title))
     table.add_column("test top-1 %")
     columns = {"last": "last epoch", "best": "best epoch on validation"}
     shown = [name for name in SELECTIONS if name in found.fused]
@@ -268,7 +268,7 @@ def print_reproduction(found: Reproduction, title: str, console: Console | None 
             "without --validation.by, all are learned from, as published"
         )
     for line in [*lines, f"report: {found.report.resolve()}"]:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_line(console, line)
 
 
 def _figures(result: TrainResult) -> dict[str, float]:

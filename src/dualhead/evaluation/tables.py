@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from dualhead.evaluation.fusion import FusionResult, Method, fuse
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
+from dualhead.terminal import cell, print_line
 
 _FOOTNOTES = {
     "equal": "equal weights",
@@ -37,7 +37,7 @@ def scores_table(scores: Mapping[str, Scores], title: str | None = None) -> Tabl
     Returns:
         The table; shares are in %.
     """
-    table = Table(title=title)
+    table = Table(title=title and cell(title))
     for column in ("scores", "head"):
         table.add_column(column)
     for column in ("samples", "top-1 %", "top-5 %", "mean class %"):
@@ -48,7 +48,7 @@ def scores_table(scores: Mapping[str, Scores], title: str | None = None) -> Tabl
             del figures[item.heads[0]]
         for number, (head, metrics) in enumerate(figures.items()):
             table.add_row(
-                escape(name) if number == 0 else "", escape(head), str(metrics.count), *_figures(metrics),
+                cell(name) if number == 0 else "", cell(head), str(metrics.count), *_figures(metrics),
                 end_section=number == len(figures) - 1,
             )  # fmt: skip
     return table
@@ -66,14 +66,14 @@ def fusion_table(result: FusionResult, title: str | None = None) -> Table:
     """
     own_heads = [head for head in result.scores.heads if all(head in stream.metrics for stream in result.streams)]
     heads = own_heads if len(own_heads) > 1 else []
-    table = Table(title=title)
+    table = Table(title=title and cell(title))
     table.add_column("stream", overflow="fold")
     columns = ("weight", *(f"{head} top-1 %" for head in heads), "top-1 %", "top-5 %", "mean class %", "lost without")
     for column in columns:  # a word a line: four streams of two heads fit into 80 columns
-        table.add_column(escape("\n".join(column.split())), justify="right", no_wrap=True)
+        table.add_column("\n".join(map(cell, column.split())), justify="right", no_wrap=True)
     for number, stream in enumerate(result.streams):
         table.add_row(
-            escape(stream.name),
+            cell(stream.name),
             f"{stream.weight:.3f}",
             *(percent(stream.metrics[head].top1) for head in heads),
             *_figures(stream.metrics["mean"]),
@@ -95,11 +95,11 @@ def print_fusion(result: FusionResult, console: Console | None = None) -> None:
     console = console or Console()
     provenance = result.scores.provenance
     known = [str(provenance[field]) for field in ("dataset", "protocol", "split", "selection") if field in provenance]
-    console.print(fusion_table(result, escape(" ".join(known)) or None))
+    console.print(fusion_table(result, " ".join(known) or None))
     line = f"{len(result.scores)} samples; {result.method} summed with {_FOOTNOTES[result.weighting]}"
     if result.validation is not None:
         line += f" ({percent(result.validation.top1)} % top-1 on {result.validation.count} validation samples)"
-    console.print(line, highlight=False)
+    print_line(console, line)
 
 
 def fuse_and_print(
@@ -128,7 +128,7 @@ def fuse_and_print(
     result = fuse(scores, weights, validation=validation, out=out, method=method, allow_same_stream=allow_same_stream)
     print_fusion(result)
     if out is not None:
-        Console().print(f"fused scores: {out}", highlight=False, markup=False)
+        print_line(Console(), f"fused scores: {out}")
     return result
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from rich.console import Console
-from rich.markup import escape
 
 from dualhead.errors import ConfigError, unknown
 from dualhead.export.checking import compare, random_clips, recorded_clips
@@ -18,6 +17,7 @@ from dualhead.export.tracing import Traced, trace
 from dualhead.files import replacing
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.terminal import cell, print_line
 from dualhead.version import __version__
 
 Format = Literal["onnx", "torch"]
@@ -79,7 +79,7 @@ def export(
     with step("tracing"):
         traced = trace(model, predictor.members[0].recipe.frames)
     with replacing(target) as temporary:
-        with step(f"writing {escape(target.name)}"):
+        with step(f"writing {cell(target.name)}"):
             (write_onnx if format == "onnx" else write_torch)(traced, temporary, describe(predictor, traced))
         with step("comparing with the model"):
             runtime = (load_onnx if format == "onnx" else load_torch)(temporary)
@@ -95,7 +95,7 @@ def export(
                 ]
     frames = f"{traced.frames} frames" if traced.least_frames is None else f"{traced.least_frames} frames or more"
     line = f"{target}: any batch, {frames}; differs from the model by {max(differences):.1e} at most"
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    print_line(console, line)
     return target
 
 

@@ -14,6 +14,7 @@ from dualhead.errors import CheckpointError, ConfigError, MismatchError
 from dualhead.models.base import ModelConfig
 from dualhead.models.convert import OUR_SUFFIX, Conversion, convert
 from dualhead.models.published import KeyReport, PublishedKeysError
+from dualhead.terminal import cell, print_line
 from dualhead.training.config import load_experiment
 
 
@@ -92,10 +93,10 @@ def convert_and_print(
         console.print(keys_table(error.report, str(source)))
         raise CheckpointError(str(error)) from error
     console.print(keys_table(done.keys, str(source), done.aside))
-    console.print(f"{done.out}: {done.arguments}", highlight=False, markup=False, soft_wrap=True)
+    print_line(console, f"{done.out}: {done.arguments}")
     if out.suffix == OUR_SUFFIX:
         for line in lacking(done.provenance):
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
+            print_line(console, line)
     return done
 
 
@@ -156,12 +157,12 @@ def keys_table(keys: KeyReport, title: str, aside: tuple[str, ...] = ()) -> Tabl
     Returns:
         One row for each kind, with the count and, but for mapped keys, all of them.
     """
-    table = Table(title=title)
+    table = Table(title=cell(title))
     table.add_column("keys")
     table.add_column("count", justify="right")
     table.add_column("which", overflow="fold")
     first = next(iter(keys.mapped.items()), None)
-    table.add_row("mapped", str(len(keys.mapped)), "" if first is None else f"{first[0]} -> {first[1]}, ...")
+    table.add_row("mapped", str(len(keys.mapped)), "" if first is None else cell(f"{first[0]} -> {first[1]}, ..."))
     rows = {
         "missing": keys.missing,
         "unexpected": keys.unexpected,
@@ -172,8 +173,8 @@ def keys_table(keys: KeyReport, title: str, aside: tuple[str, ...] = ()) -> Tabl
         "beside the weights, left aside": aside,
     }
     for kind, names in rows.items():
-        table.add_row(kind, str(len(names)), "\n".join(names))
+        table.add_row(kind, str(len(names)), "\n".join(map(cell, names)))
     for sentence in keys.converted:
         count, _, rest = sentence.partition(" ")
-        table.add_row("of another precision", count, rest)
+        table.add_row("of another precision", count, cell(rest))
     return table

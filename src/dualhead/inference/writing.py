@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import IO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from dualhead.inference.prediction import Prediction
+from dualhead.terminal import cell
 
 CSV_COLUMNS = ("name", "true_label", "true_class", "head", "rank", "label", "class", "probability")
 """Columns of the CSV form: one line per recording, head ("mean" is the prediction) and rank."""
@@ -102,7 +102,7 @@ def _empty_table(prediction: Prediction) -> Table:
     table.add_column("class", overflow="fold")
     table.add_column("mean %" if len(prediction.heads) > 1 else "probability %", justify="right")
     for head in prediction.heads if len(prediction.heads) > 1 else ():
-        table.add_column(f"{escape(head)} %", justify="right")
+        table.add_column(f"{cell(head)} %", justify="right")
     return table
 
 
@@ -112,8 +112,8 @@ def _add_rows(table: Table, prediction: Prediction, top_k: int) -> None:
     for place, item in enumerate(top):
         mark = " (true)" if item.label == prediction.label else ""
         table.add_row(
-            escape(prediction.name) if place == 0 else "",
-            escape(item.name) + mark,
+            cell(prediction.name) if place == 0 else "",
+            cell(item.name) + mark,
             f"{100 * item.probability:.1f}",
             *(f"{100 * values[item.label]:.1f}" for values in heads.values()),
             style="bold" if place == 0 else None,

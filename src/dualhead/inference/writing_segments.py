@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import IO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from dualhead.inference.segments import Interval, Segment
 from dualhead.inference.writing import counting
+from dualhead.terminal import cell
 
 INTERVAL_COLUMNS = (
     "name", "body", "start", "stop", "start_s", "stop_s", "label", "class", "probability", "windows",
@@ -123,11 +123,11 @@ def write_interval_table(items: Items, file: IO[str]) -> int:
             for item in items:
                 label = item.prediction.top(1)[0] if isinstance(item, Segment) else item
                 table.add_row(
-                    escape(item.name) if item.name != last else "",
+                    cell(item.name) if item.name != last else "",
                     "all" if item.body is None else str(item.body + 1),
                     _time(item.start, item.fps),
                     _time(item.stop, item.fps),
-                    escape(label.action if isinstance(label, Interval) else label.name),
+                    cell(label.action if isinstance(label, Interval) else label.name),
                     f"{100 * label.probability:.1f}",
                 )
                 last = item.name

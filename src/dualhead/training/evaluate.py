@@ -23,6 +23,7 @@ from dualhead.evaluation.tables import scores_table
 from dualhead.files import check_writable
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.terminal import print_line
 from dualhead.training.config import parse_experiment
 from dualhead.training.experiment import Experiment, Validation
 from dualhead.training.forward import make_scores, score_loader
@@ -285,5 +286,5 @@ def evaluate_and_print(
         console = Console()
         console.print(scores_table({name: scores}, f"{provenance['dataset']} {provenance['protocol']} {split}"))
         if out is not None:
-            console.print(f"scores: {out}", highlight=False, markup=False)
+            print_line(console, f"scores: {out}")
     return scores

@@ -13,6 +13,8 @@ from lightning.pytorch import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from dualhead.terminal import print_line
+
 
 class ConsoleHandler(logging.Handler):
     """Prints what the package reports, above a bar that may be there; errors are left to whoever catches them.
@@ -30,7 +32,7 @@ class ConsoleHandler(logging.Handler):
         if record.levelno >= logging.ERROR:
             return
         style = "yellow" if record.levelno >= logging.WARNING else None
-        self.console.print(record.getMessage(), style=style, markup=False, highlight=False, soft_wrap=True)
+        print_line(self.console, record.getMessage(), style=style)
 
 
 @contextmanager

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
 
 from dualhead.errors import ConfigError, unknown
 from dualhead.files import write_text
 from dualhead.sequence import SkeletonSequence
+from dualhead.terminal import cell, print_line
 from dualhead.visualize.colours import DARK, LIGHT, SERIES
 from dualhead.visualize.insight_page import insight_values, stretched
 from dualhead.visualize.insight_painter import InsightPainter
@@ -118,7 +118,7 @@ def render(
         )
         shown = track(
             pictures,
-            f"drawing {escape(target.name)}",
+            f"drawing {cell(target.name)}",
             total=scene.num_frames,
             transient=True,
             console=console,
@@ -132,7 +132,7 @@ def render(
             write_gif(shown, target, frames=scene.num_frames, fps=fps, colours=drawn, ground=ground)
         else:
             write_video(shown, target, fps=fps)
-    console.print(f"wrote {target} ({scene.num_frames} frames)", markup=False, highlight=False, soft_wrap=True)
+    print_line(console, f"wrote {target} ({scene.num_frames} frames)")
     return target
 
 

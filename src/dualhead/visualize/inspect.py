@@ -14,6 +14,7 @@ from dualhead.data.inspection import StoreInspection, inspect_store
 from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError
 from dualhead.skeleton import Skeleton
+from dualhead.terminal import print_line
 from dualhead.visualize.inspection_page import write_inspection
 from dualhead.visualize.inspection_tables import print_file, print_store
 
@@ -76,14 +77,12 @@ def inspect(
         inspection = inspect_store(store, on_progress=_shown(bar, "looking at clips"))
     if not quiet:
         if verify:
-            console.print(
-                f"content as it was prepared: fingerprint {store.fingerprint}", highlight=False, soft_wrap=True
-            )
+            print_line(console, f"content as it was prepared: fingerprint {store.fingerprint}")
         print_store(inspection, console, top)
     if out is not None:
         write_inspection(out, inspection)
         if not quiet:
-            console.print(f"page: {out}", highlight=False, markup=False, soft_wrap=True)
+            print_line(console, f"page: {out}")
     return inspection
 
 

@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from dualhead.data.file_story import FileStory
 from dualhead.data.inspection import StoreInspection
+from dualhead.terminal import cell, print_line
 
 _FEW = 12
 
@@ -25,36 +25,30 @@ def print_store(inspection: StoreInspection, console: Console, top: int) -> None
         top: How many suspicious clips to print.
     """
     store = inspection.store
-    console.print(
+    print_line(
+        console,
         f"{store.path}: {len(store):,} clips of {store.meta.get('dataset')}, skeleton {store.skeleton.name}, "
-        f"body selection {store.meta.get('body_selection')}", highlight=False, markup=False, soft_wrap=True,
-    )  # fmt: skip
+        f"body selection {store.meta.get('body_selection')}",
+    )
     console.print(_classes(inspection))
     for name, (values, counts) in inspection.values.items():
         shown = [f"{value}: {count:,}" for value, count in zip(values.tolist(), counts.tolist(), strict=True)]
         more = f", and {len(shown) - _FEW} more" if len(shown) > _FEW else ""
-        console.print(
-            f"{name} ({len(shown)} values)  {', '.join(shown[:_FEW])}{more}",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        print_line(console, f"{name} ({len(shown)} values)  {', '.join(shown[:_FEW])}{more}")
     console.print(_figures(inspection))
     if top and inspection.suspects:
         console.print(_suspects(inspection, top))
     shown_count = min(top, len(inspection.suspects))
-    console.print(f"{inspection.num_suspects:,} clips look suspicious, {shown_count} shown", highlight=False)
+    print_line(console, f"{inspection.num_suspects:,} clips look suspicious, {shown_count} shown")
     kinds = Counter(str(item.get("kind")) for item in store.meta.get("rejected", ()))
     rejected = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    console.print(f"rejected files: {rejected or 'none'}", highlight=False, markup=False, soft_wrap=True)
+    print_line(console, f"rejected files: {rejected or 'none'}")
 
 
 def _classes(inspection: StoreInspection) -> Table:
     table = Table(title="clips by class")
     table.add_column("class")  # on a narrow terminal names wrap, numbers are never cut
-    _add_numbers(
-        table, "clips", *(f"{escape(name)}\n{side}" for name in inspection.sides for side in ("train", "test"))
-    )
+    _add_numbers(table, "clips", *(f"{cell(name)}\n{side}" for name in inspection.sides for side in ("train", "test")))
     rows = list(enumerate(inspection.store.classes))
     without = int(np.count_nonzero(inspection.classes == 0)) if len(rows) > 2 * _FEW else 0
     if without:
@@ -64,7 +58,7 @@ def _classes(inspection: StoreInspection) -> Table:
         if len(some) < len(rows) and place == _FEW:
             table.add_row(f"... {len(rows) - len(some)} more ...")
         sides = (str(side) for counts in inspection.sides.values() for side in counts[:, label].tolist())
-        table.add_row(escape(f"{label} {name}"), str(inspection.classes[label]), *sides)
+        table.add_row(cell(f"{label} {name}"), str(inspection.classes[label]), *sides)
     if without:
         table.add_row(f"({without} classes without clips)")
     if inspection.unlabelled:
@@ -115,7 +109,7 @@ def _suspects(inspection: StoreInspection, top: int) -> Table:
     _add_numbers(table, "score")
     table.add_column("why")
     for suspect in inspection.suspects[:top]:
-        table.add_row(escape(suspect.name), f"{suspect.score:.2f}", escape("; ".join(suspect.reasons)))
+        table.add_row(cell(suspect.name), f"{suspect.score:.2f}", cell("; ".join(suspect.reasons)))
     return table
 
 
@@ -129,27 +123,22 @@ def print_file(story: FileStory, console: Console, top: int) -> None:
     """
     whole = "whole frames before the damage" if story.damage is not None else "frames"
     bodies = ", ".join(f"{frames} with {count}" for count, frames in enumerate(story.bodies) if frames)
-    console.print(
-        f"{story.path}: {story.frames} {whole}; bodies: {bodies or 'none'}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    print_line(console, f"{story.path}: {story.frames} {whole}; bodies: {bodies or 'none'}")
     if story.energies:
         ranked = ", ".join(f"place {place + 1}: {energy:.3f}" for place, energy in enumerate(story.energies))
-        console.print(f"energy, by which `energy` selects  {ranked}", highlight=False, markup=False, soft_wrap=True)
+        print_line(console, f"energy, by which `energy` selects  {ranked}")
     if story.people:
         table = Table(title="bodies as `tracked` follows them")
         for column in ("body IDs", "frames", "seen in", "wide %", "motion m²", "doubts"):
             table.add_column(column)
         for person in story.people:
             table.add_row(
-                ", ".join(person.ids) or "-",
+                cell(", ".join(person.ids)) or "-",
                 f"{person.first} to {person.last}",
                 str(person.frames),
                 f"{100 * person.wide:.0f}",
                 f"{person.motion:.3f}",
-                ", ".join(person.doubts) or "none",
+                cell(", ".join(person.doubts)) or "none",
             )
         console.print(table)
     if story.events:
@@ -158,9 +147,9 @@ def print_file(story: FileStory, console: Console, top: int) -> None:
             table.add_column(column)
         kept = story.events[:top]
         for event in kept:
-            table.add_row("" if event.line is None else str(event.line), str(event.frame or ""), escape(event.text))
+            table.add_row("" if event.line is None else str(event.line), str(event.frame or ""), cell(event.text))
         console.print(table)
         if len(kept) < len(story.events):
-            console.print(f"and {len(story.events) - len(kept)} more events", highlight=False)
+            print_line(console, f"and {len(story.events) - len(kept)} more events")
     if story.damage is not None:
-        console.print(f"damaged: {story.damage}", style="bold red", highlight=False, markup=False, soft_wrap=True)
+        print_line(console, f"damaged: {story.damage}", style="bold red")

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import Scores
+from dualhead.terminal import print_line
 from dualhead.visualize.report import write_report
 
 _FOLDERS_UP = 3
@@ -60,9 +61,9 @@ def report(
         fingerprints = {*_fingerprints(runs), *(str(item.provenance.get("data_fingerprint", "")) for item in scores)}
         data = find_store(sources, fingerprints - {""})
         found = "no store of these scores was found: the page has no animations and no summary of the data; give --data"
-        console.print(found if data is None else f"store: {data}", markup=False, highlight=False, soft_wrap=True)
+        print_line(console, found if data is None else f"store: {data}")
     page = write_report(out, runs=runs, scores=scores, store=data, title=title, mistakes=mistakes)
-    console.print(f"report: {page}", markup=False, highlight=False, soft_wrap=True)
+    print_line(console, f"report: {page}")
     return page
 
 
