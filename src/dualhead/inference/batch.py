@@ -13,7 +13,7 @@ from dualhead.evaluation.scores import softmax
 from dualhead.evaluation.views import average_views
 from dualhead.inference.members import Member
 from dualhead.inference.prediction import Prediction
-from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.bodies import send
 from dualhead.sequence import SkeletonSequence
 
 
@@ -58,7 +58,6 @@ def predict_batch(
 def _logits(member: Member, sequences: Sequence[SkeletonSequence], device: torch.device) -> NDArray[np.float32]:
     views = member.recipe.views
     clips = torch.from_numpy(np.concatenate([member.recipe.clips(sequence, member.stream) for sequence in sequences]))
-    bodies = DistinctBodies.of(clips).to(device)
     with torch.inference_mode():
-        logits = member.model(clips.to(device), bodies)  # (n * views, H, K)
+        logits = member.model(*send(clips, device))  # (n * views, H, K)
     return average_views(logits.float().cpu().numpy(), views)  # (n, H, K)

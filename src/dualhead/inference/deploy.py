@@ -13,7 +13,7 @@ from torch import Tensor
 
 from dualhead.errors import ConfigError
 from dualhead.layers.bodies import DistinctBodies
-from dualhead.layers.prepared import PreparedModule
+from dualhead.layers.prepared import PreparedModule, without_waiting
 from dualhead.memory import keep_freed_memory
 from dualhead.models.base import SkeletonModel
 
@@ -108,7 +108,8 @@ class DeployedModel(SkeletonModel):
         keys = {row: (body, x.shape[2], x.device) for row, body in absent.items()}
         rows = {row: kept[key] for row, key in keys.items() if key in kept}
         new = [row for row in range(len(x)) if row not in rows]
-        pooled = super().pooled_features(x[new], bodies) if new else []
+        chosen = without_waiting(torch.tensor(new, dtype=torch.int64), x.device)
+        pooled = super().pooled_features(x[chosen], bodies) if new else []
         for row, vectors in zip(new, zip(*pooled, strict=True), strict=True):
             rows[row] = vectors
             if row in absent:

@@ -109,3 +109,16 @@ class DistinctBodies:
         if self.rows is not self.source and self.rows.shape != self.source.shape:
             pooled = pooled[self.source]
         return reduce(pooled, "(n m) c -> n c", "mean", m=self.bodies)
+
+
+def send(clips: Tensor, device: torch.device | str) -> tuple[Tensor, DistinctBodies]:
+    """Move clips to a device, and find their distinct bodies before: on a GPU the host could not look at them.
+
+    Args:
+        clips: `(N, C, T, V, M)`, on the CPU.
+        device: The device.
+
+    Returns:
+        The clips and their distinct bodies, both on the device.
+    """
+    return without_waiting(clips, device), DistinctBodies.of(clips).to(device)

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from dualhead.data.store import Store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.views import average_views
-from dualhead.layers.bodies import DistinctBodies
-from dualhead.layers.prepared import without_waiting
+from dualhead.layers.bodies import DistinctBodies, send
 from dualhead.models.base import SkeletonModel
 from dualhead.training.processes import gather_rows
 
@@ -81,9 +80,7 @@ def score_loader(
     try:
         with torch.inference_mode(), half_precision(precision, device):
             for batch in loader:
-                clips = batch["clips"]
-                bodies = DistinctBodies.of(clips).to(device)
-                logits = clip_logits(model, without_waiting(clips, device), bodies, views)
+                logits = clip_logits(model, *send(batch["clips"], device), views)
                 parts.append((batch["indices"].numpy(), logits))
                 if on_batch is not None:
                     on_batch(len(logits))
