@@ -59,6 +59,17 @@ def test_in_place_is_the_same_without_a_copy() -> None:
     deployed = deploy(model, inplace=True)
     assert torch.equal(deployed(clips), want)
     assert next(deployed.parameters()) is weight
+    with pytest.raises(ConfigError, match="cannot be trained: train the model that it was made from"):
+        model.train()
+
+
+def test_what_autocast_lowered_is_not_kept_for_others() -> None:
+    deployed, clips = deploy(make("stgcn")), make_clips(13)
+    with torch.autocast("cpu", torch.bfloat16):
+        lowered = deployed(clips)
+    assert torch.equal(deployed(clips), deploy(make("stgcn"))(clips))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(deployed(clips), lowered)
 
 
 @pytest.mark.parametrize("name", list_models())

@@ -134,3 +134,25 @@ def test_without_momentum_statistics_are_averages_of_all_steps(repeats: tuple[tu
             ours(x)
         theirs(written_out(x) if repeats else x)
     torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+
+
+@pytest.mark.parametrize("difference", ["eps", "momentum", "steps"])
+def test_norms_that_differ_are_computed_each_for_itself(difference: str) -> None:
+    norms, alone = ([make_norm(), make_norm()] for _ in range(2))
+    for first, second in (norms, alone):
+        if difference == "eps":
+            second.eps = 0.1
+        elif difference == "momentum":
+            second.momentum = 0.5
+        else:
+            first.momentum = second.momentum = None
+            second.num_batches_tracked.fill_(3)
+    x, shift = torch.randn(4, 6, 2, 3, dtype=torch.float64), torch.randn(6, dtype=torch.float64)
+    with counting(REPEATS):
+        got = batch_norm(x, norms, shift)
+        parts = [
+            batch_norm(x[:, at : at + 3], [norm], shift[at : at + 3]) for at, norm in ((0, alone[0]), (3, alone[1]))
+        ]
+    torch.testing.assert_close(got, torch.cat(parts, dim=1))
+    for norm, other in zip(norms, alone, strict=True):
+        torch.testing.assert_close(dict(norm.named_buffers()), dict(other.named_buffers()))

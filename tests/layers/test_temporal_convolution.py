@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dualhead.layers.dilated import FEWEST_NODES
 from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm, max_of_three
 from tests.layers import plain
 
@@ -53,6 +54,12 @@ def test_formula(arguments: dict[str, Any], frames: int) -> None:
     layer = MultiScaleTemporalConvolution(**arguments)
     assert [branch.conv.dilation[0] for branch in layer.dilated] == list(arguments.get("dilations", (1, 2, 3, 4)))
     plain.compare(layer, formula, (2, arguments["in_channels"], frames, 6))
+
+
+def test_formula_where_branches_are_computed_tap_by_tap() -> None:
+    layer = MultiScaleTemporalConvolution(6, 6, stride=2)
+    assert FEWEST_NODES <= 50 * 45
+    plain.compare(layer, formula, (2, 6, 50, 45))
 
 
 def test_frames_are_halved_upwards() -> None:

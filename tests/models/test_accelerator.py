@@ -73,8 +73,10 @@ def test_results_are_those_of_the_cpu(name: str, training: bool, monkeypatch: py
 def test_bodies_of_other_clips_are_refused() -> None:
     model = build("stgcn").eval()
     x = some_absent(model, 4)
-    with pytest.raises(ConfigError, match="bodies of 6 rows are not those of clips of shape"):
+    with pytest.raises(ConfigError, match=r"bodies of shape \(3, 2\) are not those of clips of shape"):
         model(x, DistinctBodies.of(x[:3]))
+    with pytest.raises(ConfigError, match=r"bodies of shape \(8, 1\) are not those"):
+        model(x, DistinctBodies.of(torch.cat([x[..., :1], x[..., 1:]])))
 
 
 def test_clips_that_take_gradients_have_every_body_of_their_own() -> None:

@@ -105,6 +105,57 @@ def test_norms_that_learn_in_an_evaluated_model_see_the_whole_batch(name: str) -
 
 
 @EVERY
+def test_any_norm_may_learn_alone_in_an_evaluated_model(name: str) -> None:
+    model = build(name).double().eval()
+    x = clips(model, 2).double()
+    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.train()
+        results = []
+        for gradients in (False, True):
+            norm.reset_running_stats()
+            with torch.set_grad_enabled(gradients):
+                results.append((model(x).detach(), norm.running_mean.clone(), norm.running_var.clone()))
+        torch.testing.assert_close(*results)
+        assert norm.num_batches_tracked == 1
+        norm.eval()
+
+
+@EVERY
+@pytest.mark.parametrize("absent", [False, True])
+def test_training_in_bfloat16_alone(name: str, absent: bool) -> None:
+    exact, low = build(name).train(), build(name).bfloat16().train()
+    x = some_absent(exact) if absent else clips(exact, 3)
+    want, got = exact(x), low(x.bfloat16())
+    assert got.dtype == torch.bfloat16
+    assert nn.functional.cosine_similarity(got.float().flatten(), want.flatten(), dim=0) > 0.99
+    got.float().square().mean().backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in low.parameters())
+    assert all(part.num_batches_tracked == 1 for part in low.modules() if isinstance(part, nn.BatchNorm2d))
+
+
+@EVERY
+@pytest.mark.parametrize("training", [False, True])
+def test_autocast_leaves_float64_as_it_is(name: str, training: bool) -> None:
+    models = [build(name).double().train(training) for _ in range(2)]
+    x = some_absent(models[0]).double()
+    want = models[0](x)
+    with torch.autocast("cpu", torch.bfloat16):
+        got = models[1](x)
+    torch.testing.assert_close(got, want)
+
+
+@EVERY
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore::DeprecationWarning")
+def test_torchscript_records_what_holds_for_other_clips(name: str) -> None:
+    model = build(name).eval()
+    with torch.no_grad():
+        traced = torch.jit.trace(model, (some_absent(model),))
+        other = clips(model, 3).flip(0)
+        torch.testing.assert_close(traced(other), model(other), rtol=1e-4, atol=1e-5)
+
+
+@EVERY
 def test_frozen_parameters(name: str) -> None:
     """Any kind of parameter may be frozen; the others' gradients stay as they are."""
     model = build(name).double().train()

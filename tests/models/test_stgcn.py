@@ -55,3 +55,7 @@ def test_absent_bodies_drop_features_of_their_own() -> None:
     logits = model(clips, DistinctBodies.of(clips))
     assert not torch.equal(logits[0], logits[1])
     assert torch.equal(model.eval()(clips)[0], model(clips)[1])
+    for part in model.modules():  # Monte Carlo dropout: the rest evaluates
+        part.train(isinstance(part, nn.Dropout))
+    logits = model(clips)
+    assert not torch.equal(logits[0], logits[1])

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from dualhead.errors import ConfigError
 from dualhead.layers.bodies import DistinctBodies
-from dualhead.layers.prepared import PreparedModule, without_waiting
+from dualhead.layers.prepared import PreparedModule, is_autocast, without_waiting
+from dualhead.layers.threads import alone
 from dualhead.memory import keep_freed_memory
 from dualhead.models.base import SkeletonModel
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _DTYPES = (torch.float32, torch.bfloat16)
 _LENGTHS_KEPT = 64
 _KEPT_BYTES = 2**25 - 2**16
+
+_Key = tuple[int, int, torch.device, torch.dtype | None]
+"""An absent body: its number, its frames, where it is computed, and to what autocast lowers it."""
 
 
 class DeployedModel(SkeletonModel):
@@ -41,7 +45,7 @@ class DeployedModel(SkeletonModel):
         self.model = model.float().eval().requires_grad_(False)
         self.heads, self.shares_frames = model.heads, model.shares_frames  # type: ignore[misc]
         self.config, self.provenance, self.dtype = model.config, model.provenance, dtype
-        self._absent: dict[tuple[int, int, torch.device], Sequence[Tensor]] = {}
+        self._absent: dict[_Key, Sequence[Tensor]] = {}
         for part in self.model.modules():
             if isinstance(part, PreparedModule):
                 part.keep()
@@ -105,7 +109,8 @@ class DeployedModel(SkeletonModel):
         if not bodies.absent:
             return super().pooled_features(x, bodies)
         absent, kept = dict(bodies.absent), self._absent
-        keys = {row: (body, x.shape[2], x.device) for row, body in absent.items()}
+        lowered = torch.get_autocast_dtype(x.device.type) if is_autocast(x) else None
+        keys = {row: (body, x.shape[2], x.device, lowered) for row, body in absent.items()}
         rows = {row: kept[key] for row, key in keys.items() if key in kept}
         new = [row for row in range(len(x)) if row not in rows]
         chosen = without_waiting(torch.tensor(new, dtype=torch.int64), x.device)
@@ -116,7 +121,7 @@ class DeployedModel(SkeletonModel):
                 self._keep(keys[row], vectors)
         return [torch.stack([rows[row][head] for row in range(len(x))]) for head in range(len(self.heads))]
 
-    def _keep(self, key: tuple[int, int, torch.device], vectors: Sequence[Tensor]) -> None:
+    def _keep(self, key: _Key, vectors: Sequence[Tensor]) -> None:
         if len(self._absent) >= _LENGTHS_KEPT:
             self._absent = {}  # a new one: other threads may be reading
         self._absent[key] = [vector.clone() for vector in vectors]
@@ -128,6 +133,7 @@ def _multiplies_bfloat16() -> bool:
     return any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
 
+@alone()  # hundreds of small tensors
 def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32, *, inplace: bool = False) -> DeployedModel:
     """Give the inference form of a model, with equal outputs.
 

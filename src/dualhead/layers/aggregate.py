@@ -92,7 +92,7 @@ class _Aggregate(torch.autograd.Function):
 
 
 def lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Under autocast, cast to its type, as autocast does for the products that it knows.
+    """Under autocast, cast all but float64 to its type, as autocast does for the products that it knows.
 
     Args:
         tensors: Operands of products.
@@ -100,7 +100,7 @@ def lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
     if not is_autocast(tensors[0]):
         return tensors
     dtype = torch.get_autocast_dtype(tensors[0].device.type)
-    return tuple(tensor.to(dtype) for tensor in tensors)
+    return tuple(tensor if tensor.dtype == torch.float64 else tensor.to(dtype) for tensor in tensors)
 
 
 def aggregate(matrix: Tensor, nodes: Tensor) -> Tensor:

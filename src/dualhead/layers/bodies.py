@@ -94,9 +94,9 @@ class DistinctBodies:
         return replace(self, rows=rows, source=source)
 
     @property
-    def num_rows(self) -> int:
-        """N * M."""
-        return self.source.shape[0]
+    def shape(self) -> tuple[int, int]:
+        """N and M."""
+        return self.source.shape[0] // self.bodies, self.bodies
 
     def select(self, x: Tensor) -> Tensor:
         """Take the rows to compute from `(N * M, C, T, V)`: `(B, C, T, V)`, channels-last in memory."""

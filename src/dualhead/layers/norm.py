@@ -73,6 +73,7 @@ class _CountedNorm(torch.autograd.Function):
         groups = [(len(x), *statistics(x))]
         groups += [(times - 1, *statistics(x[row : row + 1])) for row, times in repeats]
         mean, variance = joined_statistics(groups)
+        weight, bias = weight.to(mean.dtype), bias.to(mean.dtype)
         return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps), mean, variance
 
     @staticmethod
@@ -86,6 +87,7 @@ class _CountedNorm(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
         x, weight, mean, variance = ctx.saved_tensors
+        weight = weight.to(mean.dtype)
         # As if the statistics were constants; what a row stands for arrives already summed up in its gradient.
         _, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
             grad, x, weight, mean, variance, None, None, False, ctx.eps, (False, True, True)
@@ -179,7 +181,7 @@ def normalise(x: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
 
     Args:
         x: `(B, C, T, V)` with C the sum of the norms' channels.
-        norms: Batch norms of equal eps and momentum.
+        norms: Batch norms.
 
     Returns:
         `(B, C, T, V)`, `x` itself where no norm is in training mode.
@@ -201,7 +203,7 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
 
     Args:
         x: `(B, C, T, V)` with C the sum of the norms' channels.
-        norms: Batch norms of equal eps and momentum, all in training or all in evaluation mode.
+        norms: Batch norms, all in training or all in evaluation mode.
         shift: In training, a bias `(C,)` that `x` is without: the norm would take it away again, so that only the
             running means know it, and its gradient is 0.
 
@@ -209,6 +211,11 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
         `(B, C, T, V)`.
     """
     first = norms[0]
+    if not all(_alike(first, norm) for norm in norms[1:]):
+        sizes = [norm.num_features for norm in norms]
+        shifts = [None] * len(norms) if shift is None else torch.split(shift, sizes)
+        parts = zip(torch.split(x, sizes, dim=1), norms, shifts, strict=True)
+        return torch.cat([batch_norm(part, [norm], offset) for part, norm, offset in parts], dim=1)
     weight = _joined([norm.weight for norm in norms])
     bias = _joined([norm.bias for norm in norms])
     means, variances = _running(norms)
@@ -242,8 +249,9 @@ def remember(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor, co
     means, variances = _running(norms)
     if shift is not None:
         mean = mean + shift.detach()
-    new_variance = torch.lerp(_joined(variances), variance * (count / (count - 1)), _momentum(norms[0]))
-    _replace(norms, torch.lerp(_joined(means), mean, _momentum(norms[0])), new_variance)
+    old_mean, old_variance = _joined(means).to(mean.dtype), _joined(variances).to(variance.dtype)
+    new_variance = torch.lerp(old_variance, variance * (count / (count - 1)), _momentum(norms[0]))
+    _replace(norms, torch.lerp(old_mean, mean, _momentum(norms[0])), new_variance)
 
 
 def _replace(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor) -> None:
@@ -264,6 +272,11 @@ def _replace(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor) ->
 def _running(norms: Sequence[nn.BatchNorm2d]) -> tuple[list[Tensor], list[Tensor]]:
     means = [norm.running_mean for norm in norms if norm.running_mean is not None]
     return means, [norm.running_var for norm in norms if norm.running_var is not None]
+
+
+def _alike(one: nn.BatchNorm2d, other: nn.BatchNorm2d) -> bool:
+    """Whether two norms can be computed as one; those that average over all steps may be at different steps."""
+    return one.eps == other.eps and one.momentum == other.momentum is not None
 
 
 def _momentum(norm: nn.BatchNorm2d) -> float:

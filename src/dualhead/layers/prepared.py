@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
+
+from dualhead.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class PreparedModule(nn.Module):
@@ -26,6 +33,16 @@ class PreparedModule(nn.Module):
             return tuple(self.get_buffer(f"_kept{index}") for index in range(self._kept))
         return self.prepare()
 
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode.
+
+        Raises:
+            ConfigError: If `mode` is true, and what was made of the parameters is kept.
+        """
+        if mode and self._kept:
+            raise ConfigError("a deployed model cannot be trained: train the model that it was made from")
+        return super().train(mode)
+
     def keep(self) -> None:
         """Prepare once and for all; the parameters have no say from now on."""
         with torch.no_grad():
@@ -36,8 +53,13 @@ class PreparedModule(nn.Module):
 
 
 def is_eager(x: Tensor) -> bool:
-    """Whether a layer may look at numbers and compute piece by piece: on a CPU, where no compiler looks on."""
-    return x.device.type == "cpu" and not torch.compiler.is_compiling()
+    """Whether a layer may look at numbers and compute piece by piece: on a CPU, where nobody records what it does."""
+    return x.device.type == "cpu" and not is_recorded()
+
+
+def is_recorded() -> bool:
+    """Whether a compiler or TorchScript writes down the operations, to repeat them with other numbers."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
 
 
 def without_waiting(x: Tensor, device: torch.device | str) -> Tensor:

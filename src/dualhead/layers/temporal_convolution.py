@@ -141,7 +141,8 @@ class MultiScaleTemporalConvolution(PreparedModule):
         weight, entry_bias, taps, bias, scale = self.prepared()
         entry_norms = [*(branch.entry_norm for branch in dilated), self.pool.entry_norm]
         norms = [*(branch.norm for branch in dilated), self.pool.norm, self.plain.norm]
-        if in_place(x, *entry_norms, *norms):
+        residual_norms = [self.residual.norm] if isinstance(self.residual, PointwiseNorm) else []
+        if in_place(x, *entry_norms, *norms, *residual_norms):
             return self._in_shares(x, weight, entry_bias, taps, bias, scale)
         entry, plain = torch.split(weight, [len(entry_bias), self.width])
         h = pointwise_norm(x, entry, entry_bias, entry_norms).relu_()
@@ -176,7 +177,7 @@ class MultiScaleTemporalConvolution(PreparedModule):
     def _some_frames(self, x: Tensor, span: slice, *prepared: Tensor) -> Tensor:
         """Do as `forward` for some of the outputs, from the frames that they reach."""
         taps = prepared[2]
-        reach = taps.shape[1] // 2 * max(self.dilations)
+        reach = max(1, taps.shape[1] // 2 * max(self.dilations))  # of the pooling branch 1
         first = max(0, span.start - -(-reach // self.stride))  # the first output to compute
         last = (span.stop - 1) * self.stride + reach
         y = self._added_up(x[:, :, first * self.stride : last + 1], *prepared)

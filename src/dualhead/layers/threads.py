@@ -21,6 +21,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from dualhead.layers.prepared import is_recorded
+
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
@@ -31,7 +33,7 @@ _FEWEST_FRAMES = 8
 
 def num_sharing() -> int:
     """Say among how many threads `in_threads` shares out parts here; 1 within such a thread."""
-    if torch.compiler.is_compiling() or not _SHARED.get() or _openmp() is None:
+    if is_recorded() or not _SHARED.get() or _openmp() is None:
         return 1
     return _SHARERS.get() or torch.get_num_threads()
 

@@ -17,7 +17,7 @@ from dualhead.layers.collapse import collapse_windows
 from dualhead.layers.fused import fold
 from dualhead.layers.graph_convolution import start_residual_adjacency
 from dualhead.layers.norm import BatchNorm, batch_norm, counted, remember
-from dualhead.layers.prepared import PreparedModule, in_place, is_autocast, is_eager
+from dualhead.layers.prepared import PreparedModule, in_place, is_eager
 from dualhead.layers.recomputed import recomputed
 from dualhead.layers.threads import in_threads, split_frames
 
@@ -97,7 +97,7 @@ class WindowGraphConvolution(PreparedModule):
         nodes = aggregate_windows(rows, x, self.window, self.stride, None if self.widens else weight)
         if self.widens:
             nodes = rearrange(nodes, "b t (n s) c -> b t n (s c)", s=self.scales).contiguous()
-        learns, in_float = self.norm.training, not is_autocast(x)
+        learns, in_float = self.norm.training, nodes.dtype in (torch.float32, torch.float64)
         last = None if self.collapse_norm.training else collapse_bias  # a norm in training takes a bias away again
         if learns and last is None and in_float and is_eager(x):
             y = self._collapse_in_cache(nodes, weight if self.widens else None, bias, collapse)

@@ -17,7 +17,7 @@ from dualhead.errors import CheckpointError, ConfigError
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import counting
-from dualhead.layers.prepared import is_eager
+from dualhead.layers.prepared import is_eager, is_recorded
 from dualhead.layers.threads import alone, in_threads, num_sharing
 from dualhead.skeleton import Skeleton
 
@@ -105,9 +105,9 @@ class SkeletonModel(nn.Module):
         Args:
             clips: `(N, C, T, V, M)`.
             known: What `DistinctBodies.of` said of the clips before they went to a GPU; None: it is asked now. A
-                compiler, and clips that take gradients, get every body all the same.
+                compiler or TorchScript, and clips that take gradients, get every body all the same.
         """
-        if known is None or clips.requires_grad or torch.compiler.is_compiling():
+        if known is None or clips.requires_grad or is_recorded():
             return DistinctBodies.of(clips)
         return known
 
@@ -133,9 +133,9 @@ class SkeletonModel(nn.Module):
                 f"clips of shape {tuple(clips.shape)} have {clips.shape[2]} frames: a model takes (N, C, T, V, M) with "
                 f"T at least {MIN_FRAMES}"
             )
-        if bodies is not None and bodies.num_rows != clips.shape[0] * clips.shape[-1]:
+        if bodies is not None and bodies.shape != (clips.shape[0], clips.shape[-1]):
             raise ConfigError(
-                f"bodies of {bodies.num_rows} rows are not those of clips of shape {tuple(clips.shape)}: give what "
+                f"bodies of shape {bodies.shape} are not those of clips of shape {tuple(clips.shape)}: give what "
                 "DistinctBodies.of says of these clips, or None"
             )
         bodies = self.distinct_bodies(clips, bodies)
@@ -187,7 +187,7 @@ class SkeletonModel(nn.Module):
     @staticmethod
     def _some_at_a_time(x: Tensor) -> Sequence[Tensor]:
         """Split into a few bodies each: at least one part for each thread, and no part that leaves the cache."""
-        share = -(-len(x) // torch.get_num_threads())
+        share = -(-len(x) // num_sharing())
         return torch.split(x, max(1, min(share, _NODES_AT_A_TIME // (x.shape[2] * x.shape[3]))))
 
     @classmethod

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dualhead.errors import CheckpointError, ConfigError
 from dualhead.files import replacing
+from dualhead.layers.threads import alone
 from dualhead.models.base import ModelConfig, SkeletonModel
 from dualhead.models.registry import create_model
 from dualhead.version import __version__
@@ -85,6 +86,7 @@ def read_metadata(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
         raise CheckpointError(f"{path} has damaged metadata: {error}") from error
 
 
+@alone()  # hundreds of small tensors, each too small to be shared out
 def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
     """Rebuild a model with its weights.
 

@@ -115,7 +115,7 @@ class STGCN(SkeletonModel):
 
     def distinct_bodies(self, clips: Tensor, known: DistinctBodies | None = None) -> DistinctBodies:
         """Say which bodies differ: all of them where each loses features of its own to the dropout."""
-        if self.training and any(isinstance(part, nn.Dropout) and part.p > 0 for part in self.modules()):
+        if any(isinstance(part, nn.Dropout) and part.training and part.p > 0 for part in self.modules()):
             return DistinctBodies.every(clips)
         return super().distinct_bodies(clips, known)
 
