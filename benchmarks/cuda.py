@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from functools import partial
@@ -21,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.commit import commit
 from benchmarks.model_times import make_clips, make_model, plain_form
 from benchmarks.work import count_work
 from dualhead.files import write_text
@@ -29,7 +31,7 @@ from dualhead.layers.bodies import DistinctBodies
 from dualhead.models.base import SkeletonModel
 
 
-def seconds(case: Callable[[], Any], rounds: int = 5) -> float:
+def seconds(case: Callable[[], Any], rounds: int) -> float:
     """Give the median time of a case on the GPU, after two that warm up."""
     times = []
     for turn in range(rounds + 2):
@@ -47,14 +49,14 @@ COPY = "copy, GB/s"
 PRODUCT = {False: "product float32, TFLOP/s", True: "product bfloat16, TFLOP/s"}
 
 
-def ceilings() -> dict[str, float]:
+def ceilings(rounds: int) -> dict[str, float]:
     """Measure copies and products of matrices that fill the machine."""
     large = torch.randn(2**28, device="cuda")
     target = torch.empty_like(large)
-    figures = {COPY: 2 * large.nbytes / seconds(lambda: target.copy_(large)) / 1e9}
+    figures = {COPY: 2 * large.nbytes / seconds(lambda: target.copy_(large), rounds) / 1e9}
     for half, name in PRODUCT.items():
         square = torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16 if half else torch.float32)
-        figures[name] = 2 * 8192**3 / seconds(lambda square=square: square @ square) / 1e12
+        figures[name] = 2 * 8192**3 / seconds(lambda square=square: square @ square, rounds) / 1e12
     return figures
 
 
@@ -77,14 +79,16 @@ def make_case(form: str, frames: int, half: bool, batch: int) -> Callable[[], An
     return partial(step, model, clips, bodies, half)
 
 
-def measure(form: str, frames: int, half: bool, batch: int, ceilings: Mapping[str, float]) -> dict[str, float | str]:
+def measure(
+    form: str, frames: int, half: bool, batch: int, rounds: int, ceilings: Mapping[str, float]
+) -> dict[str, float | str]:
     """Measure one case in memory that is empty at its start."""
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    case = make_case(form, frames, half, batch)
     try:
+        case = make_case(form, frames, half, batch)
         torch.cuda.set_sync_debug_mode("error" if form in ("ours", "every body", "deployed") else "default")
-        time = seconds(case)
+        time = seconds(case, rounds)
     except RuntimeError as error:
         return {"failed": str(error).splitlines()[0]}
     finally:
@@ -104,17 +108,24 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="The models on a GPU.")
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=10, help="times that each case is run (default 10)")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         parser.exit(1, "no GPU that PyTorch can use: run this where torch.cuda.is_available()\n")
-    rates = ceilings()
-    figures: dict[str, Any] = {"device": torch.cuda.get_device_name(), "torch": torch.__version__, **rates}
+    rates = ceilings(options.rounds)
+    figures: dict[str, Any] = {
+        "command": " ".join(["python -m benchmarks.cuda", *sys.argv[1:]]),
+        "commit": commit(),
+        "device": torch.cuda.get_device_name(),
+        "torch": torch.__version__,
+        **rates,
+    }
     for frames in (300, 64):
         for half in (False, True):
             for form in ("ours", "every body", "plain", "compiled", "deployed"):
                 what = f"{form}, T {frames}, {'bfloat16' if half else 'float32'}"
-                figures[what] = measure(form, frames, half, options.batch, rates)
+                figures[what] = measure(form, frames, half, options.batch, options.rounds, rates)
                 print(what, figures[what], flush=True)
                 if options.out:
                     write_text(options.out, json.dumps(figures, indent=2) + "\n")

@@ -12,10 +12,11 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,12 +54,13 @@ Table = dict[str, Any]
 
 
 def inference(rounds: int) -> Table:
-    """Deployed forms against the published code and against the plain form, T = 300, batch 4."""
+    """Deployed forms against the published code and against the plain form, T = 300; batch 16 in float32 alone."""
     table: Table = {}
+    kinds = {"two bodies": 0.0, "one body": 1.0}
     for name in PUBLISHED:
         model = make_model(name)
         plain, fast, half = plain_form(model), deploy(model), deploy(model, torch.bfloat16)
-        for kind, single in (("two bodies", 0.0), ("one body", 1.0)):
+        for kind, single in kinds.items():
             clips = make_clips(4, 300, single)
             with torch.inference_mode():
                 forms = {"plain": plain, "float32": fast, "bfloat16": half}
@@ -66,16 +68,23 @@ def inference(rounds: int) -> Table:
                 slow = {"bfloat16": cases.pop("bfloat16")}  # far slower on some processors: once, for its size
                 times = interleaved(slow, 1) | interleaved(cases, rounds)
                 logits = {key: form(clips) for key, form in forms.items()}
-            published = published_seconds(name, times["rate"])
-            table[f"{name}, {kind}"] = {
-                "rate, GFLOP/s": times["rate"],
-                "published, s a clip": published,
-                **{f"{key}, s a clip": times[key] / 4 for key in forms},
-                **{f"published / {key}": published * 4 / times[key] for key in forms},
-                **_equality(logits, "float32"),
-                **_equality(logits, "bfloat16"),
-            }
+            equality = _equality(logits, "float32") | _equality(logits, "bfloat16")
+            table[f"{name}, {kind}"] = _speed(name, times, forms, 4) | equality
+        for kind, single in kinds.items():
+            with torch.inference_mode():
+                times = interleaved({"float32": partial(fast, make_clips(16, 300, single))}, rounds)
+            table[f"{name}, {kind}, batch 16"] = _speed(name, times, ("float32",), 16)
     return table
+
+
+def _speed(name: str, times: dict[str, float], forms: Iterable[str], batch: int) -> Table:
+    published = published_seconds(name, times["rate"])
+    return {
+        "rate, GFLOP/s": times["rate"],
+        "published, s a clip": published,
+        **{f"{form}, s a clip": times[form] / batch for form in forms},
+        **{f"published / {form}": published * batch / times[form] for form in forms},
+    }
 
 
 def _equality(logits: dict[str, Tensor], form: str) -> Table:
@@ -137,9 +146,13 @@ def growth(rounds: int) -> Table:
         what: {"clips a second": case[0] / times[what], "GB": _gigabytes(f"deployed:{what}")}
         for what, case in GROWTH.items()
     }
-    for processes in (1, 2):
-        what = f"training, processes {processes}"
-        table[what] = {"clips a second": _side_by_side(processes), "GB": _gigabytes("exact:dualhead") * processes}
+    runs = {processes: [_side_by_side(processes) for _ in range(rounds)] for processes in (1, 2)}
+    for processes, figures in runs.items():
+        rates, sizes = zip(*figures, strict=True)
+        table[f"training, processes {processes}"] = {
+            "clips a second": statistics.median(rates),
+            "GB": statistics.median(sizes),
+        }
     return table
 
 
@@ -193,8 +206,8 @@ def _status(field: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(field))
 
 
-def _side_by_side(processes: int) -> float:
-    """Train with one thread a process; gives clips a second of all of them."""
+def _side_by_side(processes: int) -> tuple[float, float]:
+    """Train with one thread a process; gives clips a second and gigabytes, each of all of them."""
     launch = ["-m", "torch.distributed.run", f"--nproc-per-node={processes}", "--master-port=29611"]
     done = subprocess.run(
         [sys.executable, *launch, "-m", "benchmarks.model", "--worker"],
@@ -203,19 +216,24 @@ def _side_by_side(processes: int) -> float:
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
-    return float(done.stdout.strip().splitlines()[-1])
+    rate, gigabytes = map(float, done.stdout.split())
+    return rate, gigabytes
 
 
 def _work() -> None:
     torch.distributed.init_process_group("gloo")
     model = torch.nn.parallel.DistributedDataParallel(make_model("dualhead").train())
     clips = make_clips(5, 300, 0.8)
+    before = _status("VmRSS")
     for turn in range(3):
         if turn == 1:
             start = time.perf_counter()
         model(clips).square().mean().backward()
+    rate = 2 * 5 * torch.distributed.get_world_size() / (time.perf_counter() - start)
+    gigabytes = torch.tensor((_status("VmHWM") - before) / 1e6)
+    torch.distributed.all_reduce(gigabytes)
     if torch.distributed.get_rank() == 0:
-        print(2 * 5 * torch.distributed.get_world_size() / (time.perf_counter() - start))
+        print(rate, float(gigabytes))
     torch.distributed.destroy_process_group()
 
 
@@ -242,7 +260,7 @@ def main() -> None:
     if options.worker:
         return _work()
     figures: dict[str, Any] = {
-        "command": f"python -m benchmarks.model --only {options.only} --rounds {options.rounds}",
+        "command": " ".join(["python -m benchmarks.model", *sys.argv[1:]]),
         "commit": commit(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
