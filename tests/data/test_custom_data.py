@@ -7,6 +7,8 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -19,8 +21,9 @@ from dualhead.cli import main
 from dualhead.data.prepare import prepare
 from dualhead.data.recipes import RECIPES, STREAMS, get_recipe
 from dualhead.data.store import open_store
-from dualhead.errors import FormatError
+from dualhead.errors import ConfigError, FormatError
 from dualhead.evaluation.scores import Scores
+from dualhead.skeleton import COCO17, NTU25
 
 PAGE = Path(__file__).parents[2] / "docs" / "custom-data.md"
 
@@ -81,6 +84,16 @@ def test_the_commands_of_the_page_work_one_after_another(
         f"a{action}_s{subject}_t3_skeleton" for action in (1, 2, 27) for subject in (2, 4, 6, 8)
     )
     assert "a1_s2_t3_skeleton" in capsys.readouterr().out
+
+
+def test_the_page_says_which_recipes_take_which_skeleton() -> None:
+    bare = replace(NTU25, spine=None, shoulders=None)
+    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| (yes|no) \| (yes|no) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert [name for name, *_ in rows] == list(RECIPES)
+    for name, *said in rows:
+        for skeleton, word in zip((NTU25, bare, COCO17), said, strict=True):
+            with nullcontext() if word == "yes" else pytest.raises(ConfigError):
+                get_recipe(name).check(skeleton)
 
 
 def test_the_sample_description_of_the_page_is_read(tmp_path: Path) -> None:
