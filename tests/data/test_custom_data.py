@@ -129,3 +129,43 @@ def test_a_bad_line_of_the_table_is_listed_and_strict_stops_there(tmp_path: Path
     with pytest.raises(FormatError, match=r"^raw/table\.csv, line 3: 2 cells instead of 3 \(--strict stops here"):
         prepare("custom", raw, tmp_path / "strict", workers=1, strict=True, quiet=True)
     assert not (tmp_path / "strict").exists()
+
+
+def _flat_clips(raw: Path, table: str, joints: NDArray[np.float32]) -> Path:
+    raw.mkdir()
+    (raw / "dataset.yaml").write_text("{skeleton: coco17, protocols: {xsub: {field: subject, train: [1]}}}")
+    (raw / "table.csv").write_text(table)
+    for name in "ab":
+        np.save(raw / f"{name}.npy", joints)
+    return raw
+
+
+def test_pixels_without_the_size_of_their_images_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels, out = np.full((3, 17, 2), 300, np.float32), tmp_path / "store"
+    raw = _flat_clips(tmp_path / "raw", "name,label,subject\na,0,1\nb,1,2\n", pixels)
+    report = prepare("custom", raw, out, workers=1)
+    assert report.remarks == {"pixels": 2}
+    (warning,) = report.warnings
+    assert "columns `width` and `height` in the table" in warning and "prepare the store anew" in warning
+    assert capsys.readouterr().out.count(warning) == (tmp_path / "store.log").read_text().count(warning) == 1
+    again = prepare("custom", raw, out, workers=1, quiet=True)
+    assert (again.reused, again.warnings) == (True, [warning])
+    sized = "name,label,subject,width,height\na,0,1,640,480\nb,1,2,640,480\n"
+    sized_raw = _flat_clips(tmp_path / "sized", sized, pixels)
+    assert not prepare("custom", sized_raw, tmp_path / "sized_store", workers=1, quiet=True).warnings
+    fractions = _flat_clips(tmp_path / "fractions", "name,label,subject\na,0,1\nb,1,2\n", pixels / 600)
+    assert not prepare("custom", fractions, tmp_path / "fractions_store", workers=1, quiet=True).warnings
+
+
+def test_confidences_that_are_left_out_are_warned_of(tmp_path: Path) -> None:
+    raw = _flat_clips(tmp_path / "raw", "name,label,subject\na,0,1\nb,1,2\n", np.full((3, 17, 2), 0.5, np.float32))
+    (raw / "b.npy").unlink()
+    np.savez(raw / "b.npz", joints=np.full((3, 17, 2), 0.5, np.float32), confidence=np.full((3, 17), 0.5, np.float32))
+    report = prepare("custom", raw, tmp_path / "store", workers=1, quiet=True)
+    assert report.remarks == {"confidence": 1}
+    assert "say `confidence: true` in dataset.yaml" in report.warnings[0]
+    description = (raw / "dataset.yaml").read_text()
+    (raw / "dataset.yaml").write_text(description.replace("{skeleton", "{confidence: true, skeleton"))
+    assert not prepare("custom", raw, tmp_path / "kept", workers=1, quiet=True).warnings

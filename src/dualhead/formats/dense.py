@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,8 @@ def dense_recording(
     if scores is not None:
         present |= np.any(scores, axis=2)
     ids = [str(body) for body in range(len(values))]
-    return from_dense(values, present, ids, scores, keep_places=True)
+    recording = from_dense(values, present, ids, scores, keep_places=True)
+    return replace(recording, drops_confidence=confidence is not None and scores is None)
 
 
 def whole_label(label: Any, where: str) -> int:
