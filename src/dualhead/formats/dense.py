@@ -43,6 +43,7 @@ def dense_recording(
     Raises:
         FormatError: If the shape is another or too long, or a number is infinite or too large to be a coordinate.
     """
+    given, given_confidence = joints.shape, None if confidence is None else confidence.shape
     if joints.ndim == 3:
         joints = joints[None]
         confidence = None if confidence is None else confidence[None]
@@ -51,14 +52,14 @@ def dense_recording(
         joints, confidence = joints[..., :channels], joints[..., channels]
     if joints.ndim != 4 or joints.shape[2:] != (num_joints, channels):
         raise FormatError(
-            f"joints of shape {joints.shape}, but skeleton {skeleton.name!r} needs (bodies, frames, {num_joints}, "
-            f"{channels}): is it of another skeleton?",
+            f"joints of shape {given}, but skeleton {skeleton.name!r} needs (frames, {num_joints}, {channels}) or "
+            f"(bodies, frames, {num_joints}, {channels}): is it of another skeleton?",
             where,
         )
     if joints.shape[1] > _MAX_FRAMES:  # of no body they take no bytes in the file
         raise FormatError(f"{joints.shape[1]} frames are more than the {_MAX_FRAMES} of a recording", where)
     if confidence is not None and confidence.shape != joints.shape[:3]:
-        raise FormatError(f"confidence of shape {confidence.shape}, but joints of shape {joints.shape}", where)
+        raise FormatError(f"confidence of shape {given_confidence}, but joints of shape {given}", where)
     with np.errstate(invalid="ignore"):  # damaged bytes can be any number; what is out of range is refused below
         values: NDArray[np.float64] = np.array(joints, np.float64)
     missing = np.isnan(values).any(axis=3)  # (M, T, V)
