@@ -24,6 +24,7 @@ from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError
 from dualhead.evaluation.scores import Scores
 from dualhead.skeleton import COCO17, NTU25
+from dualhead.training.config import load_experiment
 
 PAGE = Path(__file__).parents[2] / "docs" / "custom-data.md"
 
@@ -94,6 +95,13 @@ def test_the_page_says_which_recipes_take_which_skeleton() -> None:
         for skeleton, word in zip((NTU25, bare, COCO17), said, strict=True):
             with nullcontext() if word == "yes" else pytest.raises(ConfigError):
                 get_recipe(name).check(skeleton)
+
+
+def test_the_page_says_which_recipe_is_used_where_none_is_given() -> None:
+    page = PAGE.read_text("utf-8")
+    (config,) = re.findall(r"dualhead train --config (\S+)", page)
+    (own,) = re.findall(r"experiment's own recipe: without it `(\w+)` is used", page)
+    assert load_experiment(config, {"dataset": "null", "protocol": "xsub"}).recipe == own
 
 
 def test_the_sample_description_of_the_page_is_read(tmp_path: Path) -> None:
