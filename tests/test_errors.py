@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualhead.errors import printable
+from dualhead.errors import printable, unknown
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,11 @@ from dualhead.errors import printable
 )
 def test_control_characters_are_shown_as_codes(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+def test_an_unknown_name_comes_with_the_valid_ones_or_with_the_word_that_there_is_none() -> None:
+    assert (
+        str(unknown("room", "hal", ["cellar", "hall"]))
+        == "unknown room 'hal': did you mean 'hall'? valid: cellar, hall"
+    )
+    assert str(unknown("room", "hall", [])) == "unknown room 'hall': there is none"

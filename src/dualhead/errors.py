@@ -87,9 +87,11 @@ def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
         valid: The names that would have been right.
 
     Returns:
-        A `ConfigError` that says the nearest valid name first, then all of them.
+        A `ConfigError` that says the nearest valid name first, then all of them, or that there are none.
     """
     names = list(valid)
+    if not names:
+        return ConfigError(f"unknown {kind} {value!r}: there is none")
     near = difflib.get_close_matches(value, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return ConfigError(f"unknown {kind} {value!r}: {hint}valid: {', '.join(names)}")

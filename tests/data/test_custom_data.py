@@ -7,6 +7,8 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -19,8 +21,10 @@ from dualhead.cli import main
 from dualhead.data.prepare import prepare
 from dualhead.data.recipes import RECIPES, STREAMS, get_recipe
 from dualhead.data.store import open_store
-from dualhead.errors import FormatError
+from dualhead.errors import ConfigError, FormatError
 from dualhead.evaluation.scores import Scores
+from dualhead.skeleton import COCO17, NTU25
+from dualhead.training.config import load_experiment
 
 PAGE = Path(__file__).parents[2] / "docs" / "custom-data.md"
 
@@ -83,6 +87,23 @@ def test_the_commands_of_the_page_work_one_after_another(
     assert "a1_s2_t3_skeleton" in capsys.readouterr().out
 
 
+def test_the_page_says_which_recipes_take_which_skeleton() -> None:
+    bare = replace(NTU25, spine=None, shoulders=None)
+    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| (yes|no) \| (yes|no) \|$", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert [name for name, *_ in rows] == list(RECIPES)
+    for name, *said in rows:
+        for skeleton, word in zip((NTU25, bare, COCO17), said, strict=True):
+            with nullcontext() if word == "yes" else pytest.raises(ConfigError):
+                get_recipe(name).check(skeleton)
+
+
+def test_the_page_says_which_recipe_is_used_where_none_is_given() -> None:
+    page = PAGE.read_text("utf-8")
+    (config,) = re.findall(r"dualhead train --config (\S+)", page)
+    (own,) = re.findall(r"experiment's own recipe: without it `(\w+)` is used", page)
+    assert load_experiment(config, {"dataset": "null", "protocol": "xsub"}).recipe == own
+
+
 def test_the_sample_description_of_the_page_is_read(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
     (description,) = re.findall(r"```\n(skeleton: .*?)```", page, re.DOTALL)
@@ -116,3 +137,43 @@ def test_a_bad_line_of_the_table_is_listed_and_strict_stops_there(tmp_path: Path
     with pytest.raises(FormatError, match=r"^raw/table\.csv, line 3: 2 cells instead of 3 \(--strict stops here"):
         prepare("custom", raw, tmp_path / "strict", workers=1, strict=True, quiet=True)
     assert not (tmp_path / "strict").exists()
+
+
+def _flat_clips(raw: Path, table: str, joints: NDArray[np.float32]) -> Path:
+    raw.mkdir()
+    (raw / "dataset.yaml").write_text("{skeleton: coco17, protocols: {xsub: {field: subject, train: [1]}}}")
+    (raw / "table.csv").write_text(table)
+    for name in "ab":
+        np.save(raw / f"{name}.npy", joints)
+    return raw
+
+
+def test_pixels_without_the_size_of_their_images_are_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pixels, out = np.full((3, 17, 2), 300, np.float32), tmp_path / "store"
+    raw = _flat_clips(tmp_path / "raw", "name,label,subject\na,0,1\nb,1,2\n", pixels)
+    report = prepare("custom", raw, out, workers=1)
+    assert report.remarks == {"pixels": 2}
+    (warning,) = report.warnings
+    assert "columns `width` and `height` in the table" in warning and "prepare the store anew" in warning
+    assert capsys.readouterr().out.count(warning) == (tmp_path / "store.log").read_text().count(warning) == 1
+    again = prepare("custom", raw, out, workers=1, quiet=True)
+    assert (again.reused, again.warnings) == (True, [warning])
+    sized = "name,label,subject,width,height\na,0,1,640,480\nb,1,2,640,480\n"
+    sized_raw = _flat_clips(tmp_path / "sized", sized, pixels)
+    assert not prepare("custom", sized_raw, tmp_path / "sized_store", workers=1, quiet=True).warnings
+    fractions = _flat_clips(tmp_path / "fractions", "name,label,subject\na,0,1\nb,1,2\n", pixels / 600)
+    assert not prepare("custom", fractions, tmp_path / "fractions_store", workers=1, quiet=True).warnings
+
+
+def test_confidences_that_are_left_out_are_warned_of(tmp_path: Path) -> None:
+    raw = _flat_clips(tmp_path / "raw", "name,label,subject\na,0,1\nb,1,2\n", np.full((3, 17, 2), 0.5, np.float32))
+    (raw / "b.npy").unlink()
+    np.savez(raw / "b.npz", joints=np.full((3, 17, 2), 0.5, np.float32), confidence=np.full((3, 17), 0.5, np.float32))
+    report = prepare("custom", raw, tmp_path / "store", workers=1, quiet=True)
+    assert report.remarks == {"confidence": 1}
+    assert "say `confidence: true` in dataset.yaml" in report.warnings[0]
+    description = (raw / "dataset.yaml").read_text()
+    (raw / "dataset.yaml").write_text(description.replace("{skeleton", "{confidence: true, skeleton"))
+    assert not prepare("custom", raw, tmp_path / "kept", workers=1, quiet=True).warnings

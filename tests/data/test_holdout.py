@@ -69,7 +69,10 @@ def test_rows_of_a_training_side_keep_their_order_and_numbers() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"by": "performer"}, "unknown validation 'performer'.*valid: subject, sample, none, setup"),
+        (
+            {"by": "performer"},
+            r"unknown validation\.by \(the store has no such field\) 'performer': valid: subject, sample, none, setup",
+        ),
         ({"fraction": 0}, "fraction 0 is out of range"),
         ({"fraction": 1.0}, "fraction 1.0 is out of range"),
         ({"by": "setup"}, "2 values of 'setup' .* give --validation.by sample, or none"),

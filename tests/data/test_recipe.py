@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -29,7 +31,7 @@ def test_shapes() -> None:
 def test_skeletons_that_lack_something_are_refused() -> None:
     bare = Skeleton("bare", ("a", "b"), (0, 0), ((1, 0),), (), 0, 0, None, None, 3)
     for name in ("dualhead", "uniform100"):
-        with pytest.raises(ConfigError, match=r"'bare' has no spine and no shoulders: .* use 'resample64'"):
+        with pytest.raises(ConfigError, match=r"'bare' has no spine and no shoulders: add them .* or use 'resample64'"):
             get_recipe(name).channels(bare)
     for name in ("resample64", "ucla52"):
         assert get_recipe(name).channels(bare) == 3
@@ -37,6 +39,28 @@ def test_skeletons_that_lack_something_are_refused() -> None:
             get_recipe(name).num_bodies(OPENPOSE18)
         with pytest.raises(ConfigError, match="needs 3D joints"):
             get_recipe(name).clip(SkeletonSequence(np.zeros((1, 3, 17, 2), np.float32), COCO17), "joint")
+
+
+def _refusal(name: str, skeleton: Skeleton) -> str:
+    try:
+        get_recipe(name).check(skeleton)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "skeleton",
+    [OPENPOSE18, NTU25, Skeleton("bare", ("a", "b"), (0, 0), ((1, 0),), (), 0, 0, None, None, 3)],
+    ids=lambda skeleton: skeleton.name,
+)
+def test_a_refusal_names_every_recipe_that_takes_the_skeleton(skeleton: Skeleton) -> None:
+    messages = {name: _refusal(name, skeleton) for name in RECIPES}
+    fitting = [name for name, message in messages.items() if not message]
+    refusals = list(filter(None, messages.values()))
+    assert refusals
+    for message in refusals:
+        assert re.findall(r"'(\w+)'", message.partition("use ")[2]) == fitting
 
 
 def test_training_draws_need_a_generator() -> None:

@@ -147,6 +147,20 @@ def test_another_index_of_the_same_shape_is_noticed_when_it_is_opened(folder: Pa
     assert open_store(folder).labels.tolist() == [1] * 12
 
 
+@pytest.mark.parametrize(
+    ("dataset", "why"),
+    [
+        ("pyskl", "the pickle has no 'split' with"),
+        ("custom", "dataset.yaml has no 'protocols': add one"),
+        ("ntu60", "the data that it was made of name none$"),
+    ],
+)
+def test_a_store_without_protocols_says_so_and_why(folder: Path, dataset: str, why: str) -> None:
+    _change_meta(folder, protocols={}, dataset=dataset)
+    with pytest.raises(ConfigError, match=f"unknown protocol 'xsub': .* has no protocol at all, because {why}"):
+        open_store(folder).split("xsub")
+
+
 def test_a_header_that_is_no_python_is_a_sentence(folder: Path) -> None:
     joints = (folder / "joints.npy").read_bytes()
     (folder / "joints.npy").write_bytes(joints.replace(b"{'descr'", b"{((('d'"))

@@ -76,7 +76,11 @@ def test_an_unknown_class_is_rejected_with_the_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason", "line"),
     [
-        ("", "no column 'name'", 1),
+        ("", "it is empty", None),
+        (",\n", "it is empty", None),
+        ("one,label\n", "no column 'name'", 1),
+        ("name;label\na;1\n", "separated by ';' instead of ','", 1),
+        ("name\tlabel\na\t1\n", "separated by tabs instead of ','", 1),
         ("name,subject\n", "no column 'label'", 1),
         ("name,label\n", "names no clip", None),
         ("name,label,bodies\n", "column 'bodies' is taken", 1),

@@ -44,8 +44,13 @@ def test_an_extra_channel_is_the_confidence() -> None:
     ("joints", "confidence", "reason"),
     [
         (np.zeros((4, 3)), None, r"joints of shape \(4, 3\)"),
-        (np.zeros((4, 3, 3)), None, "of another skeleton"),
-        (np.zeros((4, 2, 3)), np.zeros((4, 3)), "confidence of shape"),
+        (
+            np.zeros((4, 3, 3)),
+            None,
+            r"joints of shape \(4, 3, 3\), but skeleton 'pair' needs \(frames, 2, 3\) or \(bodies, frames, 2, 3\)",
+        ),
+        (np.zeros((1, 4, 3, 3)), None, r"joints of shape \(1, 4, 3, 3\), but .*: is it of another skeleton"),
+        (np.zeros((4, 2, 3)), np.zeros((4, 3)), r"confidence of shape \(4, 3\), but joints of shape \(4, 2, 3\)"),
         (np.zeros((0, 10**12, 2, 3)), None, "1000000000000 frames are more than the 1000000"),
         (np.full((4, 2, 3), np.inf), None, "infinite"),
         (np.zeros((4, 2, 3)), np.full((4, 2), np.inf), "confidence is infinite"),

@@ -99,18 +99,18 @@ def test_what_cannot_be_used_is_listed_with_its_reason(tmp_path: Path) -> None:
         annotation("b", 0) | {"total_frames": 5},
         annotation("c", 0) | {"label": "x"},
         annotation("d", 0) | {"keypoint_score": [1]},
+        {key: value for key, value in annotation("e", 0).items() if key != "label"},
         annotation("good", 0),
         annotation("good", 0),
     ]
     listing = pyskl().list_items([write(tmp_path / "a.pkl", {"annotations": wrong})])
     assert [item.sample.name for item in listing.items] == ["good"]
     reasons = [(rejected.path, rejected.reason) for rejected in listing.rejected]
-    assert [path for path, _ in reasons] == [f"a.pkl, annotation {number}" for number in range(5)]
-    for (_, reason), expected in zip(
-        reasons, ("frame_dir", "no array 'keypoint'", "'total_frames' is 5", "label 'x'", "keypoint_score"), strict=True
-    ):
+    assert [path for path, _ in reasons] == [f"a.pkl, annotation {number}" for number in range(6)]
+    words = ("frame_dir", "no array 'keypoint'", "'total_frames' is 5", "label 'x'", "keypoint_score", "no key 'label'")
+    for (_, reason), expected in zip(reasons, words, strict=True):
         assert expected in reason
-    assert [duplicate.dropped for duplicate in listing.duplicates] == ["a.pkl, annotation 6"]
+    assert [duplicate.dropped for duplicate in listing.duplicates] == ["a.pkl, annotation 7"]
     assert str(listing.items[0].member.read()[:2]) != ""
 
 

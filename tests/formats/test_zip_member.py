@@ -22,6 +22,21 @@ def _change(path: Path, old: bytes, new: bytes) -> None:
     path.write_bytes(data.replace(old, new))
 
 
+def test_a_name_in_utf8_without_its_flag_is_read_as_utf8(tmp_path: Path) -> None:
+    """As `zip -r` on Linux writes it; a name whose bytes are no UTF-8 is that of an old zip, in code page 437."""
+    path = make_zip(tmp_path / "a.zip", {"gr\xfc\xdfe/\u7a7a.txt": b"a", "b.txt": b"b"})
+    data = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        at = data.index(signature) + flags
+        assert data[at + 1] & 8
+        data[at + 1] &= ~8
+    path.write_bytes(data)
+    assert _read(path) == {"a.zip/b.txt": b"b", "a.zip/gr\xfc\xdfe/\u7a7a.txt": b"a"}
+    old = make_zip(tmp_path / "old.zip", {"gr_n.txt": b"c"})
+    _change(old, b"gr_n", "gr\xfcn".encode("cp437"))
+    assert _read(old) == {"old.zip/gr\xfcn.txt": b"c"}
+
+
 @pytest.mark.parametrize("name", ["../a.txt", "in/../../a.txt", "/a.txt", "C:/a.txt", "..\\a.txt"])
 def test_a_path_that_escapes_is_refused(tmp_path: Path, name: str) -> None:
     found = list(list_members([make_zip(tmp_path / "a.zip", {name: b"a"})]))

@@ -89,6 +89,16 @@ def test_overrides_replace_single_keys() -> None:
         load_experiment("ucla/dualhead", {"recipe.frames": 1})
 
 
+def test_another_model_drops_the_arguments_of_the_file_and_keeps_those_that_are_given() -> None:
+    config = "synthetic_xsub/dualhead"
+    model = load_experiment(config, {"model.arguments.width": "8", "model.name": "stgcn"}).model
+    assert (model.name, model.arguments) == ("stgcn", {"width": 8})
+    assert load_experiment(config, {"model.name": "stgcn"}).model.arguments == {}
+    kept = load_experiment(config, {"model.name": "dualhead_small", "model.arguments.width": 8}).model
+    assert kept.arguments == {"width": 8, "num_gcn_scales": 4, "num_g3d_scales": 3}
+    assert load_experiment(config).model.arguments["width"] == 12
+
+
 def test_a_name_that_is_not_there_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'ucla/dualhead'"):
         load_experiment("ucla_xveiw/dualhead")

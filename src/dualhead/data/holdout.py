@@ -52,7 +52,9 @@ def hold_out(
     if not 0 < fraction < 1:
         raise ConfigError(f"validation fraction {fraction} is out of range: use a number between 0 and 1, such as 0.1")
     if by != "sample" and by != "subject" and by not in fields:
-        raise unknown("validation", by, dict.fromkeys(("subject", "sample", "none", *fields)))
+        raise unknown(
+            "validation.by (the store has no such field)", by, dict.fromkeys(("subject", "sample", "none", *fields))
+        )
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
     classes = np.asarray(labels)[rows]
     held = np.zeros(len(rows), dtype=bool)

@@ -7,7 +7,7 @@ function says what becomes of it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,12 +164,29 @@ def image_clip(sequence: SkeletonSequence, bodies: int) -> NDArray[np.float32]:
     if width > 0 and height > 0:
         clip[0] /= width
         clip[1] /= height
-    elif (mean := float(np.abs(clip[:2]).sum() / max(2 * present.sum(), 1))) > _LARGEST_FRACTION:
+    elif mean := unsized_pixels(clip[:2], sequence.fields):
         raise ConfigError(
             f"sequence {sequence.name!r} has coordinates of {mean:.4g} on average, which look like pixels: "
-            "give its fields 'width' and 'height', or coordinates as fractions of the image (0 to 1)"
+            "give its fields 'width' and 'height' (for your own data columns of the table, and prepare the store anew) "
+            "or coordinates as fractions of the image (0 to 1)"
         )
     return clip
+
+
+def unsized_pixels(flat: NDArray[np.float32], fields: Mapping[str, int]) -> float:
+    """Tell coordinates in pixels of images whose size is not known.
+
+    Args:
+        flat: `(2, ...)`, x and y; a joint at (0, 0) is absent.
+        fields: Of the recording; `width` and `height` above 0 are the size of its images.
+
+    Returns:
+        Their mean absolute value where it is too large for fractions of an image, else 0.
+    """
+    if fields.get("width", 0) > 0 and fields.get("height", 0) > 0:
+        return 0.0
+    mean = float(np.abs(flat).sum() / max(2 * flat.any(axis=0).sum(), 1))
+    return mean if mean > _LARGEST_FRACTION else 0.0
 
 
 def centre_image(clip: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -138,6 +138,7 @@ def _report_existing(out: Path, listing: Listing, started: float) -> PrepareRepo
         reused=True,
         fingerprint=store.fingerprint,
         seconds=time.monotonic() - started,
+        remarks=store.meta["counts"].get("remarks", {}),
     )
 
 
@@ -215,9 +216,12 @@ def _finish(
         "duplicates": len(listing.duplicates),
         "skipped": listing.skipped,
     }
+    remarks = Counter(remark for row in writer.rows for remark in row.remarks)
+    if remarks:
+        counts["remarks"] = dict(remarks)
     fingerprint = writer.finish(source, {**meta, "counts": counts})
     _log.info("done: %s, fingerprint %s", json.dumps(counts), fingerprint)
-    return PrepareReport(
+    report = PrepareReport(
         dataset=source.name,
         path=writer.out,
         samples=len(writer.rows),
@@ -229,7 +233,11 @@ def _finish(
         reused=False,
         fingerprint=fingerprint,
         seconds=time.monotonic() - started,
+        remarks=remarks,
     )
+    for warning in report.warnings:
+        _log.info("%s", warning)
+    return report
 
 
 def _state_of_files(listing: Listing) -> str:

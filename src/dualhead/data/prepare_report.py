@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dualhead.errors import printable
 from dualhead.formats.source import Duplicate, Rejected
+
+REMARKS = {
+    "pixels": "have coordinates that look like pixels of images whose size is not known, which no recipe takes: give "
+    "it (for your own data columns `width` and `height` in the table) and prepare the store anew",
+    "confidence": "hold confidences that are left out: to keep them say `confidence: true` in dataset.yaml and prepare "
+    "the store anew",
+}
+"""What may be odd of samples that a store keeps all the same."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class PrepareReport:
         reused: The store was there already and is unchanged.
         fingerprint: The store's.
         seconds: How long it took.
+        remarks: How many samples have something odd, by the words of `REMARKS`.
     """
 
     dataset: str
@@ -39,11 +49,19 @@ class PrepareReport:
     reused: bool
     fingerprint: str
     seconds: float
+    remarks: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Say what is odd of samples that the store keeps all the same."""
+        found = {remark: self.remarks.get(remark, 0) for remark in REMARKS}
+        return [f"warning: {count} samples {REMARKS[remark]}" for remark, count in found.items() if count]
 
     def __str__(self) -> str:
         """Say it in a few lines: counts, then the first reasons of each kind."""
         done = "was there already" if self.reused else f"took {self.seconds:.1f} s"
         lines = [f"{self.path}: {self.samples} samples, {self.frames} frames of {self.dataset} ({done})"]
+        lines += self.warnings
         if self.changed:
             lines.append(
                 f"changed: {len(self.changed)} since this store was made, the first is {self.changed[0]}: to read anew "

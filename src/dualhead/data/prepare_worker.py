@@ -19,12 +19,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dualhead.data.bodies import Selection, get_selection
 from dualhead.data.fingerprint import digest
+from dualhead.data.normalize import unsized_pixels
 from dualhead.data.store_writer import Chunk, Row
 from dualhead.errors import DamageError, DualheadError, FormatError, StoreError
-from dualhead.formats.source import Item, Rejected, Source
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import Item, Rejected, Sample, Source
 from dualhead.memory import keep_freed_memory
 
 CHUNK = 64
@@ -103,13 +106,21 @@ class Worker:
                 data = values.astype("<f4", copy=False).tobytes()
                 label = -1 if sample.label is None else sample.label
                 fields = tuple(sample.fields[name] for name in self.source.fields)
-                return data, Row(sample.name, label, joints.shape[1], joints.shape[0], fields, digest(data))
+                remarks = self._remarks(recording, joints, sample)
+                return data, Row(sample.name, label, joints.shape[1], joints.shape[0], fields, digest(data), remarks)
             if len(joints):
                 reason = ""
         if task.missing is not None:
             kind = "missing"
             reason = "; ".join(filter(None, [f"on the missing list {task.missing}", reason]))
         return Rejected(sample.name, where, reason, kind, line)
+
+    def _remarks(self, recording: Recording, joints: NDArray[np.float32], sample: Sample) -> tuple[str, ...]:
+        """Say what is odd of a sample that is kept all the same."""
+        flat = self.source.skeleton.dimensions == 2 and not self.source.prepared
+        in_pixels = flat and unsized_pixels(np.moveaxis(joints, -1, 0), sample.fields)
+        found = {"pixels": in_pixels, "confidence": recording.drops_confidence}
+        return tuple(remark for remark, holds in found.items() if holds)
 
 
 def _unexpected(item: Item, error: Exception) -> Rejected:

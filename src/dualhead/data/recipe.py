@@ -174,7 +174,7 @@ def need_solid(recipe: Recipe, skeleton: Skeleton) -> None:
     if skeleton.dimensions != 3:
         raise ConfigError(
             f"recipe {recipe.name!r} needs 3D joints but skeleton {skeleton.name!r} has "
-            f"{skeleton.dimensions} dimensions: use 'dualhead' or 'uniform100'"
+            f"{skeleton.dimensions} dimensions: use {_fitting(skeleton)}"
         )
 
 
@@ -183,15 +183,30 @@ def need_flat(recipe: Recipe, skeleton: Skeleton) -> None:
     if skeleton.dimensions != 2:
         raise ConfigError(
             f"recipe {recipe.name!r} moves images but skeleton {skeleton.name!r} has {skeleton.dimensions} "
-            "dimensions: use 'dualhead' or 'resample64'"
+            f"dimensions: use {_fitting(skeleton)}"
         )
 
 
 def need_axes(recipe: Recipe, skeleton: Skeleton) -> None:
     """Refuse a 3D skeleton without the joints that give the axes their directions; for `Recipe.check`."""
-    missing = [axis for axis in ("spine", "shoulders") if getattr(skeleton, axis) is None]
+    missing = _missing_axes(skeleton)
     if skeleton.dimensions == 3 and missing:
         raise ConfigError(
             f"recipe {recipe.name!r} turns spine and shoulders to the axes but skeleton {skeleton.name!r} has no "
-            f"{' and no '.join(missing)}: add them to the skeleton or use 'resample64'"
+            f"{' and no '.join(missing)}: add them to the skeleton or use {_fitting(skeleton)}"
         )
+
+
+def _missing_axes(skeleton: Skeleton) -> list[str]:
+    return [axis for axis in ("spine", "shoulders") if getattr(skeleton, axis) is None]
+
+
+def _fitting(skeleton: Skeleton) -> str:
+    """Name the recipes that take a skeleton."""
+    if skeleton.dimensions == 2:
+        names = "'dualhead', 'uniform100' or 'moving300'"
+    elif _missing_axes(skeleton):
+        names = "'resample64' or 'ucla52'"
+    else:
+        names = "'dualhead', 'resample64', 'uniform100' or 'ucla52'"
+    return f"{names}, at this or another number of frames"

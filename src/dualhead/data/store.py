@@ -28,6 +28,11 @@ SCHEMA = 1
 COLUMNS = ("name", "label", "offset", "frames", "bodies")
 """The columns that every index has; one more per field follows."""
 
+_NO_PROTOCOL = {
+    "pyskl": "the pickle has no 'split' with a training and a test side: add one and prepare the store anew",
+    "custom": "dataset.yaml has no 'protocols': add one and prepare the store anew",
+}
+
 # What json, zipfile and NumPy raise for damaged files.
 _UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, SyntaxError, TokenError, RecursionError,
@@ -215,6 +220,10 @@ class Store:
         Raises:
             ConfigError: If the store has no such protocol.
         """
+        if not self.protocols:
+            dataset = str(self.meta.get("dataset"))
+            why = _NO_PROTOCOL.get(dataset, "the data that it was made of name none")
+            raise ConfigError(f"unknown protocol {protocol!r}: {self.path} has no protocol at all, because {why}")
         if protocol not in self.protocols:
             raise unknown("protocol", protocol, self.protocols)
         rule = self.protocols[protocol]

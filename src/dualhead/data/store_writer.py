@@ -43,6 +43,7 @@ class Row:
         bodies: M.
         fields: Its fields in the order of the source's.
         digest: The hash of its coordinates.
+        remarks: What its user should know of it, words of `prepare_report.REMARKS`.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Row:
     bodies: int
     fields: tuple[int, ...]
     digest: str
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,8 @@ class StoreWriter:
             whole = content[: content.rfind(b"\n") + 1]  # a kill may leave half a line
             for line in whole.splitlines():
                 entry = json.loads(line)
-                self.rows += [Row(**{**row, "fields": tuple(row["fields"])}) for row in entry["rows"]]
+                for row in entry["rows"]:
+                    self.rows.append(Row(**row | {key: tuple(row[key]) for key in ("fields", "remarks")}))
                 self.rejected += [Rejected(**rejected) for rejected in entry["rejected"]]
                 self._size = entry["size"]
                 self.chunks += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
         separators alone is one of empty cells.
 
     Raises:
-        FormatError: If it is no text or no CSV.
+        FormatError: If it is empty, no text or no CSV, or another mark than the comma separates its cells.
     """
     try:
         reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
@@ -109,7 +110,15 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
         raise FormatError("not UTF-8 text: save it as CSV in UTF-8", path, line) from None
     except csv.Error as error:
         raise FormatError(f"not CSV ({error})", path) from None
-    return [(line, cells) for line, cells in lines if len(cells) > 1 or any(cells)]
+    lines = [(line, cells) for line, cells in lines if len(cells) > 1 or any(cells)]
+    if not lines:
+        raise FormatError("it is empty", path)
+    first, cells = lines[0]
+    for mark, name in ((";", "';'"), ("\t", "tabs")):
+        if any(mark in cell for cell in cells):
+            reason = f"its cells are separated by {name} instead of ',': save it with commas, and points in numbers"
+            raise FormatError(reason, path, first)
+    return lines
 
 
 def _parse_csv(data: bytes, path: str | Path, skeleton: Skeleton) -> NDArray[np.float64]:
@@ -118,7 +127,7 @@ def _parse_csv(data: bytes, path: str | Path, skeleton: Skeleton) -> NDArray[np.
     channels, num_joints = skeleton.dimensions, skeleton.num_joints
     width = num_joints * channels
     columns: Sequence[int] | None = None
-    if rows and any(_number(cell) is None for cell in rows[0][1]):
+    if _is_names(rows[0][1]):
         columns = _columns(rows.pop(0)[1], path, skeleton)
     values = np.empty((len(rows), len(columns or (rows[0][1] if rows else ()))))
     for index, (line, cells) in enumerate(rows):
@@ -127,7 +136,7 @@ def _parse_csv(data: bytes, path: str | Path, skeleton: Skeleton) -> NDArray[np.
         for column, cell in enumerate(cells):
             number = _number(cell)
             if number is None:
-                raise FormatError(f"{cell[:40]!r} is no number", path, line)
+                raise FormatError(f"{cell[:40]!r} is {_why_no_number(cell)}", path, line)
             values[index, column] = number
     if columns is not None:
         values = values[:, columns]
@@ -150,13 +159,30 @@ def _number(cell: str) -> float | None:
         return None
 
 
+def _is_names(cells: Sequence[str]) -> bool:
+    """Tell a line of column names from one of numbers, in which some cells may be something else."""
+    numbers = [_number(cell.replace(",", ".")) for cell in cells]
+    return None in numbers and all(number is None or math.isnan(number) for number in numbers)
+
+
+def _why_no_number(cell: str) -> str:
+    if _number(cell.replace(",", ".")) is not None:
+        return "a number with a decimal comma: write it with a point"
+    return "no number: where a joint is missing leave it empty"
+
+
 def _columns(names: Sequence[str], path: str | Path, skeleton: Skeleton) -> list[int]:
     """Find the column of each coordinate of each joint."""
     wanted = [f"{joint}_{axis}" for joint in skeleton.joints for axis in _AXES[: skeleton.dimensions]]
     if sorted(names) != sorted(wanted):
         odd = next((name for name in names if name not in wanted), None)
-        lacking = next((name for name in wanted if name not in names), "a column only once")
-        what = f"has no {lacking!r}" if odd is None else f"holds {odd!r}, which is no coordinate of a joint"
+        lacking = next((name for name in wanted if name not in names), None)
+        if odd is not None:
+            what = f"holds {odd!r}, which is no coordinate of a joint"
+        elif lacking is not None:
+            what = f"has no {lacking!r}"
+        else:
+            what = f"has {next(name for name in names if names.count(name) > 1)!r} twice"
         raise FormatError(f"its first line {what}: name the columns {wanted[0]}, {wanted[1]} and so on", path, 1)
     places = {name: place for place, name in enumerate(names)}
     return [places[name] for name in wanted]

@@ -48,8 +48,10 @@ class CustomSource(Source):
         table = _beside(description, str(values.get("table", "table.csv")), members)
         said = read_custom_table(table, _class_order(values, description))
         confidence, bodies = values.get("confidence", False), values.get("bodies", 2)
-        if not isinstance(confidence, bool) or isinstance(bodies, bool) or not isinstance(bodies, int) or bodies < 1:
-            raise FormatError("'confidence' is true or false, 'bodies' a whole number from 1 on", description.where)
+        if not isinstance(confidence, bool):
+            raise FormatError(f"'confidence' is {str(confidence)[:40]!r}: give true or false", description.where)
+        if isinstance(bodies, bool) or not isinstance(bodies, int) or bodies < 1:
+            raise FormatError(f"'bodies' is {str(bodies)[:40]!r}: give a whole number from 1 on", description.where)
         settings = {description.where, table.where, skeleton_file}
         clips = [
             member

@@ -66,7 +66,9 @@ def read_custom_table(member: Member, classes: tuple[str, ...] | None) -> Custom
         FormatError: If it is no such table, or no line can be used.
     """
     lines = [(line, cells) for line, cells in read_table(member.read(), member.where) if any(cells)]
-    header = _checked_header(lines[0][1] if lines else [], member.where)
+    if not lines:
+        raise FormatError("it is empty", member.where)
+    header = _checked_header(lines[0][1], member.where)
     rows: list[_Row] = []
     rejected: list[Rejected] = []
     known: dict[str, int] = {}

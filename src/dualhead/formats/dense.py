@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ def dense_recording(
     Raises:
         FormatError: If the shape is another or too long, or a number is infinite or too large to be a coordinate.
     """
+    given, given_confidence = joints.shape, None if confidence is None else confidence.shape
     if joints.ndim == 3:
         joints = joints[None]
         confidence = None if confidence is None else confidence[None]
@@ -50,14 +52,14 @@ def dense_recording(
         joints, confidence = joints[..., :channels], joints[..., channels]
     if joints.ndim != 4 or joints.shape[2:] != (num_joints, channels):
         raise FormatError(
-            f"joints of shape {joints.shape}, but skeleton {skeleton.name!r} needs (bodies, frames, {num_joints}, "
-            f"{channels}): is it of another skeleton?",
+            f"joints of shape {given}, but skeleton {skeleton.name!r} needs (frames, {num_joints}, {channels}) or "
+            f"(bodies, frames, {num_joints}, {channels}): is it of another skeleton?",
             where,
         )
     if joints.shape[1] > _MAX_FRAMES:  # of no body they take no bytes in the file
         raise FormatError(f"{joints.shape[1]} frames are more than the {_MAX_FRAMES} of a recording", where)
     if confidence is not None and confidence.shape != joints.shape[:3]:
-        raise FormatError(f"confidence of shape {confidence.shape}, but joints of shape {joints.shape}", where)
+        raise FormatError(f"confidence of shape {given_confidence}, but joints of shape {given}", where)
     with np.errstate(invalid="ignore"):  # damaged bytes can be any number; what is out of range is refused below
         values: NDArray[np.float64] = np.array(joints, np.float64)
     missing = np.isnan(values).any(axis=3)  # (M, T, V)
@@ -75,7 +77,8 @@ def dense_recording(
     if scores is not None:
         present |= np.any(scores, axis=2)
     ids = [str(body) for body in range(len(values))]
-    return from_dense(values, present, ids, scores, keep_places=True)
+    recording = from_dense(values, present, ids, scores, keep_places=True)
+    return replace(recording, drops_confidence=confidence is not None and scores is None)
 
 
 def whole_label(label: Any, where: str) -> int:

@@ -165,7 +165,9 @@ def _annotation(annotation: Any, where: str, modified: int) -> tuple[str, int, A
     sizes = [int(size) for size in known if isinstance(size, (int, np.integer)) and size >= 0]
     height, width = sizes if len(sizes) == 2 else (0, 0)
     held = Annotation(where, int(joints.nbytes), modified, joints, confidence)
-    label = whole_label(annotation.get("label"), where)
+    if "label" not in annotation:
+        raise FormatError("it has no key 'label', the number of its class", where)
+    label = whole_label(annotation["label"], where)
     return annotation["frame_dir"], label, held, {"height": height, "width": width}
 
 

@@ -26,6 +26,7 @@ class Recording:
         body_ids: B identifiers as the file writes them (exact text: some exceed 2^53), or () where it has none.
         tracking: int64 `(B,)`, tracking state of each observation, or None where the file has none.
         confidence: float64 `(B, V)`, or None where the file has none.
+        drops_confidence: Whether the file has one that the data set leaves out.
     """
 
     joints: NDArray[np.float64]
@@ -35,6 +36,7 @@ class Recording:
     body_ids: tuple[str, ...] = ()
     tracking: NDArray[np.int64] | None = None
     confidence: NDArray[np.float64] | None = None
+    drops_confidence: bool = False
 
     @property
     def num_observations(self) -> int:

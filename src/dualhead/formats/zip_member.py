@@ -104,6 +104,8 @@ def list_zip(path: str, where: str) -> Iterator[Member]:
         raise FormatError(f"cannot be read: {error.strerror or error}", path) from None
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error) as error:
         raise FormatError(f"not a whole zip archive ({error}): copy or download it again", path) from None
+    for info in infos:
+        info.filename = _text_of(info)
     for info in sorted(infos, key=_info_name):
         if not info.is_dir():
             yield ZipMember(
@@ -118,6 +120,16 @@ def list_zip(path: str, where: str) -> Iterator[Member]:
                 method=info.compress_type,
                 problem=_problem(info),
             )
+
+
+def _text_of(info: zipfile.ZipInfo) -> str:
+    """Read a name as UTF-8 where its bytes are that: `zip -r` on Linux writes it without the flag that says so."""
+    if info.flag_bits & _UTF8:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
 def _info_name(info: zipfile.ZipInfo) -> str:

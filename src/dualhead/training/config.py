@@ -49,7 +49,8 @@ def load_experiment(config: str | Path, overrides: Mapping[str, object] | None =
 
     Args:
         config: A path to a YAML file, or a short name from `list_configs`.
-        overrides: Values that replace the file's, by dotted key ("optimizer.lr"); text is read as YAML.
+        overrides: Values that replace the file's, by dotted key ("optimizer.lr"); text is read as YAML. A "model.name"
+            other than the file's drops the file's `model.arguments`, which are meant for the file's model.
 
     Returns:
         The experiment.
@@ -64,6 +65,9 @@ def load_experiment(config: str | Path, overrides: Mapping[str, object] | None =
         raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no keys: an experiment is a YAML mapping such as 'epochs: 65'")
+    model, chosen = values.get("model"), (overrides or {}).get("model.name")
+    if isinstance(model, dict) and chosen not in (None, model.get("name")):
+        model.pop("arguments", None)
     for key, value in (overrides or {}).items():
         _override(values, key, value)
     return parse_experiment(values, str(config))

@@ -22,7 +22,7 @@ class ModelChoice:
     """Which architecture, and the numbers of its variant.
 
     Attributes:
-        name: A name from `dualhead models`.
+        name: A name from `dualhead models`; another one than the file's leaves the file's model.arguments out.
         arguments: Variant arguments of the model by name, such as `width` or `dropout`.
     """
 
