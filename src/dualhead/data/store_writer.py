@@ -155,7 +155,7 @@ class StoreWriter:
             for line in whole.splitlines():
                 entry = json.loads(line)
                 for row in entry["rows"]:
-                    self.rows.append(Row(**row | {key: tuple(row[key]) for key in ("fields", "remarks")}))
+                    self.rows.append(Row(**row | {key: tuple(row.get(key, ())) for key in ("fields", "remarks")}))
                 self.rejected += [Rejected(**rejected) for rejected in entry["rejected"]]
                 self._size = entry["size"]
                 self.chunks += 1
