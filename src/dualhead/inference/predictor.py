@@ -195,10 +195,7 @@ class Predictor:
         length, step = window_frames(window, stride, rate)
         many = [recordings] if isinstance(recordings, SkeletonSequence | str | Path) else recordings
         sequences = self._sequences(many, reader or self.make_reader(each_body=each_body), on_rejected)
-        bodies = max(member.recipe.bodies for member in self.members)
-        windows = (
-            part for sequence in sequences for part in cut_windows(sequence, length, step, bodies, each_body=each_body)
-        )
+        windows = (part for sequence in sequences for part in cut_windows(sequence, length, step, each_body=each_body))
         size = self._samples(batch_size)
         while batch := list(islice(windows, size)):
             for part, prediction in zip(batch, self._predict([part.sequence for part in batch]), strict=True):
