@@ -192,3 +192,20 @@ def test_a_label_of_another_class_is_dropped(tmp_path: Path) -> None:
     prepare("ntu60", tmp_path / "raw", tmp_path / "store", workers=1, quiet=True)
     classes = ("drink water", "sit down")  # label 1 is another in the store
     assert [item.label for item in read_recordings(tmp_path / "store", classes=classes)] == [0, None, None] * 2
+
+
+def test_names_that_collide_give_way_to_paths(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for folder in ("a", "b"):
+        (raw / folder).mkdir(parents=True)
+        np.save(raw / folder / "dup.npy", walk(1))
+    np.savez(raw / "a" / "dup.npz", joints=walk(2))
+    np.save(raw / "alone.npy", walk(3))
+    clip = {"frame_dir": "alone", "label": 1, "total_frames": 5, "keypoint": np.ones((1, 5, 25, 3), np.float32)}
+    (raw / "x.pkl").write_bytes(pickle.dumps({"annotations": [clip, {**clip, "frame_dir": "clip"}]}))
+    names = ["a/dup.npy", "a/dup.npz", "b/dup.npy", "alone", "x.pkl/alone", "clip"]
+    assert sorted(item.name for item in read_recordings(raw, usual=NTU25)) == sorted(names)
+    with zipfile.ZipFile(tmp_path / "raw.zip", "w") as archive:
+        for name in ("a/dup.npy", "b/dup.npy", "alone.npy"):
+            archive.write(raw / name, name)
+    assert [item.name for item in read_recordings(tmp_path / "raw.zip", usual=NTU25)] == [names[0], "alone", names[2]]

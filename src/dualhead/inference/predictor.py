@@ -195,11 +195,16 @@ class Predictor:
         length, step = window_frames(window, stride, rate)
         many = [recordings] if isinstance(recordings, SkeletonSequence | str | Path) else recordings
         sequences = self._sequences(many, reader or self.make_reader(each_body=each_body), on_rejected)
-        windows = (part for sequence in sequences for part in cut_windows(sequence, length, step, each_body=each_body))
+        windows = (
+            (number, part)
+            for number, sequence in enumerate(sequences)
+            for part in cut_windows(sequence, length, step, each_body=each_body)
+        )
         size = self._samples(batch_size)
         while batch := list(islice(windows, size)):
-            for part, prediction in zip(batch, self._predict([part.sequence for part in batch]), strict=True):
-                yield Segment(part.start, part.stop, part.share, part.body, rate, prediction)
+            predictions = self._predict([part.sequence for _, part in batch])
+            for (number, part), prediction in zip(batch, predictions, strict=True):
+                yield Segment(part.start, part.stop, part.share, part.body, rate, prediction, number)
 
     def stream(
         self,
