@@ -64,7 +64,8 @@ class LiveStream:
             The current estimate, None where there is none.
 
         Raises:
-            ConfigError: If the shapes are wrong, a number is not finite, or only some frames have a confidence.
+            ConfigError: If the shapes are wrong, a number or a logit is not finite, or only some frames have a
+                confidence.
         """
         frame, scores = self._checked(joints, confidence)
         self._frames.append(frame)

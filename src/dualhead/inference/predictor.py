@@ -114,7 +114,8 @@ class Predictor:
             One prediction for a recording or a file; a list of them for whatever can hold many.
 
         Raises:
-            ConfigError: If a recording holds a coordinate that is not finite, or the source is of no known kind.
+            ConfigError: If a recording holds a coordinate that is not finite or leads to a logit that is not, or the
+                source is of no known kind.
             FormatError: If a file is damaged or holds nobody.
             MismatchError: If a recording has a skeleton that cannot be converted to the checkpoint's.
         """
