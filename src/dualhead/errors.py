@@ -93,3 +93,20 @@ def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(value, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return ConfigError(f"unknown {kind} {value!r}: {hint}valid: {', '.join(names)}")
+
+
+def defect(error: Exception, evidence: str) -> str:
+    """Say of a file that the code failed on it, for where the rest goes on without it.
+
+    Args:
+        error: What came up, a bug.
+        evidence: Where its traceback is.
+
+    Returns:
+        The reason to leave the file out.
+    """
+    told = " ".join(str(error).split())[:200]
+    return (
+        f"an unexpected {type(error).__name__}{f' ({told})' if told else ''} came up on it: this is a bug in dualhead, "
+        f"please report it with the traceback {evidence}"
+    )

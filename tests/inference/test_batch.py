@@ -45,6 +45,7 @@ def test_weights_count_and_streams_are_kept_apart(tmp_path: Path) -> None:
     assert alone.label is None  # there are 60 classes
 
 
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
 @pytest.mark.parametrize("recipe", ["resample16", "uniform16"])
 def test_logits_that_are_not_finite_are_refused(tmp_path: Path, recipe: str) -> None:
     (member,) = load_members([write_checkpoint(tmp_path / "a.safetensors", recipe=recipe)], CPU)

@@ -109,3 +109,20 @@ def test_what_only_the_user_can_say_is_asked_for(tmp_path: Path, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["name"] == "me"
     with pytest.raises(ConfigError, match="image_size is 1280: give width and height"):
         predict([checkpoint], tmp_path / "me.npy", image_size=(1280,))
+
+
+def test_what_is_said_of_a_file_commands_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    write_recordings(tmp_path / "raw", actions=1)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("\x1b[2J")
+
+    monkeypatch.setattr("dualhead.inference.reading.parse_member", fail)
+    with pytest.raises(FormatError, match="none of 2 recordings could be used"):
+        predict([checkpoint], tmp_path / "raw", format="jsonl")
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert all("an unexpected ValueError (<1b>[2J) came up on it" in line for line in told)

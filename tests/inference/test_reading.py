@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from dualhead.data.prepare import prepare
-from dualhead.errors import ConfigError, FormatError
+from dualhead.data.reading import RawClip
+from dualhead.errors import ConfigError, FormatError, MismatchError
+from dualhead.formats.member import Member
 from dualhead.formats.ntu import write_skeleton
 from dualhead.formats.recording import from_dense
+from dualhead.inference import reading
 from dualhead.inference.reading import Reader, Rejection, holds_many
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import BODY25, COCO17, NTU25, OPENPOSE18
@@ -62,6 +65,37 @@ def test_a_damaged_file_is_raised_or_told(tmp_path: Path) -> None:
     found = read_recordings(tmp_path, told.append)
     assert [item.name for item in found] == [name for name in NAMES if name != NAMES[2]]
     assert [Path(str(error.path)).name for error in told] == [paths[2].name]
+
+
+def test_whatever_one_file_meets_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = tmp_path / "raw"
+    (path, _) = write_recordings(raw, actions=1)
+    for name in ("a", "b"):
+        np.save(raw / f"{name}.npy", np.full((2, 4, 17, 2), 0.5, np.float32))
+    (raw / "c.pkl").write_bytes(b"")
+    told: list[FormatError | MismatchError] = []
+    assert [item.name for item in read_recordings(raw, told.append, skeleton="coco17")] == ["a", "b"]
+    assert str(told[0]).startswith(f"raw/{path.name}: data set 'ntu120' has the skeleton 'ntu25'")
+    assert len(told) == 3  # both of NTU and the pickle
+    with pytest.raises(ConfigError, match="has the skeleton 'ntu25'"):
+        read_recordings(raw, skeleton="coco17")
+
+    parse = reading.parse_member
+
+    def fail(member: Member, **options: Any) -> RawClip:
+        if member.file_name == "a.npy":
+            raise IndexError("list index out of range")
+        return parse(member, **options)
+
+    monkeypatch.setattr(reading, "parse_member", fail)
+    told.clear()
+    assert [item.name for item in read_recordings(raw, told.append, skeleton="coco17")] == ["b"]
+    (found,) = (str(error) for error in told if "IndexError" in str(error))
+    assert found.startswith(
+        "raw/a.npy: an unexpected IndexError (list index out of range) came up on it: this is a bug"
+    )
+    with pytest.raises(IndexError):
+        read_recordings(raw / "a.npy", told.append, skeleton="coco17")
 
 
 def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member, parse_frames, parse_member
 from dualhead.data.store import open_store
-from dualhead.errors import ConfigError, FormatError, MismatchError
+from dualhead.errors import ConfigError, DualheadError, FormatError, MismatchError, defect
 from dualhead.formats.array_rows import plain_path
 from dualhead.formats.kinetics_labels import LABEL_FILE
 from dualhead.formats.member import ARCHIVE_SUFFIXES, Member, list_members
@@ -101,7 +101,8 @@ class Reader:
                 order of their names. OpenPose's frames are brought together to recordings. Recordings of the same name
                 are called after their path below the folder instead.
             on_rejected: Called with the reason for each recording of a folder, archive or pickle that cannot be read
-                or does not fit, instead of raising. Those of a store are all of one kind, and the first raises.
+                or does not fit, or on which the code fails, instead of raising. Those of a store are all of one kind,
+                and the first raises.
             fit: What each recording goes through.
 
         Yields:
@@ -141,10 +142,12 @@ class Reader:
             recordings += 1
             try:
                 sequence = fit(replace(self._select(found.parse()), name=found.name))
-            except (FormatError, MismatchError) as error:
+            except (MemoryError, OSError):
+                raise
+            except Exception as error:  # what one file meets must not cost the others
                 if on_rejected is None:
                     raise
-                on_rejected(error)
+                on_rejected(_reason(error, found.where))
             else:
                 yield sequence
         if not recordings:
@@ -193,7 +196,7 @@ class Reader:
         source = pyskl() if layout is None else pyskl().with_skeleton(layout)
         try:
             listing = source.list_items([Path(plain_path(member))])
-        except FormatError as error:
+        except Exception as error:  # noqa: BLE001 - it waits for its turn, like that of any other file
             yield _Found("", member.where, partial(_refuse, error))
             return
         learned = listing.source or source
@@ -257,5 +260,13 @@ def _below(where: str) -> str:
     return where.partition("/")[2]
 
 
-def _refuse(error: FormatError) -> RawClip:
+def _refuse(error: Exception) -> RawClip:
     raise error
+
+
+def _reason(error: Exception, where: str) -> FormatError | MismatchError:
+    """Say why a recording is left out, and which it is."""
+    if isinstance(error, FormatError | MismatchError):
+        return error
+    told = str(error) if isinstance(error, DualheadError) else defect(error, "that predicting it alone gives")
+    return FormatError(told, where)
