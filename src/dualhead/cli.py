@@ -149,6 +149,9 @@ def main(words: Sequence[str] | None = None) -> int:
     process_is_ours = words is None
     words = list(sys.argv[1:] if words is None else words)
     command = COMMANDS.get(words[0]) if words else None
+    if sys.stdout is None:
+        _say("standard output is closed: leave it open, or send it to a file or to /dev/null")
+        return FAILED
     try:
         if process_is_ours and command is not None:
             _import_for_good(command)
@@ -158,6 +161,10 @@ def main(words: Sequence[str] | None = None) -> int:
         # What is left in the buffer would be written once more at exit, and fail again, loudly.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # rich makes one of the other, and has seen to the buffer
+            return BROKEN_PIPE
+        raise
     except KeyboardInterrupt:
         again = (
             command is not None and command.resumes and not {word.split("=")[0] for word in words} & {*command.unless}
