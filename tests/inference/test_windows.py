@@ -36,6 +36,8 @@ def test_lengths_of_time(span: int | str, fps: float | None, frames: int) -> Non
         ("0.01s", 30, "which is 0 frames"),
         ("1.5", 30, r"which is 1\.5 frames"),
         ("1e3", 30, "window is '1e3'"),
+        ("9" * 400, 30, "which is inf frames"),
+        ("9" * 400 + "s", 30, "which is inf frames"),
     ],
 )
 def test_what_is_no_length_is_refused(span: int | str, fps: float | None, words: str) -> None:

@@ -44,8 +44,8 @@ def to_frames(span: int | str, fps: float | None, what: str) -> int:
     if match["unit"]:
         if fps is None:
             raise ConfigError(f"{what} is {span!r}, but the frame rate is not known: give fps, or frames such as 90")
-        number = round(number * fps)
-    if number != int(number) or not 1 <= number <= _LONGEST:
+        number = float(np.rint(number * fps))
+    if not 1 <= number <= _LONGEST or number != int(number):
         raise ConfigError(f"{what} is {span!r}, which is {number:g} frames: give a whole number from 1 to {_LONGEST}")
     return int(number)
 
