@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import sys
 import tempfile
@@ -153,8 +154,10 @@ def main(words: Sequence[str] | None = None) -> int:
         _say("standard output is closed: leave it open, or send it to a file or to /dev/null")
         return FAILED
     try:
-        if process_is_ours and command is not None:
-            _import_for_good(command)
+        if process_is_ours:
+            _take_any_text()
+            if command is not None:
+                _import_for_good(command)
         code = _top_level(words) if command is None else _run(command, words[1:])
         sys.stdout.flush()
     except BrokenPipeError:
@@ -175,6 +178,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  (the last door before the user: everything becomes one line and a log)
         return _report(error)
     return code
+
+
+def _take_any_text() -> None:
+    """Let standard output take every name: what its encoding lacks is written as a code instead of ending the work."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _import_for_good(command: Command) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that turn the direction of writing around, and bytes of names that are no text."""
 
 
@@ -22,7 +22,7 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _UNPRINTABLE.sub(lambda found: f"<{ord(found[0]):02x}>", text)
+    return UNPRINTABLE.sub(lambda found: f"<{ord(found[0]):02x}>", text)
 
 
 class DualheadError(Exception):

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -126,3 +129,19 @@ def test_what_is_said_of_a_file_commands_no_terminal(
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
     assert all("an unexpected ValueError (<1b>[2J) came up on it" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    "options", [("--format", "table"), ("--format", "csv"), ("--format", "jsonl", "--window", "9")]
+)
+def test_names_that_the_output_cannot_encode_are_written_all_the_same(tmp_path: Path, options: tuple[str, ...]) -> None:
+    names = ["\udc80", "\u4e2d", *map(str, range(58))]
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors", dataset="mine", classes=names)
+    (path, _) = write_recordings(tmp_path / "raw", actions=1)
+    run = subprocess.run(
+        [sys.executable, "-m", "dualhead", "predict", checkpoint, path, "--top-k", "60", *options],
+        capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert (run.returncode, run.stderr.strip()) == (0, b"")
+    assert options[-1] == "9" or b"\\u4e2d" in run.stdout
+    assert run.stdout.isascii()
