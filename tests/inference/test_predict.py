@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError, FormatError, MismatchError
+from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError
 from dualhead.inference.predict import predict
 from dualhead.inference.predictor import Predictor
 from tests.inference.builders import write_checkpoint, write_recordings
@@ -71,6 +71,14 @@ def test_options_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         predict([tmp_path / "a"], tmp_path, fps=25)
     with pytest.raises(ConfigError, match=r"threshold is 1\.5: give a probability"):
         predict([tmp_path / "a"], tmp_path, window="3", threshold=1.5)
+
+
+def test_what_stands_among_the_checkpoints_is_told_from_them(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    with pytest.raises(CheckpointError, match=r"my data is no file: .*; only the last argument, .*fused\.npz, is what"):
+        predict([checkpoint, tmp_path / "my data"], tmp_path / "fused.npz")
+    with pytest.raises(CheckpointError, match=r"b\.safetensors is no file: [^;]*$"):
+        predict([checkpoint, tmp_path / "b.safetensors"], tmp_path)
 
 
 def test_windows_become_intervals_as_json_lines_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
