@@ -144,15 +144,26 @@ def test_debugging_shows_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert text.endswith("dualhead: error: no\n")
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+@pytest.mark.parametrize("words", [["--help"], ["models"]])
+def test_a_reader_that_goes_away_is_no_error(words: list[str]) -> None:
+    """The one is printed, the other is a table of rich's."""
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w") as pipe:
         run = subprocess.run(
-            [sys.executable, "-m", "dualhead", "--help"], stdout=pipe, stderr=subprocess.PIPE, check=False
+            [sys.executable, "-m", "dualhead", *words], stdout=pipe, stderr=subprocess.PIPE, check=False
         )
     assert run.returncode == 141
     assert run.stderr == b""
+
+
+def test_a_closed_output_is_said_before_anything_is_done(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "dualhead", "prepare", "ntu60", str(tmp_path), str(tmp_path / "store")]
+    run = subprocess.run(["sh", "-c", '"$@" >&-', "sh", *words], stderr=subprocess.PIPE, check=False, text=True)
+    assert run.returncode == 1
+    assert run.stderr == (
+        "dualhead: error: standard output is closed: leave it open, or send it to a file or to /dev/null\n"
+    )
 
 
 @pytest.mark.parametrize("name", list(cli.COMMANDS))

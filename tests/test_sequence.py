@@ -41,3 +41,13 @@ def test_is_frozen() -> None:
     sequence = SkeletonSequence(np.zeros((1, 1, 25, 3), np.float32), NTU25)
     with pytest.raises(dataclasses.FrozenInstanceError):
         sequence.label = 1  # type: ignore[misc]
+
+
+def test_a_part_keeps_everything_else() -> None:
+    joints = np.arange(3 * 4 * 17 * 2, dtype=np.float32).reshape(3, 4, 17, 2)
+    whole = SkeletonSequence(joints, COCO17, "clip", 4, joints[..., 0], {"camera": 1})
+    part = whole.with_bodies([2, 0], 1, 3)
+    np.testing.assert_array_equal(part.joints, joints[[2, 0], 1:3])
+    np.testing.assert_array_equal(part.confidence, joints[[2, 0], 1:3, :, 0])
+    assert (part.name, part.label, part.fields) == ("clip", 4, {"camera": 1})
+    assert np.shares_memory(whole.with_bodies(slice(1, 2)).joints, joints)

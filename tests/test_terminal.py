@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from dualhead.inference.conversion import keys_table
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.writing import write_table
 from dualhead.models.published import KeyReport
-from dualhead.terminal import cell, print_line
+from dualhead.terminal import cell, data_cell, print_json, print_line
 
 FOREIGN = "[/red] \x1b[2Ja\x9bb [bold]c"
 """Markup that nothing opened, which rich takes for an error; what clears a screen; a command of one character."""
@@ -53,3 +54,29 @@ def test_a_file_that_is_read_commands_nothing() -> None:
     console = Console(file=io.StringIO(), width=120)
     console.print(keys_table(KeyReport({FOREIGN: "fc.weight"}, unexpected=(FOREIGN,)), FOREIGN, (FOREIGN,)))
     assert printed(console).count(SHOWN) == 4
+
+
+NAME = "\udc80 \x1b[2J\x9b \x7f \u202e \u4e2d \U0001f600"
+"""A byte that is no text, what commands a terminal, what turns the direction of writing, and foreign letters."""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_json_reaches_any_stream_and_commands_no_terminal(encoding: str) -> None:
+    raw = io.BytesIO()
+    with io.TextIOWrapper(raw, encoding=encoding) as file:
+        print_json({"name": NAME}, file)
+        line = raw.getvalue().decode(encoding)
+    assert json.loads(line) == {"name": NAME}
+    assert line.removesuffix("\n").isprintable()
+    assert ("\u4e2d" in line) == (encoding == "utf-8")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_data_stay_as_they_are_but_on_a_terminal() -> None:
+    assert data_cell(FOREIGN, io.StringIO()) == FOREIGN
+    assert data_cell(FOREIGN, Terminal()) == SHOWN
+    assert data_cell(0.5, Terminal()) == 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import sys
 import tempfile
@@ -149,15 +150,24 @@ def main(words: Sequence[str] | None = None) -> int:
     process_is_ours = words is None
     words = list(sys.argv[1:] if words is None else words)
     command = COMMANDS.get(words[0]) if words else None
+    if sys.stdout is None:
+        _say("standard output is closed: leave it open, or send it to a file or to /dev/null")
+        return FAILED
     try:
-        if process_is_ours and command is not None:
-            _import_for_good(command)
+        if process_is_ours:
+            _take_any_text()
+            if command is not None:
+                _import_for_good(command)
         code = _top_level(words) if command is None else _run(command, words[1:])
         sys.stdout.flush()
     except BrokenPipeError:
         # What is left in the buffer would be written once more at exit, and fail again, loudly.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # rich makes one of the other, and has seen to the buffer
+            return BROKEN_PIPE
+        raise
     except KeyboardInterrupt:
         again = (
             command is not None and command.resumes and not {word.split("=")[0] for word in words} & {*command.unless}
@@ -168,6 +178,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001  (the last door before the user: everything becomes one line and a log)
         return _report(error)
     return code
+
+
+def _take_any_text() -> None:
+    """Let standard output take every name: what its encoding lacks is written as a code instead of ending the work."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _import_for_good(command: Command) -> None:

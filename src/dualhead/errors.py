@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that turn the direction of writing around, and bytes of names that are no text."""
 
 
@@ -22,7 +22,7 @@ def printable(text: str) -> str:
     """
     if text.isprintable():
         return text
-    return _UNPRINTABLE.sub(lambda found: f"<{ord(found[0]):02x}>", text)
+    return UNPRINTABLE.sub(lambda found: f"<{ord(found[0]):02x}>", text)
 
 
 class DualheadError(Exception):
@@ -95,3 +95,20 @@ def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(value, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return ConfigError(f"unknown {kind} {value!r}: {hint}valid: {', '.join(names)}")
+
+
+def defect(error: Exception, evidence: str) -> str:
+    """Say of a file that the code failed on it, for where the rest goes on without it.
+
+    Args:
+        error: What came up, a bug.
+        evidence: Where its traceback is.
+
+    Returns:
+        The reason to leave the file out.
+    """
+    told = " ".join(str(error).split())[:200]
+    return (
+        f"an unexpected {type(error).__name__}{f' ({told})' if told else ''} came up on it: this is a bug in dualhead, "
+        f"please report it with the traceback {evidence}"
+    )

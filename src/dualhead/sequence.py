@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,3 +64,18 @@ class SkeletonSequence:
     def num_frames(self) -> int:
         """T, the number of frames."""
         return int(self.joints.shape[1])
+
+    def with_bodies(self, bodies: slice | Sequence[int], start: int = 0, stop: int | None = None) -> SkeletonSequence:
+        """Take some of the bodies, in a stretch of the frames; nothing is copied where the bodies are a slice.
+
+        Args:
+            bodies: Which.
+            start: The first frame.
+            stop: The frame behind the last; None: to the end.
+
+        Returns:
+            The part; everything else is this recording's.
+        """
+        taken = bodies if isinstance(bodies, slice) else list(bodies)
+        confidence = None if self.confidence is None else self.confidence[taken, start:stop]
+        return replace(self, joints=self.joints[taken, start:stop], confidence=confidence)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from typing import IO, Any
+
 from rich.console import Console
 from rich.markup import escape
 
-from dualhead.errors import printable
+from dualhead.errors import UNPRINTABLE, printable
 
 
 def print_line(console: Console, text: object, style: str | None = None) -> None:
@@ -30,3 +33,33 @@ def cell(text: object) -> str:
         The text in rich's markup, where it has no brackets that style anything and no control characters.
     """
     return escape(printable(str(text)))
+
+
+def print_json(values: Any, file: IO[str]) -> None:
+    """Write values as a line of JSON, at once: any reader gets them back, and no terminal obeys them.
+
+    Args:
+        values: What JSON knows.
+        file: Where to; what its encoding lacks is escaped.
+    """
+    line = _harmless(json.dumps(values, ensure_ascii=False))
+    try:
+        line.encode(getattr(file, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        line = _harmless(json.dumps(values))
+    print(line, file=file, flush=True)
+
+
+def _harmless(text: str) -> str:
+    """Escape control characters in JSON, which are in strings alone."""
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def data_cell(value: object, file: IO[str]) -> object:
+    """Make a value a cell of CSV: as it is, as data are, unless it goes to a terminal, which might obey it.
+
+    Args:
+        value: What to write.
+        file: Where to.
+    """
+    return printable(value) if isinstance(value, str) and file.isatty() else value

@@ -44,12 +44,21 @@ def test_scores_are_needed() -> None:
 def test_order_keeps_the_first_bodies_in_their_places() -> None:
     joints = np.zeros((4, 3, 1, 3))
     joints[1, 1:], joints[2] = 1, 2
-    kept, confidence = select_order(from_dense(joints, keep_places=True), 2)
-    np.testing.assert_array_equal(kept, joints[:2])
+    kept, confidence = select_order(from_dense(joints, keep_places=True), 3)
+    np.testing.assert_array_equal(kept, joints[:3])
     assert confidence is None
     assert select_order(from_dense(joints[:1], keep_places=True), 2)[0].shape == (0, 3, 1, 3)
     joints[:2] = joints[1::-1]
     assert select_order(from_dense(joints[[0, 3]], keep_places=True), 2)[0].shape == (1, 3, 1, 3)
+
+
+def test_order_loses_nobody_to_an_empty_place() -> None:
+    joints = np.zeros((4, 3, 1, 3))
+    joints[2:] = [[[[1]]], [[[2]]]]
+    for max_bodies in (2, 3):
+        kept, _ = select_order(from_dense(joints, keep_places=True), max_bodies)
+        np.testing.assert_array_equal(kept, joints[2:])
+    np.testing.assert_array_equal(select_order(from_dense(joints, keep_places=True), 1)[0], joints[2:3])
 
 
 def test_both_are_known_by_name() -> None:

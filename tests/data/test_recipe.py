@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from dualhead.data.recipes import RECIPES, STREAMS, Recipe, get_recipe
 from dualhead.data.streams import to_stream
+from dualhead.data.timeline import clip_bodies
 from dualhead.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Skeleton
@@ -136,5 +137,27 @@ def test_every_recording_gives_a_finite_clip_of_the_promised_shape(
     assert recipe.clips(sequence, "joint").shape == (recipe.views, *shape)
     np.testing.assert_array_equal(recipe.clips(sequence, "joint")[0], recipe.clip(sequence, "joint"))
     np.testing.assert_array_equal(sequence.joints, before)
-    if not sequence.joints[: recipe.bodies].any():
+    if not sequence.joints.any():
         assert not any(clip.any() for clip in clips.values())
+
+
+@pytest.mark.parametrize("name", RECIPES[:-1])
+def test_places_that_are_empty_take_none_from_those_who_are_seen(name: str) -> None:
+    recipe = get_recipe(name)
+    bodies = np.random.default_rng(1).normal(size=(2, 9, 25, 3)).astype(np.float32)
+    joints = np.zeros((5, 9, 25, 3), np.float32)
+    joints[[1, 3]] = bodies
+    sparse, dense = (SkeletonSequence(values, NTU25) for values in (joints, bodies))
+    assert recipe.chosen_bodies(sparse) == [1, 3][: recipe.bodies]
+    np.testing.assert_array_equal(recipe.clips(sparse, "joint"), recipe.clips(dense, "joint"))
+    assert clip_bodies(recipe, sparse) == [1, 3][: recipe.bodies]
+    assert recipe.chosen_bodies(SkeletonSequence(joints[:1], NTU25)) == [0]
+    assert not recipe.clips(SkeletonSequence(np.zeros_like(joints), NTU25), "joint").any()
+
+
+def test_scores_go_with_the_bodies_that_are_seen() -> None:
+    joints = np.zeros((3, 4, 18, 2), np.float32)
+    scores = np.zeros((3, 4, 18), np.float32)
+    joints[2], scores[2] = 0.25, 0.5
+    clip = get_recipe("dualhead8").clip(SkeletonSequence(joints, OPENPOSE18, confidence=scores), "joint")
+    assert clip[:, :, 0, 0].tolist() == [[-0.25] * 4 + [0] * 4, [0.25] * 4 + [0] * 4, [0.5] * 4 + [0] * 4]

@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from dualhead.data.recipes import get_recipe
+from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import softmax
 from dualhead.inference.batch import predict_batch
 from dualhead.inference.members import load_members
@@ -41,3 +43,14 @@ def test_weights_count_and_streams_are_kept_apart(tmp_path: Path) -> None:
     assert set(alone.heads) == {"fine", "coarse"}
     np.testing.assert_allclose(alone.probabilities, result.streams["bone"], rtol=1e-4)
     assert alone.label is None  # there are 60 classes
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+@pytest.mark.parametrize("recipe", ["resample16", "uniform16"])
+def test_logits_that_are_not_finite_are_refused(tmp_path: Path, recipe: str) -> None:
+    (member,) = load_members([write_checkpoint(tmp_path / "a.safetensors", recipe=recipe)], CPU)
+    good, bad = sequence(1), sequence(2)
+    bad.joints[:] = np.float32(3e38) * np.sign(bad.joints)
+    found = predict_batch([good, bad], [member], np.ones(1), "logits", CLASSES, CPU)
+    with pytest.raises(ConfigError, match="'walk2' has a logit that is not finite, from the checkpoint of joint"):
+        list(found)

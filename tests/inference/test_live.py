@@ -93,6 +93,23 @@ def test_the_estimate_is_the_batch_answer_on_the_same_window(tmp_path: Path, rec
     assert count == 5
 
 
+def test_people_in_later_places_are_seen_by_all_ways_alike(tmp_path: Path) -> None:
+    predictor = Predictor.from_checkpoint(write_checkpoint(tmp_path / "a.safetensors", dataset="mine"), device="cpu")
+    joints = np.zeros((4, 30, 25, 3), np.float32)
+    joints[2:] = walk(3, 30, 2)
+    stream = predictor.stream(window=30)
+    estimate = [stream.push(joints[:, frame]) for frame in range(30)][-1]
+    assert estimate is not None
+    np.save(tmp_path / "clip.npy", joints)
+    (segment,) = predictor.segments(SkeletonSequence(joints, NTU25), window=30)
+    expected = predictor.predict(SkeletonSequence(joints[2:], NTU25)).probabilities
+    by_file = predictor.predict(tmp_path / "clip.npy")
+    assert isinstance(by_file, Prediction)
+    in_memory = predictor.predict(SkeletonSequence(joints, NTU25))
+    for found in (estimate.prediction, segment.prediction, in_memory, by_file):
+        np.testing.assert_array_equal(found.probabilities, expected)
+
+
 def test_frames_of_ones_own_pose_estimator(tmp_path: Path) -> None:
     """COCO key points in pixels for a model of OpenPose's joints in fractions."""
     path = write_checkpoint(
@@ -119,6 +136,11 @@ def test_what_is_no_frame_is_refused(tmp_path: Path) -> None:
         stream.push(np.ones((17, 2)))
     with pytest.raises(ConfigError, match=r"confidence of shape \(1, 16\): these joints need \(1, 17\)"):
         stream.push(np.ones((1, 17, 2)), np.ones((1, 16)))
+    for wrong in ([[1, 2], [3]], "a", [[{}]]):
+        with pytest.raises(ConfigError, match="a frame is no array of numbers"):
+            stream.push(wrong)
+    with pytest.raises(ConfigError, match="confidence is no array of numbers"):
+        stream.push(np.ones((1, 17, 2)), "a")
     with pytest.raises(ConfigError, match="not finite"):
         stream.push(np.full((1, 17, 2), np.nan))
     stream.push(np.ones((1, 17, 2)))

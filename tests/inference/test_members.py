@@ -51,8 +51,9 @@ def test_what_cannot_be_chosen_is_refused(folder: Path) -> None:
         load_members([], CPU)
     with pytest.raises(CheckpointError, match="is no file"):
         load_members([folder / "none.safetensors"], CPU)
-    with pytest.raises(ConfigError, match="device 'gpu9' cannot be used"):
-        find_device("gpu9")
+    for name in ("gpu9", "meta"):
+        with pytest.raises(ConfigError, match=f"device '{name}' cannot be used"):
+            find_device(name)
     assert find_device("cpu") == CPU
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError, FormatError, MismatchError
+from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError
 from dualhead.inference.predict import predict
 from dualhead.inference.predictor import Predictor
 from tests.inference.builders import write_checkpoint, write_recordings
@@ -70,6 +73,14 @@ def test_options_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         predict([tmp_path / "a"], tmp_path, window="3", threshold=1.5)
 
 
+def test_what_stands_among_the_checkpoints_is_told_from_them(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    with pytest.raises(CheckpointError, match=r"my data is no file: .*; only the last argument, .*fused\.npz, is what"):
+        predict([checkpoint, tmp_path / "my data"], tmp_path / "fused.npz")
+    with pytest.raises(CheckpointError, match=r"b\.safetensors is no file: [^;]*$"):
+        predict([checkpoint, tmp_path / "b.safetensors"], tmp_path)
+
+
 def test_windows_become_intervals_as_json_lines_and_csv(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
     (path, _) = write_recordings(tmp_path / "raw", actions=1)
@@ -109,3 +120,36 @@ def test_what_only_the_user_can_say_is_asked_for(tmp_path: Path, capsys: pytest.
     assert json.loads(capsys.readouterr().out)["name"] == "me"
     with pytest.raises(ConfigError, match="image_size is 1280: give width and height"):
         predict([checkpoint], tmp_path / "me.npy", image_size=(1280,))
+
+
+def test_what_is_said_of_a_file_commands_no_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    write_recordings(tmp_path / "raw", actions=1)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("\x1b[2J")
+
+    monkeypatch.setattr("dualhead.inference.reading.parse_member", fail)
+    with pytest.raises(FormatError, match="none of 2 recordings could be used"):
+        predict([checkpoint], tmp_path / "raw", format="jsonl")
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert all("an unexpected ValueError (<1b>[2J) came up on it" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    "options", [("--format", "table"), ("--format", "csv"), ("--format", "jsonl", "--window", "9")]
+)
+def test_names_that_the_output_cannot_encode_are_written_all_the_same(tmp_path: Path, options: tuple[str, ...]) -> None:
+    names = ["\udc80", "\u4e2d", *map(str, range(58))]
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors", dataset="mine", classes=names)
+    (path, _) = write_recordings(tmp_path / "raw", actions=1)
+    run = subprocess.run(
+        [sys.executable, "-m", "dualhead", "predict", checkpoint, path, "--top-k", "60", *options],
+        capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert (run.returncode, run.stderr.strip()) == (0, b"")
+    assert options[-1] == "9" or b"\\u4e2d" in run.stdout
+    assert run.stdout.isascii()

@@ -18,9 +18,10 @@ from dualhead.evaluation.fusion import fuse
 from dualhead.evaluation.scores import Scores, softmax
 from dualhead.formats.ucla import ucla
 from dualhead.inference.predictor import Predictor
+from dualhead.inference.segments import merge_segments
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.sequence import SkeletonSequence
-from dualhead.skeleton import KINECT20
+from dualhead.skeleton import KINECT20, NTU25
 from dualhead.training.evaluate import evaluate
 from tests.inference.builders import CLASSES, sequence, walk, write_checkpoint, write_recordings
 
@@ -254,3 +255,14 @@ def test_prediction_does_not_load_the_trainer() -> None:
     code = "import sys, dualhead.inference.predict; print([m for m in ('lightning', 'matplotlib') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_recordings_of_one_name_stay_apart_over_time(tmp_path: Path) -> None:
+    """The second begins with nobody, so that its first window is no earlier than the last of the first."""
+    predictor = Predictor.from_checkpoint(write_checkpoint(tmp_path / "joint.safetensors"), device="cpu")
+    one = walk(1, 10)
+    other = np.concatenate([np.zeros_like(one), one], axis=1)
+    recordings = [SkeletonSequence(joints, NTU25, "dup") for joints in (one, other)]
+    segments = list(predictor.segments(recordings, window=10, stride=10))
+    assert [(item.recording, item.start) for item in segments] == [(0, 0), (1, 10)]
+    assert [(item.start, item.stop) for item in merge_segments(segments)] == [(0, 10), (10, 20)]

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from dualhead.data.prepare import prepare
-from dualhead.errors import ConfigError, FormatError
+from dualhead.data.reading import RawClip
+from dualhead.errors import ConfigError, FormatError, MismatchError
+from dualhead.formats.member import Member
 from dualhead.formats.ntu import write_skeleton
 from dualhead.formats.recording import from_dense
+from dualhead.inference import reading
 from dualhead.inference.reading import Reader, Rejection, holds_many
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import BODY25, COCO17, NTU25, OPENPOSE18
@@ -62,6 +65,37 @@ def test_a_damaged_file_is_raised_or_told(tmp_path: Path) -> None:
     found = read_recordings(tmp_path, told.append)
     assert [item.name for item in found] == [name for name in NAMES if name != NAMES[2]]
     assert [Path(str(error.path)).name for error in told] == [paths[2].name]
+
+
+def test_whatever_one_file_meets_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = tmp_path / "raw"
+    (path, _) = write_recordings(raw, actions=1)
+    for name in ("a", "b"):
+        np.save(raw / f"{name}.npy", np.full((2, 4, 17, 2), 0.5, np.float32))
+    (raw / "c.pkl").write_bytes(b"")
+    told: list[FormatError | MismatchError] = []
+    assert [item.name for item in read_recordings(raw, told.append, skeleton="coco17")] == ["a", "b"]
+    assert str(told[0]).startswith(f"raw/{path.name}: data set 'ntu120' has the skeleton 'ntu25'")
+    assert len(told) == 3  # both of NTU and the pickle
+    with pytest.raises(ConfigError, match="has the skeleton 'ntu25'"):
+        read_recordings(raw, skeleton="coco17")
+
+    parse = reading.parse_member
+
+    def fail(member: Member, **options: Any) -> RawClip:
+        if member.file_name == "a.npy":
+            raise IndexError("list index out of range")
+        return parse(member, **options)
+
+    monkeypatch.setattr(reading, "parse_member", fail)
+    told.clear()
+    assert [item.name for item in read_recordings(raw, told.append, skeleton="coco17")] == ["b"]
+    (found,) = (str(error) for error in told if "IndexError" in str(error))
+    assert found.startswith(
+        "raw/a.npy: an unexpected IndexError (list index out of range) came up on it: this is a bug"
+    )
+    with pytest.raises(IndexError):
+        read_recordings(raw / "a.npy", told.append, skeleton="coco17")
 
 
 def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
@@ -192,3 +226,20 @@ def test_a_label_of_another_class_is_dropped(tmp_path: Path) -> None:
     prepare("ntu60", tmp_path / "raw", tmp_path / "store", workers=1, quiet=True)
     classes = ("drink water", "sit down")  # label 1 is another in the store
     assert [item.label for item in read_recordings(tmp_path / "store", classes=classes)] == [0, None, None] * 2
+
+
+def test_names_that_collide_give_way_to_paths(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for folder in ("a", "b"):
+        (raw / folder).mkdir(parents=True)
+        np.save(raw / folder / "dup.npy", walk(1))
+    np.savez(raw / "a" / "dup.npz", joints=walk(2))
+    np.save(raw / "alone.npy", walk(3))
+    clip = {"frame_dir": "alone", "label": 1, "total_frames": 5, "keypoint": np.ones((1, 5, 25, 3), np.float32)}
+    (raw / "x.pkl").write_bytes(pickle.dumps({"annotations": [clip, {**clip, "frame_dir": "clip"}]}))
+    names = ["a/dup.npy", "a/dup.npz", "b/dup.npy", "alone", "x.pkl/alone", "clip"]
+    assert sorted(item.name for item in read_recordings(raw, usual=NTU25)) == sorted(names)
+    with zipfile.ZipFile(tmp_path / "raw.zip", "w") as archive:
+        for name in ("a/dup.npy", "b/dup.npy", "alone.npy"):
+            archive.write(raw / name, name)
+    assert [item.name for item in read_recordings(tmp_path / "raw.zip", usual=NTU25)] == [names[0], "alone", names[2]]

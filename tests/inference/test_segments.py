@@ -11,12 +11,17 @@ from dualhead.inference.segments import Segment, merge_segments
 
 
 def segment(
-    share: tuple[int, int], wave: float, body: int | None = None, name: str = "a", fps: float | None = 10
+    share: tuple[int, int],
+    wave: float,
+    body: int | None = None,
+    name: str = "a",
+    fps: float | None = 10,
+    recording: int = 0,
 ) -> Segment:
     """A window of 10 frames around its share, in which "wave" is that probable and "nod" the rest."""
     probabilities = np.array([wave, 1 - wave])
     prediction = Prediction(name, ("wave", "nod"), probabilities, {"main": probabilities})
-    return Segment(share[0] - 5, share[1] + 5, share, body, fps, prediction)
+    return Segment(share[0] - 5, share[1] + 5, share, body, fps, prediction, recording)
 
 
 def short(*segments: Segment, threshold: float = 0.0) -> list[tuple[str, int | None, int, int, str, float, int]]:
@@ -42,6 +47,11 @@ def test_who_is_not_sure_says_nothing() -> None:
     ]
     with pytest.raises(ConfigError, match="threshold is 2"):
         short(threshold=2)
+
+
+def test_no_interval_spans_two_recordings_of_one_name() -> None:
+    windows = [segment((0, 10), 0.9), segment((10, 20), 0.9, recording=1)]
+    assert [item[2:4] for item in short(*windows)] == [(0, 10), (10, 20)]
 
 
 def test_a_stretch_without_anybody_is_a_gap() -> None:

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dualhead.inference.prediction import Prediction
-from dualhead.inference.writing import CSV_COLUMNS, write_csv, write_table
+from dualhead.inference.writing import CSV_COLUMNS, write_csv, write_jsonl, write_table
+from tests.test_terminal import Terminal
 
 
 def predictions() -> list[Prediction]:
@@ -54,3 +55,14 @@ def test_the_table_shows_what_is_done_when_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt):
         write_table(interrupted(), file, 1)
     assert "nod, twice" in file.getvalue()
+
+
+def test_lines_for_a_terminal_command_nothing() -> None:
+    foreign = Prediction("\x1b[2Jone", ("\x9bwave", "nod"), np.array([0.75, 0.25]), label=0)
+    for write in (write_csv, write_jsonl):
+        file = Terminal()
+        write(iter([foreign]), file, 2)
+        assert file.getvalue().replace("\n", "").isprintable()
+    file = io.StringIO()
+    write_csv(iter([foreign]), file, 1)
+    assert list(csv.reader(io.StringIO(file.getvalue())))[1][:3] == ["\x1b[2Jone", "0", "\x9bwave"]

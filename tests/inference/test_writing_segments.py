@@ -10,6 +10,7 @@ import pytest
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.segments import Interval, Segment
 from dualhead.inference.writing_segments import INTERVAL_COLUMNS, SEGMENT_COLUMNS, write_over_time
+from tests.test_terminal import Terminal
 
 INTERVALS = (
     Interval("one", None, 0, 45, 1, "nod, twice", 0.8, 4, 30.0),
@@ -83,3 +84,13 @@ def test_the_table_shows_what_is_done_when_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt):
         write_over_time(interrupted(), file, "table", 1, every=False)
     assert "nod, twice" in file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv"])
+def test_lines_for_a_terminal_command_nothing(kind: str) -> None:
+    intervals = [Interval("\x1b[2Jone", None, 0, 45, 1, "\x9bwave", 0.8, 4, 30.0)]
+    prediction = Prediction("\x1b[2Jone", ("\x9bwave", "nod"), np.array([0.75, 0.25]))
+    for items, every in ((intervals, False), ([Segment(0, 9, (0, 9), None, None, prediction)], True)):
+        file = Terminal()
+        write_over_time(iter(items), file, kind, 2, every)  # type: ignore[arg-type]
+        assert file.getvalue().replace("\n", "").isprintable()

@@ -14,10 +14,11 @@ _SCORE_SLOTS = 5
 
 
 def select_order(recording: Recording, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Keep the first bodies as they stand in the file, for data whose bodies someone has chosen already.
+    """Keep the first bodies that are seen, as they stand in the file: for data whose bodies someone has chosen already.
 
-    Bodies that are empty in every frame are left out where none follows that is not; one in between stays, as zeros, so
-    that the bodies behind it keep their places.
+    A body that is empty in every frame stays, as zeros, where another follows in the places that there are, so that
+    this one keeps its place. Where bodies stand behind those places, the empty ones are left out and the others move
+    up in their order, so that nobody is lost to an empty place.
 
     Args:
         recording: What was parsed.
@@ -26,8 +27,9 @@ def select_order(recording: Recording, max_bodies: int) -> tuple[NDArray[np.floa
     Returns:
         Joints `(M, T, V, C)` and confidence `(M, T, V)` or None, M from 0 to `max_bodies`, all frames.
     """
-    filled = recording.slots[recording.joints.any(axis=(1, 2)) & (recording.slots < max_bodies)]
-    slots = range(int(filled.max()) + 1 if filled.size else 0)
+    seen = np.unique(recording.slots[recording.joints.any(axis=(1, 2))]).tolist()
+    last = seen[-1] if seen else -1
+    slots = range(last + 1) if last < max_bodies else seen[:max_bodies]
     return recording.dense(slots), recording.dense_confidence(slots)
 
 

@@ -25,7 +25,7 @@ from dualhead.data.bodies import Selection, get_selection
 from dualhead.data.fingerprint import digest
 from dualhead.data.normalize import unsized_pixels
 from dualhead.data.store_writer import Chunk, Row
-from dualhead.errors import DamageError, DualheadError, FormatError, StoreError
+from dualhead.errors import DamageError, DualheadError, FormatError, StoreError, defect
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Item, Rejected, Sample, Source
 from dualhead.memory import keep_freed_memory
@@ -125,12 +125,7 @@ class Worker:
 
 def _unexpected(item: Item, error: Exception) -> Rejected:
     """Reject an item on which the code failed."""
-    told = " ".join(str(error).split())[:200]
-    reason = (
-        f"an unexpected {type(error).__name__}{f' ({told})' if told else ''} came up on it: this is a bug "
-        "in dualhead, please report it with the traceback in the log beside the store"
-    )
-    return Rejected(item.sample.name, item.member.where, reason, "unexpected")
+    return Rejected(item.sample.name, item.member.where, defect(error, "in the log beside the store"), "unexpected")
 
 
 _worker: Worker | None = None

@@ -27,7 +27,7 @@ class Recipe(ABC):
         frames: T, the length of its clips.
         family: The word its name begins with.
         views: Clips per test sample.
-        bodies: M, the bodies of its clips; further ones are left out, missing ones are zeros.
+        bodies: M, the bodies of its clips; further ones are left out (`chosen_bodies`), missing ones are zeros.
         draws: Whether training clips are drawn at random.
     """
 
@@ -93,6 +93,22 @@ class Recipe(ABC):
             ConfigError: If something is missing; says what.
         """
 
+    def chosen_bodies(self, sequence: SkeletonSequence) -> list[int]:
+        """Say which bodies of a recording a clip is made of.
+
+        Convention: the first; of a recording with more bodies than a clip, the first that are seen in it.
+
+        Args:
+            sequence: A raw recording, or a part of one.
+
+        Returns:
+            Bodies of the recording, at most M.
+        """
+        if sequence.num_bodies <= self.bodies:
+            return list(range(sequence.num_bodies))
+        found: list[int] = np.flatnonzero(sequence.joints.any(axis=(1, 2, 3))).tolist()
+        return found[: self.bodies]
+
     @abstractmethod
     def _make(
         self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int
@@ -141,7 +157,12 @@ class Recipe(ABC):
     def _checked(self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int) -> Clip:
         self.check(sequence.skeleton)
         check_stream(stream)
-        made = self._from_prepared(sequence, stream) if sequence.prepared else self._make(sequence, stream, rng, views)
+        if sequence.prepared:
+            made: Clip | None = self._from_prepared(sequence, stream)
+        else:
+            if sequence.num_bodies > self.bodies:
+                sequence = sequence.with_bodies(self.chosen_bodies(sequence))
+            made = self._make(sequence, stream, rng, views)
         if made is not None and made.shape[-1] == self.bodies:
             return np.ascontiguousarray(made, dtype=np.float32)
         clips: Clip = np.zeros((views, 3, self.frames, sequence.skeleton.num_joints, self.bodies), dtype=np.float32)

@@ -71,13 +71,13 @@ def clip_bodies(recipe: Recipe, sequence: SkeletonSequence) -> list[int]:
     Returns:
         Bodies of the recording, at most M, in the order of the clip.
     """
-    filled = _filled(recipe, sequence)
+    bodies = recipe.chosen_bodies(sequence)
     if isinstance(recipe, UniformRecipe) and sequence.skeleton.dimensions == 3:
-        return [int(body) for body in np.argsort(-filled.sum(axis=1), kind="stable")]
-    return list(range(len(filled)))
+        return [bodies[row] for row in np.argsort(-_filled(recipe, sequence).sum(axis=1), kind="stable")]
+    return bodies
 
 
 def _filled(recipe: Recipe, sequence: SkeletonSequence) -> NDArray[np.bool_]:
     """Say which bodies that a clip can hold are there in which frames: `(M, T)`."""
-    joints = sequence.joints[: recipe.bodies]
+    joints = sequence.joints[recipe.chosen_bodies(sequence)]
     return (joints != 0).reshape(*joints.shape[:2], -1).any(axis=2) if joints.size else np.zeros(joints.shape[:2], bool)

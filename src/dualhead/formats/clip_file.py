@@ -147,7 +147,7 @@ def _parse_csv(data: bytes, path: str | Path, skeleton: Skeleton) -> NDArray[np.
             path,
             rows[0][0] if rows else None,
         )
-    return values.reshape(len(rows), -1, num_joints, channels).swapaxes(0, 1)
+    return values.reshape(len(rows), values.shape[1] // width, num_joints, channels).swapaxes(0, 1)
 
 
 def _number(cell: str) -> float | None:

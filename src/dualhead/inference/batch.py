@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dualhead.errors import ConfigError
 from dualhead.evaluation.fusion import Method, combine_logits
 from dualhead.evaluation.scores import softmax
 from dualhead.evaluation.views import average_views
@@ -37,6 +38,9 @@ def predict_batch(
 
     Yields:
         The prediction of each recording, in their order.
+
+    Raises:
+        ConfigError: If a logit is not finite.
     """
     parts = [_logits(member, sequences, device) for member in members]
     logits, names = combine_logits(parts, [member.model.heads for member in members], weights, method)  # (n, H, K)
@@ -59,5 +63,11 @@ def _logits(member: Member, sequences: Sequence[SkeletonSequence], device: torch
     views = member.recipe.views
     clips = torch.from_numpy(np.concatenate([member.recipe.clips(sequence, member.stream) for sequence in sequences]))
     with torch.inference_mode():
-        logits = member.model(*send(clips, device))  # (n * views, H, K)
-    return average_views(logits.float().cpu().numpy(), views)  # (n, H, K)
+        logits = member.model(*send(clips, device)).float().cpu().numpy()  # (n * views, H, K)
+    odd = np.flatnonzero(~np.isfinite(logits).all(axis=(1, 2)))
+    if odd.size:
+        raise ConfigError(
+            f"recording {sequences[odd[0] // views].name!r} has a logit that is not finite, from the checkpoint of "
+            f"{member.name}: look for coordinates that no recording has, or for a checkpoint whose training failed"
+        )
+    return average_views(logits, views)  # (n, H, K)

@@ -64,7 +64,8 @@ class LiveStream:
             The current estimate, None where there is none.
 
         Raises:
-            ConfigError: If the shapes are wrong, a number is not finite, or only some frames have a confidence.
+            ConfigError: If it is no array of numbers, the shapes are wrong, a number or a logit is not finite, or only
+                some frames have a confidence.
         """
         frame, scores = self._checked(joints, confidence)
         self._frames.append(frame)
@@ -79,13 +80,13 @@ class LiveStream:
     def _checked(
         self, joints: ArrayLike, confidence: ArrayLike | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        frame = np.array(joints, np.float32)
+        frame = _array(joints, "a frame")
         want = (self.skeleton.num_joints, self.skeleton.dimensions)
         if frame.ndim != 3 or frame.shape[1:] != want:
             raise ConfigError(
                 f"a frame of shape {frame.shape}: skeleton {self.skeleton.name!r} needs (M, {want[0]}, {want[1]})"
             )
-        scores = None if confidence is None else np.array(confidence, np.float32)
+        scores = None if confidence is None else _array(confidence, "confidence")
         if scores is not None and scores.shape != frame.shape[:2]:
             raise ConfigError(f"confidence of shape {scores.shape}: these joints need {frame.shape[:2]}")
         if self._scored not in (None, scores is not None):
@@ -111,3 +112,10 @@ class LiveStream:
         before = (start - self.stride, stop - self.stride)
         first = border(before, (start, stop)) if start else 0
         return Segment(start, stop, (first, stop), None, self.fps, self._predict(sequence))
+
+
+def _array(values: ArrayLike, what: str) -> NDArray[np.float32]:
+    try:
+        return np.array(values, np.float32)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ConfigError(f"{what} is no array of numbers ({error}): give lists of equal length, or an array") from None

@@ -175,7 +175,7 @@ def find_device(device: str | torch.device | None) -> torch.device:
     """
     try:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(0, device=place)
+        torch.empty(1, device=place).cpu()  # there and back: what is on "meta" has no numbers
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(

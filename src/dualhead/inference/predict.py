@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
-from dualhead.errors import ConfigError, FormatError, MismatchError, unknown
+from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable, unknown
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
 from dualhead.inference.writing import write_csv, write_jsonl, write_table
@@ -66,6 +66,7 @@ def predict(
         device: Where to run, such as "cpu" or "cuda:1". Default: a CUDA GPU if there is one, else the CPU.
 
     Raises:
+        CheckpointError: If a checkpoint cannot be read or does not say its recipe and stream.
         ConfigError: If an option cannot be used.
         FormatError: If nothing could be read or converted.
         MismatchError: If checkpoints do not belong together, or the one recording or the store has a skeleton that
@@ -84,13 +85,19 @@ def predict(
     if window is None and without:
         raise ConfigError(f"{without[0]} needs a window: give window too, such as --window 3s")
     check_threshold(threshold)
-    predictor = Predictor.from_checkpoint(checkpoints, weights=weights if fusion is None else fusion, device=device)
+    try:
+        predictor = Predictor.from_checkpoint(checkpoints, weights=weights if fusion is None else fusion, device=device)
+    except CheckpointError as error:
+        if all(path.suffix == ".safetensors" for path in checkpoints[1:]):
+            raise
+        hint = f"only the last argument, {source}, is what is predicted (the weights of a fusion: --fusion FILE)"
+        raise CheckpointError(f"{error}; {hint}") from None
     reader = predictor.make_reader(skeleton=skeleton, image_size=image_size, each_body=each_body)
     rejected: list[FormatError | MismatchError] = []
 
     def reject(error: FormatError | MismatchError) -> None:
         rejected.append(error)
-        print(f"dualhead: left out: {error}", file=sys.stderr)
+        print(f"dualhead: left out: {printable(' '.join(str(error).split()))}", file=sys.stderr)
 
     kind = ("table" if sys.stdout.isatty() else "jsonl") if format == "auto" else format
     if window is None:

@@ -114,7 +114,8 @@ class Predictor:
             One prediction for a recording or a file; a list of them for whatever can hold many.
 
         Raises:
-            ConfigError: If a recording holds a coordinate that is not finite, or the source is of no known kind.
+            ConfigError: If a recording holds a coordinate that is not finite or leads to a logit that is not, or the
+                source is of no known kind.
             FormatError: If a file is damaged or holds nobody.
             MismatchError: If a recording has a skeleton that cannot be converted to the checkpoint's.
         """
@@ -195,14 +196,16 @@ class Predictor:
         length, step = window_frames(window, stride, rate)
         many = [recordings] if isinstance(recordings, SkeletonSequence | str | Path) else recordings
         sequences = self._sequences(many, reader or self.make_reader(each_body=each_body), on_rejected)
-        bodies = max(member.recipe.bodies for member in self.members)
         windows = (
-            part for sequence in sequences for part in cut_windows(sequence, length, step, bodies, each_body=each_body)
+            (number, part)
+            for number, sequence in enumerate(sequences)
+            for part in cut_windows(sequence, length, step, each_body=each_body)
         )
         size = self._samples(batch_size)
         while batch := list(islice(windows, size)):
-            for part, prediction in zip(batch, self._predict([part.sequence for part in batch]), strict=True):
-                yield Segment(part.start, part.stop, part.share, part.body, rate, prediction)
+            predictions = self._predict([part.sequence for _, part in batch])
+            for (number, part), prediction in zip(batch, predictions, strict=True):
+                yield Segment(part.start, part.stop, part.share, part.body, rate, prediction, number)
 
     def stream(
         self,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member, parse_frames, parse_member
 from dualhead.data.store import open_store
-from dualhead.errors import ConfigError, FormatError, MismatchError
+from dualhead.errors import ConfigError, DualheadError, FormatError, MismatchError, defect
 from dualhead.formats.array_rows import plain_path
 from dualhead.formats.kinetics_labels import LABEL_FILE
 from dualhead.formats.member import ARCHIVE_SUFFIXES, Member, list_members
@@ -41,6 +42,15 @@ Rejection = Callable[[FormatError | MismatchError], object]
 
 Fit = Callable[[SkeletonSequence], SkeletonSequence]
 """Makes a recording fit a checkpoint, or raises a `MismatchError`."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A recording among files: what it is called, where it lies, and what parses it."""
+
+    name: str
+    where: str
+    parse: Callable[[], RawClip]
 
 
 def holds_many(path: Path) -> bool:
@@ -88,9 +98,11 @@ class Reader:
 
         Args:
             path: A raw file; a store; or a folder, zip or tar archive with raw files anywhere inside, which come in the
-                order of their names. OpenPose's frames are brought together to recordings.
+                order of their names. OpenPose's frames are brought together to recordings. Recordings of the same name
+                are called after their path below the folder instead.
             on_rejected: Called with the reason for each recording of a folder, archive or pickle that cannot be read
-                or does not fit, instead of raising. Those of a store are all of one kind, and the first raises.
+                or does not fit, or on which the code fails, instead of raising. Those of a store are all of one kind,
+                and the first raises.
             fit: What each recording goes through.
 
         Yields:
@@ -126,14 +138,16 @@ class Reader:
     def _read_many(self, path: Path, on_rejected: Rejection | None, fit: Fit) -> Iterator[SkeletonSequence]:
         members = list(list_members([path]))
         recordings = 0
-        for parse in self._parsers(members):
+        for found in self._all_named(members):
             recordings += 1
             try:
-                sequence = fit(self._select(parse()))
-            except (FormatError, MismatchError) as error:
+                sequence = fit(replace(self._select(found.parse()), name=found.name))
+            except (MemoryError, OSError):
+                raise
+            except Exception as error:  # what one file meets must not cost the others
                 if on_rejected is None:
                     raise
-                on_rejected(error)
+                on_rejected(_reason(error, found.where))
             else:
                 yield sequence
         if not recordings:
@@ -141,9 +155,21 @@ class Reader:
                 f"no recording ({', '.join(_READ)}) among {len(members)} files: give the folder that holds them", path
             )
 
-    def _parsers(self, members: Sequence[Member]) -> Iterator[Callable[[], RawClip]]:
-        """Find the recordings among files; what each gives parses it."""
+    def _all_named(self, members: Sequence[Member]) -> Iterator[_Found]:
+        """Find the recordings among files, each under a name of its own."""
         layout = None if self.skeleton is None else load_skeleton(self.skeleton)
+        listed = list(self._listed(members, layout))
+        count = Counter(item.name for item in listed if isinstance(item, _Found))
+        for item in listed:
+            if isinstance(item, _Found):
+                yield item if count[item.name] == 1 else replace(item, name=_below(item.where) or item.name)
+                continue
+            for found in self._annotations(item, layout):
+                count[found.name] += 1
+                yield found if count[found.name] == 1 else replace(found, name=f"{_below(item.where)}/{found.name}")
+
+    def _listed(self, members: Sequence[Member], layout: Skeleton | None) -> Iterator[_Found | Member]:
+        """Find the recordings among files; pickles, which are only opened in their turn, as they are."""
         described = any(member.file_name == _DESCRIPTION for member in members)
         frames = group_openpose(members) if layout is None or layout in LAYOUTS else []
         clips = {member.where: clip for clip in frames for member in clip.frames.values()}
@@ -154,27 +180,28 @@ class Reader:
                 clip = clips[member.where]
                 if clip.where not in seen:
                     seen.add(clip.where)
-                    yield partial(parse_frames, clip)
+                    yield _Found(clip.name, clip.where, partial(parse_frames, clip))
             elif name.lower().endswith(PICKLE_SUFFIXES):
-                yield from self._annotations(member, layout)
+                yield member
             elif name.endswith(LABEL_FILE) or (described and name == _TABLE):
                 continue
             elif name.lower().endswith((*SUFFIXES, *ARRAY_SUFFIXES)):
-                yield partial(self._parse, member, layout)
+                stem = PurePosixPath(member.where.replace("\\", "/")).stem
+                yield _Found(stem, member.where, partial(self._parse, member, layout))
 
     def _parse(self, member: Member, layout: str | Path | Skeleton | None) -> RawClip:
         return parse_member(member, skeleton=layout, usual=self.usual, classes=self.classes)
 
-    def _annotations(self, member: Member, layout: Skeleton | None) -> Iterator[Callable[[], RawClip]]:
+    def _annotations(self, member: Member, layout: Skeleton | None) -> Iterator[_Found]:
         source = pyskl() if layout is None else pyskl().with_skeleton(layout)
         try:
             listing = source.list_items([Path(plain_path(member))])
-        except FormatError as error:
-            yield partial(_refuse, error)
+        except Exception as error:  # noqa: BLE001 - it waits for its turn, like that of any other file
+            yield _Found("", member.where, partial(_refuse, error))
             return
         learned = listing.source or source
         for rejected in listing.rejected:
-            yield partial(_refuse, FormatError(rejected.reason, rejected.path))
+            yield _Found("", rejected.path, partial(_refuse, FormatError(rejected.reason, rejected.path)))
         for item in listing.items:
             held = learned
             if layout is None and self.usual is not None and isinstance(item.member, Annotation):
@@ -183,7 +210,7 @@ class Reader:
                     joints != learned.skeleton.num_joints
                 ):
                     held = replace(learned, skeleton=self.usual)
-            yield partial(_read_annotation, held, item)
+            yield _Found(item.sample.name, item.member.where, partial(_read_annotation, held, item))
 
     def _select(self, clip: RawClip) -> SkeletonSequence:
         selection = self.body_selection
@@ -228,5 +255,18 @@ def _read_annotation(source: Source, item: Item) -> RawClip:
     )  # fmt: skip
 
 
-def _refuse(error: FormatError) -> RawClip:
+def _below(where: str) -> str:
+    """Give the path of a file below the folder or archive that was listed."""
+    return where.partition("/")[2]
+
+
+def _refuse(error: Exception) -> RawClip:
     raise error
+
+
+def _reason(error: Exception, where: str) -> FormatError | MismatchError:
+    """Say why a recording is left out, and which it is."""
+    if isinstance(error, FormatError | MismatchError):
+        return error
+    told = str(error) if isinstance(error, DualheadError) else defect(error, "that predicting it alone gives")
+    return FormatError(told, where)

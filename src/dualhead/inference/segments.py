@@ -21,6 +21,7 @@ class Segment:
         body: The number of the one body that it shows, from 0; None where it shows all of them.
         fps: Frames a second, or None where that is not known.
         prediction: Its classes; the name is the recording's.
+        recording: The number of the recording among those that were given, from 0: two may have one name.
     """
 
     start: int
@@ -29,6 +30,7 @@ class Segment:
     body: int | None
     fps: float | None
     prediction: Prediction
+    recording: int = 0
 
     @property
     def name(self) -> str:
@@ -109,8 +111,8 @@ def merge_segments(segments: Iterable[Segment], threshold: float = 0.0) -> Itera
     """Join neighbouring windows with the same most probable class, body by body.
 
     Convention: an interval is made of the frames that its windows speak for (`Segment.share`), so intervals of one body
-    do not overlap. A window whose most probable class is less probable than the threshold speaks for none, and leaves
-    a gap, as does a stretch without anybody.
+    do not overlap, and none spans two recordings. A window whose most probable class is less probable than the
+    threshold speaks for none, and leaves a gap, as does a stretch without anybody.
 
     Args:
         segments: Windows as `Predictor.segments` gives them: recording after recording, in the order of time.
@@ -126,7 +128,7 @@ def merge_segments(segments: Iterable[Segment], threshold: float = 0.0) -> Itera
     running: dict[int | None, _Open] = {}
     last: Segment | None = None
     for segment in segments:
-        if last is not None and (segment.name != last.name or segment.start < last.start):
+        if last is not None and _starts_over(segment, last):
             yield from (_closed(item, last) for item in running.values())
             running.clear()
         last = segment
@@ -142,6 +144,11 @@ def merge_segments(segments: Iterable[Segment], threshold: float = 0.0) -> Itera
             item.probabilities.append(top.probability)
     if last is not None:
         yield from (_closed(item, last) for item in running.values())
+
+
+def _starts_over(segment: Segment, last: Segment) -> bool:
+    """Whether a window is of another recording than the one before it."""
+    return (segment.recording, segment.name) != (last.recording, last.name) or segment.start < last.start
 
 
 def check_threshold(threshold: float) -> None:

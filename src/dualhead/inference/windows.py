@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -44,8 +44,8 @@ def to_frames(span: int | str, fps: float | None, what: str) -> int:
     if match["unit"]:
         if fps is None:
             raise ConfigError(f"{what} is {span!r}, but the frame rate is not known: give fps, or frames such as 90")
-        number = round(number * fps)
-    if number != int(number) or not 1 <= number <= _LONGEST:
+        number = float(np.rint(number * fps))
+    if not 1 <= number <= _LONGEST or number != int(number):
         raise ConfigError(f"{what} is {span!r}, which is {number:g} frames: give a whole number from 1 to {_LONGEST}")
     return int(number)
 
@@ -89,20 +89,16 @@ class Window:
     body: int | None
 
 
-def cut_windows(
-    sequence: SkeletonSequence, window: int, stride: int, bodies: int, each_body: bool = False
-) -> Iterator[Window]:
+def cut_windows(sequence: SkeletonSequence, window: int, stride: int, each_body: bool = False) -> Iterator[Window]:
     """Cut a recording into windows; nothing is copied.
 
-    Convention: a window in which nobody is seen is left out. Where the recording has more bodies than a clip, those
-    that are seen in a window come first, in their order. A body comes alone where it is seen in half of the window's
-    frames or more.
+    Convention: a window in which nobody is seen is left out. A body comes alone where it is seen in half of the
+    window's frames or more.
 
     Args:
         sequence: The recording.
         window: Frames of a window.
         stride: Frames from the start of one to the start of the next.
-        bodies: Bodies of a clip.
         each_body: Whether each body comes alone too; not of a recording of one body.
 
     Yields:
@@ -121,20 +117,10 @@ def cut_windows(
         frames: NDArray[np.intp] = np.any(sequence.joints[:, start:stop], axis=(2, 3)).sum(axis=1)  # (M,)
         if not frames.any():
             continue
-        together = np.flatnonzero(frames).tolist() if sequence.num_bodies > bodies else slice(None)
-        yield Window(_cut(sequence, together, start, stop), start, stop, share, None)
+        yield Window(sequence.with_bodies(slice(None), start, stop), start, stop, share, None)
         alone = np.flatnonzero(2 * frames >= stop - start) if each_body and sequence.num_bodies > 1 else ()
         for body in map(int, alone):
-            yield Window(_cut(sequence, slice(body, body + 1), start, stop), start, stop, share, body)
-
-
-def _cut(sequence: SkeletonSequence, bodies: slice | list[int], start: int, stop: int) -> SkeletonSequence:
-    confidence = sequence.confidence
-    return replace(
-        sequence,
-        joints=sequence.joints[bodies, start:stop],
-        confidence=None if confidence is None else confidence[bodies, start:stop],
-    )
+            yield Window(sequence.with_bodies(slice(body, body + 1), start, stop), start, stop, share, body)
 
 
 def place_windows(num_frames: int, window: int, stride: int) -> list[tuple[int, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from typing import IO
 
@@ -12,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from dualhead.inference.prediction import Prediction
-from dualhead.terminal import cell
+from dualhead.terminal import cell, data_cell, print_json
 
 CSV_COLUMNS = ("name", "true_label", "true_class", "head", "rank", "label", "class", "probability")
 """Columns of the CSV form: one line per recording, head ("mean" is the prediction) and rank."""
@@ -31,7 +30,7 @@ def write_jsonl(predictions: Iterator[Prediction], file: IO[str], top_k: int) ->
     """
     count = 0
     for prediction in predictions:
-        print(json.dumps(prediction.to_dict(top_k), ensure_ascii=False), file=file, flush=True)
+        print_json(prediction.to_dict(top_k), file)
         count += 1
     return count
 
@@ -55,7 +54,7 @@ def write_csv(predictions: Iterator[Prediction], file: IO[str], top_k: int) -> i
         for head in (None, *prediction.heads):
             for place, item in enumerate(prediction.top(top_k, head), start=1):
                 row = (head or "mean", place, item.label, item.name, f"{item.probability:.6f}")
-                writer.writerow((prediction.name, *truth, *row))
+                writer.writerow(data_cell(value, file) for value in (prediction.name, *truth, *row))
         file.flush()
         count += 1
     return count

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from dualhead.inference.segments import Interval, Segment
 from dualhead.inference.writing import counting
-from dualhead.terminal import cell
+from dualhead.terminal import cell, data_cell, print_json
 
 INTERVAL_COLUMNS = (
     "name", "body", "start", "stop", "start_s", "stop_s", "label", "class", "probability", "windows",
@@ -60,8 +59,7 @@ def write_lines(items: Items, file: IO[str], top_k: int) -> int:
     """
     count = 0
     for item in items:
-        values = item.to_dict(top_k) if isinstance(item, Segment) else item.to_dict()
-        print(json.dumps(values, ensure_ascii=False), file=file, flush=True)
+        print_json(item.to_dict(top_k) if isinstance(item, Segment) else item.to_dict(), file)
         count += 1
     return count
 
@@ -81,6 +79,10 @@ def write_csv_lines(items: Items, file: IO[str], top_k: int, every: bool) -> int
     columns = SEGMENT_COLUMNS if every else INTERVAL_COLUMNS
     writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore", restval="")
     writer.writeheader()
+
+    def write(values: dict[str, Any]) -> None:
+        writer.writerow({name: data_cell(value, file) for name, value in values.items()})
+
     count = 0
     for item in items:
         values = item.to_dict()
@@ -88,9 +90,9 @@ def write_csv_lines(items: Items, file: IO[str], top_k: int, every: bool) -> int
             for head in (None, *item.prediction.heads):
                 for rank, entry in enumerate(item.prediction.top(top_k, head), start=1):
                     row = {"head": head or "mean", "rank": rank, "label": entry.label, "class": entry.name}
-                    writer.writerow({**values, **row, "probability": f"{entry.probability:.6f}"})
+                    write({**values, **row, "probability": f"{entry.probability:.6f}"})
         else:
-            writer.writerow({**values, "probability": f"{item.probability:.6f}"})
+            write({**values, "probability": f"{item.probability:.6f}"})
         file.flush()
         count += 1
     return count

@@ -140,7 +140,8 @@ def look(predictor: Predictor, sequence: SkeletonSequence) -> Insight:
             rows.append(np.stack(list(segment.prediction.heads.values())))  # (H, K)
             if joints is not None and speaker is not None:
                 opened = _joined(heard[spatial[-1]])[:, 0, 0] @ spread  # (B, V)
-                bodies = _bodies(speaker.recipe, sequence, segment.start, segment.stop)
+                part = sequence.with_bodies(slice(None), segment.start, segment.stop)
+                bodies = clip_bodies(speaker.recipe, part)
                 joints[bodies, slice(*segment.share)] = opened[: len(bodies), None]
             heard.clear()
     probabilities = np.stack(rows, axis=1)  # (H, windows, K)
@@ -223,16 +224,6 @@ def _over_time(
             filled[between] = np.interp(between, known, sums[known] / counts[known])
         found.append(Gate(_words(name), filled))
     return tuple(found)
-
-
-def _bodies(recipe: Recipe, sequence: SkeletonSequence, start: int, stop: int) -> list[int]:
-    """Say which bodies of the recording the rows of a window's clip are."""
-    joints = sequence.joints[:, start:stop]
-    bodies = list(range(len(joints)))
-    if len(joints) > recipe.bodies:  # as windows are cut: those that are seen in it come first
-        bodies = np.flatnonzero(joints.any(axis=(1, 2, 3))).tolist()
-    part = replace(sequence, joints=joints[bodies], confidence=None)
-    return [bodies[row] for row in clip_bodies(recipe, part)]
 
 
 def _spread(sequence: SkeletonSequence, predictor: Predictor) -> NDArray[np.float64]:
