@@ -102,6 +102,15 @@ def test_interrupted_work_keeps_whole_arrays(store: Store, tmp_path: Path, monke
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
 
 
+def test_the_folder_that_one_is_in(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    written = export_arrays(store, ".", protocol="xview", streams=["joint"], quiet=True)
+    assert written == [tmp_path / "here" / path.name for path in written]
+    assert sorted(path.name for path in Path().iterdir()) == [path.name for path in written] and len(written) == 5
+    assert not (tmp_path / "here.partial").exists()
+
+
 def test_work_on_something_else_is_started_anew(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.data.partial_folder import claim, discard, put_in_place
+from dualhead.data.partial_folder import claim, discard, named, put_in_place
 from dualhead.errors import StoreError
 
 
@@ -67,3 +67,13 @@ def test_finished_work_takes_the_place_of_an_empty_folder(tmp_path: Path) -> Non
         (tmp_path / "empty").mkdir(exist_ok=True)
         put_in_place(tmp_path / "work", tmp_path / name)
         assert [path.name for path in (tmp_path / name).iterdir()] == ["file"]
+
+
+def test_the_folder_that_one_is_in_stays_and_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "file").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    assert (named("."), named("x/y")) == (tmp_path / "here", Path("x/y"))
+    put_in_place(tmp_path / "work", named("."))
+    assert [path.name for path in Path().iterdir()] == ["file"]

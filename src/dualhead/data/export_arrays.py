@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.data.partial_folder import claim, discard, put_in_place
+from dualhead.data.partial_folder import claim, discard, named, put_in_place
 from dualhead.data.progress_bar import progress_bar
 from dualhead.data.recipes import get_recipe
 from dualhead.data.store import Store, open_store
@@ -63,7 +63,7 @@ def export_arrays(
             the disk is full or has too little room.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    target, chosen = Path(out), get_recipe(recipe)
+    target, chosen = named(out), get_recipe(recipe)
     rows = dict(zip(_SIDES, opened.split(protocol), strict=True))
     wanted = STREAMS if not streams else (streams,) if isinstance(streams, str) else tuple(streams)
     for stream in wanted:

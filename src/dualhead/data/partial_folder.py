@@ -14,6 +14,16 @@ from dualhead.errors import StoreError
 LOCK = "lock"
 
 
+def named(out: str | Path) -> Path:
+    """Give a path that has a name to put `.partial` behind, which `.` has not.
+
+    Args:
+        out: What the user asked to be written.
+    """
+    path = Path(out)
+    return path if path.name else path.absolute()
+
+
 def claim(folder: Path, plan: str, content: Set[str], doing: str) -> IO[bytes]:
     """Make the folder, or take the one that an interrupted call left, for this process alone.
 
@@ -60,12 +70,16 @@ def _is_ours(folder: Path, plan: str, content: Set[str]) -> bool:
 
 
 def put_in_place(work: Path, out: Path) -> None:
-    """Make finished work what the user asked for, in one step.
+    """Make finished work what the user asked for, in one step where that can be.
 
     Args:
         work: The folder that is whole.
         out: Where it goes: nothing is there, or an empty folder.
     """
+    if out.is_dir() and out.samefile("."):  # a new folder of that name would not be where the user's shell is
+        for path in sorted(work.iterdir()):
+            path.rename(out / path.name)
+        return
     if out.is_dir():
         out.rmdir()
     work.rename(out)

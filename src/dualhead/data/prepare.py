@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dualhead.data.bodies import get_selection
+from dualhead.data.partial_folder import named
 from dualhead.data.prepare_report import PrepareReport
 from dualhead.data.prepare_worker import CHUNK, Task, Worker, running
 from dualhead.data.progress_bar import progress_bar
@@ -77,7 +78,7 @@ def prepare(
         StoreError: If `out` holds something else, the disk is full, or nothing usable was found.
     """
     started = time.monotonic()
-    source, target = get_source(dataset), Path(out)
+    source, target = get_source(dataset), named(out)
     get_selection(body_selection or source.body_selection)
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}: give 1 or more, or nothing for one per core")
