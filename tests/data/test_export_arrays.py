@@ -111,6 +111,13 @@ def test_the_folder_that_one_is_in(store: Store, tmp_path: Path, monkeypatch: py
     assert not (tmp_path / "here.partial").exists()
 
 
+def test_a_folder_s_name_is_shown_and_never_obeyed(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export_arrays(store, tmp_path / "[red]a\x07", protocol="xview", streams=["joint"])
+    assert f"{tmp_path}/[red]a<07>: dualhead.json, train_data_joint.npy, " in capsys.readouterr().out
+
+
 def test_work_on_something_else_is_started_anew(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: Any) -> None:
         raise KeyboardInterrupt

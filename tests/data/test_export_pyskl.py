@@ -102,6 +102,13 @@ def test_half_precision(tmp_path: Path) -> None:
     np.testing.assert_allclose(keypoint, store[0].joints, rtol=1e-3)
 
 
+def test_names_of_protocols_are_shown_and_never_obeyed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    meta = make_store(tmp_path).path / "meta.json"
+    meta.write_text(meta.read_text(encoding="utf-8").replace('"xview"', '"[red]a\\u001b[2J\\u0007"'), encoding="utf-8")
+    export_pyskl(tmp_path / "store", tmp_path / "a.pkl")
+    assert "[red]a<1b>[2J<07>_train, [red]a<1b>[2J<07>_val\n" in capsys.readouterr().out
+
+
 @pytest.mark.filterwarnings("error")
 def test_half_precision_has_an_end(tmp_path: Path) -> None:
     far = np.full((1, 4, 17, 2), 70000, np.float32)

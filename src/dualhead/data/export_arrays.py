@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from dualhead.data.partial_folder import claim, discard, named, put_in_place
 from dualhead.data.progress_bar import progress_bar
@@ -22,6 +23,7 @@ from dualhead.data.streams import STREAMS, check_stream
 from dualhead.errors import ConfigError, StoreError
 from dualhead.files import replacing, write_text
 from dualhead.formats.published import FACTS
+from dualhead.terminal import print_line
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
@@ -100,7 +102,7 @@ def export_arrays(
         put_in_place(arrays, target)
     files = sorted(target.iterdir())
     if not quiet:
-        print(f"{target}: {', '.join(path.name for path in files)}")
+        print_line(Console(), f"{target}: {', '.join(path.name for path in files)}")
     return files
 
 

@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from dualhead.data.progress_bar import progress_bar
 from dualhead.data.store import Store, open_store
 from dualhead.data.store_writer import disk_errors
 from dualhead.errors import ConfigError, StoreError
 from dualhead.files import replacing
+from dualhead.terminal import print_line
 
 
 def export_pyskl(
@@ -72,7 +74,7 @@ def export_pyskl(
     ):
         _Pickler(file, opened, np.dtype(precision), show).dump(content)
     if not quiet:
-        print(f"{target}: {len(opened)} annotations, splits {', '.join(splits)}")
+        print_line(Console(), f"{target}: {len(opened)} annotations, splits {', '.join(splits)}")
     return target
 
 
