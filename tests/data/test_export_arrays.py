@@ -65,10 +65,23 @@ def test_what_is_written_is_read_back(store: Store, tmp_path: Path) -> None:
     assert back.meta["prepared"] == "dualhead" and back.meta["notes"]
 
 
+@pytest.mark.parametrize("recipe", ["resample64", "ucla52", "uniform100", "dualhead20"])
+def test_the_recipe_comes_back_and_no_other_takes_the_clips(store: Store, tmp_path: Path, recipe: str) -> None:
+    export_arrays(store, tmp_path / "arrays", protocol="xview", streams=["joint"], recipe=recipe, quiet=True)
+    prepare("published", tmp_path / "arrays", tmp_path / "back", workers=1, quiet=True)
+    back, chosen = open_store(tmp_path / "back"), get_recipe(recipe)
+    assert back.meta["prepared"] == recipe
+    for stream in STREAMS if recipe != "uniform100" else STREAMS[:2]:
+        for row in range(len(store)):
+            np.testing.assert_array_equal(chosen.clip(back[row], stream), chosen.clip(store[row], stream))
+    with pytest.raises(ConfigError, match=f"was normalised and padded by recipe {recipe!r}"):
+        get_recipe("dualhead").clip(back[0], "joint")
+
+
 def test_flat_data_come_back_with_their_scores(tmp_path: Path) -> None:
     prepare("kinetics", write_tree(tmp_path / "raw"), tmp_path / "store", workers=1, quiet=True)
     store = open_store(tmp_path / "store")
-    export_arrays(store, tmp_path / "arrays", protocol="official", quiet=True)
+    export_arrays(store, tmp_path / "arrays", protocol="official", recipe="moving300", quiet=True)  # test clips alike
     prepare("published", tmp_path / "arrays", tmp_path / "back", workers=1, quiet=True)
     back = open_store(tmp_path / "back")
     assert (back.classes, back.skeleton, list(back.protocols)) == (store.classes, store.skeleton, ["official"])

@@ -44,9 +44,9 @@ def export_arrays(
 
     The arrays are float32 `(N, 3, T, V, M)`, a label file holds `(names, labels)`; the `val` side is the protocol's
     test side, as in the published code. Samples come in the store's order, test-time clips without augmentation. One
-    more file, `dualhead.json`, tells `prepare published` the protocol, the class names and the skeleton. The work is
-    done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out` appears
-    when all are.
+    more file, `dualhead.json`, tells `prepare published` the protocol, the class names, the skeleton and the recipe.
+    The work is done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out`
+    appears when all are.
 
     Args:
         store: The prepared data set.
@@ -97,7 +97,12 @@ def export_arrays(
                         show(done, path.name)
         for side in _SIDES:
             _write_labels(arrays / f"{side}_label.pkl", opened, rows[side])
-        facts = {"protocol": protocol, "classes": list(opened.classes), "skeleton": skeleton.to_dict()}
+        facts = {
+            "protocol": protocol,
+            "classes": list(opened.classes),
+            "skeleton": skeleton.to_dict(),
+            "recipe": chosen.normalised_by,
+        }
         write_text(arrays / FACTS, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
         put_in_place(arrays, target)
     files = sorted(target.iterdir())

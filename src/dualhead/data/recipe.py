@@ -142,7 +142,7 @@ class Recipe(ABC):
         self.check(sequence.skeleton)
         check_stream(stream)
         made = self._from_prepared(sequence, stream) if sequence.prepared else self._make(sequence, stream, rng, views)
-        if made is not None and made.shape[-1] == self.bodies:
+        if made is not None and len(made) == views and made.shape[-1] == self.bodies:
             return np.ascontiguousarray(made, dtype=np.float32)
         clips: Clip = np.zeros((views, 3, self.frames, sequence.skeleton.num_joints, self.bodies), dtype=np.float32)
         if made is not None:
