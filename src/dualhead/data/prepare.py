@@ -75,7 +75,8 @@ def prepare(
     Raises:
         ConfigError: If an argument is not one of the valid ones.
         FormatError: If nothing is found in `raw`, an archive is not whole, or, with `strict`, a file is damaged.
-        StoreError: If `out` holds something else, the disk is full, or nothing usable was found.
+        StoreError: If `out` or `OUT.partial` holds something else, another process is preparing it, the disk is full,
+            or nothing usable was found.
     """
     started = time.monotonic()
     source, target = get_source(dataset), named(out)
