@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -63,10 +65,23 @@ def test_what_is_written_is_read_back(store: Store, tmp_path: Path) -> None:
     assert back.meta["prepared"] == "dualhead" and back.meta["notes"]
 
 
+@pytest.mark.parametrize("recipe", ["resample64", "ucla52", "uniform100", "dualhead20"])
+def test_the_recipe_comes_back_and_no_other_takes_the_clips(store: Store, tmp_path: Path, recipe: str) -> None:
+    export_arrays(store, tmp_path / "arrays", protocol="xview", streams=["joint"], recipe=recipe, quiet=True)
+    prepare("published", tmp_path / "arrays", tmp_path / "back", workers=1, quiet=True)
+    back, chosen = open_store(tmp_path / "back"), get_recipe(recipe)
+    assert back.meta["prepared"] == recipe
+    for stream in STREAMS if recipe != "uniform100" else STREAMS[:2]:
+        for row in range(len(store)):
+            np.testing.assert_array_equal(chosen.clip(back[row], stream), chosen.clip(store[row], stream))
+    with pytest.raises(ConfigError, match=f"was normalised and padded by recipe {recipe!r}"):
+        get_recipe("dualhead").clip(back[0], "joint")
+
+
 def test_flat_data_come_back_with_their_scores(tmp_path: Path) -> None:
     prepare("kinetics", write_tree(tmp_path / "raw"), tmp_path / "store", workers=1, quiet=True)
     store = open_store(tmp_path / "store")
-    export_arrays(store, tmp_path / "arrays", protocol="official", quiet=True)
+    export_arrays(store, tmp_path / "arrays", protocol="official", recipe="moving300", quiet=True)  # test clips alike
     prepare("published", tmp_path / "arrays", tmp_path / "back", workers=1, quiet=True)
     back = open_store(tmp_path / "back")
     assert (back.classes, back.skeleton, list(back.protocols)) == (store.classes, store.skeleton, ["official"])
@@ -91,13 +106,81 @@ def test_interrupted_work_keeps_whole_arrays(store: Store, tmp_path: Path, monke
     with pytest.raises(KeyboardInterrupt):
         export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
     assert not (tmp_path / "out").exists()
-    (tmp_path / "out.partial" / ".half.npy").write_bytes(b"x")  # what a kill leaves behind
+    (tmp_path / "out.partial" / "arrays" / ".half.npy").write_bytes(b"x")  # what a kill leaves behind
     export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
     assert len(calls) == 3 + 6 + 2 and len(set(calls)) == 10
     assert len(list((tmp_path / "out").iterdir())) == 11
     export_arrays(store, tmp_path / "whole", protocol="xsub", quiet=True)
     for path in (tmp_path / "whole").iterdir():
         assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_folder_that_one_is_in(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    written = export_arrays(store, ".", protocol="xview", streams=["joint"], quiet=True)
+    assert written == [tmp_path / "here" / path.name for path in written]
+    assert sorted(path.name for path in Path().iterdir()) == [path.name for path in written] and len(written) == 5
+    assert not (tmp_path / "here.partial").exists()
+
+
+def test_a_folder_s_name_is_shown_and_never_obeyed(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export_arrays(store, tmp_path / "[red]a\x07", protocol="xview", streams=["joint"])
+    assert f"{tmp_path}/[red]a<07>: dualhead.json, train_data_joint.npy, " in capsys.readouterr().out
+
+
+def test_work_on_something_else_is_started_anew(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, "_write_labels", stop)
+        export_arrays(store, tmp_path / "out", protocol="xsub", streams=["bone"], quiet=True)
+    written = export_arrays(store, tmp_path / "out", protocol="xview", streams=["joint"], quiet=True)
+    assert len(written) == 5 and not (tmp_path / "out.partial").exists()
+
+
+def test_what_others_keep_in_a_folder_of_that_name_stays(store: Store, tmp_path: Path) -> None:
+    mine = tmp_path / "out.partial" / "arrays" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x")
+    with pytest.raises(StoreError, match=r"out\.partial, .*is not what an interrupted call .*: give another folder"):
+        export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
+    assert mine.read_text() == "x" and list((tmp_path / "out.partial").iterdir()) == [mine.parent]
+
+
+def test_an_interrupted_preparation_of_that_name_stays(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("dualhead.data.prepare._finish", stop)
+        prepare("ntu60", tmp_path / "raw", tmp_path / "out", workers=1, quiet=True)
+    before = sorted((tmp_path / "out.partial").rglob("*"))
+    with pytest.raises(StoreError, match="is not what an interrupted call like this one leaves"):
+        export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
+    assert sorted((tmp_path / "out.partial").rglob("*")) == before and len(before) == 5
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file locks")
+def test_two_processes_do_not_write_the_same_arrays(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [sys.executable, "-m", "dualhead", "export-arrays", store.path, tmp_path / "out", "--protocol", "xsub"]
+    seen: list[str] = []
+    real = module._write_labels
+
+    def write_labels(*arguments: Any) -> None:
+        seen.append(subprocess.run(words, capture_output=True, text=True, check=False).stderr)
+        real(*arguments)
+
+    monkeypatch.setattr(module, "_write_labels", write_labels)
+    assert len(export_arrays(store, tmp_path / "out", protocol="xsub", streams=["joint"], quiet=True)) == 5
+    assert len(seen) == 2 and all("another process is exporting to" in text for text in seen)
 
 
 def _nearly_full(_: Path) -> SimpleNamespace:
@@ -113,11 +196,11 @@ def test_a_full_disk_is_a_sentence(store: Store, tmp_path: Path, monkeypatch: py
         with pytest.raises(StoreError, match="No space left on device"):
             export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
     assert not (tmp_path / "out").exists()
-    (tmp_path / "out.partial" / "val_data_bone.npy").unlink()
+    (tmp_path / "out.partial" / "arrays" / "val_data_bone.npy").unlink()
     monkeypatch.setattr(module.shutil, "disk_usage", _nearly_full)
     with pytest.raises(StoreError, match=r"has 0\.0 GB left: make room and run the same again to go on"):
         export_arrays(store, tmp_path / "out", protocol="xsub", quiet=True)
-    assert (tmp_path / "out.partial" / "train_data_bone.npy").exists()
+    assert (tmp_path / "out.partial" / "arrays" / "train_data_bone.npy").exists()
 
 
 def test_no_room_from_the_start_leaves_nothing(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,28 @@ def test_half_precision(tmp_path: Path) -> None:
     np.testing.assert_allclose(keypoint, store[0].joints, rtol=1e-3)
 
 
+def test_names_of_protocols_are_shown_and_never_obeyed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    meta = make_store(tmp_path).path / "meta.json"
+    meta.write_text(meta.read_text(encoding="utf-8").replace('"xview"', '"[red]a\\u001b[2J\\u0007"'), encoding="utf-8")
+    export_pyskl(tmp_path / "store", tmp_path / "a.pkl")
+    assert "[red]a<1b>[2J<07>_train, [red]a<1b>[2J<07>_val\n" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("error")
+def test_half_precision_has_an_end(tmp_path: Path) -> None:
+    far = np.full((1, 4, 17, 2), 70000, np.float32)
+    content = {
+        "split": {"train": ["a"], "val": ["b"]},
+        "annotations": [annotation("a", 0, (1, 4, 17, 2)), {**annotation("b", 0, (1, 4, 17, 2)), "keypoint": far}],
+    }
+    prepare("pyskl", write(tmp_path / "a.pkl", content), tmp_path / "store", workers=1, quiet=True)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match=r"'b' has 70000 as .* ends at 65504: use the precision float32"):
+        export_pyskl(tmp_path / "store", tmp_path / "b.pkl", precision="float16", quiet=True)
+    assert sorted(tmp_path.iterdir()) == before
+    export_pyskl(tmp_path / "store", tmp_path / "b.pkl", quiet=True)
+
+
 def test_what_cannot_be_done_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make_store(tmp_path)
     export_pyskl(store, tmp_path / "a.pkl", quiet=True)

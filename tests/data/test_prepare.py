@@ -546,3 +546,12 @@ def test_an_array_with_a_wrong_checksum_gives_no_store(tmp_path: Path, save: Any
     with pytest.raises(FormatError, match=r"a\.npz, x_train: the npz is damaged"):
         prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", workers=workers, quiet=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_folder_that_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = make_ntu_tree(tmp_path / "raw", 2)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    prepare("ntu60", raw, ".", workers=1, quiet=True)
+    assert len(open_store(".")) == 2
+    assert prepare("ntu60", raw, ".", workers=1, quiet=True).reused

@@ -99,6 +99,17 @@ def test_a_flat_clip_that_was_prepared_before_keeps_its_scores() -> None:
     assert not clip[:, 2:].any()
 
 
+def test_frames_that_were_drawn_before_are_every_view_and_have_no_motion() -> None:
+    joints = np.random.default_rng(0).normal(size=(2, 5, 25, 3)).astype(np.float32)
+    recipe = get_recipe("uniform5")
+    clips = recipe.clips(SkeletonSequence(joints, NTU25, prepared="uniform5"), "joint")
+    np.testing.assert_array_equal(clips, np.broadcast_to(joints.transpose(3, 1, 2, 0), (10, 3, 5, 25, 2)))
+    with pytest.raises(ConfigError, match=r"takes motion on the whole recording, .* use the stream joint or bone"):
+        recipe.clip(SkeletonSequence(joints, NTU25, prepared="uniform5"), "bone_motion")
+    with pytest.raises(ConfigError, match="by recipe 'dualhead' before"):
+        recipe.clip(SkeletonSequence(joints, NTU25, prepared="dualhead"), "bone_motion")
+
+
 @st.composite
 def sequences(draw: st.DrawFn, skeleton: Skeleton) -> SkeletonSequence:
     """Recordings with missing bodies, frames and joints, and values that repeat."""

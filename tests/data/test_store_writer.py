@@ -136,6 +136,15 @@ def test_two_processes_do_not_write_the_same_store(tmp_path: Path) -> None:
     assert "another process is preparing" in run.stdout
 
 
+def test_what_others_keep_in_a_folder_of_that_name_stays(tmp_path: Path) -> None:
+    mine = tmp_path / "out.partial" / "store" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x")
+    with pytest.raises(StoreError, match=r"out\.partial, .*is not what an interrupted call"):
+        StoreWriter(tmp_path / "out", PLAN)
+    assert mine.read_text() == "x"
+
+
 def test_an_error_of_the_disk_is_a_sentence(tmp_path: Path) -> None:
     with (
         pytest.raises(

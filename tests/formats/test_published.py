@@ -111,6 +111,11 @@ def test_what_the_arrays_do_not_say_is_read_beside_them(tmp_path: Path) -> None:
     source = published().list_items([tmp_path]).source
     assert source is not None
     assert (source.skeleton, source.classes, list(source.protocols)) == (OPENPOSE18, ("sit", "stand"), ["rooms"])
+    assert source.prepared == "dualhead"  # the published one, where nothing else is said
+    (tmp_path / "dualhead.json").write_text(json.dumps({**facts, "recipe": "resample6"}))
+    for told in (published(), published().with_skeleton(OPENPOSE18)):
+        source = told.list_items([tmp_path]).source
+        assert source is not None and source.prepared == "resample6"
     with pytest.raises(FormatError, match=r"shape \(2, 3, 6, 18, 2\) .* of skeleton 'ntu25'"):
         published().with_skeleton(NTU25).list_items([tmp_path])
 
@@ -122,6 +127,10 @@ def test_what_the_arrays_do_not_say_is_read_beside_them(tmp_path: Path) -> None:
         ({"protocol": 3, "classes": [], "skeleton": {}}, "it needs 'protocol'"),
         ({"protocol": "xsub", "classes": "ab", "skeleton": {}}, "it needs 'protocol'"),
         ({"protocol": "xsub", "classes": [], "skeleton": {"name": "x"}}, "the skeleton has no 'joints'"),
+        (
+            {"protocol": "xsub", "classes": [], "skeleton": NTU25.to_dict(), "recipe": 3},
+            "its recipe 3 is no name of one",
+        ),
     ],
 )
 def test_damaged_facts_are_a_sentence(tmp_path: Path, facts: Any, reason: str) -> None:

@@ -12,7 +12,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
+from dualhead.data.partial_folder import claim, discard, named, put_in_place
 from dualhead.data.progress_bar import progress_bar
 from dualhead.data.recipes import get_recipe
 from dualhead.data.store import Store, open_store
@@ -21,11 +23,12 @@ from dualhead.data.streams import STREAMS, check_stream
 from dualhead.errors import ConfigError, StoreError
 from dualhead.files import replacing, write_text
 from dualhead.formats.published import FACTS
+from dualhead.terminal import print_line
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 _SIDES = ("train", "val")
-_PLAN = "plan.json"
+_PLAN, _ARRAYS = "export-arrays.json", "arrays"  # what its partial folder has beside the lock
 
 
 def export_arrays(
@@ -41,9 +44,9 @@ def export_arrays(
 
     The arrays are float32 `(N, 3, T, V, M)`, a label file holds `(names, labels)`; the `val` side is the protocol's
     test side, as in the published code. Samples come in the store's order, test-time clips without augmentation. One
-    more file, `dualhead.json`, tells `prepare published` the protocol, the class names and the skeleton. The work is
-    done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out` appears
-    when all are.
+    more file, `dualhead.json`, tells `prepare published` the protocol, the class names, the skeleton and the recipe.
+    The work is done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out`
+    appears when all are.
 
     Args:
         store: The prepared data set.
@@ -58,10 +61,11 @@ def export_arrays(
 
     Raises:
         ConfigError: If the protocol, recipe or a stream is unknown, or a sample has no label.
-        StoreError: If `out` is there already, the disk is full or has too little room.
+        StoreError: If `out` is there already, `OUT.partial` is somebody else's, another process is exporting to it, or
+            the disk is full or has too little room.
     """
     opened = store if isinstance(store, Store) else open_store(store)
-    target, chosen = Path(out), get_recipe(recipe)
+    target, chosen = named(out), get_recipe(recipe)
     rows = dict(zip(_SIDES, opened.split(protocol), strict=True))
     wanted = STREAMS if not streams else (streams,) if isinstance(streams, str) else tuple(streams)
     for stream in wanted:
@@ -72,12 +76,14 @@ def export_arrays(
     skeleton = opened.skeleton
     shape = (chosen.channels(skeleton), chosen.frames, skeleton.num_joints, chosen.num_bodies(skeleton))
     partial = target.with_name(f"{target.name}.partial")
+    arrays = partial / _ARRAYS
     plan = json.dumps([opened.fingerprint, protocol, chosen.name, sorted(wanted)])
-    with _tidying(partial), disk_errors(target, lambda: _has_arrays(partial)):
+    with disk_errors(target, lambda: _has_arrays(arrays)), _claimed(partial):
+        _refuse_existing(target)  # once more: another process may have finished it meanwhile
         _start(partial, plan)
-        jobs = [(side, stream, partial / f"{side}_data_{stream}.npy") for side in _SIDES for stream in wanted]
+        jobs = [(side, stream, arrays / f"{side}_data_{stream}.npy") for side in _SIDES for stream in wanted]
         left = [job for job in jobs if not job[2].exists()]
-        _check_room(target, partial, sum(len(rows[side]) for side, _, _ in left) * 4 * int(np.prod(shape)))
+        _check_room(target, arrays, sum(len(rows[side]) for side, _, _ in left) * 4 * int(np.prod(shape)))
         done, total = 0, sum(len(rows[side]) for side, _, _ in left)
         with progress_bar("exporting", total, quiet) as show:
             for side, stream, path in left:
@@ -90,16 +96,18 @@ def export_arrays(
                         done += 1
                         show(done, path.name)
         for side in _SIDES:
-            _write_labels(partial / f"{side}_label.pkl", opened, rows[side])
-        facts = {"protocol": protocol, "classes": list(opened.classes), "skeleton": skeleton.to_dict()}
-        write_text(partial / FACTS, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
-        (partial / _PLAN).unlink()
-        if target.is_dir():
-            target.rmdir()
-        partial.rename(target)
+            _write_labels(arrays / f"{side}_label.pkl", opened, rows[side])
+        facts = {
+            "protocol": protocol,
+            "classes": list(opened.classes),
+            "skeleton": skeleton.to_dict(),
+            "recipe": chosen.normalised_by,
+        }
+        write_text(arrays / FACTS, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+        put_in_place(arrays, target)
     files = sorted(target.iterdir())
     if not quiet:
-        print(f"{target}: {', '.join(path.name for path in files)}")
+        print_line(Console(), f"{target}: {', '.join(path.name for path in files)}")
     return files
 
 
@@ -108,36 +116,39 @@ def _refuse_existing(target: Path) -> None:
         raise StoreError(f"{target} is there already: give a folder that does not exist yet")
 
 
-def _has_arrays(partial: Path) -> bool:
-    return any(partial.glob("*.npy"))
+def _has_arrays(arrays: Path) -> bool:
+    return any(arrays.glob("[!.]*.npy"))
 
 
 @contextmanager
-def _tidying(partial: Path) -> Iterator[None]:
-    """Remove a working folder that ends without anything to go on from."""
+def _claimed(partial: Path) -> Iterator[None]:
+    """Work in a folder alone, and remove it when the work ends with nothing in it to go on from."""
+    lock = claim(partial, _PLAN, {_ARRAYS}, "exporting to")
     try:
         yield
-    except BaseException:
-        if not _has_arrays(partial):
-            shutil.rmtree(partial, ignore_errors=True)
-        raise
+    finally:
+        if _has_arrays(partial / _ARRAYS):
+            lock.close()
+        else:
+            discard(partial, lock)
 
 
 def _start(partial: Path, plan: str) -> None:
-    """Make the working folder, or keep what is whole in one that an interrupted call of the same plan left."""
-    file = partial / _PLAN
+    """Make the folder of the arrays, or keep what is whole in one that an interrupted call of the same plan left."""
+    file, arrays = partial / _PLAN, partial / _ARRAYS
     if not file.exists() or file.read_text(encoding="utf-8") != plan:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
+        if arrays.exists():
+            shutil.rmtree(arrays)
         write_text(file, plan)
-    for left in partial.glob(".*"):  # begun when the process was killed
+    arrays.mkdir(exist_ok=True)
+    for left in arrays.glob(".*"):  # begun when the process was killed
         left.unlink()
 
 
-def _check_room(target: Path, partial: Path, needed: int) -> None:
-    free = shutil.disk_usage(partial).free
+def _check_room(target: Path, arrays: Path, needed: int) -> None:
+    free = shutil.disk_usage(arrays).free
     if needed > free:
-        kept = _has_arrays(partial)
+        kept = _has_arrays(arrays)
         hint = "make room and run the same again to go on" if kept else "export fewer streams, or to another disk"
         raise StoreError(
             f"the arrays need {needed / 1e9:.1f} GB, but the disk of {target} has {free / 1e9:.1f} GB left: {hint}"

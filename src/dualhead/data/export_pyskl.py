@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 
 from dualhead.data.progress_bar import progress_bar
 from dualhead.data.store import Store, open_store
 from dualhead.data.store_writer import disk_errors
 from dualhead.errors import ConfigError, StoreError
 from dualhead.files import replacing
+from dualhead.terminal import print_line
 
 
 def export_pyskl(
@@ -43,7 +45,8 @@ def export_pyskl(
         The file.
 
     Raises:
-        ConfigError: If a sample has no label, or the store's coordinates are normalised already.
+        ConfigError: If a sample has no label or a coordinate too large for `float16`, or the store's coordinates are
+            normalised already.
         StoreError: If `out` is there already, or the disk is full.
     """
     opened, target = store if isinstance(store, Store) else open_store(store), Path(out)
@@ -71,7 +74,7 @@ def export_pyskl(
     ):
         _Pickler(file, opened, np.dtype(precision), show).dump(content)
     if not quiet:
-        print(f"{target}: {len(opened)} annotations, splits {', '.join(splits)}")
+        print_line(Console(), f"{target}: {len(opened)} annotations, splits {', '.join(splits)}")
     return target
 
 
@@ -120,14 +123,21 @@ class _Pickler(pickle.Pickler):
             "frame_dir": sequence.name,
             "label": sequence.label,
             "total_frames": sequence.num_frames,
-            "keypoint": self._rounded(joints),
+            "keypoint": self._rounded(joints, sequence.name),
         }
         if confidence is not None:
-            annotation["keypoint_score"] = self._rounded(confidence)
+            annotation["keypoint_score"] = self._rounded(confidence, sequence.name)
         height, width = sequence.fields.get("height", 0), sequence.fields.get("width", 0)
         if height > 0 and width > 0:
             annotation["img_shape"] = annotation["original_shape"] = (height, width)
         return annotation
 
-    def _rounded(self, values: NDArray[np.float32]) -> NDArray[Any]:
-        return values.astype(self._dtype)
+    def _rounded(self, values: NDArray[np.float32], name: str) -> NDArray[Any]:
+        with np.errstate(over="ignore"):
+            rounded = values.astype(self._dtype)
+        if (np.isinf(rounded) & np.isfinite(values)).any():
+            raise ConfigError(
+                f"sample {name!r} has {np.abs(values).max():g} as a coordinate or score, but {self._dtype} ends at "
+                f"{np.finfo(self._dtype).max:g}: use the precision float32"
+            )
+        return rounded

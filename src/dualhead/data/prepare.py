@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dualhead.data.bodies import get_selection
+from dualhead.data.partial_folder import named
 from dualhead.data.prepare_report import PrepareReport
 from dualhead.data.prepare_worker import CHUNK, Task, Worker, running
 from dualhead.data.progress_bar import progress_bar
@@ -74,10 +75,11 @@ def prepare(
     Raises:
         ConfigError: If an argument is not one of the valid ones.
         FormatError: If nothing is found in `raw`, an archive is not whole, or, with `strict`, a file is damaged.
-        StoreError: If `out` holds something else, the disk is full, or nothing usable was found.
+        StoreError: If `out` or `OUT.partial` holds something else, another process is preparing it, the disk is full,
+            or nothing usable was found.
     """
     started = time.monotonic()
-    source, target = get_source(dataset), Path(out)
+    source, target = get_source(dataset), named(out)
     get_selection(body_selection or source.body_selection)
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}: give 1 or more, or nothing for one per core")

@@ -163,7 +163,7 @@ class Recipe(ABC):
             if sequence.num_bodies > self.bodies:
                 sequence = sequence.with_bodies(self.chosen_bodies(sequence))
             made = self._make(sequence, stream, rng, views)
-        if made is not None and made.shape[-1] == self.bodies:
+        if made is not None and len(made) == views and made.shape[-1] == self.bodies:
             return np.ascontiguousarray(made, dtype=np.float32)
         clips: Clip = np.zeros((views, 3, self.frames, sequence.skeleton.num_joints, self.bodies), dtype=np.float32)
         if made is not None:

@@ -37,7 +37,7 @@ from dualhead.data.sampling import (
     wrapped_index,
 )
 from dualhead.data.streams import STREAMS, to_stream
-from dualhead.errors import unknown
+from dualhead.errors import ConfigError, unknown
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
@@ -215,6 +215,16 @@ class UniformRecipe(Recipe):
             for view in range(views)
         ]
         return clip[:, np.stack(rows)].swapaxes(0, 1)  # (views, C, T, V, M)
+
+    def _from_prepared(self, sequence: SkeletonSequence, stream: str) -> Clip:
+        clip = super()._from_prepared(sequence, stream)
+        if stream.endswith("motion"):
+            raise ConfigError(
+                f"recipe {self.name!r} takes motion on the whole recording, of which sequence {sequence.name!r} has "
+                "the frames alone that were drawn before it was stored: use the stream joint or bone, or prepare the "
+                "raw recordings"
+            )
+        return clip
 
     def _solid(self, sequence: SkeletonSequence) -> Clip | None:
         skeleton = sequence.skeleton

@@ -11,7 +11,6 @@ import io
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from dualhead.data.fingerprint import digest, fingerprint
+from dualhead.data.partial_folder import LOCK, claim, discard, put_in_place
 from dualhead.data.store import SCHEMA
 from dualhead.errors import StoreError
 from dualhead.files import naming, write_text
@@ -29,7 +29,8 @@ from dualhead.formats.source import Rejected, Source
 from dualhead.version import __version__
 
 _HEADER_BYTES = 128  # of a one-dimensional .npy, whatever its length
-_TOOLS = {"plan.json", "journal.jsonl", "lock"}  # what a partial folder has beside the store in it
+_PLAN, _JOURNAL = "plan.json", "journal.jsonl"
+_TOOLS = {_PLAN, _JOURNAL, LOCK}  # what a partial folder has beside the store in it
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ class StoreWriter:
         restarted: Whether unfinished work on other files or options was thrown away.
 
     Raises:
-        StoreError: If another process is preparing the same store, or the disk refuses.
+        StoreError: If the partial folder is somebody else's, another process is preparing the same store, or the disk
+            refuses.
     """
 
     def __init__(self, out: Path, plan: dict[str, Any]):
@@ -130,14 +132,13 @@ class StoreWriter:
         self.chunks = 0
         self._size = 0
         with disk_errors(out):
-            self.partial.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(self.partial)
+            self._lock = claim(self.partial, _PLAN, {_JOURNAL, "store"}, "preparing")
             self.restarted = False
             if not self._resume(plan):
-                self.restarted = (self.partial / "plan.json").exists()
+                self.restarted = (self.partial / _PLAN).exists()
                 self._restart(plan)
             (self.partial / "store").mkdir(exist_ok=True)
-            joints, journal = self.partial / "store" / "joints.npy", self.partial / "journal.jsonl"
+            joints, journal = self.partial / "store" / "joints.npy", self.partial / _JOURNAL
             self._joints: IO[bytes] = joints.open("rb+" if joints.exists() else "wb+")
             self._joints.truncate(_HEADER_BYTES + self._size)
             self._joints.seek(0, os.SEEK_END)
@@ -145,10 +146,10 @@ class StoreWriter:
 
     def _resume(self, plan: dict[str, Any]) -> bool:
         """Read the journal of an interrupted preparation of the same plan."""
-        journal = self.partial / "journal.jsonl"
+        journal = self.partial / _JOURNAL
         joints = self.partial / "store" / "joints.npy"
         try:
-            if json.loads((self.partial / "plan.json").read_text(encoding="utf-8")) != plan:
+            if json.loads((self.partial / _PLAN).read_text(encoding="utf-8")) != plan:
                 return False
             content, size = journal.read_bytes(), joints.stat().st_size
             whole = content[: content.rfind(b"\n") + 1]  # a kill may leave half a line
@@ -170,8 +171,8 @@ class StoreWriter:
     def _restart(self, plan: dict[str, Any]) -> None:
         self.rows, self.rejected, self.chunks, self._size = [], [], 0, 0
         shutil.rmtree(self.partial / "store", ignore_errors=True)
-        (self.partial / "journal.jsonl").unlink(missing_ok=True)
-        write_text(self.partial / "plan.json", json.dumps(plan))
+        (self.partial / _JOURNAL).unlink(missing_ok=True)
+        write_text(self.partial / _PLAN, json.dumps(plan))
 
     def append(self, chunk: Chunk) -> None:
         """Write the next chunk; when this returns, it is safe.
@@ -221,7 +222,7 @@ class StoreWriter:
             if self._joints.tell() != _HEADER_BYTES:
                 raise StoreError(f"numpy wrote a header of {self._joints.tell()} bytes instead of {_HEADER_BYTES}")
             _sync(self._joints)
-            began = (self.partial / "plan.json").stat().st_mtime_ns
+            began = (self.partial / _PLAN).stat().st_mtime_ns
             os.utime(folder / "joints.npy", ns=(began, began))  # what changed since may have been read before it did
             index = io.BytesIO()
             np.savez(index, **self._index(source, channels))
@@ -240,9 +241,7 @@ class StoreWriter:
             with (folder / "meta.json").open("wb") as file:
                 file.write(text.encode())
                 _sync(file)
-            if self.out.is_dir():
-                self.out.rmdir()  # an empty one; `prepare` has looked
-            folder.rename(self.out)
+            put_in_place(folder, self.out)
         self.discard()
         return content
 
@@ -263,12 +262,16 @@ class StoreWriter:
 
     def discard(self) -> None:
         """Remove the partial folder."""
-        self.close()
-        shutil.rmtree(self.partial, ignore_errors=True)
+        self._close_files()
+        discard(self.partial, self._lock)
 
     def close(self) -> None:
         """Let go of the files; the partial folder stays, to be gone on with."""
-        for file in (self._joints, self._journal, self._lock):
+        self._close_files()
+        self._lock.close()
+
+    def _close_files(self) -> None:
+        for file in (self._joints, self._journal):
             with suppress(OSError):  # a full disk refuses what is still buffered once more
                 file.close()
 
@@ -287,17 +290,3 @@ def _sync(file: IO[bytes]) -> None:
     """Wait until a file's content is on the disk."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def _lock(folder: Path) -> IO[bytes]:
-    """Take the folder for this process; the system lets go of it when the process ends, however it ends."""
-    file = (folder / "lock").open("wb")
-    if sys.platform != "win32":
-        import fcntl
-
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, worker processes do not inherit it
-        except (BlockingIOError, PermissionError):
-            file.close()
-            raise StoreError(f"another process is preparing {folder}: wait for it, or give another folder") from None
-    return file

@@ -14,7 +14,7 @@ from dualhead.export.checking import compare, random_clips, recorded_clips
 from dualhead.export.onnx_file import check_installed, load_onnx, write_onnx
 from dualhead.export.torch_file import load_torch, write_torch
 from dualhead.export.tracing import Traced, trace
-from dualhead.files import replacing
+from dualhead.files import naming, replacing
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.terminal import cell, print_line
@@ -58,6 +58,7 @@ def export(
         ExportError: If the model cannot be traced or computes something else there; nothing is written.
         FormatError: If a recording cannot be read.
         MismatchError: If a recording has another skeleton.
+        OSError: If the disk is full or refuses; nothing is written.
     """
     if format not in get_args(Format):
         raise unknown("format", format, get_args(Format))
@@ -79,7 +80,7 @@ def export(
     with step("tracing"):
         traced = trace(model, predictor.members[0].recipe.frames)
     with replacing(target) as temporary:
-        with step(f"writing {cell(target.name)}"):
+        with step(f"writing {cell(target.name)}"), naming(target):
             (write_onnx if format == "onnx" else write_torch)(traced, temporary, describe(predictor, traced))
         with step("comparing with the model"):
             runtime = (load_onnx if format == "onnx" else load_torch)(temporary)

@@ -27,16 +27,17 @@ _SUFFIXES = (".skeleton", ".json")
 _CHANNELS = 3
 
 FACTS = "dualhead.json"
-"""What `export_arrays` writes beside the arrays: what these do not say, the protocol, class names and skeleton."""
+"""What `export_arrays` writes beside the arrays: what these do not say, the protocol, class names, skeleton
+and recipe."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSource(Source):
     """A folder with the joint arrays `(N, 3, T, V, M)` of both sides and their labels `(names, labels)`.
 
-    The other streams are computed from the joints. Protocol, class names and skeleton are those of `dualhead.json`
-    where it is there. Without it, the protocol has the name of the folder where that is one (`xsub`, `xview`, `xset`),
-    else `official`.
+    The other streams are computed from the joints. Protocol, class names, skeleton and recipe are those of
+    `dualhead.json` where it is there. Without it, the protocol has the name of the folder where that is one (`xsub`,
+    `xview`, `xset`), else `official`, and the recipe is `dualhead`, the published one.
 
     Attributes:
         rows: The joints of each side, once listed.
@@ -53,7 +54,7 @@ class PublishedSource(Source):
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """List the rows of both sides; see `Source.list_items`."""
         members = list(list_members(raw))
-        protocol, known, skeleton = _facts(members, raw)
+        protocol, known, skeleton, recipe = _facts(members, raw)
         if self.skeleton_is_free and skeleton is not None:
             return self.with_skeleton(skeleton).list_items(raw, missing_list)
         rows, names, labels, sides = [], [], [], []
@@ -98,6 +99,7 @@ class PublishedSource(Source):
             max_bodies=rows[0].header.shape[4],
             has_confidence=flat,
             keeps_empty=True,
+            prepared=recipe or self.prepared,
             rows=tuple(rows),
         )
         ordered = tuple(items[name] for name in sorted(items))
@@ -105,10 +107,10 @@ class PublishedSource(Source):
         return Listing(ordered, duplicates=tuple(duplicates), missing=missing, source=source)
 
 
-def _facts(members: Sequence[Member], raw: Sequence[Path]) -> tuple[str, tuple[str, ...], Skeleton | None]:
-    """Read protocol, class names and skeleton, where they are said."""
+def _facts(members: Sequence[Member], raw: Sequence[Path]) -> tuple[str, tuple[str, ...], Skeleton | None, str]:
+    """Read protocol, class names, skeleton and recipe, where they are said."""
     if not any(member.file_name == FACTS for member in members):
-        return "", (), None
+        return "", (), None, ""
     member = _one(members, [FACTS], raw)
     facts = parse_json(member.read(), member.where)
     protocol, classes, skeleton = (
@@ -120,7 +122,10 @@ def _facts(members: Sequence[Member], raw: Sequence[Path]) -> tuple[str, tuple[s
             "it needs 'protocol', 'classes' and 'skeleton' as `export-arrays` writes them: remove it, or export anew",
             member.where,
         )
-    return str(protocol), tuple(map(str, texts[1:])), parse_skeleton_file(skeleton, member.where)
+    recipe = facts.get("recipe", "")  # older ones do not say
+    if not isinstance(recipe, str):
+        raise FormatError(f"its recipe {recipe!r} is no name of one: export anew", member.where)
+    return str(protocol), tuple(map(str, texts[1:])), parse_skeleton_file(skeleton, member.where), recipe
 
 
 def _one(members: Sequence[Member], names: Sequence[str], raw: Sequence[Path]) -> Member:
