@@ -174,3 +174,15 @@ def test_every_command_has_complete_help(name: str, capsys: pytest.CaptureFixtur
     assert silent == [], "these have no line in the docstring's Args"
     assert cli.main([name, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: dualhead {name} ")
+
+
+def test_a_process_of_its_own_keeps_what_it_imports_from_the_garbage_collector() -> None:
+    script = (
+        "import gc, sys; from dualhead.cli import main; sys.argv = ['dualhead', 'fuse', '--help']; main(WORDS); "
+        "print(gc.isenabled(), gc.get_freeze_count() > 10000)"
+    )
+    for words, frozen in (("None", True), ("['fuse', '--help']", False)):  # the second as a library calls it
+        done = subprocess.run(
+            [sys.executable, "-c", script.replace("WORDS", words)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == f"True {frozen}"
