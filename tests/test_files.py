@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dualhead.errors import ConfigError
-from dualhead.files import check_writable, naming, replacing, write_text
+from dualhead.files import check_apart, check_writable, naming, replacing, write_text
 
 
 def _refuse(*_: Any, **options: Any) -> Any:
@@ -111,3 +111,18 @@ def test_what_is_no_file_is_never_replaced(tmp_path: Path, monkeypatch: pytest.M
                 check_writable(name)
     kinds = {path.name: stat.S_IFMT(path.stat().st_mode) for path in tmp_path.iterdir()}
     assert kinds == {"pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK}
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_text("store/meta.json", "{}")
+    write_text("a.npz", "scores")
+    Path("link.npz").symlink_to("a.npz")
+    Path("near").symlink_to("store")
+    for out in ("a.npz", "./a.npz", "store/../a.npz", "link.npz"):
+        with pytest.raises(ConfigError, match=f"^{re.escape(out)} is read and would be written over: give"):
+            check_apart(out, ["b.npz", tmp_path / "a.npz"])
+    for out in ("store/meta.json", "near/new/page.html"):
+        with pytest.raises(ConfigError, match=f"^{re.escape(out)} lies in store, which is read: give"):
+            check_apart(out, ["store"])
+    check_apart("store.npz", ["a.npz", "store", "b.npz"])

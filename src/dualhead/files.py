@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,6 +80,25 @@ def check_writable(path: str | Path) -> None:
     target = Path(path)
     with naming(target):
         _make_temporary(_find_place(target)).unlink()
+
+
+def check_apart(out: str | Path, inputs: Iterable[str | Path]) -> None:
+    """Refuse, before any work, to write over what is read.
+
+    Args:
+        out: The file that is to be written.
+        inputs: Files that are read, and folders everything in which is, such as a store. Links are followed.
+
+    Raises:
+        ConfigError: If `out` is one of them or lies in one.
+    """
+    place = Path(os.path.realpath(out))
+    for given in inputs:
+        source = Path(os.path.realpath(given))
+        if place == source:
+            raise ConfigError(f"{out} is read and would be written over: give the output another name")
+        if source in place.parents and source.is_dir():
+            raise ConfigError(f"{out} lies in {given}, which is read: give the output another place")
 
 
 def _find_place(target: Path) -> Path:

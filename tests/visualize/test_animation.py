@@ -131,3 +131,19 @@ def test_what_cannot_be_asked_for(person: SkeletonSequence, tmp_path: Path) -> N
         render(person, tmp_path / "clip.mp4")
     monkey.undo()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_is_not_written_over_what_is_read(small_store: Store, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "odd.html"
+    checkpoint.write_text("weights")
+    with pytest.raises(ConfigError, match=r"odd\.html is read and would be written over"):
+        render(small_store[0], checkpoint, checkpoint=[checkpoint])
+    with pytest.raises(ConfigError, match=r"clip\.html lies in .*store, which is read"):
+        render(small_store.path, small_store.path / "clip.html", sample=str(small_store.names[0]))
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in range(2):
+        (frames / f"clip_{number:012}_keypoints.json").write_text(
+            json.dumps({"people": [{"pose_keypoints_2d": [0.5] * 75}]})
+        )
+    assert render(frames, frames / "clip.html").is_file()  # among frames it harms nothing

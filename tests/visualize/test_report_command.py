@@ -83,3 +83,17 @@ def test_what_cannot_be_reported_leaves_no_page(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds neither metrics\.csv nor test scores"):
         report([tmp_path / "empty"], out=tmp_path / "a.html")
     assert not (tmp_path / "a.html").exists()
+
+
+def test_a_report_is_not_written_over_what_it_is_made_of(small_store: Store, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", small_store)
+    scores = run / "scores" / "test_last.npz"
+    kept = [run / "metrics.csv", scores, small_store.path / "meta.json"]
+    before = [path.read_bytes() for path in kept]
+    for path in (scores, run / "metrics.csv", run / "experiment.yaml", run / "run.json"):
+        with pytest.raises(ConfigError, match=r"is read and would be written over|lies in .*scores, which is read"):
+            report([scores, run] if path is scores else [run], out=path)
+    with pytest.raises(ConfigError, match=r"meta\.json lies in .*store, which is read"):
+        report([run], out=small_store.path / "meta.json", data=small_store.path)
+    assert [path.read_bytes() for path in kept] == before
+    assert report([run], out=run / "report.html", data=small_store.path).is_file()

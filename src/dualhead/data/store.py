@@ -262,6 +262,19 @@ def read_meta(path: str | Path) -> dict[str, Any]:
     return dict(meta)
 
 
+def closed_inputs(path: str | Path) -> list[Path]:
+    """Say where nothing may be written while something is read, for `check_apart`.
+
+    Args:
+        path: A file, a store, or a folder of recordings, among which results may lie.
+
+    Returns:
+        The file or the store; nothing of a folder of recordings.
+    """
+    place = Path(path)
+    return [] if place.is_dir() and not (place / "meta.json").is_file() else [place]
+
+
 def open_store(path: str | Path) -> Store:
     """Open a prepared data set.
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from dualhead.data.store import closed_inputs
 from dualhead.errors import ConfigError, unknown
-from dualhead.files import write_text
+from dualhead.files import check_apart, write_text
 from dualhead.sequence import SkeletonSequence
 from dualhead.terminal import cell, print_line
 from dualhead.visualize.colours import DARK, LIGHT, SERIES
@@ -83,7 +84,8 @@ def render(
         The file that was written.
 
     Raises:
-        ConfigError: If an argument cannot be used, there is no body to draw, or .mp4 is asked for without ffmpeg.
+        ConfigError: If an argument cannot be used, `out` is a file that is read or lies in the store, there is no body
+            to draw, or .mp4 is asked for without ffmpeg.
         FormatError: If the recording cannot be read.
         StoreError: If the store cannot be opened or holds no such sample.
         CheckpointError: If a checkpoint cannot be read.
@@ -95,6 +97,8 @@ def render(
     target = None if out is None else Path(out)
     if target is not None and target.suffix.lower() not in KINDS:
         raise unknown("kind of picture", target.suffix.lower() or target.name, KINDS)
+    if target is not None:
+        check_apart(target, [*checkpoint, *([] if isinstance(source, SkeletonSequence) else closed_inputs(source))])
     predictor = _load(checkpoint)
     reader = None if predictor is None else predictor.make_reader(skeleton=skeleton, image_size=image_size)
     sequence, true_class = find_recording(source, sample, skeleton=skeleton, reader=reader)

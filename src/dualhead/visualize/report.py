@@ -14,14 +14,14 @@ from dualhead.data.store import Store, open_store
 from dualhead.evaluation.fusion import FusionResult
 from dualhead.evaluation.metrics import class_accuracy, confusion_matrix
 from dualhead.evaluation.scores import Scores, as_scores
-from dualhead.files import write_text
+from dualhead.files import check_apart, write_text
 from dualhead.visualize import plots
 from dualhead.visualize.data_summary import summarise
 from dualhead.visualize.highlights import pick_clips
 from dualhead.visualize.judgement import agreement, reliability
 from dualhead.visualize.page import asset, fill
 from dualhead.visualize.provenance import provenance_table
-from dualhead.visualize.runs import Run, find_curves, read_run
+from dualhead.visualize.runs import Run, files_of_run, find_curves, read_run
 from dualhead.visualize.standings import Standing, standings
 
 MOST_BARS = 60
@@ -65,11 +65,14 @@ def write_report(
         `out` as a path.
 
     Raises:
-        ConfigError: If there are no scores.
+        ConfigError: If there are no scores, or `out` is one of the files that are read or lies in the store.
         MismatchError: If scores, or scores and store, do not belong together; names the field that differs.
         FormatError: If a file is damaged.
         StoreError: If the store cannot be opened.
     """
+    stores = [] if store is None else [store.path if isinstance(store, Store) else store]
+    files = [item for item in scores if not isinstance(item, Scores)]
+    check_apart(out, [*files, *stores, *(file for run in runs for file in files_of_run(run))])
     folders = [read_run(run) for run in runs]
     fusions = [fused] if isinstance(fused, FusionResult) else list(fused)
     tables = standings(folders, as_scores(scores), fusions)

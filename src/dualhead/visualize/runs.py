@@ -37,6 +37,18 @@ class Run:
     experiment: str
 
 
+def files_of_run(path: str | Path) -> list[Path]:
+    """Name what a report of a run is made of: anything else in its folder may be written.
+
+    Args:
+        path: The folder that training wrote.
+
+    Returns:
+        The files, and the folder of the scores.
+    """
+    return [Path(path) / name for name in ("metrics.csv", "scores", "experiment.yaml", "run.json")]
+
+
 def read_run(path: str | Path) -> Run:
     """Read a run folder; a run that is still going on has fewer of the parts.
 
