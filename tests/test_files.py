@@ -126,3 +126,8 @@ def test_what_is_read_is_not_written_over(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(ConfigError, match=f"^{re.escape(out)} lies in store, which is read: give"):
             check_apart(out, ["store"])
     check_apart("store.npz", ["a.npz", "store", "b.npz"])
+
+
+def test_what_is_no_text_is_named_in_it(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.html", "\ud800 été \udc80")
+    assert (tmp_path / "a.html").read_text("utf-8") == "\\ud800 été \\udc80"

@@ -131,11 +131,11 @@ def _renamed(error: OSError, path: str | Path) -> OSError:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path` in one step.
+    """Write `text` as UTF-8 to `path` in one step; what is no text, such as a lone surrogate, as its escape sequence.
 
     Args:
         path: The file to create or replace.
         text: Its whole new content.
     """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
