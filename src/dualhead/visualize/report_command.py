@@ -114,9 +114,9 @@ def _fingerprints(runs: Sequence[Path]) -> Iterator[str]:
 
 
 def _fingerprint(file: Path, key: str = "fingerprint") -> str:
-    """Read a fingerprint from a small JSON file; "" where there is none."""
+    """Read a fingerprint from a small JSON file; "" where there is none or it cannot be read."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    except (OSError, ValueError, RecursionError):
         return ""
     return str(content.get(key, "")) if isinstance(content, dict) else ""
