@@ -86,3 +86,13 @@ def test_a_page_is_not_written_into_the_store(tmp_path: Path, capsys: pytest.Cap
     assert (said.out, said.err.count("\n")) == ("", 1)
     assert "lies in" in said.err
     assert (store.path / "meta.json").read_bytes() == before
+
+
+def test_the_page_is_there_even_if_nobody_reads_the_tables(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("dualhead.visualize.inspect.print_store", closed)
+    with pytest.raises(BrokenPipeError):
+        inspect(folder / "store", folder / "unread.html")
+    assert (folder / "unread.html").is_file()

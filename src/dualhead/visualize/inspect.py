@@ -78,13 +78,13 @@ def inspect(
         if verify:
             check_fingerprint(store, _shown(bar, "reading clips"))
         inspection = inspect_store(store, on_progress=_shown(bar, "looking at clips"))
+    if out is not None:  # before anything is printed, for a reader of that may go away
+        write_inspection(out, inspection)
     if not quiet:
         if verify:
             print_line(console, f"content as it was prepared: fingerprint {store.fingerprint}")
         print_store(inspection, console, top)
-    if out is not None:
-        write_inspection(out, inspection)
-        if not quiet:
+        if out is not None:
             print_line(console, f"page: {out}")
     return inspection
 
