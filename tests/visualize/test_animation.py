@@ -125,6 +125,9 @@ def test_what_cannot_be_asked_for(person: SkeletonSequence, tmp_path: Path) -> N
         render(person, tmp_path / "clip.gif", fps=0)
     with pytest.raises(ConfigError, match="size is 5000"):
         render(person, tmp_path / "clip.gif", size=5000)
+    for angles in ({"yaw": float("inf")}, {"turn": float("nan")}):
+        with pytest.raises(ConfigError, match=r"yaw is .* and turn is .*: give both in degrees"):
+            render(person, tmp_path / "clip.gif", **angles)
     monkey = pytest.MonkeyPatch()
     monkey.setenv("PATH", str(tmp_path))
     with monkey.context(), pytest.raises(ConfigError, match="ffmpeg"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,6 +95,8 @@ def render(
         raise ConfigError(f"fps is {fps:g}: give frames a second, above 0 and at most 1000")
     if size not in _SIZES:
         raise ConfigError(f"size is {size}: give a width in pixels, {_SIZES.start} to {_SIZES.stop - 1}")
+    if not (math.isfinite(yaw) and math.isfinite(turn)):
+        raise ConfigError(f"yaw is {yaw:g} and turn is {turn:g}: give both in degrees")
     target = None if out is None else Path(out)
     if target is not None and target.suffix.lower() not in KINDS:
         raise unknown("kind of picture", target.suffix.lower() or target.name, KINDS)
