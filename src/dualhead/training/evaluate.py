@@ -76,6 +76,8 @@ def evaluate(
         raise unknown("split", split, SPLITS)
     if batch_size is not None and batch_size < 1:
         raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
+    if workers < 0:
+        raise ConfigError(f"workers is {workers}: give 0 or more")
     if out is not None:
         check_apart(out, [checkpoint, data.path if isinstance(data, Store) else data])
     model, provenance = load_checkpoint(checkpoint)
