@@ -121,6 +121,9 @@ def print_file(story: FileStory, console: Console, top: int) -> None:
         console: Where to print.
         top: How many events to print.
     """
+    if story.damage is not None and not story.frames:
+        print_line(console, f"damaged: {story.damage}", style="bold red")
+        return
     whole = "whole frames before the damage" if story.damage is not None else "frames"
     bodies = ", ".join(f"{frames} with {count}" for count, frames in enumerate(story.bodies) if frames)
     print_line(console, f"{story.path}: {story.frames} {whole}; bodies: {bodies or 'none'}")
