@@ -56,9 +56,18 @@ def test_what_was_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_the_default_name_stays_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     joints = np.random.default_rng(0).random((1, 2, 25, 3)).astype(np.float32)
-    assert render(SkeletonSequence(joints, NTU25, name="../../etc/pass wd")) == Path("etc_pass_wd.html")
+    for name, file in (
+        ("../../etc/pass wd", ".._.._etc_pass wd"),
+        ("été 日本 ✓", "été 日本 ✓"),
+        ("été 日本 ✗", "été 日本 ✗"),
+        ("a\n\x1b\ud800\0b", "a<0a><1b><d800><00>b"),
+        ("..", ".."),
+        ("日" * 300, "日" * 66),
+    ):
+        assert render(SkeletonSequence(joints, NTU25, name=name)) == Path(f"{file}.html")
+        assert (tmp_path / f"{file}.html").is_file()
     assert render(SkeletonSequence(joints, NTU25)) == Path("recording.html")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["etc_pass_wd.html", "recording.html"]
+    assert len(list(tmp_path.iterdir())) == 7
 
 
 def make_checkpoint(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from dualhead.data.store import closed_inputs
-from dualhead.errors import ConfigError, unknown
+from dualhead.errors import ConfigError, printable, unknown
 from dualhead.files import check_apart, write_text
 from dualhead.sequence import SkeletonSequence
 from dualhead.terminal import cell, print_line
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 
 KINDS = (".html", ".gif", ".mp4")
 """What can be written, by the end of the file's name."""
+
+_LONGEST_NAME = 200  # bytes; a file system has 255, some of which a temporary name needs
 
 _SIZES = range(64, 2049)
 
@@ -173,5 +174,6 @@ def _heat(insight: Insight | None, scene: Scene) -> NDArray[np.float64] | None:
 
 
 def _file_name(name: str) -> str:
-    """Make a sample's name, which comes from a file, safe as a file name."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._")[:120] or "recording"
+    """Take a recording's name, which comes from a file, as a file's: without what one cannot hold, and not too long."""
+    kept = printable(name).replace("/", "_").encode()[:_LONGEST_NAME]
+    return kept.decode("utf-8", "ignore") or "recording"
