@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import socket
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dualhead.files import check_writable, naming, replacing, write_text
+from dualhead.errors import ConfigError
+from dualhead.files import check_apart, check_writable, naming, replacing, write_text
 
 
 def _refuse(*_: Any, **options: Any) -> Any:
@@ -74,3 +78,56 @@ def test_a_place_is_tried_before_long_work(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(tempfile, "mkstemp", _refuse)
     with pytest.raises(PermissionError, match=r"a\.npz"):
         check_writable(tmp_path / "a.npz")
+
+
+def test_a_link_leads_to_the_file_that_is_replaced(tmp_path: Path) -> None:
+    write_text(tmp_path / "there" / "real.txt", "old")
+    (tmp_path / "link.txt").symlink_to(Path("there") / "real.txt")
+    (tmp_path / "ahead.txt").symlink_to(Path("there") / "new.txt")
+    for name in ("link.txt", "ahead.txt"):
+        check_writable(tmp_path / name)
+        write_text(tmp_path / name, "new")
+        assert (tmp_path / name).is_symlink()
+    assert {path.name: path.read_text() for path in (tmp_path / "there").iterdir()} == {
+        "real.txt": "new",
+        "new.txt": "new",
+    }
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="symbolic links") as caught:
+        write_text(tmp_path / "loop", "x")
+    assert (caught.value.filename, (tmp_path / "loop").is_symlink()) == (str(tmp_path / "loop"), True)
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a socket may be no longer than about 100 bytes
+    os.mkfifo("pipe")
+    with socket.socket(socket.AF_UNIX) as plug:
+        plug.bind("socket")
+        for name in ("pipe", "socket"):
+            with pytest.raises(ConfigError, match=f"^{name} is a device, a pipe or a socket"):
+                write_text(name, "x")
+        for name in ("pipe", "socket", os.devnull):
+            with pytest.raises(ConfigError, match=f"^{re.escape(name)} is a device, a pipe or a socket"):
+                check_writable(name)
+    kinds = {path.name: stat.S_IFMT(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert kinds == {"pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK}
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_text("store/meta.json", "{}")
+    write_text("a.npz", "scores")
+    Path("link.npz").symlink_to("a.npz")
+    Path("near").symlink_to("store")
+    for out in ("a.npz", "./a.npz", "store/../a.npz", "link.npz"):
+        with pytest.raises(ConfigError, match=f"^{re.escape(out)} is read and would be written over: give"):
+            check_apart(out, ["b.npz", tmp_path / "a.npz"])
+    for out in ("store/meta.json", "near/new/page.html"):
+        with pytest.raises(ConfigError, match=f"^{re.escape(out)} lies in store, which is read: give"):
+            check_apart(out, ["store"])
+    check_apart("store.npz", ["a.npz", "store", "b.npz"])
+
+
+def test_what_is_no_text_is_named_in_it(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.html", "\ud800 été \udc80")
+    assert (tmp_path / "a.html").read_text("utf-8") == "\\ud800 été \\udc80"

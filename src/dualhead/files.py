@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from dualhead.errors import ConfigError
 
 
 @contextmanager
@@ -17,17 +20,19 @@ def replacing(path: str | Path) -> Iterator[Path]:
     On any exception (a full disk and Ctrl-C too) the temporary file is removed and `path` stays as it was.
 
     Args:
-        path: The file to create or replace; its folder is created.
+        path: The file to create or replace; its folder is created. Of a link, the file that it leads to.
 
     Yields:
-        The path to write to, in the same folder, with the same suffix.
+        The path to write to, in the folder of the file that is replaced, with the same suffix.
 
     Raises:
+        ConfigError: If it is a device, a pipe or a socket, which no file may replace.
         OSError: If it cannot be written; it names `path`, not the temporary file.
     """
     target = Path(path)
     with naming(target):
-        temporary = _make_temporary(target)
+        place = _find_place(target)
+        temporary = _make_temporary(place)
     try:
         try:
             yield temporary
@@ -41,7 +46,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.chmod(0o666 & ~mask)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            temporary.replace(target)
+            temporary.replace(place)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -69,13 +74,44 @@ def check_writable(path: str | Path) -> None:
         path: The file that is to be created or replaced; its folder is created.
 
     Raises:
+        ConfigError: If it is a device, a pipe or a socket.
         OSError: If it cannot be; it names `path`.
     """
     target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
     with naming(target):
-        _make_temporary(target).unlink()
+        _make_temporary(_find_place(target)).unlink()
+
+
+def check_apart(out: str | Path, inputs: Iterable[str | Path]) -> None:
+    """Refuse, before any work, to write over what is read.
+
+    Args:
+        out: The file that is to be written.
+        inputs: Files that are read, and folders everything in which is, such as a store. Links are followed.
+
+    Raises:
+        ConfigError: If `out` is one of them or lies in one.
+    """
+    place = Path(os.path.realpath(out))
+    for given in inputs:
+        source = Path(os.path.realpath(given))
+        if place == source:
+            raise ConfigError(f"{out} is read and would be written over: give the output another name")
+        if source in place.parents and source.is_dir():
+            raise ConfigError(f"{out} lies in {given}, which is read: give the output another place")
+
+
+def _find_place(target: Path) -> Path:
+    """Give the path to rename to, that of the file itself where `target` is a link."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG  # it will be one
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
+        raise ConfigError(f"{target} is a device, a pipe or a socket, which a file would replace: give a file's name")
+    return Path(os.path.realpath(target))
 
 
 def _make_temporary(target: Path) -> Path:
@@ -95,11 +131,11 @@ def _renamed(error: OSError, path: str | Path) -> OSError:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path` in one step.
+    """Write `text` as UTF-8 to `path` in one step; what is no text, such as a lone surrogate, as its escape sequence.
 
     Args:
         path: The file to create or replace.
         text: Its whole new content.
     """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

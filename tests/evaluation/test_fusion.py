@@ -177,3 +177,15 @@ def test_scores_without_a_sample_are_named(tmp_path: Path) -> None:
         fuse([tmp_path / "a.npz", tmp_path / "b.npz"])
     with pytest.raises(ConfigError, match=r"b\.npz holds no sample"):
         fuse([joint(), tmp_path / "b.npz"])
+
+
+def test_a_fusion_is_not_written_over_what_it_is_made_of(tmp_path: Path) -> None:
+    joint().save(tmp_path / "joint.npz")
+    bone().save(tmp_path / "bone.npz")
+    before = (tmp_path / "joint.npz").read_bytes()
+    for out in (tmp_path / "joint.npz", tmp_path / "bone.npz"):
+        with pytest.raises(ConfigError, match=r"\.npz is read and would be written over"):
+            fuse([tmp_path / "joint.npz", str(tmp_path / "bone.npz")], out=out)
+    with pytest.raises(ConfigError, match=r"held\.npz is read"):
+        fuse([joint(), bone()], validation=[tmp_path / "held.npz"], out=tmp_path / "held.npz")
+    assert (tmp_path / "joint.npz").read_bytes() == before

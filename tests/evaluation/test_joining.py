@@ -127,3 +127,10 @@ def test_a_large_join_is_exact() -> None:
     first = make_scores(logits + 1, labels, names=names)
     _, joined = join([first, make_scores(logits[order], labels[order], "bone", names=names[order])], LABELS)
     np.testing.assert_array_equal(joined.logits[:, 0], logits.astype(np.float32))
+
+
+@pytest.mark.parametrize("said", [["joint", "bone"], "joint", {"joint": 3}, {"joint": {"fused_from": 1}}, True])
+def test_a_fusion_that_does_not_say_what_it_was_made_of(said: object) -> None:
+    fusion = make_scores(TWO, [0, 1], "joint+bone", fused_from=said)
+    with pytest.raises(MismatchError, match=r"^fused_from is .* in b\.npz, which does not say stream by stream"):
+        join([make_scores(ONE, [0, 1], "motion"), fusion], LABELS)

@@ -98,3 +98,11 @@ def test_the_example_of_the_page_runs(
     capsys.readouterr()
     exec(compile(block, "export.md", "exec"), {})
     assert capsys.readouterr().out.strip() in CLASSES
+
+
+def test_a_model_is_not_written_over_what_is_read(small_store: Store, tmp_path: Path) -> None:  # noqa: F811
+    checkpoint = make_checkpoint(tmp_path / "odd.pt2", "stgcn")
+    with pytest.raises(ConfigError, match=r"odd\.pt2 is read and would be written over"):
+        export(checkpoint, format="torch")
+    with pytest.raises(ConfigError, match=r"model\.pt2 lies in .*store, which is read"):
+        export(checkpoint, format="torch", out=small_store.path / "model.pt2", recordings=small_store.path)

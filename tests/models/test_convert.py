@@ -97,3 +97,11 @@ def test_refusals(tmp_path: Path) -> None:
         convert(tmp_path / "ours.safetensors", tmp_path / "b.pt", stream="joint")
     with pytest.raises(CheckpointError, match="no published checkpoint of agcn"):
         convert(tmp_path / "ours.safetensors", tmp_path / "b.safetensors", model="agcn", skeleton=CUSTOM)
+
+
+def test_a_source_is_not_written_over(tmp_path: Path) -> None:
+    source = tmp_path / "bare.safetensors"
+    source.write_bytes(b"weights")
+    with pytest.raises(ConfigError, match=r"bare\.safetensors is read and would be written over"):
+        convert(source, source, model="stgcn", skeleton="ntu25")
+    assert source.read_bytes() == b"weights"

@@ -113,6 +113,8 @@ def test_wrong_arguments_are_refused(
         evaluate(checkpoint, store, split="tests")
     with pytest.raises(ConfigError, match="batch_size is 0"):
         evaluate(checkpoint, store, batch_size=0)
+    with pytest.raises(ConfigError, match="workers is -1: give 0 or more"):
+        evaluate(checkpoint, store, workers=-1)
     with pytest.raises(CheckpointError):
         evaluate(tmp_path / "absent.safetensors", store)
     with pytest.raises(StoreError):
@@ -167,3 +169,12 @@ def test_two_processes_give_the_scores_of_one(checkpoint: Path, store: Store, tm
     assert two.names.tolist() == one.names.tolist()
     assert np.array_equal(two.logits, one.logits)  # to the last bit
     assert "arning" not in printed
+
+
+def test_scores_are_not_written_over_what_is_read(checkpoint: Path, store: Store) -> None:
+    weights, meta = checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()
+    with pytest.raises(ConfigError, match=r"best\.safetensors is read and would be written over"):
+        evaluate(checkpoint, store.path, checkpoint, workers=0, progress=False)
+    with pytest.raises(ConfigError, match=r"meta\.json lies in .*, which is read"):
+        evaluate(checkpoint, store, store.path / "meta.json", workers=0, progress=False)
+    assert (checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()) == (weights, meta)

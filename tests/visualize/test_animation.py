@@ -56,9 +56,18 @@ def test_what_was_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_the_default_name_stays_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     joints = np.random.default_rng(0).random((1, 2, 25, 3)).astype(np.float32)
-    assert render(SkeletonSequence(joints, NTU25, name="../../etc/pass wd")) == Path("etc_pass_wd.html")
+    for name, file in (
+        ("../../etc/pass wd", ".._.._etc_pass wd"),
+        ("été 日本 ✓", "été 日本 ✓"),
+        ("été 日本 ✗", "été 日本 ✗"),
+        ("a\n\x1b\ud800\0b", "a<0a><1b><d800><00>b"),
+        ("..", ".."),
+        ("日" * 300, "日" * 66),
+    ):
+        assert render(SkeletonSequence(joints, NTU25, name=name)) == Path(f"{file}.html")
+        assert (tmp_path / f"{file}.html").is_file()
     assert render(SkeletonSequence(joints, NTU25)) == Path("recording.html")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["etc_pass_wd.html", "recording.html"]
+    assert len(list(tmp_path.iterdir())) == 7
 
 
 def make_checkpoint(
@@ -125,9 +134,28 @@ def test_what_cannot_be_asked_for(person: SkeletonSequence, tmp_path: Path) -> N
         render(person, tmp_path / "clip.gif", fps=0)
     with pytest.raises(ConfigError, match="size is 5000"):
         render(person, tmp_path / "clip.gif", size=5000)
+    for angles in ({"yaw": float("inf")}, {"turn": float("nan")}):
+        with pytest.raises(ConfigError, match=r"yaw is .* and turn is .*: give both in degrees"):
+            render(person, tmp_path / "clip.gif", **angles)
     monkey = pytest.MonkeyPatch()
     monkey.setenv("PATH", str(tmp_path))
     with monkey.context(), pytest.raises(ConfigError, match="ffmpeg"):
         render(person, tmp_path / "clip.mp4")
     monkey.undo()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_picture_is_not_written_over_what_is_read(small_store: Store, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "odd.html"
+    checkpoint.write_text("weights")
+    with pytest.raises(ConfigError, match=r"odd\.html is read and would be written over"):
+        render(small_store[0], checkpoint, checkpoint=[checkpoint])
+    with pytest.raises(ConfigError, match=r"clip\.html lies in .*store, which is read"):
+        render(small_store.path, small_store.path / "clip.html", sample=str(small_store.names[0]))
+    frames = tmp_path / "frames"
+    frames.mkdir()
+    for number in range(2):
+        (frames / f"clip_{number:012}_keypoints.json").write_text(
+            json.dumps({"people": [{"pose_keypoints_2d": [0.5] * 75}]})
+        )
+    assert render(frames, frames / "clip.html").is_file()  # among frames it harms nothing

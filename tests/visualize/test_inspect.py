@@ -76,3 +76,23 @@ def test_what_cannot_be_done_is_a_sentence(folder: Path, tmp_path: Path) -> None
     with pytest.raises(StoreError, match="holds no store"):
         inspect(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_is_not_written_into_the_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = make_store(tmp_path, subjects=(1,))
+    before = (store.path / "meta.json").read_bytes()
+    assert main(["inspect", str(store.path), "--out", str(store.path / "meta.json")]) == 1
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "lies in" in said.err
+    assert (store.path / "meta.json").read_bytes() == before
+
+
+def test_the_page_is_there_even_if_nobody_reads_the_tables(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("dualhead.visualize.inspect.print_store", closed)
+    with pytest.raises(BrokenPipeError):
+        inspect(folder / "store", folder / "unread.html")
+    assert (folder / "unread.html").is_file()

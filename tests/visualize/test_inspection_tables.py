@@ -9,6 +9,7 @@ from rich.console import Console
 from dualhead.data.file_story import Event, FileStory, Person, explain_file
 from dualhead.data.inspection import inspect_store
 from dualhead.errors import FormatError
+from dualhead.skeleton import NTU25
 from dualhead.visualize.inspection_tables import print_file, print_store
 from tests.data.small_store import make_store
 from tests.formats.making import make_skeleton
@@ -71,3 +72,13 @@ def test_brackets_in_names_are_text(tmp_path: Path) -> None:
     console = Console(width=400, record=True, file=(tmp_path / "out.txt").open("w"))
     print_file(explain_file(path), console, 5)
     assert "[bold]x.skeleton" in console.export_text()
+
+
+def test_of_a_file_that_says_nothing_only_the_damage_is_printed(tmp_path: Path) -> None:
+    path = tmp_path / "clip.csv"
+    path.write_text("nose_x,nose_y\n1,2\n")
+    console = Console(width=1000, record=True, file=(tmp_path / "out.txt").open("w"))
+    print_file(explain_file(path, NTU25), console, 5)
+    (line,) = console.export_text().splitlines()
+    assert line.startswith(f"damaged: {path}")
+    assert "nose" in line

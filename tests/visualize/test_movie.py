@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageSequence
 
 from dualhead.errors import ConfigError
-from dualhead.visualize.movie import GIF_FRAMES, gif_durations, write_gif, write_video
+from dualhead.visualize.movie import GIF_FRAMES, GIF_LEAST_RATE, gif_durations, write_gif, write_video
 
 INK: dict[str, Any] = {"colours": ["#1f6fb8"], "ground": "#ffffff"}
 
@@ -40,6 +40,12 @@ def test_one_frame_is_a_gif(tmp_path: Path) -> None:
         assert image.n_frames == 1  # type: ignore[attr-defined]
 
 
+def test_the_slowest_gif(tmp_path: Path) -> None:
+    write_gif(pictures(2), tmp_path / "slow.gif", frames=2, fps=GIF_LEAST_RATE, **INK)
+    with Image.open(tmp_path / "slow.gif") as image:
+        assert image.info["duration"] == 625_000
+
+
 def test_time_is_spread_over_hundredths() -> None:
     assert gif_durations(4, 30) == [30, 40, 30, 30]  # ends at 0.0333, 0.0667, 0.1, 0.1333 s
     assert sum(gif_durations(300, 30)) == 10_000
@@ -47,7 +53,13 @@ def test_time_is_spread_over_hundredths() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frames", "fps", "words"), [(GIF_FRAMES + 1, 30, "too large"), (3, 60, "cannot be played at 60")]
+    ("frames", "fps", "words"),
+    [
+        (GIF_FRAMES + 1, 30, "too large"),
+        (3, 60, "cannot be played at 60"),
+        (3, 0.0015, "cannot be played at 0.0015 frames a second: ask for at least 0.0016"),
+        (3, 5e-324, "ask for at least 0.0016"),
+    ],
 )
 def test_what_a_gif_cannot_be(tmp_path: Path, frames: int, fps: float, words: str) -> None:
     with pytest.raises(ConfigError, match=words):

@@ -95,3 +95,10 @@ def test_what_is_drawn_below_makes_the_picture_higher(person: SkeletonSequence) 
     pictures = list(paint(make_scene(person), size=160, below=Line()))
     assert [picture.size for picture in pictures] == [(160, 260)] * 4
     assert len({picture.tobytes() for picture in pictures}) == 4
+
+
+def test_any_turn_is_drawn_as_its_angle(person: SkeletonSequence, recwarn: pytest.WarningsRecorder) -> None:
+    assert len(list(paint(make_scene(person), size=64, yaw=1e308, turn=1e308))) == 4
+    assert not list(recwarn)
+    small, large = (next(iter(paint(make_scene(person), size=64, yaw=yaw))) for yaw in (40.0, 40 + 360 * 2.0**40))
+    assert np.array_equal(np.asarray(small), np.asarray(large))

@@ -50,11 +50,27 @@ def test_a_folder_of_recordings_says_what_to_give(small_store: Store) -> None:
     raw = small_store.path.parent / "raw"
     for reader in (None, Reader()):
         with pytest.raises(
-            ConfigError, match=r"raw' is a folder of \d+ files and no store, .* such as '.*A001\.skeleton'"
+            ConfigError, match=r"raw' is a folder of 7 recordings and no store, .* such as '.*A001\.skeleton'"
         ):
             find_recording(raw, reader=reader)
     with pytest.raises(StoreError, match="holds no store"):
         find_recording(raw, "S001C001P001R001A001")
+
+
+def test_recordings_in_subfolders_are_counted_and_tables_are_none(tmp_path: Path, small_store: Store) -> None:
+    (tmp_path / "table.csv").write_text("name,label\na,0\n")
+    with pytest.raises(StoreError, match="holds no store"):
+        find_recording(tmp_path)
+    clips = tmp_path / "clips"
+    (clips / "frames").mkdir(parents=True)
+    np.save(clips / "a.npy", np.ones((2, 25, 3)))
+    with pytest.raises(ConfigError, match=r"is a folder of 1 recording and no store, .* such as '.*clips/a\.npy'$"):
+        find_recording(tmp_path)
+    for frame in range(3):
+        (clips / "frames" / f"b_{frame:012}_keypoints.json").write_text("{}")
+    shutil.copytree(small_store.path, tmp_path / "store")
+    with pytest.raises(ConfigError, match="is a folder of 2 recordings and no store"):
+        find_recording(tmp_path)
 
 
 def test_what_cannot_be_found(small_store: Store, person: SkeletonSequence, tmp_path: Path) -> None:

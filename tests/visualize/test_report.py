@@ -92,3 +92,16 @@ def test_what_does_not_belong_together_leaves_nothing_behind(small_store: Store,
         write_report(tmp_path / "a.html", scores=[make_scores([0], [0], data_fingerprint="x")], store=small_store)
     assert not list(tmp_path.iterdir())
     assert CLASSES[2].startswith("wave <script>")
+
+
+def test_the_side_of_the_scores_is_named(tmp_path: Path) -> None:
+    scores = make_scores([0, 1, 2, 2], [0, 1, 2, 1], split="validation")
+    page = write_report(tmp_path / "a.html", scores=[scores]).read_text("utf-8")
+    for text in ("4 validation clips", "On the validation clips (joint)", "Validation clips (joint). Rows"):
+        assert text in page
+    assert "test clips" not in page.lower()
+    unsaid = Scores(scores.names, scores.labels, scores.logits, scores.heads)
+    page = write_report(tmp_path / "b.html", scores=[unsaid]).read_text("utf-8")
+    assert "4 clips" in page
+    assert "test clips" not in page.lower()
+    assert "4 test clips" in write_report(tmp_path / "c.html", scores=[make_scores([0] * 4, [0] * 4)]).read_text()

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dualhead.cli import main
 from dualhead.data.store import Store
 from dualhead.errors import ConfigError, FormatError
 from dualhead.evaluation.scores import Scores
@@ -83,3 +85,38 @@ def test_what_cannot_be_reported_leaves_no_page(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds neither metrics\.csv nor test scores"):
         report([tmp_path / "empty"], out=tmp_path / "a.html")
     assert not (tmp_path / "a.html").exists()
+
+
+def test_a_report_is_not_written_over_what_it_is_made_of(small_store: Store, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", small_store)
+    scores = run / "scores" / "test_last.npz"
+    kept = [run / "metrics.csv", scores, small_store.path / "meta.json"]
+    before = [path.read_bytes() for path in kept]
+    for path in (scores, run / "metrics.csv", run / "experiment.yaml", run / "run.json"):
+        with pytest.raises(ConfigError, match=r"is read and would be written over|lies in .*scores, which is read"):
+            report([scores, run] if path is scores else [run], out=path)
+    with pytest.raises(ConfigError, match=r"meta\.json lies in .*store, which is read"):
+        report([run], out=small_store.path / "meta.json", data=small_store.path)
+    assert [path.read_bytes() for path in kept] == before
+    assert report([run], out=run / "report.html", data=small_store.path).is_file()
+
+
+def test_hostile_names_and_neighbours_make_a_page_and_no_noise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    names = ["日本\x1b[31m", "a\ud800b", "😀\x00 $x$"]
+    run = write_run(tmp_path / "run", "jo\ud800int", [0, 1, 2], [0, 1, 1], classes=names)
+    (run / "run.json").write_text(json.dumps({"data_fingerprint": "wanted"}))
+    (run / "metrics.csv").write_text("epoch,train_loss,train_top1\n1,1e308,0.1\n2,-1e308,0.2\n3,1e300,1e307\n")
+    for place in (tmp_path / "deep", tmp_path / "pipe"):
+        place.mkdir()
+    (tmp_path / "deep" / "meta.json").write_text("[" * 200_000)
+    os.mkfifo(tmp_path / "pipe" / "meta.json")
+    assert main(["report", str(run), "--out", str(tmp_path / "a.html"), "--title", "t\udc80"]) == 0
+    page = (tmp_path / "a.html").read_text("utf-8")
+    assert "<title>t\\udc80</title>" in page
+    assert "a\\ud800b" in page
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines()[1:] == [f"report: {tmp_path / 'a.html'}"]
+    assert not list(recwarn)

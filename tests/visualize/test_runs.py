@@ -53,3 +53,14 @@ def test_what_is_no_run(tmp_path: Path) -> None:
     path.write_bytes(b"\x00\xff\xfe")
     with pytest.raises(FormatError, match="no column 'epoch'"):
         read_curves(path)
+
+
+def test_cells_that_no_plot_could_show(tmp_path: Path) -> None:
+    metrics = tmp_path / "metrics.csv"
+    metrics.write_text("epoch,loss,lr\n1,1e308,0.1\n2,-1e308,nan\n1e308,1,1\n3,inf,1e99\n")
+    assert read_curves(metrics) == {"lr": [(1, 0.1), (3, 1e99)]}
+    for cell, sentence in (("1" * 140_000, "no table of numbers"), ("x" * 100_000, "line 2: a cell is no number")):
+        metrics.write_text(f"epoch,lr\n1,{cell}\n")
+        with pytest.raises(FormatError, match=sentence) as caught:
+            read_curves(metrics)
+        assert len(str(caught.value)) < 400

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from dualhead.visualize.svg import STAND_IN, blank, plain, shorten, to_svg
 
 from .test_page import assert_self_contained
@@ -22,3 +24,13 @@ def test_names_are_cut_and_never_empty() -> None:
     assert shorten("ab cd ef", 4) == "ab…"
     assert shorten(" a\nb ") == "a b"
     assert plain("_") == "?"
+
+
+def test_names_that_the_font_or_no_text_can_show(recwarn: pytest.WarningsRecorder) -> None:
+    figure, axes = blank(2, 1)
+    axes.set_xlabel(shorten("日本 \x1b[31m 😀"))
+    axes.set_ylabel(plain("a\ud800b"))
+    svg = to_svg(figure, "names")
+    assert "日本 &lt;1b&gt;[31m 😀" in svg
+    assert "a&lt;d800&gt;b" in svg
+    assert not list(recwarn)

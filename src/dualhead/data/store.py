@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dualhead.data.fingerprint import digest
 from dualhead.errors import ConfigError, StoreError, unknown
+from dualhead.formats.openpose import holds_frames
 from dualhead.formats.source import SplitRule
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
@@ -38,6 +39,11 @@ _UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, SyntaxError, TokenError, RecursionError,
     MemoryError, OverflowError, NotImplementedError, BadZipFile, zlib.error, struct.error, ConfigError,
 )  # fmt: skip
+
+_FRAMES = (
+    "OpenPose's frames are read by `dualhead predict` and `dualhead render`, a data set needs clips of the custom form "
+    "(docs/custom-data.md)"
+)
 
 
 class NoSuchRowError(StoreError, IndexError):
@@ -258,7 +264,8 @@ def read_meta(path: str | Path) -> dict[str, Any]:
         meta = json.loads(file.read_text(encoding="utf-8"))
         schema = meta["schema"]
     except (FileNotFoundError, NotADirectoryError):
-        raise StoreError(f"{path} holds no store (no meta.json): make one with `dualhead prepare`") from None
+        instead = _FRAMES if holds_frames(Path(path)) else "make one with `dualhead prepare`"
+        raise StoreError(f"{path} holds no store (no meta.json): {instead}") from None
     except _UNREADABLE as error:
         raise StoreError(f"{file} cannot be read ({error}): prepare the store again") from None
     if isinstance(schema, int) and schema > SCHEMA:
@@ -269,6 +276,19 @@ def read_meta(path: str | Path) -> dict[str, Any]:
     if schema != SCHEMA:
         raise StoreError(f"{path} has schema {schema!r}, which no version of dualhead writes: prepare the store again")
     return dict(meta)
+
+
+def closed_inputs(path: str | Path) -> list[Path]:
+    """Say where nothing may be written while something is read, for `check_apart`.
+
+    Args:
+        path: A file, a store, or a folder of recordings, among which results may lie.
+
+    Returns:
+        The file or the store; nothing of a folder of recordings.
+    """
+    place = Path(path)
+    return [] if place.is_dir() and not (place / "meta.json").is_file() else [place]
 
 
 def open_store(path: str | Path) -> Store:

@@ -15,6 +15,7 @@ from dualhead.evaluation.joining import join, label_of, match_validation, stream
 from dualhead.evaluation.metrics import Metrics, measure, measure_heads
 from dualhead.evaluation.scores import Scores, as_scores, log_softmax, softmax
 from dualhead.evaluation.weights import given_weights, search_weights
+from dualhead.files import check_apart
 from dualhead.version import __version__
 
 Method = Literal["logits", "softmax"]
@@ -101,7 +102,7 @@ def fuse(
     Raises:
         FormatError: If a score file cannot be read.
         ConfigError: If the weights or the method cannot be used, both `weights` and `validation` are given, there is no
-            list, or a score file holds no sample.
+            list, a score file holds no sample, or `out` is one of the score files.
         MismatchError: If the scores do not belong together, naming the field that differs; if a validation file is not
             of split "validation" or not of the same checkpoint.
     """
@@ -114,6 +115,8 @@ def fuse(
             one = label_of(given, 0) if isinstance(given, Scores) else repr(str(given))
             raise ConfigError(f"{what} is {one}, one instead of a list: give ['joint.npz', 'bone.npz'] or the like")
     _refuse_twice([*scores, *(validation or ())])
+    if out is not None:
+        check_apart(out, [item for item in (*scores, *(validation or ())) if not isinstance(item, Scores)])
     labels = [label_of(item, n) if isinstance(item, Scores) else str(item) for n, item in enumerate(scores)]
     parts = join(as_scores(scores), labels, allow_same_stream=allow_same_stream)
     names = stream_names([item.provenance for item in parts])

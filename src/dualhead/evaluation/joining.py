@@ -47,8 +47,9 @@ def join(scores: Sequence[Scores], labels: Sequence[str], *, allow_same_stream: 
 
     Raises:
         ConfigError: If there is nothing to join, or scores without a sample.
-        MismatchError: If two differ in a field of `SHARED_FIELDS`, in their samples or labels, if one comes twice, or
-            if two are of the same stream, model and variant and `allow_same_stream` is false.
+        MismatchError: If two differ in a field of `SHARED_FIELDS`, in their samples or labels, if one comes twice, if
+            two are of the same stream, model and variant and `allow_same_stream` is false, or if a fusion does not say
+            what it was made of.
     """
     if not scores:
         raise ConfigError("0 score files cannot be joined: give at least one")
@@ -233,7 +234,7 @@ def _check_members(left: Scores, right: Scores, left_label: str, right_label: st
         return
     identities = [
         {json.dumps([member.get(field) for field in IDENTITY_FIELDS], sort_keys=True): member for member in members}
-        for members in (_members(left.provenance), _members(right.provenance))
+        for members in (_members(left.provenance, left_label), _members(right.provenance, right_label))
     ]
     for identity in identities[0].keys() & identities[1].keys():
         stream = identities[0][identity].get("stream")
@@ -243,13 +244,18 @@ def _check_members(left: Scores, right: Scores, left_label: str, right_label: st
         )
 
 
-def _members(provenance: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _members(provenance: Mapping[str, Any], label: str) -> list[Mapping[str, Any]]:
     """Give the provenance of each score file that went into a fusion; of any other, its own."""
     parts = provenance.get("fused_from")
     if not parts:
         return [provenance]
+    if not isinstance(parts, Mapping) or not all(isinstance(part, Mapping) for part in parts.values()):
+        raise MismatchError(
+            f"fused_from is {_short(parts)} in {label}, which does not say stream by stream what was fused: fuse those "
+            "score files again"
+        )
     common = {key: value for key, value in provenance.items() if key != "fused_from"}
-    return [member for part in parts.values() for member in _members({**common, **part})]
+    return [member for part in parts.values() for member in _members({**common, **part}, label)]
 
 
 def _difference(left: Any, right: Any) -> tuple[str, str]:

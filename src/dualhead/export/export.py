@@ -9,12 +9,13 @@ from typing import Literal, get_args
 
 from rich.console import Console
 
+from dualhead.data.store import closed_inputs
 from dualhead.errors import ConfigError, unknown
 from dualhead.export.checking import compare, random_clips, recorded_clips
 from dualhead.export.onnx_file import check_installed, load_onnx, write_onnx
 from dualhead.export.torch_file import load_torch, write_torch
 from dualhead.export.tracing import Traced, trace
-from dualhead.files import naming, replacing
+from dualhead.files import check_apart, naming, replacing
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.terminal import cell, print_line
@@ -53,7 +54,8 @@ def export(
         The file that was written.
 
     Raises:
-        ConfigError: If the format is unknown, or a package that it needs is not installed.
+        ConfigError: If the format is unknown, a package that it needs is not installed, or `out` is a file that is read
+            or lies in the store.
         CheckpointError: If the checkpoint cannot be read or does not say its recipe and stream.
         ExportError: If the model cannot be traced or computes something else there; nothing is written.
         FormatError: If a recording cannot be read.
@@ -67,6 +69,7 @@ def export(
         raise ConfigError(
             f"{str(target)!r} has not the ending of format {format!r}: give a name with {SUFFIXES[format]}"
         )
+    check_apart(target, [checkpoint, *([] if recordings is None else closed_inputs(recordings))])
     if format == "onnx":
         check_installed()
     predictor = Predictor.from_checkpoint(checkpoint, device="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,8 +23,13 @@ def write_torch(traced: Traced, path: Path, facts: Mapping[str, str]) -> None:
         traced: The model.
         path: The file to write, .pt2.
         facts: Its metadata.
+
+    Raises:
+        OSError: If it cannot be written.
     """
-    torch.export.save(traced.program, path, extra_files={FACTS: json.dumps(dict(facts), sort_keys=True)})
+    content = io.BytesIO()  # not the file: PyTorch ends the process where a disk is full
+    torch.export.save(traced.program, content, extra_files={FACTS: json.dumps(dict(facts), sort_keys=True)})
+    path.write_bytes(content.getbuffer())
 
 
 def load_torch(path: Path) -> Runtime:

@@ -52,6 +52,11 @@ def is_openpose_frame(file_name: str) -> bool:
     return _NAME.fullmatch(file_name) is not None
 
 
+def holds_frames(folder: Path) -> bool:
+    """Tell whether a folder holds frames of OpenPose, not only its subfolders."""
+    return folder.is_dir() and any(is_openpose_frame(file.name) for file in folder.iterdir())
+
+
 def group_openpose(members: Iterable[Member]) -> list[OpenposeClip]:
     """Bring the files of each recording together: those of one folder whose names are alike before the number.
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from dualhead.errors import CheckpointError, ConfigError, MismatchError, unknown
-from dualhead.files import replacing
+from dualhead.files import check_apart, replacing
 from dualhead.models.base import ModelConfig
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.published import (
@@ -91,9 +91,11 @@ def convert(
 
     Raises:
         CheckpointError: If the source cannot be read, or one of its keys is not understood or missing.
-        ConfigError: If a name or a suffix is not known, or what a published source needs is not given.
+        ConfigError: If a name or a suffix is not known, what a published source needs is not given, or `out` is the
+            source.
         MismatchError: If an argument contradicts the source or another argument.
     """
+    check_apart(out, [source])
     suffix = Path(out).suffix
     if suffix == OUR_SUFFIX:
         origin = Origin.of(experiment, stream=stream, recipe=recipe, classes=classes)

@@ -20,7 +20,7 @@ from dualhead.data.store import Store, open_store
 from dualhead.errors import CheckpointError, ConfigError, MismatchError, StoreError, unknown
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.tables import scores_table
-from dualhead.files import check_writable
+from dualhead.files import check_apart, check_writable
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.terminal import print_line
@@ -69,13 +69,17 @@ def evaluate(
         CheckpointError: If the checkpoint cannot be read.
         MismatchError: If the store is not of the kind that the checkpoint was trained on; names the field that differs.
         StoreError: If the store cannot be read, or the split holds no sample.
-        ConfigError: If an argument cannot be used.
+        ConfigError: If an argument cannot be used, or `out` is the checkpoint or lies in the store.
         OSError: If `out` cannot be written, before anything is scored.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     if batch_size is not None and batch_size < 1:
         raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
+    if workers < 0:
+        raise ConfigError(f"workers is {workers}: give 0 or more")
+    if out is not None:
+        check_apart(out, [checkpoint, data.path if isinstance(data, Store) else data])
     model, provenance = load_checkpoint(checkpoint)
     for field in ("experiment", "stream"):
         if provenance.get(field) is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from dualhead.errors import ConfigError, unknown
-from dualhead.files import write_text
+from dualhead.data.store import closed_inputs
+from dualhead.errors import ConfigError, printable, unknown
+from dualhead.files import check_apart, write_text
 from dualhead.sequence import SkeletonSequence
 from dualhead.terminal import cell, print_line
 from dualhead.visualize.colours import DARK, LIGHT, SERIES
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 KINDS = (".html", ".gif", ".mp4")
 """What can be written, by the end of the file's name."""
+
+_LONGEST_NAME = 200  # bytes; a file system has 255, some of which a temporary name needs
 
 _SIZES = range(64, 2049)
 
@@ -83,7 +86,8 @@ def render(
         The file that was written.
 
     Raises:
-        ConfigError: If an argument cannot be used, there is no body to draw, or .mp4 is asked for without ffmpeg.
+        ConfigError: If an argument cannot be used, `out` is a file that is read or lies in the store, there is no body
+            to draw, or .mp4 is asked for without ffmpeg.
         FormatError: If the recording cannot be read.
         StoreError: If the store cannot be opened or holds no such sample.
         CheckpointError: If a checkpoint cannot be read.
@@ -92,9 +96,13 @@ def render(
         raise ConfigError(f"fps is {fps:g}: give frames a second, above 0 and at most 1000")
     if size not in _SIZES:
         raise ConfigError(f"size is {size}: give a width in pixels, {_SIZES.start} to {_SIZES.stop - 1}")
+    if not (math.isfinite(yaw) and math.isfinite(turn)):
+        raise ConfigError(f"yaw is {yaw:g} and turn is {turn:g}: give both in degrees")
     target = None if out is None else Path(out)
     if target is not None and target.suffix.lower() not in KINDS:
         raise unknown("kind of picture", target.suffix.lower() or target.name, KINDS)
+    if target is not None:
+        check_apart(target, [*checkpoint, *([] if isinstance(source, SkeletonSequence) else closed_inputs(source))])
     predictor = _load(checkpoint)
     reader = None if predictor is None else predictor.make_reader(skeleton=skeleton, image_size=image_size)
     sequence, true_class = find_recording(source, sample, skeleton=skeleton, reader=reader)
@@ -166,5 +174,6 @@ def _heat(insight: Insight | None, scene: Scene) -> NDArray[np.float64] | None:
 
 
 def _file_name(name: str) -> str:
-    """Make a sample's name, which comes from a file, safe as a file name."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._")[:120] or "recording"
+    """Take a recording's name, which comes from a file, as a file's: without what one cannot hold, and not too long."""
+    kept = printable(name).replace("/", "_").encode()[:_LONGEST_NAME]
+    return kept.decode("utf-8", "ignore") or "recording"

@@ -13,6 +13,7 @@ from dualhead.data.fingerprint import verify as check_fingerprint
 from dualhead.data.inspection import StoreInspection, inspect_store
 from dualhead.data.store import open_store
 from dualhead.errors import ConfigError, FormatError
+from dualhead.files import check_apart
 from dualhead.skeleton import Skeleton
 from dualhead.terminal import print_line
 from dualhead.visualize.inspection_page import write_inspection
@@ -49,8 +50,8 @@ def inspect(
         Everything that is printed, as values.
 
     Raises:
-        ConfigError: If `top` is negative, a page of a raw file or its fingerprint is asked for, or the skeleton is
-            unknown or given for what has one of its own.
+        ConfigError: If `top` is negative, a page of a raw file or its fingerprint is asked for, the page would
+            lie in the store, or the skeleton is unknown or given for what has one of its own.
         FormatError: If the file cannot be opened or is of no known kind. A damaged one is explained instead.
         StoreError: If the store cannot be opened, or, with `verify`, is not what was prepared.
     """
@@ -70,18 +71,20 @@ def inspect(
         return story
     if skeleton is not None:
         raise ConfigError(f"{path} is a folder, and a store knows its skeleton: leave `skeleton` away")
+    if out is not None:
+        check_apart(out, [path])
     with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
         store = open_store(path)
         if verify:
             check_fingerprint(store, _shown(bar, "reading clips"))
         inspection = inspect_store(store, on_progress=_shown(bar, "looking at clips"))
+    if out is not None:  # before anything is printed, for a reader of that may go away
+        write_inspection(out, inspection)
     if not quiet:
         if verify:
             print_line(console, f"content as it was prepared: fingerprint {store.fingerprint}")
         print_store(inspection, console, top)
-    if out is not None:
-        write_inspection(out, inspection)
-        if not quiet:
+        if out is not None:
             print_line(console, f"page: {out}")
     return inspection
 

@@ -22,6 +22,9 @@ GIF_FRAMES = 1000
 GIF_RATE = 50.0
 """Most frames a second of a GIF: viewers slow down those with a frame of under 2/100 s."""
 
+GIF_LEAST_RATE = 0.0016
+"""Fewest frames a second of a GIF: it counts the 1/100 s of a frame in 16 bits, which are 655 s."""
+
 _SHADES = 4
 """Steps from the ground to a colour, for smooth edges: more of them only make the file larger."""
 
@@ -54,13 +57,18 @@ def write_gif(
         ground: The colour drawn on.
 
     Raises:
-        ConfigError: If there are more than `GIF_FRAMES` pictures or more than `GIF_RATE` a second.
+        ConfigError: If there are more than `GIF_FRAMES` pictures, more than `GIF_RATE` or fewer than
+            `GIF_LEAST_RATE` a second.
     """
     if frames > GIF_FRAMES:
         raise ConfigError(f"a GIF of {frames} frames is too large: ask for at most {GIF_FRAMES}, or for .html or .mp4")
     if fps > GIF_RATE:
         raise ConfigError(
             f"a GIF cannot be played at {fps:g} frames a second: ask for at most {GIF_RATE:g}, or for .html"
+        )
+    if fps < GIF_LEAST_RATE:
+        raise ConfigError(
+            f"a GIF cannot be played at {fps:g} frames a second: ask for at least {GIF_LEAST_RATE:g}, or for .html"
         )
     palette = _palette(colours, ground)
     reduced = (_reduced(picture, palette, rgb(ground)) for picture in pictures)

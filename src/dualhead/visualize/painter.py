@@ -72,7 +72,7 @@ def paint(
     font = ImageFont.load_default(max(10, size / 32) * OVERSAMPLING)
     text = _fitted(caption, font, size * OVERSAMPLING, scene.num_frames)
     for frame in range(scene.num_frames):
-        angle = yaw + turn * frame / scene.num_frames
+        angle = (yaw % 360 + turn * (frame / scene.num_frames)) % 360
         points = scene.points[:, frame]  # (M, V, 3)
         if not scene.flat:
             points = turned(points, angle, PITCH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, read_sequence
 from dualhead.data.store import Store, open_store
 from dualhead.errors import ConfigError
-from dualhead.formats.openpose import is_openpose_frame
+from dualhead.formats.kinetics_labels import LABEL_FILE
+from dualhead.formats.openpose import holds_frames, is_openpose_frame
 from dualhead.sequence import SkeletonSequence
 
 if TYPE_CHECKING:
@@ -66,17 +68,40 @@ def find_recording(
 
 def _is_store(path: Path) -> bool:
     """Whether a folder is to be opened as a store: all are but those of OpenPose's frames."""
-    return path.is_dir() and not any(is_openpose_frame(file.name) for file in path.iterdir())
+    return path.is_dir() and not holds_frames(path)
 
 
 def _refuse_many(folder: Path) -> None:
     """Say what to do with a folder of recordings that is no store."""
-    files = sorted(path for path in folder.iterdir() if path.suffix in (*SUFFIXES, *ARRAY_SUFFIXES))
-    if files and not {"meta.json", "joints.npy"} & {path.name for path in files}:  # what a store has, be it damaged
+    if any((folder / name).exists() for name in ("meta.json", "joints.npy")):  # what a store has, be it damaged
+        return
+    found = _recordings(folder)
+    if found:
+        count = f"{len(found)} recording{'s' if len(found) > 1 else ''}"
         raise ConfigError(
-            f"{str(folder)!r} is a folder of {len(files)} files and no store, and one recording is drawn at a time: "
-            f"give one of them, such as {str(files[0])!r}"
+            f"{str(folder)!r} is a folder of {count} and no store, and one recording is drawn at a time: give it by "
+            f"name, such as {str(found[0])!r}"
         )
+
+
+def _recordings(folder: Path) -> list[Path]:
+    """Find what can be drawn below a folder: files, and folders of OpenPose's frames; stores are left out."""
+    found = set()
+    for place, folders, names in os.walk(folder):
+        if "meta.json" in names:
+            folders.clear()
+            continue
+        for name in names:
+            if is_openpose_frame(name):
+                found.add(Path(place))
+            elif name.lower().endswith((*SUFFIXES, *ARRAY_SUFFIXES)) and not _is_table(name):
+                found.add(Path(place, name))
+    return sorted(found)
+
+
+def _is_table(name: str) -> bool:
+    """Whether a file lies beside recordings and says their labels."""
+    return name == "table.csv" or name.endswith(LABEL_FILE)
 
 
 def take_sample(store: Store, name: str) -> tuple[SkeletonSequence, str]:

@@ -14,14 +14,14 @@ from dualhead.data.store import Store, open_store
 from dualhead.evaluation.fusion import FusionResult
 from dualhead.evaluation.metrics import class_accuracy, confusion_matrix
 from dualhead.evaluation.scores import Scores, as_scores
-from dualhead.files import write_text
+from dualhead.files import check_apart, write_text
 from dualhead.visualize import plots
 from dualhead.visualize.data_summary import summarise
 from dualhead.visualize.highlights import pick_clips
 from dualhead.visualize.judgement import agreement, reliability
 from dualhead.visualize.page import asset, fill
 from dualhead.visualize.provenance import provenance_table
-from dualhead.visualize.runs import Run, find_curves, read_run
+from dualhead.visualize.runs import Run, files_of_run, find_curves, read_run
 from dualhead.visualize.standings import Standing, standings
 
 MOST_BARS = 60
@@ -65,11 +65,14 @@ def write_report(
         `out` as a path.
 
     Raises:
-        ConfigError: If there are no scores.
+        ConfigError: If there are no scores, or `out` is one of the files that are read or lies in the store.
         MismatchError: If scores, or scores and store, do not belong together; names the field that differs.
         FormatError: If a file is damaged.
         StoreError: If the store cannot be opened.
     """
+    stores = [] if store is None else [store.path if isinstance(store, Store) else store]
+    files = [item for item in scores if not isinstance(item, Scores)]
+    check_apart(out, [*files, *stores, *(file for run in runs for file in files_of_run(run))])
     folders = [read_run(run) for run in runs]
     fusions = [fused] if isinstance(fused, FusionResult) else list(fused)
     tables = standings(folders, as_scores(scores), fusions)
@@ -84,13 +87,13 @@ def write_report(
         figures=_figures(main),
         tables=tables,
         clips=clips,
-        clips_note=f"From the test clips ({_of(main)}): the right one of median confidence, and the most confident "
+        clips_note=f"From the {_clips(main)} ({_of(main)}): the right one of median confidence, and the most confident "
         "mistakes of different classes.",
         **_confusion(main),
         **_classes(main),
         agreement=agreement(main),
         reliability=reliability(main),
-        judged_note=f"On the test clips ({_of(main)}).",
+        judged_note=f"On the {_clips(main)} ({_of(main)}).",
         plots=_plots(folders),
         data=None if opened is None else summarise(opened),
         provenance=provenance_table(main),
@@ -112,10 +115,15 @@ def _of(main: Standing) -> str:
     return f"{name}, {main.title.lower()}" if main.selection else name
 
 
+def _clips(main: Standing) -> str:
+    """Name the clips by the side of the protocol that they are of, where the scores say it."""
+    return f"{main.scores.provenance.get('split') or ''} clips".lstrip()
+
+
 def _subtitle(main: Standing) -> str:
     models = sorted({str(item.provenance["model"]) for item in main.streams.values() if "model" in item.provenance})
     streams = f"{len(main.streams)} streams, fused" if main.fused else next(iter(main.streams))
-    return " · ".join([*models, streams, f"{len(main.scores):,} test clips", f"{main.scores.num_classes} classes"])
+    return " · ".join([*models, streams, f"{len(main.scores):,} {_clips(main)}", f"{main.scores.num_classes} classes"])
 
 
 def _figures(main: Standing) -> list[dict[str, str]]:
@@ -159,8 +167,9 @@ def _confusion(main: Standing) -> dict[str, Any]:
         chosen = order[np.isin(order, involved)]
         part = plots.confusion(matrix[np.ix_(chosen, chosen)], [names[row] for row in chosen], numbers=True)
     note = (
-        f"Test clips ({_of(main)}). Rows are true classes, columns predicted ones; right answers are blue, wrong ones "
-        "orange; the stronger a cell, the larger its share of its row. Classes that are confused stand side by side."
+        f"{_clips(main).capitalize()} ({_of(main)}). Rows are true classes, columns predicted ones; right answers are "
+        "blue, wrong ones orange; the stronger a cell, the larger its share of its row. Classes that are confused "
+        "stand side by side."
     )
     return {
         "confusion": plots.confusion(matrix[np.ix_(order, order)], [names[row] for row in order]),

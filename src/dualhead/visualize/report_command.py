@@ -11,6 +11,7 @@ from rich.console import Console
 
 from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import Scores
+from dualhead.files import check_apart
 from dualhead.terminal import print_line
 from dualhead.visualize.report import write_report
 
@@ -43,7 +44,8 @@ def report(
         The page.
 
     Raises:
-        ConfigError: If a source is neither, or there are no scores.
+        ConfigError: If a source is neither, there are no scores, or `out` is one of the files that are read or lies in
+            the store.
         FormatError: If a file is damaged.
         MismatchError: If the scores, or scores and store, do not belong together; names the field that differs.
         StoreError: If the store cannot be opened.
@@ -55,6 +57,7 @@ def report(
     for file in files:
         if file.suffix != ".npz":
             raise ConfigError(f"{file} is neither a run folder nor a score file: give folders of `train` or .npz files")
+    check_apart(out, files)
     scores = [Scores.load(file) for file in files]
     console = Console(stderr=True)
     if data is None:
@@ -111,9 +114,9 @@ def _fingerprints(runs: Sequence[Path]) -> Iterator[str]:
 
 
 def _fingerprint(file: Path, key: str = "fingerprint") -> str:
-    """Read a fingerprint from a small JSON file; "" where there is none."""
+    """Read a fingerprint from a small JSON file; "" where there is none or it cannot be read."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    except (OSError, ValueError, RecursionError):
         return ""
     return str(content.get(key, "")) if isinstance(content, dict) else ""

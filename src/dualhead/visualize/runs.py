@@ -15,6 +15,8 @@ from dualhead.evaluation.scores import Scores
 SELECTIONS = ("last", "best")
 """The epochs whose scores a run keeps: the last one, and the best one on validation."""
 
+_DRAWABLE = 1e100  # the ends of an axis from here on overflow in their difference
+
 
 @dataclass(frozen=True)
 class Run:
@@ -35,6 +37,18 @@ class Run:
     test: dict[str, Scores]
     validation: dict[str, Scores]
     experiment: str
+
+
+def files_of_run(path: str | Path) -> list[Path]:
+    """Name what a report of a run is made of: anything else in its folder may be written.
+
+    Args:
+        path: The folder that training wrote.
+
+    Returns:
+        The files, and the folder of the scores.
+    """
+    return [Path(path) / name for name in ("metrics.csv", "scores", "experiment.yaml", "run.json")]
 
 
 def read_run(path: str | Path) -> Run:
@@ -82,7 +96,8 @@ def read_run(path: str | Path) -> Run:
 def read_curves(path: str | Path) -> dict[str, list[tuple[float, float]]]:
     """Read the columns of a metrics file over epochs.
 
-    Empty cells are left out; rows of one epoch are averaged, which joins those that loggers write in the middle of it.
+    Empty cells and numbers too large to be drawn are left out; rows of one epoch are averaged, which joins those that
+    loggers write in the middle of it.
 
     Args:
         path: A CSV file with a column `epoch`.
@@ -91,24 +106,32 @@ def read_curves(path: str | Path) -> dict[str, list[tuple[float, float]]]:
         By column, pairs (epoch, value) in rising order of epochs; columns without a number are left out.
 
     Raises:
-        FormatError: If there is no column `epoch`, or a cell is no number; it names the line.
+        FormatError: If there is no column `epoch`, a cell is no number, with its line, or one is far too long.
     """
     with Path(path).open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.DictReader(file)
-        if "epoch" not in (reader.fieldnames or ()):
-            raise FormatError("no column 'epoch': give the metrics.csv of a run", path)
-        sums: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
-        for row in reader:
-            # A last line that was cut off has fewer cells, which read as None.
-            cells = {name: cell for name, cell in row.items() if name and cell}
-            try:
-                numbers = {name: float(cell) for name, cell in cells.items()}
-            except (TypeError, ValueError) as error:
-                raise FormatError(f"a cell is no number ({error})", path, reader.line_num) from error
-            epoch = numbers.pop("epoch", math.nan)
-            for name, number in numbers.items():
-                if name != "step" and math.isfinite(number) and math.isfinite(epoch):
-                    sums[name][epoch].append(number)
+        try:
+            return _means(reader, path)
+        except csv.Error as error:
+            raise FormatError(f"no table of numbers ({error})", path) from error
+
+
+def _means(reader: csv.DictReader[str], path: str | Path) -> dict[str, list[tuple[float, float]]]:
+    """Average the rows of each epoch, column by column."""
+    if "epoch" not in (reader.fieldnames or ()):
+        raise FormatError("no column 'epoch': give the metrics.csv of a run", path)
+    sums: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for row in reader:
+        # A last line that was cut off has fewer cells, which read as None.
+        cells = {name: cell for name, cell in row.items() if name and cell}
+        try:
+            numbers = {name: float(cell) for name, cell in cells.items()}
+        except (TypeError, ValueError) as error:
+            raise FormatError(f"a cell is no number ({str(error)[:80]})", path, reader.line_num) from error
+        epoch = numbers.pop("epoch", math.nan)
+        for name, number in numbers.items():
+            if name != "step" and abs(number) < _DRAWABLE and abs(epoch) < _DRAWABLE:
+                sums[name][epoch].append(number)
     return {
         name: [(epoch, sum(values) / len(values)) for epoch, values in sorted(epochs.items())]
         for name, epochs in sums.items()

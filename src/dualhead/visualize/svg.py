@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 
 import matplotlib
 from markupsafe import Markup
@@ -11,13 +12,15 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from dualhead.errors import printable
+
 # Drawn in these colours, which nothing else uses, and turned into CSS variables of the page afterwards.
 STAND_IN = {"ink": "#010203", "soft": "#010204", "line": "#010205", "accent": "#010206"}
 """Colours to draw with, by role of the page's."""
 
 
 def plain(text: str) -> str:
-    """Keep matplotlib from reading a name as mathematics or as a hidden legend entry.
+    """Keep matplotlib from reading a name as mathematics or as a hidden legend entry, and what is no text out of it.
 
     Args:
         text: The name.
@@ -25,7 +28,7 @@ def plain(text: str) -> str:
     Returns:
         One line.
     """
-    return " ".join(text.split()).replace("$", r"\$").lstrip("_") or "?"
+    return printable(" ".join(text.split())).replace("$", r"\$").lstrip("_") or "?"
 
 
 def shorten(text: str, length: int = 28) -> str:
@@ -78,7 +81,12 @@ def to_svg(figure: Figure, title: str) -> Markup:
     """
     buffer = io.StringIO()
     nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "svg.image_inline": True}):
+    with (
+        matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "svg.image_inline": True}),
+        warnings.catch_warnings(),
+    ):
+        # The reader's browser has the glyphs: our font only measures the room of a name.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(buffer, format="svg", metadata=nothing)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
