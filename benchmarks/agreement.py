@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 
 from benchmarks.commit import commit
-from benchmarks.model_times import plain_form
+from benchmarks.model_times import deploy_in, plain_form
 from dualhead.data.store import open_store
 from dualhead.files import write_text
 from dualhead.inference.deploy import deploy
@@ -27,7 +26,7 @@ from dualhead.training.evaluate import score_split
 FORMS = {
     "ours": lambda model: model,
     "deployed, float32": deploy,
-    "deployed, bfloat16": lambda model: deploy(model, torch.bfloat16),
+    "deployed, bfloat16": lambda model: deploy_in(model, torch.bfloat16),
 }
 
 
@@ -63,7 +62,6 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.demo / "store").is_dir():
         parser.exit(1, f"no demo at {options.demo}: run `make demo` first\n")
-    warnings.simplefilter("ignore", UserWarning)  # of bfloat16 on a processor that has no units for it
     figures = {"command": "make demo && python -m benchmarks.agreement", "commit": commit()}
     table = compare(options.demo)
     for stream, row in table.items():

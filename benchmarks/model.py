@@ -32,6 +32,7 @@ from benchmarks.model_times import (
     PUBLISHED,
     PUBLISHED_GIGABYTES,
     PUBLISHED_STEP,
+    deploy_in,
     interleaved,
     make_clips,
     make_model,
@@ -59,7 +60,7 @@ def inference(rounds: int) -> Table:
     kinds = {"two bodies": 0.0, "one body": 1.0}
     for name in PUBLISHED:
         model = make_model(name)
-        plain, fast, half = plain_form(model), deploy(model), deploy(model, torch.bfloat16)
+        plain, fast, half = plain_form(model), deploy(model), deploy_in(model, torch.bfloat16)
         for kind, single in kinds.items():
             clips = make_clips(4, 300, single)
             with torch.inference_mode():

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dualhead.inference.deploy import DeployedModel
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.models.base import SkeletonModel
@@ -52,6 +53,11 @@ def plain_form(model: SkeletonModel) -> SkeletonModel:
             part.forward = MethodType(formula, part)  # type: ignore[method-assign]
     plain.distinct_bodies = lambda clips, _: DistinctBodies.every(clips)  # type: ignore[method-assign, assignment]
     return plain
+
+
+def deploy_in(model: SkeletonModel, dtype: torch.dtype) -> SkeletonModel:
+    """Deploy in a type, also where the processor has no units for it and `dualhead.deploy` takes float32 instead."""
+    return DeployedModel(copy.deepcopy(model), dtype)
 
 
 def step(model: SkeletonModel, clips: Tensor) -> Tensor:

@@ -22,9 +22,8 @@ from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.commit import commit
-from benchmarks.model_times import PUBLISHED, interleaved, make_clips, make_model
+from benchmarks.model_times import PUBLISHED, deploy_in, interleaved, make_clips, make_model
 from dualhead.files import write_text
-from dualhead.inference.deploy import deploy
 from dualhead.layers.threads import in_turn
 
 LEFT = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::addmm_": 1}
@@ -58,7 +57,7 @@ def products(name: str, dtype: torch.dtype) -> tuple[list[Product], float]:
     Returns:
         Products, those that take longest first; and the seconds of all operations together.
     """
-    form, clips = deploy(make_model(name), dtype), make_clips(1, 300)
+    form, clips = deploy_in(make_model(name), dtype), make_clips(1, 300)
     form(clips)
     with in_turn(), profile(activities=[ProfilerActivity.CPU], record_shapes=True) as profiler:
         form(clips)

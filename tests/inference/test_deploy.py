@@ -13,7 +13,7 @@ from torch import Tensor
 import dualhead
 from dualhead import create_model, list_models
 from dualhead.errors import ConfigError
-from dualhead.inference.deploy import deploy
+from dualhead.inference.deploy import DeployedModel, deploy
 from dualhead.layers.threads import in_turn
 from dualhead.models.base import SkeletonModel
 
@@ -77,22 +77,20 @@ def test_half_width_stays_near(name: str) -> None:
     model, clips = make(name), make_clips(16)
     with torch.no_grad():
         want = model(clips)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # where the processor has no units for it
-        got = deploy(model, torch.bfloat16)(clips)
+    got = DeployedModel(copy.deepcopy(model), torch.bfloat16)(clips)  # whether the processor has units for it or not
     assert got.dtype == torch.float32
     torch.testing.assert_close(got, want, rtol=0, atol=0.05 * float(want.abs().max()))
 
 
 @pytest.mark.parametrize("able", [False, True])
-def test_half_width_warns_where_it_is_slow(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_width_is_for_processors_with_units_for_it(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": able}, raising=False)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        deploy(make("agcn"))
-        deploy(make("agcn"), torch.bfloat16)
-    assert [str(each.message) for each in caught] == [
-        "this processor has no units for bfloat16, which is slow on it: deploy in float32"
+        assert deploy(make("agcn")).dtype == torch.float32
+        assert deploy(make("agcn"), torch.bfloat16).dtype == (torch.bfloat16 if able else torch.float32)
+    assert [(str(each.message), Path(each.filename)) for each in caught] == [
+        ("this processor has no units for bfloat16: deployed in float32, which is faster", Path(__file__))
     ] * (not able)
 
 

@@ -139,7 +139,8 @@ def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32, *, inplace:
 
     Args:
         model: Any model of the registry, on any device and of any floating type.
-        dtype: `torch.float32`, or `torch.bfloat16` for activations and products of half the width.
+        dtype: `torch.float32`, or `torch.bfloat16` for activations and products of half the width where the processor
+            or GPU has units for it.
         inplace: Make it of the model itself, which is of no other use then, instead of a copy.
 
     Returns:
@@ -150,12 +151,14 @@ def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32, *, inplace:
         ConfigError: If the type is none of the two, or the model is a deployed one.
 
     Warns:
-        UserWarning: If bfloat16 is for a processor without units for it, where it is slower than float32.
+        UserWarning: If bfloat16 is for a processor without units for it, where it takes ten times as long as float32:
+            the form is then in float32.
     """
     if isinstance(model, DeployedModel):
         raise ConfigError("the model is deployed already: deploy the model that it was made from")
     if dtype not in _DTYPES:
         raise ConfigError(f"dtype {dtype} cannot be deployed: give torch.float32 or torch.bfloat16")
     if dtype == torch.bfloat16 and next(model.parameters()).device.type == "cpu" and not _multiplies_bfloat16():
-        warnings.warn("this processor has no units for bfloat16, which is slow on it: deploy in float32", stacklevel=2)
+        warnings.warn("this processor has no units for bfloat16: deployed in float32, which is faster", stacklevel=3)
+        dtype = torch.float32
     return DeployedModel(model if inplace else copy.deepcopy(model), dtype)
