@@ -177,7 +177,8 @@ def latency(rounds: int) -> Table:
 
 
 def _run(*words: str) -> None:
-    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL, env=usual)
 
 
 def _gigabytes(form: str) -> float:

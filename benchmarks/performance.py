@@ -31,7 +31,7 @@ def _figures(name: str) -> dict[str, Any]:
 
 def page() -> str:
     """Give the page, as the results say it."""
-    files = {name: _figures(f"model_{name}") for name in ("inference", "training", "growth")}
+    files = {name: _figures(f"model_{name}") for name in ("inference", "training", "growth", "latency")}
     template = (ROOT / "benchmarks" / "performance_page.md").read_text()
     roofline = files["growth"]["roofline"]
     work = {name: row["GFLOP a clip"] for name, row in roofline.items()}
@@ -60,7 +60,7 @@ def page() -> str:
         ("", "clips a second", "GB"),
         ((what, _short(row["clips a second"]), _short(row["GB"])) for what, row in growth.items()),
     )
-    words["latency"] = _table(("", "s"), ((what, _short(row["s"])) for what, row in files["growth"]["latency"].items()))
+    words["latency"] = _table(("", "s"), ((what, _short(row["s"])) for what, row in files["latency"]["latency"].items()))
     agreement = _figures("agreement")
     words |= {f"agreement_{key}": agreement[key] for key in ("command", "commit")}
     words["agreement"] = _by_model(agreement["streams"])
