@@ -60,7 +60,8 @@ def page() -> str:
         ("", "clips a second", "GB"),
         ((what, _short(row["clips a second"]), _short(row["GB"])) for what, row in growth.items()),
     )
-    words["latency"] = _table(("", "s"), ((what, _short(row["s"])) for what, row in files["latency"]["latency"].items()))
+    latency = files["latency"]["latency"]
+    words["latency"] = _table(("", "s"), ((what, _short(row["s"])) for what, row in latency.items()))
     agreement = _figures("agreement")
     words |= {f"agreement_{key}": agreement[key] for key in ("command", "commit")}
     words["agreement"] = _by_model(agreement["streams"])
