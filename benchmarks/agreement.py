@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.demo / "store").is_dir():
         parser.exit(1, f"no demo at {options.demo}: run `make demo` first\n")
-    figures = {"command": "make demo && python -m benchmarks.agreement", "commit": commit()}
+    command = " ".join(["make demo && python -m benchmarks.agreement", *sys.argv[1:]])
+    figures = {"command": command, "commit": commit()}
     table = compare(options.demo)
     for stream, row in table.items():
         print(stream, *(f"  {what}: {value:.4g}" for what, value in row.items()), sep="\n")
