@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualhead.errors import DualheadError, printable, unknown
+from dualhead.errors import DualheadError, printable_line, unknown
 from dualhead.version import __version__
 
 if TYPE_CHECKING:
@@ -270,4 +270,4 @@ def _keep(error: Exception) -> str:
 
 def _say(message: str, kind: str = "error") -> None:
     """Print one line to standard error."""
-    print(f"dualhead: {kind}: {printable(' '.join(message.split()))}", file=sys.stderr)
+    print(f"dualhead: {kind}: {printable_line(message)}", file=sys.stderr)

@@ -25,6 +25,18 @@ def printable(text: str) -> str:
     return UNPRINTABLE.sub(lambda found: f"<{ord(found[0]):02x}>", text)
 
 
+def printable_line(text: str) -> str:
+    """Make foreign text one harmless line.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Its words with one space between, as `printable` gives them.
+    """
+    return printable(" ".join(text.split()))
+
+
 class DualheadError(Exception):
     """Base of every error whose message is written for the user; the command line prints it without a traceback."""
 

@@ -113,7 +113,7 @@ class Recipe(ABC):
     def _make(
         self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int
     ) -> Clip | None:
-        """Make clips `(views, C, T, V, m)`, m at most M, or None where nothing is present; without `rng` for test."""
+        """Make clips `(views, C, T, V, m)` of m bodies, at most M, or None without anybody; without `rng` for test."""
 
     def clip(
         self, sequence: SkeletonSequence, stream: str, train: bool = False, rng: np.random.Generator | None = None

@@ -91,7 +91,7 @@ class DualheadRecipe(Recipe):
     def _solid(self, sequence: SkeletonSequence) -> Clip | None:
         skeleton = sequence.skeleton
         assert skeleton.spine and skeleton.shoulders
-        joints = sequence.joints[: self.bodies, : self.frames]  # (M, T, V, C)
+        joints = sequence.joints[:, : self.frames]  # (M, T, V, C)
         filled = joints.reshape(*joints.shape[:2], math.prod(joints.shape[2:])).sum(axis=2) != 0  # (M, T)
         rows = [repeat_index(body, self.frames) for body in filled]
         last = max((body for body, row in enumerate(rows) if row.size), default=-1)
@@ -162,7 +162,7 @@ class ResampleRecipe(Recipe):
     def _make(
         self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int
     ) -> Clip | None:
-        joints = sequence.joints[: self.bodies]  # (M, T, V, C)
+        joints = sequence.joints  # (M, T, V, C)
         filled = _filled(joints)
         kept = np.flatnonzero(filled.any(axis=0))
         if not kept.size:
@@ -229,7 +229,7 @@ class UniformRecipe(Recipe):
     def _solid(self, sequence: SkeletonSequence) -> Clip | None:
         skeleton = sequence.skeleton
         assert skeleton.spine and skeleton.shoulders
-        joints = sequence.joints[: self.bodies]  # (M, T, V, C)
+        joints = sequence.joints  # (M, T, V, C)
         filled = _filled(joints)
         if not filled.any():
             return None
@@ -258,7 +258,7 @@ class UclaRecipe(Recipe):
     def _make(
         self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, views: int
     ) -> Clip | None:
-        joints = sequence.joints[: self.bodies]
+        joints = sequence.joints
         if not joints.any():
             return None
         clip = to_clip(joints)

@@ -31,7 +31,7 @@ def clip_places(recipe: Recipe, sequence: SkeletonSequence) -> NDArray[np.float6
         raise ConfigError(
             f"sequence {sequence.name!r} was normalised and padded before: its frames are not as recorded"
         )
-    filled = _filled(recipe, sequence)
+    filled = _filled(sequence, recipe.chosen_bodies(sequence))
     places = np.full(recipe.frames, np.nan)
     seen = np.flatnonzero(filled.any(axis=0))
     if not seen.size:
@@ -73,11 +73,11 @@ def clip_bodies(recipe: Recipe, sequence: SkeletonSequence) -> list[int]:
     """
     bodies = recipe.chosen_bodies(sequence)
     if isinstance(recipe, UniformRecipe) and sequence.skeleton.dimensions == 3:
-        return [bodies[row] for row in np.argsort(-_filled(recipe, sequence).sum(axis=1), kind="stable")]
+        return [bodies[row] for row in np.argsort(-_filled(sequence, bodies).sum(axis=1), kind="stable")]
     return bodies
 
 
-def _filled(recipe: Recipe, sequence: SkeletonSequence) -> NDArray[np.bool_]:
-    """Say which bodies that a clip can hold are there in which frames: `(M, T)`."""
-    joints = sequence.joints[recipe.chosen_bodies(sequence)]
+def _filled(sequence: SkeletonSequence, bodies: list[int]) -> NDArray[np.bool_]:
+    """Say which of some bodies are there in which frames: `(M, T)`."""
+    joints = sequence.joints[bodies]
     return (joints != 0).reshape(*joints.shape[:2], -1).any(axis=2) if joints.size else np.zeros(joints.shape[:2], bool)

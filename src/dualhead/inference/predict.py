@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
-from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable, unknown
+from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable_line, unknown
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
 from dualhead.inference.writing import write_csv, write_jsonl, write_table
@@ -97,7 +97,7 @@ def predict(
 
     def reject(error: FormatError | MismatchError) -> None:
         rejected.append(error)
-        print(f"dualhead: left out: {printable(' '.join(str(error).split()))}", file=sys.stderr)
+        print(f"dualhead: left out: {printable_line(str(error))}", file=sys.stderr)
 
     kind = ("table" if sys.stdout.isatty() else "jsonl") if format == "auto" else format
     if window is None:

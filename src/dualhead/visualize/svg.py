@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from dualhead.errors import printable
+from dualhead.errors import printable_line
 
 # Drawn in these colours, which nothing else uses, and turned into CSS variables of the page afterwards.
 STAND_IN = {"ink": "#010203", "soft": "#010204", "line": "#010205", "accent": "#010206"}
@@ -28,7 +28,7 @@ def plain(text: str) -> str:
     Returns:
         One line.
     """
-    return printable(" ".join(text.split())).replace("$", r"\$").lstrip("_") or "?"
+    return printable_line(text).replace("$", r"\$").lstrip("_") or "?"
 
 
 def shorten(text: str, length: int = 28) -> str:
