@@ -17,10 +17,10 @@ import torch
 
 from benchmarks.commit import commit
 from benchmarks.model_times import deploy_in, plain_form
-from dualhead.data.store import open_store
-from dualhead.files import write_text
+from dualhead.data.store.store import open_store
 from dualhead.inference.deploy import deploy
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.runtime.files import write_text
 from dualhead.training.config import parse_experiment
 from dualhead.training.evaluate import score_split
 

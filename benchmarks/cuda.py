@@ -25,10 +25,10 @@ from torch import Tensor
 from benchmarks.commit import commit
 from benchmarks.model_times import make_clips, make_model, plain_form
 from benchmarks.work import count_work
-from dualhead.files import write_text
 from dualhead.inference.deploy import deploy
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.models.base import SkeletonModel
+from dualhead.runtime.files import write_text
 
 
 def seconds(case: Callable[[], Any], rounds: int) -> float:

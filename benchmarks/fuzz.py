@@ -35,7 +35,7 @@ from benchmarks.fuzz_target import Target
 from benchmarks.fuzz_targets import make_targets
 from benchmarks.mutation import mutate
 from benchmarks.prepare import machine
-from dualhead.files import write_text
+from dualhead.runtime.files import write_text
 
 SECONDS = 10
 """What one input may take of the processor; a busy machine does not count."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from dualhead.formats.ntu import format_skeleton
+from dualhead.formats.ntu.parse import format_skeleton
 from dualhead.formats.recording import from_dense
 from dualhead.skeleton import NTU25
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualhead.errors import DualheadError, FormatError
+from dualhead.runtime.errors import DualheadError, FormatError
 
 Feed = Callable[[str, bytes], object]
 """Takes the name of a file and its mutated content."""

@@ -23,10 +23,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from dualhead.data.dataset import collate
-from dualhead.data.recipes import RECIPES, get_recipe
-from dualhead.data.streams import STREAMS
-from dualhead.files import write_text
+from dualhead.data.loading.dataset import collate
+from dualhead.data.recipes.recipes import RECIPES, get_recipe
+from dualhead.data.recipes.streams import STREAMS
+from dualhead.runtime.files import write_text
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, NTU25
 

@@ -41,14 +41,14 @@ from benchmarks.model_times import (
     step,
 )
 from benchmarks.roofline import roofline
-from dualhead.files import write_text
-from dualhead.formats.ntu import write_skeleton
-from dualhead.formats.ntu_sources import ntu60
+from dualhead.formats.ntu.parse import write_skeleton
+from dualhead.formats.ntu.sources import ntu60
 from dualhead.formats.recording import from_dense
 from dualhead.inference.deploy import deploy
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import list_models
+from dualhead.runtime.files import write_text
 from tests.inference.builders import walk
 
 Table = dict[str, Any]

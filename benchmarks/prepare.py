@@ -33,10 +33,10 @@ from rich.progress import track
 from rich.table import Table
 
 from dualhead.data.clip_figures import measure_clips
-from dualhead.data.fingerprint import digest
-from dualhead.data.store import open_store
-from dualhead.files import write_text
-from dualhead.formats.ntu import parse_skeleton
+from dualhead.data.store.fingerprint import digest
+from dualhead.data.store.store import open_store
+from dualhead.formats.ntu.parse import parse_skeleton
+from dualhead.runtime.files import write_text
 from dualhead.synthetic.actions import ACTIONS
 from dualhead.synthetic.generate import generate
 
@@ -54,7 +54,7 @@ BAR_MILLISECONDS = 2.2
 
 _CHILD = """
 import json, os, resource, sys, time
-from dualhead.data.prepare import prepare
+from dualhead.data.prepare.prepare import prepare
 raw, out, workers, selection = sys.argv[1:]
 before, start = os.times(), time.perf_counter()
 report = prepare("synthetic", raw, out, workers=int(workers), body_selection=selection, quiet=True)

@@ -23,8 +23,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.commit import commit
 from benchmarks.model_times import PUBLISHED, deploy_in, interleaved, make_clips, make_model
-from dualhead.files import write_text
 from dualhead.layers.threads import in_turn
+from dualhead.runtime.files import write_text
 
 LEFT = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::addmm_": 1}
 """Which argument of a product is its left matrix; the right one is the next."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dualhead.errors import FormatError
-from dualhead.files import write_text
+from dualhead.runtime.errors import FormatError
+from dualhead.runtime.files import write_text
 
 ROOT = Path(__file__).parents[1]
 BEGIN = "<!-- results: written by `python -m benchmarks.tables` -->\n"

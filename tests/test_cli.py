@@ -12,7 +12,7 @@ import pytest
 
 import dualhead
 from dualhead import cli
-from dualhead.errors import ConfigError, FormatError
+from dualhead.runtime.errors import ConfigError, FormatError
 
 
 def _raising(error: BaseException, monkeypatch: pytest.MonkeyPatch, resumes: bool = False) -> list[str]:

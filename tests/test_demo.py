@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.data.store import open_store
-from dualhead.data.streams import STREAMS
+from dualhead.data.recipes.streams import STREAMS
+from dualhead.data.store.store import open_store
 from dualhead.demo import demo
-from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError
 from dualhead.synthetic.generate import ZIP_NAME
 
 SMALL = {"num_performers": 3, "epochs": 1}

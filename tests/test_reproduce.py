@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from dualhead.cli import INTERRUPTED, main
-from dualhead.data.prepare import prepare
-from dualhead.data.streams import STREAMS
-from dualhead.errors import ConfigError, MismatchError
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.recipes.streams import STREAMS
 from dualhead.evaluation.scores import Scores
 from dualhead.models.published_results import PublishedResult
 from dualhead.reproduce import Reproduction, print_reproduction, reproduce
+from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.synthetic.generate import generate
 from dualhead.training.config import load_experiment
 from dualhead.training.experiment import Experiment

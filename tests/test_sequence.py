@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import COCO17, NTU25
 

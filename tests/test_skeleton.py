@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import BODY25, COCO17, KINECT20, NTU25, OPENPOSE18, SKELETONS, Skeleton, get_skeleton
 
 ALL = list(SKELETONS.values())

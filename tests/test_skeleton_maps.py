@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from dualhead.errors import MismatchError
+from dualhead.runtime.errors import MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import BODY25, COCO17, KINECT20, NTU25, OPENPOSE18, SKELETONS, Skeleton
 from dualhead.skeleton_maps import MAPS, convert_skeleton, joint_sources

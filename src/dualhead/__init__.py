@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from dualhead.version import __version__
 
 if TYPE_CHECKING:
-    from dualhead.data.prepare import prepare
-    from dualhead.data.recipes import get_recipe
-    from dualhead.data.store import open_store
+    from dualhead.data.prepare.prepare import prepare
+    from dualhead.data.recipes.recipes import get_recipe
+    from dualhead.data.store.store import open_store
     from dualhead.evaluation.fusion import fuse
     from dualhead.evaluation.scores import Scores
     from dualhead.inference.deploy import deploy
@@ -34,11 +34,11 @@ _HOMES = {
     "deploy": "inference.deploy",
     "evaluate": "training.evaluate",
     "fuse": "evaluation.fusion",
-    "get_recipe": "data.recipes",
+    "get_recipe": "data.recipes.recipes",
     "list_models": "models.registry",
     "load_published": "models.published",
-    "open_store": "data.store",
-    "prepare": "data.prepare",
+    "open_store": "data.store.store",
+    "prepare": "data.prepare.prepare",
     "train": "training.train",
 }
 

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dualhead.errors import DualheadError, printable_line, unknown
+from dualhead.runtime.errors import DualheadError, printable_line, unknown
 from dualhead.version import __version__
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Command:
 COMMANDS = {
     command.name: command
     for command in (
-        Command("prepare", "dualhead.data.prepare:prepare", "raw recordings to a store", resumes=True),
+        Command("prepare", "dualhead.data.prepare.prepare:prepare", "raw recordings to a store", resumes=True),
         Command(
             "train",
             "dualhead.training.train:train",
@@ -71,12 +71,12 @@ COMMANDS = {
         Command("export", "dualhead.export.export:export", "a checkpoint for another runtime: ONNX or torch.export"),
         Command(
             "export-arrays",
-            "dualhead.data.export_arrays:export_arrays",
+            "dualhead.data.export.arrays:export_arrays",
             "write a store in the published layout",
             resumes=True,
             as_options=("protocol",),
         ),
-        Command("export-pyskl", "dualhead.data.export_pyskl:export_pyskl", "write a store as a PYSKL pickle"),
+        Command("export-pyskl", "dualhead.data.export.pyskl:export_pyskl", "write a store as a PYSKL pickle"),
         Command("inspect", "dualhead.visualize.inspect:inspect", "what is in a store or a raw file, and what is wrong"),
         Command(
             "convert", "dualhead.inference.conversion:convert_and_print", "published weights to a checkpoint, and back"

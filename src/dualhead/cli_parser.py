@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn, Union, get_args, get_origin, get_type
 from docstring_parser import DocstringStyle, parse
 from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 
-from dualhead.errors import unknown
+from dualhead.runtime.errors import unknown
 
 _SCALARS: Mapping[Any, tuple[str, str]] = {
     int: ("INT", "a whole number"),

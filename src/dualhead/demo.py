@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from dualhead.data.prepare import prepare
-from dualhead.data.streams import STREAMS
-from dualhead.errors import ConfigError
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.recipes.streams import STREAMS
 from dualhead.evaluation.tables import print_fusion
-from dualhead.files import write_text
 from dualhead.reproduce import fuse_runs
+from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.files import write_text
+from dualhead.runtime.terminal import print_line
 from dualhead.synthetic.generate import ZIP_NAME, generate
-from dualhead.terminal import print_line
 from dualhead.training.config import load_experiment
 from dualhead.training.run_folder import RunFolder
 from dualhead.training.side_by_side import train_side_by_side

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from dualhead.data.prepare import prepare
-from dualhead.data.store import open_store
-from dualhead.data.streams import STREAMS, check_stream
-from dualhead.errors import ConfigError
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.recipes.streams import STREAMS, check_stream
+from dualhead.data.store.store import open_store
 from dualhead.evaluation.fusion import FusionResult, fuse
-from dualhead.files import write_text
-from dualhead.terminal import cell, print_line
+from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.files import write_text
+from dualhead.runtime.terminal import cell, print_line
 from dualhead.training.experiment import Experiment
 from dualhead.version import __version__
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import Skeleton
 
 

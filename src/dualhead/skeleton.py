@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from dualhead.errors import ConfigError, unknown
+from dualhead.runtime.errors import ConfigError, unknown
 
 
 @dataclass(frozen=True)

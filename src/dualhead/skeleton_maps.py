@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from dualhead.errors import MismatchError
+from dualhead.runtime.errors import MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import SKELETONS, Skeleton
 

@@ -10,7 +10,7 @@ from benchmarks import fuzz
 from benchmarks.fuzz import run_target
 from benchmarks.fuzz_target import Feed, Target
 from benchmarks.fuzz_targets import make_targets
-from dualhead.errors import FormatError
+from dualhead.runtime.errors import FormatError
 
 TARGETS = {target.name: target for target in make_targets()}
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks import prepare
-from dualhead.data.prepare import prepare as prepare_store
-from dualhead.data.store import open_store
-from dualhead.formats.ntu import format_skeleton, parse_skeleton
-from dualhead.formats.ntu_fast import parse_regular
+from dualhead.data.prepare.prepare import prepare as prepare_store
+from dualhead.data.store.store import open_store
+from dualhead.formats.ntu.fast import parse_regular
+from dualhead.formats.ntu.parse import format_skeleton, parse_skeleton
 from tests.formats.making import make_ntu_tree, make_recording
 
 

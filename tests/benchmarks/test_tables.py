@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.tables import BEGIN, END, ROOT, load_results, main, results_table, with_table
-from dualhead.errors import FormatError
+from dualhead.runtime.errors import FormatError
 
 RESULT: dict[str, Any] = {
     "dataset": "ucla", "protocol": "xview", "model": "dualhead", "stream": "joint_motion", "epochs": 20,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dualhead.data.prepare import prepare
-from dualhead.data.store import Store, open_store
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.store.store import Store, open_store
 
 ACTIONS = (1, 2, 3)
 SUBJECTS = (1, 2, 3, 4, 5)

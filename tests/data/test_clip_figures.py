@@ -7,8 +7,8 @@ import pytest
 
 from dualhead.data import clip_figures
 from dualhead.data.clip_figures import ClipFigures, _measure, measure_clips
-from dualhead.data.prepare import prepare
-from dualhead.data.store import open_store
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.store.store import open_store
 from tests.formats.making import make_ntu_tree
 
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from scipy.io import savemat
 
 from dualhead.cli import main
-from dualhead.data.prepare import prepare
-from dualhead.data.recipes import RECIPES, STREAMS, get_recipe
-from dualhead.data.store import open_store
-from dualhead.errors import ConfigError, FormatError
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.recipes.recipes import RECIPES, STREAMS, get_recipe
+from dualhead.data.store.store import open_store
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.skeleton import COCO17, NTU25
 from dualhead.training.config import load_experiment
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from dualhead.data.file_story import explain_file
-from dualhead.errors import ConfigError, FormatError
-from dualhead.formats.ntu import format_skeleton
+from dualhead.formats.ntu.parse import format_skeleton
 from dualhead.formats.recording import from_dense
+from dualhead.runtime.errors import ConfigError, FormatError
 from tests.formats.making import make_ucla_json
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dualhead.data.frames import join_frames
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import COCO17
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dualhead.data.inspection import inspect_store
-from dualhead.errors import StoreError
+from dualhead.runtime.errors import StoreError
 from tests.data.small_store import make_store
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dualhead.data.reading import file_member, parse_member, read_member, read_sequence
-from dualhead.errors import ConfigError, FormatError
-from dualhead.formats.member import list_members
+from dualhead.formats.files.member import list_members
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.skeleton import BODY25, KINECT20, NTU25, OPENPOSE18
 from tests.formats.making import make_skeleton, make_ucla_json, make_zip
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from dualhead.data.clip_figures import ClipFigures
-from dualhead.data.prepare import prepare
-from dualhead.data.store import Store, open_store
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.store.store import Store, open_store
 from dualhead.data.suspicion import find_suspects
-from dualhead.formats.ntu import write_skeleton
+from dualhead.formats.ntu.parse import write_skeleton
 from tests.formats.making import make_recording
 
 

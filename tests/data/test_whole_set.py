@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dualhead.data.whole_set import refuse_whole_set
-from dualhead.errors import FormatError
-from tests.formats.test_arrays import npy, npz
+from dualhead.runtime.errors import FormatError
+from tests.formats.files.test_arrays import npy, npz
 
 ROWS = np.zeros((2, 4), np.float32)
 

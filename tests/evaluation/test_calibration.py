@@ -5,8 +5,8 @@ import pytest
 import torch
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.calibration import agree, calibrate
+from dualhead.runtime.errors import ConfigError
 
 
 def test_error_by_hand() -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError, MismatchError
 from dualhead.evaluation.fusion import find_weights, fuse
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError, MismatchError
 from tests.evaluation.builders import make_scores
 
 JOINT = [[4.0, 0, 0], [0, 0, 2], [3, 0, 0]]  # right: first

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError, MismatchError
 from dualhead.evaluation.joining import join, match_validation
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError, MismatchError
 from tests.evaluation.builders import make_scores
 
 ONE = [[1.0, 0, 0], [0, 1, 0]]

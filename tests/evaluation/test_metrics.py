@@ -6,9 +6,9 @@ import sklearn.metrics
 import torch
 from torchmetrics.classification import MulticlassAccuracy
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.metrics import class_accuracy, confusion_matrix, measure, measure_heads, rank
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError
 
 LOGITS = np.array([[3.0, 1, 0], [0, 2, 1], [0, 5, 4], [2, 0, 1]])
 LABELS = np.array([0, 1, 2, 1])

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualhead.errors import ConfigError, DualheadError, FormatError
 from dualhead.evaluation.scores import Scores, as_scores, log_softmax, softmax
+from dualhead.runtime.errors import ConfigError, DualheadError, FormatError
 from tests.evaluation.builders import make_scores
 
 TWO_HEADS = np.array([[[0, 2, 1], [4, 0, 1]], [[1, 1, 0], [0, 0, 5]]], dtype=np.float32)  # (2, 2, 3)

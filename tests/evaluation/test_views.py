@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import softmax
 from dualhead.evaluation.views import average_views
+from dualhead.runtime.errors import ConfigError
 
 
 def test_one_view_is_left_alone() -> None:

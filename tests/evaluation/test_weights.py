@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import log_softmax
 from dualhead.evaluation.weights import given_weights, search_weights
+from dualhead.runtime.errors import ConfigError
 
 STREAMS = ["joint", "bone", "joint_motion", "bone_motion"]
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.data.store import Store
-from dualhead.errors import ExportError
+from dualhead.data.store.store import Store
 from dualhead.export.checking import Clips, compare, random_clips, recorded_clips
 from dualhead.inference.predictor import Predictor
+from dualhead.runtime.errors import ExportError
 
 from ..visualize.conftest import small_store  # noqa: F401
 from .making import make_checkpoint, make_model

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data.store import Store
-from dualhead.errors import CheckpointError, ConfigError, ExportError
+from dualhead.data.store.store import Store
 from dualhead.export import export as module
 from dualhead.export.checking import Clips
 from dualhead.export.export import export
 from dualhead.export.torch_file import FACTS
 from dualhead.models.checkpoint import save_checkpoint
+from dualhead.runtime.errors import CheckpointError, ConfigError, ExportError
 
 from ..visualize.conftest import small_store  # noqa: F401
 from .making import CLASSES, make_checkpoint, make_model, traced_stgcn

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.errors import ConfigError
 from dualhead.export import onnx_file
 from dualhead.export.checking import random_clips
 from dualhead.export.onnx_file import NEEDED, check_installed, load_onnx, write_onnx
 from dualhead.export.tracing import trace
+from dualhead.runtime.errors import ConfigError
 
 from .making import SMALL, make_model
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dualhead.errors import ExportError
 from dualhead.export.tracing import trace
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import ARCHITECTURES
+from dualhead.runtime.errors import ExportError
 
 from .making import SMALL, make_model
 

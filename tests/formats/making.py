@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dualhead.formats.ntu import format_skeleton
+from dualhead.formats.ntu.parse import format_skeleton
 from dualhead.formats.recording import Recording, from_dense
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualhead.errors import FormatError
 from dualhead.formats.ctrgcn import ctrgcn
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import KINECT20
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualhead.errors import FormatError
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17, Skeleton
 
 PAIR = Skeleton("pair", ("a", "b"), (0, 0), ((1, 0),), (), 0, 0, None, None, 3)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.errors import FormatError
-from dualhead.formats.ntu_sources import ntu60, ntu120
+from dualhead.formats.ntu.sources import ntu60, ntu120
+from dualhead.runtime.errors import FormatError
 from tests.formats.making import make_ntu_tree, make_skeleton, make_zip
 
 FIRST, SECOND, LATER = "S001C001P001R001A001", "S001C002P001R001A001", "S018C001P041R001A061"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualhead.errors import FormatError
-from dualhead.formats.member import list_members
+from dualhead.formats.files.member import list_members
 from dualhead.formats.openpose import group_openpose, is_openpose_frame, parse_openpose, read_openpose
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import BODY25, OPENPOSE18
 from tests.formats.making import make_zip
 

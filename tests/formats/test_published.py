@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualhead.errors import FormatError
 from dualhead.formats.published import published
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25, OPENPOSE18
 
 NAMES = {"train": ["S001C001P001R001A001", "S001C002P002R001A002"], "val": ["S001C003P003R001A001"]}

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualhead.errors import FormatError
 from dualhead.formats.pyskl import pyskl
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17, NTU25, OPENPOSE18
 from tests.formats.making import make_zip
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.formats.recording import Recording, from_dense
+from dualhead.runtime.errors import ConfigError
 
 
 def _two_bodies() -> np.ndarray:

@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.formats.registry import get_source, list_sources
+from dualhead.runtime.errors import ConfigError
 
 
 def test_every_source_is_complete_and_travels_to_a_worker() -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError, FormatError
-from dualhead.formats.kinetics import kinetics
-from dualhead.formats.member import FileMember
+from dualhead.formats.files.member import FileMember
+from dualhead.formats.kinetics.parse import kinetics
 from dualhead.formats.pyskl import pyskl
 from dualhead.formats.source import (
     Item,
@@ -19,6 +18,7 @@ from dualhead.formats.source import (
     load_class_names,
     names_to_leave_out,
 )
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.skeleton import OPENPOSE18
 
 

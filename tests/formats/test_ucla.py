@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualhead.errors import FormatError
 from dualhead.formats.ucla import parse_ucla, ucla
+from dualhead.runtime.errors import FormatError
 from tests.formats.making import make_ucla_json
 
 

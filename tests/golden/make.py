@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dualhead.data.prepare import prepare
-from dualhead.data.store import open_store
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.store.store import open_store
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model
 from dualhead.training.evaluate import describe_store, evaluate

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from dualhead.formats.ntu import write_skeleton
-from dualhead.formats.ntu_sources import ntu60
+from dualhead.formats.ntu.parse import write_skeleton
+from dualhead.formats.ntu.sources import ntu60
 from dualhead.formats.recording import from_dense
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model

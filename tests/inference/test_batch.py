@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.data.recipes import get_recipe
-from dualhead.errors import ConfigError
+from dualhead.data.recipes.recipes import get_recipe
 from dualhead.evaluation.scores import softmax
 from dualhead.inference.batch import predict_batch
 from dualhead.inference.members import load_members
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.runtime.errors import ConfigError
 from tests.inference.builders import CLASSES, sequence, write_checkpoint
 
 CPU = torch.device("cpu")

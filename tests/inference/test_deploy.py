@@ -12,10 +12,10 @@ from torch import Tensor
 
 import dualhead
 from dualhead import create_model, list_models
-from dualhead.errors import ConfigError
 from dualhead.inference.deploy import DeployedModel, deploy
 from dualhead.layers.threads import in_turn
 from dualhead.models.base import SkeletonModel
+from dualhead.runtime.errors import ConfigError
 
 
 def make(name: str) -> SkeletonModel:

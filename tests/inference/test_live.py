@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data.streams import STREAMS
-from dualhead.errors import ConfigError, MismatchError
+from dualhead.data.recipes.streams import STREAMS
 from dualhead.inference.live import LiveStream
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.predictor import Predictor
+from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import COCO17, NTU25, OPENPOSE18
 from tests.inference.builders import walk, write_checkpoint

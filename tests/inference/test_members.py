@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.errors import CheckpointError, ConfigError, MismatchError
 from dualhead.evaluation.fusion import fuse
 from dualhead.evaluation.scores import Scores
 from dualhead.inference.members import choose_weights, find_device, load_members
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError
 from tests.inference.builders import write_checkpoint
 
 CPU = torch.device("cpu")

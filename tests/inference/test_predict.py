@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError
 from dualhead.inference.predict import predict
 from dualhead.inference.predictor import Predictor
+from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError
 from tests.inference.builders import write_checkpoint, write_recordings
 
 

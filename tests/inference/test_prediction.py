@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.inference.prediction import Prediction
+from dualhead.runtime.errors import ConfigError
 
 
 def prediction(label: int | None = None) -> Prediction:

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.data.prepare import prepare
-from dualhead.data.recipes import get_recipe
-from dualhead.data.store import open_store
-from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.store.store import open_store
 from dualhead.evaluation.fusion import fuse
 from dualhead.evaluation.scores import Scores, softmax
 from dualhead.formats.ucla import ucla
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import merge_segments
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, NTU25
 from dualhead.training.evaluate import evaluate

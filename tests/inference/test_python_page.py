@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.formats.kinetics import kinetics
+from dualhead.formats.kinetics.parse import kinetics
 from tests.inference.builders import write_checkpoint
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"

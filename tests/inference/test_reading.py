@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualhead.data.prepare import prepare
+from dualhead.data.prepare.prepare import prepare
 from dualhead.data.reading import RawClip
-from dualhead.errors import ConfigError, FormatError, MismatchError
-from dualhead.formats.member import Member
-from dualhead.formats.ntu import write_skeleton
+from dualhead.formats.files.member import Member
+from dualhead.formats.ntu.parse import write_skeleton
 from dualhead.formats.recording import from_dense
 from dualhead.inference import reading
 from dualhead.inference.reading import Reader, Rejection, holds_many
+from dualhead.runtime.errors import ConfigError, FormatError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import BODY25, COCO17, NTU25, OPENPOSE18
 from tests.inference.builders import walk, write_recordings

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.segments import Segment, merge_segments
+from dualhead.runtime.errors import ConfigError
 
 
 def segment(

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.inference.windows import cut_windows, place_windows, share_frames, to_frames, window_frames
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import COCO17
 

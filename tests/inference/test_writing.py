@@ -8,7 +8,7 @@ import pytest
 
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.writing import CSV_COLUMNS, write_csv, write_jsonl, write_table
-from tests.test_terminal import Terminal
+from tests.runtime.test_terminal import Terminal
 
 
 def predictions() -> list[Prediction]:

@@ -10,7 +10,7 @@ import pytest
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.segments import Interval, Segment
 from dualhead.inference.writing_segments import INTERVAL_COLUMNS, SEGMENT_COLUMNS, write_over_time
-from tests.test_terminal import Terminal
+from tests.runtime.test_terminal import Terminal
 
 INTERVALS = (
     Interval("one", None, 0, 45, 1, "nod, twice", 0.8, 4, 30.0),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dualhead.errors import ConfigError
 from dualhead.layers.input_norm import InputNorm
+from dualhead.runtime.errors import ConfigError
 
 
 @pytest.mark.parametrize("training", [True, False])

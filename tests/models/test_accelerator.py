@@ -13,8 +13,8 @@ import torch
 from lightning.fabric.utilities import move_data_to_device
 
 from dualhead import deploy
-from dualhead.errors import ConfigError
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.runtime.errors import ConfigError
 from tests.models.test_battery import EVERY, build, clips
 from tests.models.test_gradients import some_absent
 

@@ -11,9 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from dualhead import create_model
-from dualhead.errors import CheckpointError
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from dualhead.runtime.errors import CheckpointError
 from dualhead.skeleton import COCO17, Skeleton
 
 CUSTOM = dataclasses.replace(COCO17, name="mine")

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from dualhead.errors import CheckpointError, ConfigError, MismatchError
 from dualhead.models.base import ModelConfig
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.convert import convert
 from dualhead.models.published import to_published
 from dualhead.models.published_shapes import _FIRST_MIXING
 from dualhead.models.registry import model_entries
+from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError
 from tests.models.test_battery import CUSTOM, EVERY, build, clips
 
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from dualhead.errors import CheckpointError
 from dualhead.models import hub
 from dualhead.models.agcn import AGCN
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.stgcn import STGCN
+from dualhead.runtime.errors import CheckpointError
 from tests.models.test_battery import build, clips
 
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from dualhead.errors import CheckpointError
 from dualhead.models.base import SkeletonModel
 from dualhead.models.published import (
     PublishedKeysError,
@@ -17,6 +16,7 @@ from dualhead.models.published import (
     to_published,
     without_prefix,
 )
+from dualhead.runtime.errors import CheckpointError
 from tests.models.test_battery import EVERY, build
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dualhead.errors import CheckpointError
 from dualhead.models.published_files import read_published
+from dualhead.runtime.errors import CheckpointError
 
 
 def test_plain_and_nested(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.errors import ConfigError, MismatchError
 from dualhead.models.base import ModelConfig
 from dualhead.models.published_provenance import Origin
+from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.skeleton import NTU25
 
 CONFIG = ModelConfig("dualhead", 60, NTU25)

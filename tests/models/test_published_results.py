@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.models.published_results import _SETTINGS, PublishedResult, published_result
 from dualhead.models.registry import model_entries
+from dualhead.runtime.errors import ConfigError
 
 
 def test_figures_that_the_papers_give() -> None:

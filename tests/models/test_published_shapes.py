@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dualhead.errors import CheckpointError, DualheadError
 from dualhead.models.published import load_published, to_published
 from dualhead.models.published_shapes import _FIRST_MIXING, infer_arguments
 from dualhead.models.registry import create_model, model_entries, variant_arguments
+from dualhead.runtime.errors import CheckpointError, DualheadError
 from dualhead.skeleton import NTU25, OPENPOSE18
 from tests.models.test_battery import EVERY, NARROW, build
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dualhead import create_model, list_models
-from dualhead.errors import ConfigError
 from dualhead.models.registry import model_entries, variant_arguments
+from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import COCO17
 
 

@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from dualhead import create_model
-from dualhead.errors import ConfigError
 from dualhead.graph import published_spatial_partition, spatial_partition
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.models.stgcn import STGCN
+from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import NTU25
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from dualhead.errors import CheckpointError
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.transfer import initialize_from
+from dualhead.runtime.errors import CheckpointError
 from tests.models.test_battery import CUSTOM, build
 
 

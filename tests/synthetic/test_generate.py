@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError, FormatError
-from dualhead.formats.ntu import parse_skeleton
+from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.synthetic import takes
 from dualhead.synthetic.actions import ACTIONS
 from dualhead.synthetic.generate import FOLDER, MISSING_LIST_NAME, generate

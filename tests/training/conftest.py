@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dualhead.data.prepare import prepare
-from dualhead.data.store import Store, open_store
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.store.store import Store, open_store
 from dualhead.training.config import parse_experiment
 from dualhead.training.experiment import Experiment
 from tests.training.plain import forget_plain, register_plain

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError
+from dualhead.data.store.store import Store
+from dualhead.runtime.errors import ConfigError
 from dualhead.training.build import (
     build_model,
     build_provenance,

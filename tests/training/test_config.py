@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.models.registry import list_models
+from dualhead.runtime.errors import ConfigError
 from dualhead.training.config import find_config, list_configs, load_experiment, parse_experiment, save_experiment
 from dualhead.training.experiment import Experiment
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.data.recipes import get_recipe
-from dualhead.data.store import Store, open_store
-from dualhead.data.store_writer import Chunk, Row, StoreWriter
+from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.store.store import Store, open_store
+from dualhead.data.store.writer import Chunk, Row, StoreWriter
 from dualhead.formats.registry import get_source
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.training.build import build_model

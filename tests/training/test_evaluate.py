@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.data.recipes import get_recipe
-from dualhead.data.store import Store
-from dualhead.errors import CheckpointError, ConfigError, MismatchError, StoreError
+from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.store.store import Store
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, StoreError
 from dualhead.training.build import build_model, build_provenance
 from dualhead.training.evaluate import evaluate, evaluate_and_print
 from tests.training.conftest import MakeExperiment

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.training.config import parse_experiment
 from dualhead.training.experiment import MACHINE_FIELDS, Experiment, ModelChoice, Optimizer, Schedule, Validation
 

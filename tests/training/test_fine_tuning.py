@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from dualhead.data.store import Store
-from dualhead.errors import CheckpointError, ConfigError, MismatchError
+from dualhead.data.store.store import Store
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.registry import create_model
+from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError
 from dualhead.training.fine_tuning import describe_start, freeze, hold_frozen_norms, init_identity
 from dualhead.training.train import train
 from tests.training.conftest import MakeExperiment

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from dualhead.data.store import Store
-from dualhead.errors import TrainingError
+from dualhead.data.store.store import Store
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.runtime.errors import TrainingError
 from dualhead.training.train import train
 from tests.training.conftest import MakeExperiment
 from tests.training.plain import Plain

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dualhead.data.store import Store
+from dualhead.data.store.store import Store
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.training.forward import clip_logits, half_precision, make_scores, score_loader
 from tests.training.plain import Plain

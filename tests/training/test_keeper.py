@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.data.store import Store
+from dualhead.data.store.store import Store
 from dualhead.evaluation.metrics import Metrics
 from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint

@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError, MismatchError, TrainingError
+from dualhead.data.store.store import Store
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
 from dualhead.training import overfit
 from dualhead.training.overfit import OverfitData, choose_samples, overfit_experiment
 from dualhead.training.train import train

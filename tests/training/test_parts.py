@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualhead.data.store import Store
+from dualhead.data.store.store import Store
 from dualhead.training.parts import build_parts
 from dualhead.training.processes import launch_settings
 from tests.training.conftest import MakeExperiment

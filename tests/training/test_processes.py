@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.training.processes import (
     gather_rows,
     is_main,

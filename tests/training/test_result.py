@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.metrics import Metrics
+from dualhead.runtime.errors import ConfigError
 from dualhead.training.result import SelectionResult, TrainResult, load_result, save_result, summary
 from dualhead.training.run_folder import RunFolder
 

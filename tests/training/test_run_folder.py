@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.errors import ConfigError, MismatchError, TrainingError
+from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
 from dualhead.training.experiment import Experiment
 from dualhead.training.run_folder import RunFolder
 from tests.training.conftest import MakeExperiment
@@ -62,7 +62,7 @@ def test_a_file_is_no_folder_and_a_damaged_record_is_said(make_experiment: MakeE
 def test_two_processes_cannot_train_in_one_folder(tmp_path: Path) -> None:
     program = (
         "import sys\n"
-        "from dualhead.errors import TrainingError\n"
+        "from dualhead.runtime.errors import TrainingError\n"
         "from dualhead.training.run_folder import RunFolder\n"
         "try:\n"
         "    with RunFolder(sys.argv[1]).locked():\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.errors import StoreError, TrainingError
+from dualhead.runtime.errors import StoreError, TrainingError
 from dualhead.training import side_by_side
 from dualhead.training.config import load_experiment
 from dualhead.training.experiment import Experiment

@@ -12,11 +12,11 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError, MismatchError, TrainingError
+from dualhead.data.store.store import Store
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
 from dualhead.training import keeper
 from dualhead.training.config import save_experiment
 from dualhead.training.evaluate import evaluate

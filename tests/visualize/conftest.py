@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dualhead.data.prepare import prepare
-from dualhead.data.store import Store, open_store
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.scores import Scores
-from dualhead.formats.ntu import write_skeleton
+from dualhead.formats.ntu.parse import write_skeleton
 from dualhead.formats.recording import from_dense
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import NTU25

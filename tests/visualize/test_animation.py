@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError, FormatError
+from dualhead.data.store.store import Store
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, Skeleton
 from dualhead.visualize.animation import render

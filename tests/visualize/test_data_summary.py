@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dualhead.data.store import Store
+from dualhead.data.store.store import Store
 from dualhead.visualize import data_summary
 from dualhead.visualize.data_summary import summarise
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualhead.data.store import Store
-from dualhead.errors import MismatchError, StoreError
+from dualhead.data.store.store import Store
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import MismatchError, StoreError
 from dualhead.visualize.highlights import choose, pick_clips
 from dualhead.visualize.standings import standings
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.data.recipes import get_recipe
-from dualhead.errors import ConfigError
+from dualhead.data.recipes.recipes import get_recipe
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.registry import create_model
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, Skeleton
 from dualhead.visualize.insight import _over_time, look

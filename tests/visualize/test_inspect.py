@@ -8,7 +8,7 @@ import pytest
 from dualhead.cli import main
 from dualhead.data.file_story import FileStory
 from dualhead.data.inspection import StoreInspection
-from dualhead.errors import ConfigError, FormatError, StoreError
+from dualhead.runtime.errors import ConfigError, FormatError, StoreError
 from dualhead.visualize.inspect import inspect
 from tests.data.small_store import make_store
 from tests.formats.making import make_skeleton

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from dualhead.data.file_story import Event, FileStory, Person, explain_file
 from dualhead.data.inspection import inspect_store
-from dualhead.errors import FormatError
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25
 from dualhead.visualize.inspection_tables import print_file, print_store
 from tests.data.small_store import make_store

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageSequence
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.visualize.movie import GIF_FRAMES, GIF_LEAST_RATE, gif_durations, write_gif, write_video
 
 INK: dict[str, Any] = {"colours": ["#1f6fb8"], "ground": "#ffffff"}

@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.calibration import calibrate
+from dualhead.runtime.errors import ConfigError
 from dualhead.visualize import plots
 
 from .test_page import Parts, assert_self_contained

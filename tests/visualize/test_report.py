@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError, MismatchError
+from dualhead.data.store.store import Store
 from dualhead.evaluation.fusion import fuse
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.visualize.report import write_report
 
 from .conftest import CLASSES, make_scores, write_run

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from dualhead.cli import main
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError, FormatError
+from dualhead.data.store.store import Store
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.visualize.report_command import find_store, report
 
 from .browser import open_page

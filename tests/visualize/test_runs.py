@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.errors import ConfigError, FormatError
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.visualize.runs import find_curves, read_curves, read_run
 
 from .conftest import write_run

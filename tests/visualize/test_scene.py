@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import COCO17, NTU25, OPENPOSE18
 from dualhead.visualize.scene import bones, make_scene, turned

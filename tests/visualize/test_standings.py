@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.errors import ConfigError, MismatchError
 from dualhead.evaluation.fusion import fuse
+from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.visualize.runs import read_run
 from dualhead.visualize.standings import standings
 

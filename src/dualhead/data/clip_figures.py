@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.data.store import Store
+from dualhead.data.store.store import Store
 
 _PART = 2**22
 """Coordinates that are looked at together: 16 MiB."""

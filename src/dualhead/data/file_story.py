@@ -7,16 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from dualhead.data.bodies import body_energy
-from dualhead.data.ghosts import MAX_MOTION, MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
+from dualhead.data.bodies.ghosts import MAX_MOTION, MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
+from dualhead.data.bodies.selection import body_energy
+from dualhead.data.bodies.tracking import find_people, unit
 from dualhead.data.reading import file_member, read_sequence
-from dualhead.data.tracking import find_people, unit
 from dualhead.data.whole_set import refuse_whole_set
-from dualhead.errors import FormatError
-from dualhead.formats.ntu import parse_skeleton
-from dualhead.formats.ntu_lines import first_lines, parse_beginning
+from dualhead.formats.custom.skeleton_file import load_skeleton
+from dualhead.formats.ntu.lines import first_lines, parse_beginning
+from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.recording import Recording
-from dualhead.formats.skeleton_file import load_skeleton
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25, Skeleton
 
 

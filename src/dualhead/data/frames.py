@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dualhead.data.people import select_people
-from dualhead.errors import ConfigError
+from dualhead.data.bodies.people import select_people
 from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton, get_skeleton
 
@@ -25,7 +25,7 @@ def join_frames(
     """Make a recording of key points that come frame by frame, for any number of people in any order.
 
     People are followed from frame to frame and those seen most are kept, each in a place of their own
-    (`dualhead.data.people.select_people`). A joint with NaN, or with confidence 0, is absent and becomes all zeros.
+    (`bodies.people.select_people`). A joint with NaN, or with confidence 0, is absent and becomes all zeros.
 
     Args:
         frames: For each frame the people in it, `(P, V, C)`, or `(P, V, C + 1)` with a confidence behind the

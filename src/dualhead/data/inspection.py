@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.data.clip_figures import ClipFigures, measure_clips
-from dualhead.data.store import Store, open_store
+from dualhead.data.store.store import Store, open_store
 from dualhead.data.suspicion import Suspect, find_suspects
 
 

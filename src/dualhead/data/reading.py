@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dualhead.data.bodies import get_selection
-from dualhead.errors import FormatError
-from dualhead.formats.clip_file import parse_clip
+from dualhead.data.bodies.selection import get_selection
+from dualhead.formats.custom.clip_file import parse_clip
+from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.file_source import FileSource
-from dualhead.formats.json_file import parse_json
-from dualhead.formats.kinetics import parse_kinetics
-from dualhead.formats.member import FileMember, Member, list_members
+from dualhead.formats.files.json_file import parse_json
+from dualhead.formats.files.member import FileMember, Member, list_members
+from dualhead.formats.files.raw_file import SpecialFile, is_special, last_change
+from dualhead.formats.kinetics.parse import parse_kinetics
 from dualhead.formats.openpose import LAYOUTS, OpenposeClip, group_openpose, is_openpose_frame, read_openpose
-from dualhead.formats.raw_file import SpecialFile, is_special, last_change
 from dualhead.formats.recording import Recording
 from dualhead.formats.registry import get_source
-from dualhead.formats.skeleton_file import load_skeleton
 from dualhead.formats.source import Sample, Source
+from dualhead.runtime.errors import FormatError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
@@ -153,7 +153,7 @@ def read_member(
 
 
 def parse_frames(clip: OpenposeClip) -> RawClip:
-    """Parse a recording of OpenPose; people are followed from frame to frame (`dualhead.data.people`).
+    """Parse a recording of OpenPose; people are followed from frame to frame (`dualhead.data.bodies.people`).
 
     Args:
         clip: Its files.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from dualhead.errors import FormatError
-from dualhead.formats.arrays import read_header
-from dualhead.formats.member import ARCHIVE_SUFFIXES
-from dualhead.formats.unpickle import PICKLE_SUFFIXES
+from dualhead.formats.files.arrays import read_header
+from dualhead.formats.files.member import ARCHIVE_SUFFIXES
+from dualhead.formats.files.unpickle import PICKLE_SUFFIXES
+from dualhead.runtime.errors import FormatError
 
 _PUBLISHED_AXES = 5
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError, MismatchError, unknown
 from dualhead.evaluation.joining import join, label_of, match_validation, stream_names
 from dualhead.evaluation.metrics import Metrics, measure, measure_heads
 from dualhead.evaluation.scores import Scores, as_scores, log_softmax, softmax
 from dualhead.evaluation.weights import given_weights, search_weights
-from dualhead.files import check_apart
+from dualhead.runtime.errors import ConfigError, MismatchError, unknown
+from dualhead.runtime.files import check_apart
 from dualhead.version import __version__
 
 Method = Literal["logits", "softmax"]

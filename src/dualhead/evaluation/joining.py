@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from dualhead.errors import ConfigError, MismatchError
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError, MismatchError
 
 SHARED_FIELDS = ("dataset", "protocol", "split", "skeleton", "classes", "data_fingerprint")
 """Provenance fields in which score files must agree to be fused."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import Scores, log_softmax
+from dualhead.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.errors import ConfigError, FormatError, unknown
-from dualhead.files import replacing
+from dualhead.runtime.errors import ConfigError, FormatError, unknown
+from dualhead.runtime.files import replacing
 from dualhead.version import __version__
 
 SCHEMA = 1

@@ -12,7 +12,7 @@ from rich.table import Table
 from dualhead.evaluation.fusion import FusionResult, Method, fuse
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
-from dualhead.terminal import cell, print_line
+from dualhead.runtime.terminal import cell, print_line
 
 _FOOTNOTES = {
     "equal": "equal weights",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import log_softmax
+from dualhead.runtime.errors import ConfigError
 
 
 def average_views(logits: ArrayLike, views: int) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError, unknown
+from dualhead.runtime.errors import ConfigError, unknown
 
 PUBLISHED = MappingProxyType({"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4})
 """Weights of published four-stream results (Chen et al., "Channel-wise topology refinement", ICCV 2021)."""

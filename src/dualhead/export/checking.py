@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualhead.errors import ExportError
 from dualhead.inference.predictor import Predictor
 from dualhead.models.base import SkeletonModel
+from dualhead.runtime.errors import ExportError
 from dualhead.skeleton_maps import convert_skeleton
 
 TOLERANCE = 1e-4

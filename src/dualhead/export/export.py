@@ -9,16 +9,16 @@ from typing import Literal, get_args
 
 from rich.console import Console
 
-from dualhead.data.store import closed_inputs
-from dualhead.errors import ConfigError, unknown
+from dualhead.data.store.store import closed_inputs
 from dualhead.export.checking import compare, random_clips, recorded_clips
 from dualhead.export.onnx_file import check_installed, load_onnx, write_onnx
 from dualhead.export.torch_file import load_torch, write_torch
 from dualhead.export.tracing import Traced, trace
-from dualhead.files import check_apart, naming, replacing
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
-from dualhead.terminal import cell, print_line
+from dualhead.runtime.errors import ConfigError, unknown
+from dualhead.runtime.files import check_apart, naming, replacing
+from dualhead.runtime.terminal import cell, print_line
 from dualhead.version import __version__
 
 Format = Literal["onnx", "torch"]

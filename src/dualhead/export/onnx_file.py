@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dualhead.errors import ConfigError, ExportError
 from dualhead.export.checking import Clips, Runtime
 from dualhead.export.tracing import Traced
+from dualhead.runtime.errors import ConfigError, ExportError
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")
 """Packages that writing and checking ONNX needs: the extra `export`."""

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.export import Dim, ExportedProgram
 from torch.overrides import TorchFunctionMode
 
-from dualhead.errors import ExportError
 from dualhead.models.base import SkeletonModel
+from dualhead.runtime.errors import ExportError
 
 LEAST_FRAMES = (9, 17, 33)
 """Fewest frames of a graph for any length, the first that can be had: where the last features have one frame left, a

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from dualhead.errors import FormatError
-from dualhead.formats.array_rows import Rows, npz_rows
 from dualhead.formats.dense import dense_recording
-from dualhead.formats.member import list_members
+from dualhead.formats.files.array_rows import Rows, npz_rows
+from dualhead.formats.files.member import list_members
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Item, Listing, Sample, Source, SplitRule, load_class_names, names_to_leave_out
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25
 
 _SIDES = ("train", "test")

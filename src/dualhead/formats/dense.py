@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import FormatError
-from dualhead.formats.ntu_sources import ntu120
+from dualhead.formats.ntu.sources import ntu120
 from dualhead.formats.recording import Recording, from_dense
 from dualhead.formats.source import load_class_names
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import Skeleton
 
 MAX_COORDINATE = 1e6

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualhead.errors import FormatError
-from dualhead.formats.member import ARCHIVE_SUFFIXES, Member, list_members
+from dualhead.formats.files.member import ARCHIVE_SUFFIXES, Member, list_members
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Sample, Source
+from dualhead.runtime.errors import FormatError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import FormatError
-from dualhead.formats.json_file import parse_json
-from dualhead.formats.member import Member
+from dualhead.formats.files.json_file import parse_json
+from dualhead.formats.files.member import Member
 from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import BODY25, OPENPOSE18, Skeleton
 
 _NAME = re.compile(r"(?P<clip>.*?)_?(?P<frame>\d{0,15})_keypoints\.json", re.ASCII)

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from dualhead.errors import FormatError
-from dualhead.formats.array_rows import Rows, npy_rows, opened, plain_path
+from dualhead.formats.custom.skeleton_file import parse_skeleton_file
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
-from dualhead.formats.json_file import parse_json
-from dualhead.formats.member import Member, list_members
+from dualhead.formats.files.array_rows import Rows, npy_rows, opened, plain_path
+from dualhead.formats.files.json_file import parse_json
+from dualhead.formats.files.member import Member, list_members
+from dualhead.formats.files.unpickle import unpickle
 from dualhead.formats.recording import Recording
-from dualhead.formats.skeleton_file import parse_skeleton_file
 from dualhead.formats.source import Duplicate, Item, Listing, Sample, Source, SplitRule, names_to_leave_out
-from dualhead.formats.unpickle import unpickle
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25, Skeleton
 
 _SIDES = ("train", "val")

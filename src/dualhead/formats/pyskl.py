@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import FormatError
-from dualhead.formats.array_rows import opened
+from dualhead.formats.custom.skeleton_file import parse_skeleton_file
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
-from dualhead.formats.member import Member, list_members
+from dualhead.formats.files.array_rows import opened
+from dualhead.formats.files.member import Member, list_members
+from dualhead.formats.files.unpickle import PICKLE_SUFFIXES, unpickle
 from dualhead.formats.recording import Recording
-from dualhead.formats.skeleton_file import parse_skeleton_file
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Sample, Source, SplitRule, names_to_leave_out
-from dualhead.formats.unpickle import PICKLE_SUFFIXES, unpickle
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17, NTU25, Skeleton
 
 _TRAIN, _TEST, _VALIDATION, _NEITHER = range(4)

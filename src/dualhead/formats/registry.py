@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dualhead.errors import unknown
 from dualhead.formats.ctrgcn import ctrgcn
-from dualhead.formats.custom import custom
-from dualhead.formats.kinetics import kinetics
-from dualhead.formats.ntu_sources import ntu60, ntu120
+from dualhead.formats.custom.source import custom
+from dualhead.formats.kinetics.parse import kinetics
+from dualhead.formats.ntu.sources import ntu60, ntu120
 from dualhead.formats.published import published
 from dualhead.formats.pyskl import pyskl
 from dualhead.formats.source import Source
 from dualhead.formats.synthetic import synthetic
 from dualhead.formats.ucla import ucla
+from dualhead.runtime.errors import unknown
 
 _SOURCES: dict[str, Callable[[], Source]] = {
     "ntu60": ntu60,

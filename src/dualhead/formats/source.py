@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError, FormatError
-from dualhead.formats.member import Member, list_members
+from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.skeleton import Skeleton
 
 

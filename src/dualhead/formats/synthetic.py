@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dualhead.formats.ntu_sources import XSET_120, XSUB_60, XVIEW_60, NtuSource
+from dualhead.formats.ntu.sources import XSET_120, XSUB_60, XVIEW_60, NtuSource
 from dualhead.formats.source import load_class_names
 from dualhead.skeleton import NTU25
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dualhead.errors import FormatError
 from dualhead.formats.file_source import FileSource
-from dualhead.formats.json_file import JsonText, odd_place, parse_json
+from dualhead.formats.files.json_file import JsonText, odd_place, parse_json
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Sample, SplitRule, load_class_names
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import KINECT20
 
 _NAME = re.compile(r"a(\d\d)_s(\d\d)_e(\d\d)_v(\d\d)", re.ASCII)

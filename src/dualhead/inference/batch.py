@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.fusion import Method, combine_logits
 from dualhead.evaluation.scores import softmax
 from dualhead.evaluation.views import average_views
 from dualhead.inference.members import Member
 from dualhead.inference.prediction import Prediction
 from dualhead.layers.bodies import send
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from dualhead.data.recipes import get_recipe
-from dualhead.errors import CheckpointError, ConfigError, MismatchError
+from dualhead.data.recipes.recipes import get_recipe
 from dualhead.models.base import ModelConfig
 from dualhead.models.convert import OUR_SUFFIX, Conversion, convert
 from dualhead.models.published import KeyReport, PublishedKeysError
-from dualhead.terminal import cell, print_line
+from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError
+from dualhead.runtime.terminal import cell, print_line
 from dualhead.training.config import load_experiment
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from dualhead.errors import ConfigError
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.prepared import PreparedModule, is_autocast, without_waiting
 from dualhead.layers.threads import alone
-from dualhead.memory import keep_freed_memory
 from dualhead.models.base import SkeletonModel
+from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.errors import ConfigError
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.segments import Segment
 from dualhead.inference.windows import border
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualhead.data.recipes import Recipe, get_recipe
-from dualhead.data.streams import check_stream
-from dualhead.errors import CheckpointError, ConfigError, MismatchError, unknown
+from dualhead.data.recipes.recipes import Recipe, get_recipe
+from dualhead.data.recipes.streams import check_stream
 from dualhead.evaluation.fusion import Method
 from dualhead.evaluation.joining import IDENTITY_FIELDS, check_provenance, stream_names
 from dualhead.evaluation.scores import Scores
@@ -21,6 +20,7 @@ from dualhead.evaluation.weights import given_weights
 from dualhead.inference.deploy import deploy
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, unknown
 
 Weights = Sequence[float] | Mapping[str, float] | Literal["equal", "published"] | str | Path
 """Weights of streams: as for `fuse`, or the score file that `fuse` wrote."""

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
-from dualhead.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable_line, unknown
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
 from dualhead.inference.writing import write_csv, write_jsonl, write_table
 from dualhead.inference.writing_segments import write_over_time
+from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable_line, unknown
 
 Format = Literal["auto", "table", "jsonl", "csv"]
 """How predictions are written; "auto" is a table on a terminal and JSON lines elsewhere."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError, unknown
+from dualhead.runtime.errors import ConfigError, unknown
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError, MismatchError
 from dualhead.evaluation.fusion import Method
-from dualhead.formats.skeleton_file import load_skeleton
+from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.inference.batch import predict_batch
 from dualhead.inference.live import LiveStream
 from dualhead.inference.members import Member, Weights, choose_weights, find_device, load_members
@@ -22,6 +21,7 @@ from dualhead.inference.prediction import Prediction
 from dualhead.inference.reading import Many, Reader, Recordings, Rejection, holds_many
 from dualhead.inference.segments import Segment
 from dualhead.inference.windows import FRAME_RATES, cut_windows, window_frames
+from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 from dualhead.skeleton_maps import convert_skeleton, joint_sources

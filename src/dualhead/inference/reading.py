@@ -11,16 +11,16 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, RawClip, file_member, parse_frames, parse_member
-from dualhead.data.store import open_store
-from dualhead.errors import ConfigError, DualheadError, FormatError, MismatchError, defect
-from dualhead.formats.array_rows import plain_path
-from dualhead.formats.kinetics_labels import LABEL_FILE
-from dualhead.formats.member import ARCHIVE_SUFFIXES, Member, list_members
+from dualhead.data.store.store import open_store
+from dualhead.formats.custom.skeleton_file import load_skeleton
+from dualhead.formats.files.array_rows import plain_path
+from dualhead.formats.files.member import ARCHIVE_SUFFIXES, Member, list_members
+from dualhead.formats.files.unpickle import PICKLE_SUFFIXES
+from dualhead.formats.kinetics.labels import LABEL_FILE
 from dualhead.formats.openpose import LAYOUTS, group_openpose
 from dualhead.formats.pyskl import Annotation, pyskl
-from dualhead.formats.skeleton_file import load_skeleton
 from dualhead.formats.source import Item, Source
-from dualhead.formats.unpickle import PICKLE_SUFFIXES
+from dualhead.runtime.errors import ConfigError, DualheadError, FormatError, MismatchError, defect
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 

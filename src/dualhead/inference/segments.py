@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dualhead.errors import ConfigError
 from dualhead.inference.prediction import Prediction
+from dualhead.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True, eq=False)

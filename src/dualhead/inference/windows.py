@@ -11,7 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 
 FRAME_RATES: Mapping[str, float] = MappingProxyType(

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from dualhead.inference.prediction import Prediction
-from dualhead.terminal import cell, data_cell, print_json
+from dualhead.runtime.terminal import cell, data_cell, print_json
 
 CSV_COLUMNS = ("name", "true_label", "true_class", "head", "rank", "label", "class", "probability")
 """Columns of the CSV form: one line per recording, head ("mean" is the prediction) and rank."""

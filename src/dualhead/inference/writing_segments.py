@@ -11,7 +11,7 @@ from rich.table import Table
 
 from dualhead.inference.segments import Interval, Segment
 from dualhead.inference.writing import counting
-from dualhead.terminal import cell, data_cell, print_json
+from dualhead.runtime.terminal import cell, data_cell, print_json
 
 INTERVAL_COLUMNS = (
     "name", "body", "start", "stop", "start_s", "stop_s", "label", "class", "probability", "windows",

@@ -8,9 +8,9 @@ import torch
 from einops import reduce
 from torch import Tensor
 
-from dualhead.errors import ConfigError
 from dualhead.layers.norm import Repeats
 from dualhead.layers.prepared import is_eager, without_waiting
+from dualhead.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True)

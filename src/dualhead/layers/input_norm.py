@@ -6,7 +6,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 
 
 class InputNorm(nn.BatchNorm1d):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -13,12 +13,12 @@ import torch
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
-from dualhead.errors import CheckpointError, ConfigError
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import counting
 from dualhead.layers.prepared import is_eager, is_recorded
 from dualhead.layers.threads import alone, in_threads, num_sharing
+from dualhead.runtime.errors import CheckpointError, ConfigError
 from dualhead.skeleton import Skeleton
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dualhead.errors import CheckpointError, ConfigError
-from dualhead.files import replacing
 from dualhead.layers.threads import alone
 from dualhead.models.base import ModelConfig, SkeletonModel
 from dualhead.models.registry import create_model
+from dualhead.runtime.errors import CheckpointError, ConfigError
+from dualhead.runtime.files import replacing
 from dualhead.version import __version__
 
 SCHEMA = 1

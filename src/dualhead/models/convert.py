@@ -10,8 +10,6 @@ from typing import Any
 
 import torch
 
-from dualhead.errors import CheckpointError, ConfigError, MismatchError, unknown
-from dualhead.files import check_apart, replacing
 from dualhead.models.base import ModelConfig
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.published import (
@@ -25,6 +23,8 @@ from dualhead.models.published_files import PUBLISHED_SUFFIXES, read_published
 from dualhead.models.published_provenance import Origin
 from dualhead.models.published_shapes import infer_arguments
 from dualhead.models.registry import create_model, list_models
+from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, unknown
+from dualhead.runtime.files import check_apart, replacing
 from dualhead.skeleton import Skeleton, get_skeleton
 
 OUR_SUFFIX = ".safetensors"

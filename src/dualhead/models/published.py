@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dualhead.errors import CheckpointError
 from dualhead.models.agcn import AGCN
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import not_finite
@@ -19,6 +18,7 @@ from dualhead.models.dualhead import DualHeadNet
 from dualhead.models.msg3d import MSG3D
 from dualhead.models.published_keys import Pairs, agcn_keys, ctrgcn_keys, dualhead_keys, msg3d_keys, stgcn_keys
 from dualhead.models.stgcn import STGCN
+from dualhead.runtime.errors import CheckpointError
 
 _FIRST_KEY = "data_bn.weight"
 """What the published code calls the weight of the input norm, in every model."""

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dualhead.errors import CheckpointError
+from dualhead.runtime.errors import CheckpointError
 
 PUBLISHED_SUFFIXES = (".pt", ".pth")
 """What published checkpoints end in."""

@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from dualhead.errors import ConfigError, MismatchError, unknown
 from dualhead.formats.registry import get_source, list_sources
 from dualhead.models.base import ModelConfig
+from dualhead.runtime.errors import ConfigError, MismatchError, unknown
 from dualhead.skeleton import Skeleton
 from dualhead.version import __version__
 

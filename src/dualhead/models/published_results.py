@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dualhead.errors import unknown
 from dualhead.models.registry import model_entries
+from dualhead.runtime.errors import unknown
 
 _SETTINGS = {
     ("ntu60", "xsub"): "NTU RGB+D 60 xsub",

@@ -7,8 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from dualhead.errors import CheckpointError
 from dualhead.models.registry import model_entries, variant_arguments
+from dualhead.runtime.errors import CheckpointError
 from dualhead.skeleton import Skeleton
 
 _CLASSIFIERS = {"DualHeadNet": "fc_fine", "MSG3D": "fc", "AGCN": "fc", "STGCN": "fcn", "CTRGCN": "fc"}

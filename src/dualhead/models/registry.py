@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from dualhead.errors import ConfigError, unknown
 from dualhead.models.base import ModelConfig, SkeletonModel
+from dualhead.runtime.errors import ConfigError, unknown
 from dualhead.skeleton import Skeleton, get_skeleton
 
 ARCHITECTURES = ("dualhead", "msg3d", "agcn", "stgcn", "ctrgcn")

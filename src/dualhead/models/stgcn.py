@@ -13,7 +13,6 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.errors import unknown
 from dualhead.graph import published_spatial_partition, spatial_partition
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.fused import fold
@@ -25,6 +24,7 @@ from dualhead.layers.residual import make_residual
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
 from dualhead.models.unit_plan import Unit, unit_plan
+from dualhead.runtime.errors import unknown
 from dualhead.skeleton import Skeleton
 
 PARTITIONS = {"published": published_spatial_partition, "distance": spatial_partition}

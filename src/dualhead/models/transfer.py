@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from dualhead.errors import CheckpointError
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.models.registry import model_entries, variant_arguments
+from dualhead.runtime.errors import CheckpointError
 
 
 @dataclass(frozen=True)

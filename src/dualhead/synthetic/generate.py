@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from rich.progress import track
 
-from dualhead.errors import ConfigError
-from dualhead.files import naming, write_text
-from dualhead.formats.ntu import format_skeleton
+from dualhead.formats.ntu.parse import format_skeleton
 from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.files import naming, write_text
 from dualhead.synthetic.actions import ACTIONS
 from dualhead.synthetic.growing_zip import GrowingZip
 from dualhead.synthetic.scene import CAMERA_DEGREES

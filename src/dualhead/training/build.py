@@ -13,11 +13,11 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from dualhead.data.recipes import get_recipe
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError
+from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.store.store import Store
 from dualhead.models.base import MIN_FRAMES, SkeletonModel
 from dualhead.models.registry import create_model
+from dualhead.runtime.errors import ConfigError
 from dualhead.training.evaluate import describe_store
 from dualhead.training.experiment import Experiment
 from dualhead.training.keeper import AtomicCheckpointIO

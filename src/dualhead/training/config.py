@@ -12,8 +12,8 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from dualhead.errors import ConfigError, unknown
-from dualhead.files import write_text
+from dualhead.runtime.errors import ConfigError, unknown
+from dualhead.runtime.files import write_text
 from dualhead.training.experiment import Experiment
 
 

@@ -14,16 +14,16 @@ from rich.console import Console
 from torch import distributed
 from torch.utils.data import DataLoader
 
-from dualhead.data.datamodule import ClipDataModule
-from dualhead.data.recipes import get_recipe
-from dualhead.data.store import Store, open_store
-from dualhead.errors import CheckpointError, ConfigError, MismatchError, StoreError, unknown
+from dualhead.data.loading.datamodule import ClipDataModule
+from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.tables import scores_table
-from dualhead.files import check_apart, check_writable
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
-from dualhead.terminal import print_line
+from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, StoreError, unknown
+from dualhead.runtime.files import check_apart, check_writable
+from dualhead.runtime.terminal import print_line
 from dualhead.training.config import parse_experiment
 from dualhead.training.experiment import Experiment, Validation
 from dualhead.training.forward import make_scores, score_loader

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dualhead.errors import ConfigError
+from dualhead.runtime.errors import ConfigError
 
 MACHINE_FIELDS = ("workers",)
 """Fields that may differ between two calls of the same run, because they do not change its result."""

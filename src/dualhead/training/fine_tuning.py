@@ -12,10 +12,10 @@ from typing import Any
 
 from torch import nn
 
-from dualhead.errors import CheckpointError, ConfigError, unknown
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import read_metadata
 from dualhead.models.transfer import LoadReport, initialize_from
+from dualhead.runtime.errors import CheckpointError, ConfigError, unknown
 
 logger = logging.getLogger("dualhead.training")
 

@@ -12,7 +12,7 @@ from lightning.pytorch import Callback
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dualhead.errors import TrainingError
+from dualhead.runtime.errors import TrainingError
 
 CHECK_EVERY = 50
 """Batches between two looks at a GPU's flags; each look makes the host wait for the GPU."""

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.data.store import Store
+from dualhead.data.store.store import Store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.views import average_views
 from dualhead.layers.bodies import DistinctBodies, send

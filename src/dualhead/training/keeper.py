@@ -16,12 +16,12 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback
 
-from dualhead.data.store import Store
+from dualhead.data.store.store import Store
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
-from dualhead.files import replacing, write_text
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import save_checkpoint
+from dualhead.runtime.files import replacing, write_text
 from dualhead.training.forward import make_scores
 from dualhead.training.module import StreamModule
 from dualhead.training.moving_average import MovingAverage

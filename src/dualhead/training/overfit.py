@@ -12,10 +12,10 @@ import numpy as np
 from lightning.pytorch import Callback
 from numpy.typing import NDArray
 
-from dualhead.data.datamodule import ClipDataModule, ClipLoader
-from dualhead.data.dataset import ClipDataset
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError
+from dualhead.data.loading.datamodule import ClipDataModule, ClipLoader
+from dualhead.data.loading.dataset import ClipDataset
+from dualhead.data.store.store import Store
+from dualhead.runtime.errors import ConfigError
 from dualhead.training.experiment import Experiment, Schedule, Validation
 from dualhead.training.forward import score_loader
 from dualhead.training.module import StreamModule

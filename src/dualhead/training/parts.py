@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dualhead.data.datamodule import ClipDataModule
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError
+from dualhead.data.loading.datamodule import ClipDataModule
+from dualhead.data.store.store import Store
 from dualhead.models.base import SkeletonModel
 from dualhead.models.transfer import LoadReport
+from dualhead.runtime.errors import ConfigError
 from dualhead.training.build import (
     build_model,
     build_provenance,

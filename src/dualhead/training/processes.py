@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
-from dualhead.errors import ConfigError, unknown
+from dualhead.runtime.errors import ConfigError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """Where a model may run; "auto" is a GPU where CUDA has one, else the CPU."""

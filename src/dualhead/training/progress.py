@@ -13,7 +13,7 @@ from lightning.pytorch import Callback
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from dualhead.terminal import print_line
+from dualhead.runtime.terminal import print_line
 
 
 class ConsoleHandler(logging.Handler):

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.metrics import Metrics
-from dualhead.files import write_text
+from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.files import write_text
 from dualhead.training.run_folder import SELECTIONS, RunFolder
 
 SCHEMA = 1

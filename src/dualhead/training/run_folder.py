@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dualhead.errors import ConfigError, MismatchError, TrainingError
-from dualhead.files import write_text
+from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
+from dualhead.runtime.files import write_text
 from dualhead.training.config import load_experiment, save_experiment
 from dualhead.training.experiment import MACHINE_FIELDS, Experiment
 

@@ -21,7 +21,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from dualhead.errors import DualheadError, TrainingError
+from dualhead.runtime.errors import DualheadError, TrainingError
 from dualhead.training.experiment import Experiment
 
 _STAMP = re.compile(r"^\S+ \S+ [A-Z]+ ")

@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.progress import Progress
 from safetensors import SafetensorError
 
-from dualhead.data.store import Store, open_store
-from dualhead.data.streams import check_stream
-from dualhead.errors import ConfigError, DualheadError, MismatchError, TrainingError
+from dualhead.data.recipes.streams import check_stream
+from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.registry import check_variant
+from dualhead.runtime.errors import ConfigError, DualheadError, MismatchError, TrainingError
 from dualhead.training.build import build_trainer
 from dualhead.training.config import load_experiment
 from dualhead.training.evaluate import describe_store, score_split

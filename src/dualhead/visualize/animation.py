@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from dualhead.data.store import closed_inputs
-from dualhead.errors import ConfigError, printable, unknown
-from dualhead.files import check_apart, write_text
+from dualhead.data.store.store import closed_inputs
+from dualhead.runtime.errors import ConfigError, printable, unknown
+from dualhead.runtime.files import check_apart, write_text
+from dualhead.runtime.terminal import cell, print_line
 from dualhead.sequence import SkeletonSequence
-from dualhead.terminal import cell, print_line
 from dualhead.visualize.colours import DARK, LIGHT, SERIES
 from dualhead.visualize.insight_page import insight_values, stretched
 from dualhead.visualize.insight_painter import InsightPainter

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dualhead.data.store import Store
+from dualhead.data.store.store import Store
 
 MOST_REJECTED = 40
 """Most rejected files that are listed one by one."""

@@ -6,9 +6,9 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from dualhead.data.store import Store
-from dualhead.errors import ConfigError, MismatchError
+from dualhead.data.store.store import Store
 from dualhead.evaluation.scores import Scores, softmax
+from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.visualize.page import Clip, make_clip
 from dualhead.visualize.recordings import take_sample
 from dualhead.visualize.scene import make_scene

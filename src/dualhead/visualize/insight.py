@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
-from dualhead.data.recipe import Recipe
-from dualhead.data.timeline import clip_bodies, clip_places
+from dualhead.data.recipes.recipe import Recipe
+from dualhead.data.recipes.timeline import clip_bodies, clip_places
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.windows import place_windows
 from dualhead.layers.bodies import DistinctBodies

@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dualhead.data.file_story import FileStory, explain_file
-from dualhead.data.fingerprint import verify as check_fingerprint
 from dualhead.data.inspection import StoreInspection, inspect_store
-from dualhead.data.store import open_store
-from dualhead.errors import ConfigError, FormatError
-from dualhead.files import check_apart
+from dualhead.data.store.fingerprint import verify as check_fingerprint
+from dualhead.data.store.store import open_store
+from dualhead.runtime.errors import ConfigError, FormatError
+from dualhead.runtime.files import check_apart
+from dualhead.runtime.terminal import print_line
 from dualhead.skeleton import Skeleton
-from dualhead.terminal import print_line
 from dualhead.visualize.inspection_page import write_inspection
 from dualhead.visualize.inspection_tables import print_file, print_store
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from dualhead.data.inspection import StoreInspection
-from dualhead.files import write_text
+from dualhead.runtime.files import write_text
 from dualhead.visualize import plots
 from dualhead.visualize.data_summary import summarise
 from dualhead.visualize.page import asset, fill

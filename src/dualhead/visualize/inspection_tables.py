@@ -11,7 +11,7 @@ from rich.table import Table
 
 from dualhead.data.file_story import FileStory
 from dualhead.data.inspection import StoreInspection
-from dualhead.terminal import cell, print_line
+from dualhead.runtime.terminal import cell, print_line
 
 _FEW = 12
 

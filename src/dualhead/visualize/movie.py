@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dualhead.errors import ConfigError
-from dualhead.files import replacing
+from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.files import replacing
 from dualhead.visualize.colours import rgb
 
 GIF_FRAMES = 1000

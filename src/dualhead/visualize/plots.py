@@ -9,8 +9,8 @@ from markupsafe import Markup
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.calibration import Calibration
+from dualhead.runtime.errors import ConfigError
 from dualhead.visualize.colours import LIGHT, SERIES, rgb
 from dualhead.visualize.svg import STAND_IN, blank, plain, shorten, to_svg
 

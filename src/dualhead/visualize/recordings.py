@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, read_sequence
-from dualhead.data.store import Store, open_store
-from dualhead.errors import ConfigError
-from dualhead.formats.kinetics_labels import LABEL_FILE
+from dualhead.data.store.store import Store, open_store
+from dualhead.formats.kinetics.labels import LABEL_FILE
 from dualhead.formats.openpose import holds_frames, is_openpose_frame
+from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from dualhead.data.store import Store, open_store
+from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.fusion import FusionResult
 from dualhead.evaluation.metrics import class_accuracy, confusion_matrix
 from dualhead.evaluation.scores import Scores, as_scores
-from dualhead.files import check_apart, write_text
+from dualhead.runtime.files import check_apart, write_text
 from dualhead.visualize import plots
 from dualhead.visualize.data_summary import summarise
 from dualhead.visualize.highlights import pick_clips

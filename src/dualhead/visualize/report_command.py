@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.scores import Scores
-from dualhead.files import check_apart
-from dualhead.terminal import print_line
+from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.files import check_apart
+from dualhead.runtime.terminal import print_line
 from dualhead.visualize.report import write_report
 
 _FOLDERS_UP = 3

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualhead.errors import ConfigError, FormatError
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError, FormatError
 
 SELECTIONS = ("last", "best")
 """The epochs whose scores a run keeps: the last one, and the best one on validation."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dualhead.errors import ConfigError
 from dualhead.evaluation.fusion import FusionResult, fuse
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
+from dualhead.runtime.errors import ConfigError
 from dualhead.visualize.runs import Run
 
 _TITLES = {"last": "Last epoch", "best": "Best epoch on validation"}

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from dualhead.errors import printable_line
+from dualhead.runtime.errors import printable_line
 
 # Drawn in these colours, which nothing else uses, and turned into CSS variables of the page afterwards.
 STAND_IN = {"ink": "#010203", "soft": "#010204", "line": "#010205", "accent": "#010206"}

@@ -1,0 +1,1 @@
+"""Body selections: which of the bodies that a sensor saw are the people who act."""

@@ -1,0 +1,1 @@
+"""A store as the files that other projects read."""

@@ -1,0 +1,161 @@
+"""A store as the arrays that the published code reads."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from dualhead.data.prepare.partial_folder import claim, discard, named, put_in_place
+from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.recipes.streams import STREAMS, check_stream
+from dualhead.data.store.store import Store, open_store
+from dualhead.data.store.writer import disk_errors
+from dualhead.formats.published import FACTS
+from dualhead.runtime.errors import ConfigError, StoreError
+from dualhead.runtime.files import replacing, write_text
+from dualhead.runtime.progress_bar import progress_bar
+from dualhead.runtime.terminal import print_line
+
+Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
+
+_SIDES = ("train", "val")
+_PLAN, _ARRAYS = "export-arrays.json", "arrays"  # what its partial folder has beside the lock
+
+
+def export_arrays(
+    store: str | Path | Store,
+    out: str | Path,
+    *,
+    protocol: str,
+    streams: Sequence[Stream] | None = None,
+    recipe: str = "dualhead",
+    quiet: bool = False,
+) -> list[Path]:
+    """Write a store in the published layout: `{train,val}_data_STREAM.npy` and `{train,val}_label.pkl`.
+
+    The arrays are float32 `(N, 3, T, V, M)`, a label file holds `(names, labels)`; the `val` side is the protocol's
+    test side, as in the published code. Samples come in the store's order, test-time clips without augmentation. One
+    more file, `dualhead.json`, tells `prepare published` the protocol, the class names, the skeleton and the recipe.
+    The work is done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out`
+    appears when all are.
+
+    Args:
+        store: The prepared data set.
+        out: The folder to create.
+        protocol: The protocol that divides the samples, such as `xsub`.
+        streams: Which streams to write; default: all four.
+        recipe: What normalises and pads; default: `dualhead`, the published preparation of 300 frames.
+        quiet: Show no progress.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ConfigError: If the protocol, recipe or a stream is unknown, or a sample has no label.
+        StoreError: If `out` is there already, `OUT.partial` is somebody else's, another process is exporting to it, or
+            the disk is full or has too little room.
+    """
+    opened = store if isinstance(store, Store) else open_store(store)
+    target, chosen = named(out), get_recipe(recipe)
+    rows = dict(zip(_SIDES, opened.split(protocol), strict=True))
+    wanted = STREAMS if not streams else (streams,) if isinstance(streams, str) else tuple(streams)
+    for stream in wanted:
+        check_stream(stream)
+    if min(opened.labels, default=0) < 0:
+        raise ConfigError(f"{opened.path} has samples without a label, which the published layout cannot say")
+    _refuse_existing(target)
+    skeleton = opened.skeleton
+    shape = (chosen.channels(skeleton), chosen.frames, skeleton.num_joints, chosen.num_bodies(skeleton))
+    partial = target.with_name(f"{target.name}.partial")
+    arrays = partial / _ARRAYS
+    plan = json.dumps([opened.fingerprint, protocol, chosen.name, sorted(wanted)])
+    with disk_errors(target, lambda: _has_arrays(arrays)), _claimed(partial):
+        _refuse_existing(target)  # once more: another process may have finished it meanwhile
+        _start(partial, plan)
+        jobs = [(side, stream, arrays / f"{side}_data_{stream}.npy") for side in _SIDES for stream in wanted]
+        left = [job for job in jobs if not job[2].exists()]
+        _check_room(target, arrays, sum(len(rows[side]) for side, _, _ in left) * 4 * int(np.prod(shape)))
+        done, total = 0, sum(len(rows[side]) for side, _, _ in left)
+        with progress_bar("exporting", total, quiet) as show:
+            for side, stream, path in left:
+                with replacing(path) as temporary, temporary.open("wb") as file:
+                    header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows[side]), *shape)}
+                    np.lib.format.write_array_header_1_0(file, header)
+                    for row in rows[side].tolist():
+                        # written, not mapped: a full disk is then an error, not a signal that kills the process
+                        file.write(chosen.clip(opened[row], stream).astype("<f4", copy=False).tobytes())
+                        done += 1
+                        show(done, path.name)
+        for side in _SIDES:
+            _write_labels(arrays / f"{side}_label.pkl", opened, rows[side])
+        facts = {
+            "protocol": protocol,
+            "classes": list(opened.classes),
+            "skeleton": skeleton.to_dict(),
+            "recipe": chosen.normalised_by,
+        }
+        write_text(arrays / FACTS, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+        put_in_place(arrays, target)
+    files = sorted(target.iterdir())
+    if not quiet:
+        print_line(Console(), f"{target}: {', '.join(path.name for path in files)}")
+    return files
+
+
+def _refuse_existing(target: Path) -> None:
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise StoreError(f"{target} is there already: give a folder that does not exist yet")
+
+
+def _has_arrays(arrays: Path) -> bool:
+    return any(arrays.glob("[!.]*.npy"))
+
+
+@contextmanager
+def _claimed(partial: Path) -> Iterator[None]:
+    """Work in a folder alone, and remove it when the work ends with nothing in it to go on from."""
+    lock = claim(partial, _PLAN, {_ARRAYS}, "exporting to")
+    try:
+        yield
+    finally:
+        if _has_arrays(partial / _ARRAYS):
+            lock.close()
+        else:
+            discard(partial, lock)
+
+
+def _start(partial: Path, plan: str) -> None:
+    """Make the folder of the arrays, or keep what is whole in one that an interrupted call of the same plan left."""
+    file, arrays = partial / _PLAN, partial / _ARRAYS
+    if not file.exists() or file.read_text(encoding="utf-8") != plan:
+        if arrays.exists():
+            shutil.rmtree(arrays)
+        write_text(file, plan)
+    arrays.mkdir(exist_ok=True)
+    for left in arrays.glob(".*"):  # begun when the process was killed
+        left.unlink()
+
+
+def _check_room(target: Path, arrays: Path, needed: int) -> None:
+    free = shutil.disk_usage(arrays).free
+    if needed > free:
+        kept = _has_arrays(arrays)
+        hint = "make room and run the same again to go on" if kept else "export fewer streams, or to another disk"
+        raise StoreError(
+            f"the arrays need {needed / 1e9:.1f} GB, but the disk of {target} has {free / 1e9:.1f} GB left: {hint}"
+        )
+
+
+def _write_labels(path: Path, store: Store, rows: NDArray[np.int64]) -> None:
+    content = ([str(name) for name in store.names[rows]], [int(label) for label in store.labels[rows]])
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        pickle.dump(content, file, protocol=4)

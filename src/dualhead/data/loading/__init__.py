@@ -1,0 +1,1 @@
+"""From a store to batches: dataset, sampler, hold-out and data module."""

@@ -1,0 +1,139 @@
+"""A store as a Lightning data module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import lightning as L
+import torch
+from torch.utils.data import DataLoader
+
+from dualhead.data.loading.dataset import Batch, ClipDataset, collate
+from dualhead.data.loading.holdout import hold_out
+from dualhead.data.loading.sampler import EpochBatchSampler
+from dualhead.data.recipes.recipes import Recipe, get_recipe
+from dualhead.runtime.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dualhead.data.store.store import Store
+
+
+class ClipLoader(DataLoader[Batch]):
+    """A loader that asks its sampler for the order when the first batch is wanted, not before.
+
+    A Lightning trainer makes the first iterator of a run, also of a resumed one, before it sets the epoch; workers that
+    began to load at that moment would load the wrong one.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # the parent promises its private iterator class
+        """Give the batches of the sampler's epoch."""
+        yield from super().__iter__()
+
+
+class ClipDataModule(L.LightningDataModule):
+    """The three sides of a protocol as loaders: training, the part of it held out for validation, and test.
+
+    Batches are `Batch` dicts. Training clips are drawn anew each epoch; validation clips are the first view of the test
+    recipe; the test side has every view. The trainer must be given `use_distributed_sampler=False`: the samplers share
+    the samples out among processes themselves.
+
+    Args:
+        store: An open store.
+        protocol: One of the store's protocols.
+        recipe: A recipe or its name.
+        stream: One of `STREAMS`.
+        batch_size: Training samples a batch and process.
+        eval_batch_size: Samples a batch and process in validation and test; None for `batch_size`.
+        seed: Seed of the order, the draws and the choice of the validation side.
+        validation: What is held out together: "subject", another field, "sample", or "none" (see `hold_out`).
+        validation_fraction: Share of the training side to hold out.
+        workers: Processes that load, for each training process; 0 loads in the training process itself.
+        drop_last: Leave out a last training batch that is not full.
+
+    Attributes:
+        train_indices: Store rows to learn from.
+        validation_indices: Store rows held out; none if `validation` is "none".
+        test_indices: Store rows of the test side.
+
+    Raises:
+        ConfigError: If an argument cannot be used with this store, or it has nothing with a label to train on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        protocol: str,
+        recipe: Recipe | str,
+        stream: str,
+        *,
+        batch_size: int,
+        eval_batch_size: int | None = None,
+        seed: int = 0,
+        validation: str = "subject",
+        validation_fraction: float = 0.1,
+        workers: int = 0,
+        drop_last: bool = False,
+    ):
+        super().__init__()
+        if workers < 0:
+            raise ConfigError(f"workers {workers} is negative: use 0 or more")
+        self.store = store
+        self.recipe = get_recipe(recipe)
+        self.stream = stream
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size or batch_size
+        self.seed = seed
+        self.workers = workers
+        self.drop_last = drop_last
+        train, self.test_indices = store.split(protocol)
+        if not len(train):
+            raise ConfigError(f"protocol {protocol!r} leaves no training samples in {store.path}: choose another")
+        if unlabelled := int((store.labels[train] < 0).sum()):
+            raise ConfigError(
+                f"{unlabelled} training samples have no label in {store.path}: prepare the store with labels"
+            )
+        self.train_indices, self.validation_indices = hold_out(
+            train, store.labels, store.fields, by=validation, fraction=validation_fraction, seed=seed
+        )
+        # an empty shard of a small test side is no error
+        self.allow_zero_length_dataloader_with_multiple_devices = True
+        # a recipe that cannot read this data says so here, not as a traceback from a worker
+        self.recipe.clip(store[int(train[0])], stream)
+        self._train = ClipDataset(store, self.train_indices, self.recipe, stream, True, seed)
+        self._validation = ClipDataset(store, self.validation_indices, self.recipe, stream, False)
+        self._test = ClipDataset(store, self.test_indices, self.recipe, stream, False, all_views=True)
+
+    def train_dataloader(self) -> ClipLoader:
+        """Load the training side, shuffled."""
+        return self._loader(self._train, self.batch_size)
+
+    def val_dataloader(self) -> ClipLoader | list[Any]:
+        """Load the validation side in store order; an empty list, which the trainer skips, if there is none."""
+        return self._loader(self._validation, self.eval_batch_size) if len(self._validation) else []
+
+    def test_dataloader(self) -> ClipLoader:
+        """Load the test side in store order, with all views of each sample."""
+        return self._loader(self._test, self.eval_batch_size)
+
+    def _loader(self, dataset: ClipDataset, batch_size: int) -> ClipLoader:
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        sampler = EpochBatchSampler(
+            len(dataset),
+            batch_size,
+            shuffle=dataset.train,
+            seed=self.seed,
+            drop_last=dataset.train and self.drop_last,
+            rank=rank,
+            world_size=world_size,
+        )
+        return ClipLoader(
+            dataset,  # type: ignore[arg-type]  # a sample becomes a batch in collate
+            batch_sampler=sampler,
+            num_workers=self.workers,
+            collate_fn=collate,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.workers > 0,
+            # of its own, so that the number of workers leaves the global generator (dropout) alone
+            generator=torch.Generator().manual_seed(self.seed),
+        )

@@ -1,0 +1,127 @@
+"""A store's recordings as training samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from dualhead.data.recipes.recipes import Recipe
+from dualhead.data.recipes.streams import check_stream
+from dualhead.runtime.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dualhead.data.store.store import Store
+
+
+class Sample(TypedDict):
+    """One sample: its clips `(views, C, T, V, M)`, label and row in the store."""
+
+    clips: NDArray[np.float32]
+    label: int
+    index: int
+
+
+class Batch(TypedDict):
+    """Clips `(N * views, C, T, V, M)` float32, a sample's views side by side; labels and store rows `(N,)` int64."""
+
+    clips: Tensor
+    labels: Tensor
+    indices: Tensor
+
+
+def sample_rng(seed: int, epoch: int, row: int) -> np.random.Generator:
+    """Make the generator that one sample's augmentation draws from.
+
+    Args:
+        seed: The run's seed, not negative.
+        epoch: The epoch, from 0.
+        row: The sample's row in the store.
+
+    Returns:
+        A generator that depends on these three alone, and not on workers, order or a resume.
+    """
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1, epoch, row)))
+
+
+class ClipDataset(Dataset[Sample]):
+    """Rows of a store through a recipe, asked for as `(epoch, position)`.
+
+    Args:
+        store: An open store.
+        indices: `(N,)` rows of the store; position i of the data set is row `indices[i]`.
+        recipe: What makes a clip of a recording.
+        stream: One of `STREAMS`.
+        train: Draw training clips (one a sample); otherwise make test clips.
+        seed: Seed of the training draws, not negative.
+        all_views: For test, make every view of the recipe instead of the first alone.
+
+    Raises:
+        ConfigError: If the stream, the recipe or the seed cannot be used with this store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        indices: NDArray[np.integer] | Sequence[int],
+        recipe: Recipe,
+        stream: str,
+        train: bool,
+        seed: int = 0,
+        all_views: bool = False,
+    ):
+        check_stream(stream)
+        recipe.check(store.skeleton)
+        if seed < 0:
+            raise ConfigError(f"seed {seed} is negative: use 0 or more")
+        self.store = store
+        self.indices = np.asarray(indices, dtype=np.int64)
+        self.recipe = recipe
+        self.stream = stream
+        self.train = train
+        self.seed = seed
+        self.views = recipe.views if all_views and not train else 1
+
+    def __len__(self) -> int:
+        """N, the number of samples."""
+        return len(self.indices)
+
+    def __getitem__(self, item: tuple[int, int]) -> Sample:
+        """Make one sample.
+
+        Args:
+            item: Epoch and position; for test clips the epoch does not matter.
+
+        Returns:
+            Its clips, label and row in the store.
+        """
+        epoch, position = item
+        row = int(self.indices[position])
+        sequence = self.store[row]
+        if self.views > 1:
+            clips = self.recipe.clips(sequence, self.stream)
+        else:
+            rng = sample_rng(self.seed, epoch, row) if self.train and self.recipe.draws else None
+            clips = self.recipe.clip(sequence, self.stream, train=self.train, rng=rng)[None]
+        return {"clips": clips, "label": int(self.store.labels[row]), "index": row}
+
+
+def collate(samples: Sequence[Sample]) -> Batch:
+    """Join samples to a batch.
+
+    Args:
+        samples: N samples with the same number of views.
+
+    Returns:
+        Clips `(N * views, C, T, V, M)`, labels `(N,)` and store rows `(N,)`.
+    """
+    return {
+        "clips": torch.from_numpy(np.concatenate([sample["clips"] for sample in samples])),
+        "labels": torch.tensor([sample["label"] for sample in samples], dtype=torch.int64),
+        "indices": torch.tensor([sample["index"] for sample in samples], dtype=torch.int64),
+    }

@@ -1,0 +1,1 @@
+"""From raw recordings to a store: resumable, parallel, with a reason for every file that is left out."""

@@ -1,0 +1,98 @@
+"""The folder `NAME.partial` in which long work grows: one process at a time, and nobody else's files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Set
+from pathlib import Path
+from typing import IO
+
+from dualhead.runtime.errors import StoreError
+
+LOCK = "lock"
+
+
+def named(out: str | Path) -> Path:
+    """Give a path that has a name to put `.partial` behind, which `.` has not.
+
+    Args:
+        out: What the user asked to be written.
+    """
+    path = Path(out)
+    return path if path.name else path.absolute()
+
+
+def claim(folder: Path, plan: str, content: Set[str], doing: str) -> IO[bytes]:
+    """Make the folder, or take the one that an interrupted call left, for this process alone.
+
+    Args:
+        folder: `NAME.partial`.
+        plan: The file in it that says what is being done; without it, only an empty folder is taken.
+        content: What else such work keeps there.
+        doing: What is done there, such as "preparing".
+
+    Returns:
+        The lock; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        StoreError: If something else is there, or another process is at work in it.
+        OSError: If the disk refuses.
+    """
+    if os.path.lexists(folder) and not _is_ours(folder, plan, content):
+        raise StoreError(
+            f"{folder}, where the work would be done, is there already and is not what an interrupted call like this "
+            "one leaves: give another folder to create, or move that one away"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / LOCK).open("ab")
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, worker processes do not inherit it
+            there = (folder / LOCK).stat()
+        except (BlockingIOError, PermissionError, FileNotFoundError):
+            there = None
+        if there is None or not os.path.samestat(there, os.fstat(file.fileno())):  # or removed by one just finishing
+            file.close()
+            raise StoreError(f"another process is {doing} {folder}: wait for it, or give another folder")
+    return file
+
+
+def _is_ours(folder: Path, plan: str, content: Set[str]) -> bool:
+    if not folder.is_dir():
+        return False
+    begun = f".{Path(plan).stem}-"  # a plan that was being written when the process was killed
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(begun)}
+    return names <= {LOCK} or (plan in names and names <= {plan, LOCK, *content})
+
+
+def put_in_place(work: Path, out: Path) -> None:
+    """Make finished work what the user asked for, in one step where that can be.
+
+    Args:
+        work: The folder that is whole.
+        out: Where it goes: nothing is there, or an empty folder.
+    """
+    if out.is_dir() and out.samefile("."):  # a new folder of that name would not be where the user's shell is
+        for path in sorted(work.iterdir()):
+            path.rename(out / path.name)
+        return
+    if out.is_dir():
+        out.rmdir()
+    work.rename(out)
+
+
+def discard(folder: Path, lock: IO[bytes]) -> None:
+    """Remove the folder, and let go of it.
+
+    Args:
+        folder: `NAME.partial`.
+        lock: What `claim` returned.
+    """
+    if sys.platform == "win32":
+        lock.close()  # an open file cannot be removed there
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.close()

@@ -1,0 +1,282 @@
+"""From raw recordings to a store: one call, resumable, with a reason for every file that is left out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from dualhead.data.bodies.selection import get_selection
+from dualhead.data.prepare.partial_folder import named
+from dualhead.data.prepare.report import PrepareReport
+from dualhead.data.prepare.worker import CHUNK, Task, Worker, running
+from dualhead.data.store.store import SCHEMA, open_store, read_meta
+from dualhead.data.store.writer import Chunk, StoreWriter, disk_errors, remove_leftover
+from dualhead.formats.custom.skeleton_file import load_skeleton
+from dualhead.formats.registry import get_source
+from dualhead.formats.source import Listing, Rejected, Source
+from dualhead.runtime.errors import ConfigError, FormatError, StoreError
+from dualhead.runtime.progress_bar import progress_bar
+from dualhead.skeleton import Skeleton
+from dualhead.version import __version__
+
+_log = logging.getLogger(__name__)
+
+
+def prepare(
+    dataset: str,
+    raw: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    missing_list: str | Path | None = None,
+    body_selection: str | None = None,
+    skeleton: str | Path | Skeleton | None = None,
+    workers: int | None = None,
+    strict: bool = False,
+    quiet: bool = False,
+) -> PrepareReport:
+    """Turn raw recordings into a store.
+
+    Killed at any moment and called again, it goes on where it was and ends with the same bytes. The work is done in
+    `OUT.partial` and logged to `OUT.log`; `out` appears when it is whole. A store that is there already, made of the
+    same files by name and size, is left as it is; those that changed since are told.
+
+    Args:
+        dataset: The kind of data: `ntu60`, `ntu120` (their `.skeleton` files), `kinetics` (Kinetics-Skeleton 400: JSON
+            clips and label files), `ucla` (Northwestern-UCLA JSON), `pyskl` (a pickle of PYSKL or MMAction2, 2D or
+            3D), `ctrgcn` (an npz such as NTU60_CS.npz), `published` (`*_data_joint.npy` and `*_label.pkl`), `custom`
+            (your own, as docs/custom-data.md says), or `synthetic` (what this package generates).
+        raw: The folder or archive (zip, tar) of the raw data, or several of them; a file for `pyskl` and `ctrgcn`.
+            Folders are searched to any depth, archives in them too; nothing is unpacked to disk.
+        out: The folder to create.
+        missing_list: A text file of sample names to leave out; default: the lists found in or beside `raw`.
+        body_selection: How the people who act are told from other bodies: `energy` (the published way for NTU),
+            `tracked` (by body ID, ghosts left out), `score` (the published way for Kinetics: in each frame the people
+            seen most surely), `people` (each followed over time, those seen most; for 2D key points) or `order` (as
+            they stand in the file); default: that of the data set.
+        skeleton: For `pyskl`, `ctrgcn` and `published`, which do not say what their joints are: `ntu25`,
+            `openpose18`, `kinect20`, `coco17` or a YAML file (docs/custom-data.md); default: COCO 17 for 2D pickles,
+            NTU 25 otherwise.
+        workers: Number of processes; default: one per core.
+        strict: Stop at the first damaged file, or the first on which this program fails, instead of listing it and
+            going on.
+        quiet: Show neither progress nor the summary.
+
+    Returns:
+        Counts, rejected files with reasons, duplicates.
+
+    Raises:
+        ConfigError: If an argument is not one of the valid ones.
+        FormatError: If nothing is found in `raw`, an archive is not whole, or, with `strict`, a file is damaged.
+        StoreError: If `out` or `OUT.partial` holds something else, another process is preparing it, the disk is full,
+            or nothing usable was found.
+    """
+    started = time.monotonic()
+    source, target = get_source(dataset), named(out)
+    get_selection(body_selection or source.body_selection)
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers is {workers}: give 1 or more, or nothing for one per core")
+    roots = [Path(raw)] if isinstance(raw, (str, Path)) else [Path(path) for path in raw]
+    if skeleton is not None:
+        source = source.with_skeleton(load_skeleton(skeleton))
+    listing = source.list_items(roots, None if missing_list is None else Path(missing_list))
+    source = listing.source or source
+    selection = body_selection or source.body_selection
+    identity = hashlib.sha256(f"{SCHEMA} {source.name} {selection} {listing.digest()}".encode()).hexdigest()
+    if _is_there(target, identity):
+        remove_leftover(target)
+        report = _report_existing(target, listing, started)
+    else:
+        with _log_file(target):
+            plan = {"identity": identity, "version": __version__, "chunk": CHUNK, "files": _state_of_files(listing)}
+            with StoreWriter(target, plan) as writer:
+                worker = Worker(source, selection)
+                _fill(writer, worker, listing, roots, workers or _cores(), strict, quiet)
+                meta = {"dataset": source.name, "identity": identity, "body_selection": selection}
+                report = _finish(writer, source, listing, meta, started)
+    if not quiet:
+        print(report)
+    return report
+
+
+def _is_there(out: Path, identity: str) -> bool:
+    """Tell whether the same store is there already.
+
+    Raises:
+        StoreError: If something else is.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not (out / "meta.json").is_file():
+        raise StoreError(f"{out} is there already and is no store: give a folder that does not exist yet")
+    meta = read_meta(out)
+    if meta.get("identity") != identity:
+        raise StoreError(
+            f"{out} is there already with {meta['counts']['samples']} samples of {meta['dataset']} (body selection "
+            f"{meta['body_selection']}) from other files or options: give another folder, or remove it first"
+        )
+    return True
+
+
+def _report_existing(out: Path, listing: Listing, started: float) -> PrepareReport:
+    store = open_store(out)
+    made = (out / "joints.npy").stat().st_mtime_ns  # when the preparation began, as the writer leaves it
+    return PrepareReport(
+        dataset=store.meta["dataset"],
+        path=out,
+        samples=len(store),
+        frames=int(store.frames.sum()),
+        rejected=tuple(Rejected(**rejected) for rejected in store.meta["rejected"]),
+        duplicates=listing.duplicates,
+        changed=tuple(item.member.where for item in listing.items if item.member.modified > made),
+        skipped=store.meta["counts"]["skipped"],
+        reused=True,
+        fingerprint=store.fingerprint,
+        seconds=time.monotonic() - started,
+        remarks=store.meta["counts"].get("remarks", {}),
+    )
+
+
+def _fill(
+    writer: StoreWriter,
+    worker: Worker,
+    listing: Listing,
+    roots: Sequence[Path],
+    workers: int,
+    strict: bool,
+    quiet: bool,
+) -> None:
+    """Append every chunk that is not written yet."""
+    tasks = [Task(item, listing.missing.get(item.sample.name)) for item in listing.items]
+    chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
+    done = min(writer.chunks * CHUNK, len(tasks))
+    if writer.restarted:
+        _log.info("what was left in %s was for other files or options: started anew", writer.partial)
+    if done:
+        _log.info("going on after %d of %d files", done, len(tasks))
+    else:
+        _log.info("preparing %d files of %s on %d processes", len(tasks), worker.source.name, workers)
+    for duplicate in listing.duplicates:
+        _log.info("duplicate %s: %s is kept, not %s", duplicate.name, duplicate.kept, duplicate.dropped)
+    known = [*listing.rejected, *writer.rejected]
+    if strict:
+        _stop_at_damage(known)
+    with (
+        running(worker, chunks[writer.chunks :], workers) as results,
+        progress_bar("preparing", len(tasks), quiet) as show,
+    ):
+        show(done, f"{len(known)} rejected")
+        for chunk in results:
+            for rejected in chunk.rejected:
+                _log.info("rejected %s", rejected)
+            for trace in chunk.traces:
+                _log.info("unexpected in %s", trace)
+            _stop_if_gone(chunk, roots)
+            if strict:
+                _stop_at_damage(chunk.rejected)
+            writer.append(chunk)
+            count = len(listing.rejected) + len(writer.rejected)
+            show(min(writer.chunks * CHUNK, len(tasks)), f"{count} rejected")
+
+
+def _stop_at_damage(rejected: Sequence[Rejected]) -> None:
+    for item in rejected:
+        if item.kind in ("damaged", "name", "unexpected"):
+            raise FormatError(
+                f"{item.reason} (--strict stops here; without it such files are listed)", item.path, item.line
+            )
+
+
+def _stop_if_gone(chunk: Chunk, roots: Sequence[Path]) -> None:
+    """Tell a disk that went away from a damaged file: the first must not empty the rest of the store."""
+    gone = [root for root in roots if chunk.rejected and not root.exists()]
+    if gone:
+        raise StoreError(f"{gone[0]} is no longer there: bring it back and run the same again to go on")
+
+
+def _finish(
+    writer: StoreWriter, source: Source, listing: Listing, meta: dict[str, Any], started: float
+) -> PrepareReport:
+    writer.rejected[:0] = listing.rejected
+    if not writer.rows:
+        first = writer.rejected[0]
+        writer.discard()
+        raise StoreError(f"none of {len(writer.rejected)} files can be used, the first is {first}")
+    frames = sum(row.frames for row in writer.rows)
+    kinds = Counter(item.kind for item in writer.rejected)
+    counts = {
+        "samples": len(writer.rows),
+        "frames": frames,
+        "rejected": dict(kinds),
+        "duplicates": len(listing.duplicates),
+        "skipped": listing.skipped,
+    }
+    remarks = Counter(remark for row in writer.rows for remark in row.remarks)
+    if remarks:
+        counts["remarks"] = dict(remarks)
+    fingerprint = writer.finish(source, {**meta, "counts": counts})
+    _log.info("done: %s, fingerprint %s", json.dumps(counts), fingerprint)
+    report = PrepareReport(
+        dataset=source.name,
+        path=writer.out,
+        samples=len(writer.rows),
+        frames=frames,
+        rejected=tuple(writer.rejected),
+        duplicates=listing.duplicates,
+        changed=(),
+        skipped=listing.skipped,
+        reused=False,
+        fingerprint=fingerprint,
+        seconds=time.monotonic() - started,
+        remarks=remarks,
+    )
+    for warning in report.warnings:
+        _log.info("%s", warning)
+    return report
+
+
+def _state_of_files(listing: Listing) -> str:
+    """Hash where the files lie and when they changed: work on files that changed since must not be gone on with."""
+    state = hashlib.sha256()
+    for item in listing.items:
+        state.update(f"{item.member.where} {item.member.modified}\n".encode())
+    return state.hexdigest()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class _LogFile(logging.FileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Stay quiet: on a full disk the store's own writing says so."""
+
+
+@contextmanager
+def _log_file(out: Path) -> Iterator[None]:
+    """Log to `OUT.log` as well."""
+    path = out.with_name(f"{out.name}.log")
+    with disk_errors(out):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = _LogFile(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    level = _log.level
+    _log.addHandler(handler)
+    _log.setLevel(logging.INFO)
+    try:
+        yield
+    except BaseException as error:
+        _log.info("stopped: %s", str(error) or type(error).__name__)
+        raise
+    finally:
+        _log.setLevel(level)
+        _log.removeHandler(handler)
+        with suppress(OSError):
+            handler.close()

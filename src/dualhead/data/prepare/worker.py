@@ -1,0 +1,196 @@
+"""Reading, parsing and selecting in worker processes; results come back in order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.data.bodies.selection import Selection, get_selection
+from dualhead.data.recipes.normalize import unsized_pixels
+from dualhead.data.store.fingerprint import digest
+from dualhead.data.store.writer import Chunk, Row
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import Item, Rejected, Sample, Source
+from dualhead.runtime.errors import DamageError, DualheadError, FormatError, StoreError, defect
+from dualhead.runtime.memory import keep_freed_memory
+
+CHUNK = 64
+"""Samples that travel together: large enough for little overhead, small enough to lose."""
+
+_KEPT_BYTES = 2**24  # more than the text of a file; asking anew for each costs a fifth of the work
+
+
+@dataclass(frozen=True)
+class Task:
+    """An item and, where it is on a missing list, the name of that list."""
+
+    item: Item
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Turns tasks into a chunk of a store.
+
+    Attributes:
+        source: Reads the items.
+        body_selection: The name of the selection.
+    """
+
+    source: Source
+    body_selection: str
+
+    def work(self, tasks: Sequence[Task]) -> Chunk:
+        """Read, parse and select; what cannot be is rejected with its reason, be it a bug of ours.
+
+        Args:
+            tasks: Items in the order of the store.
+
+        Returns:
+            Their part of the store.
+
+        Raises:
+            DualheadError: If the source or the selection fits none of the items, or a file that holds many is damaged.
+            OSError: If the system fails, which the next item would meet too.
+        """
+        selection = get_selection(self.body_selection)
+        data: list[bytes] = []
+        rows: list[Row] = []
+        rejected: list[Rejected] = []
+        traces: list[str] = []
+        for task in tasks:
+            try:
+                result = self._sample(task, selection)
+            except (DualheadError, MemoryError, OSError):
+                raise
+            except Exception as error:  # noqa: BLE001 - a bug that one file meets must not cost hours of work on others
+                result = _unexpected(task.item, error)
+                traces.append(f"{result.path}\n{traceback.format_exc().rstrip()}")
+            if isinstance(result, Rejected):
+                rejected.append(result)
+            else:
+                data.append(result[0])
+                rows.append(result[1])
+        return Chunk(b"".join(data), tuple(rows), tuple(rejected), tuple(traces))
+
+    def _sample(self, task: Task, selection: Selection) -> tuple[bytes, Row] | Rejected:
+        sample, where = task.item.sample, task.item.member.where
+        kind, line = "damaged", None
+        try:
+            recording = self.source.read(task.item)
+        except DamageError:
+            raise
+        except FormatError as error:
+            reason, line = error.reason, error.line
+        else:
+            joints, confidence = selection(recording, self.source.max_bodies)  # (M, T, V, C), (M, T, V)
+            kind, reason = "empty", f"no body in any of its {recording.num_frames} frames"
+            if (len(joints) or self.source.keeps_empty) and task.missing is None:
+                values = joints if confidence is None else np.concatenate([joints, confidence[..., None]], axis=-1)
+                data = values.astype("<f4", copy=False).tobytes()
+                label = -1 if sample.label is None else sample.label
+                fields = tuple(sample.fields[name] for name in self.source.fields)
+                remarks = self._remarks(recording, joints, sample)
+                return data, Row(sample.name, label, joints.shape[1], joints.shape[0], fields, digest(data), remarks)
+            if len(joints):
+                reason = ""
+        if task.missing is not None:
+            kind = "missing"
+            reason = "; ".join(filter(None, [f"on the missing list {task.missing}", reason]))
+        return Rejected(sample.name, where, reason, kind, line)
+
+    def _remarks(self, recording: Recording, joints: NDArray[np.float32], sample: Sample) -> tuple[str, ...]:
+        """Say what is odd of a sample that is kept all the same."""
+        flat = self.source.skeleton.dimensions == 2 and not self.source.prepared
+        in_pixels = flat and unsized_pixels(np.moveaxis(joints, -1, 0), sample.fields)
+        found = {"pixels": in_pixels, "confidence": recording.drops_confidence}
+        return tuple(remark for remark, holds in found.items() if holds)
+
+
+def _unexpected(item: Item, error: Exception) -> Rejected:
+    """Reject an item on which the code failed."""
+    return Rejected(item.sample.name, item.member.where, defect(error, "in the log beside the store"), "unexpected")
+
+
+_worker: Worker | None = None
+
+
+def _start(worker: Worker, parent: int) -> None:
+    """Set up a worker process: Ctrl-C is the parent's to handle, and without the parent there is nothing to do."""
+    global _worker
+    _worker = worker
+    keep_freed_memory(_KEPT_BYTES)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _run(tasks: Sequence[Task]) -> Chunk:
+    assert _worker is not None
+    return _worker.work(tasks)
+
+
+@contextmanager
+def running(worker: Worker, chunks: Sequence[Sequence[Task]], workers: int) -> Iterator[Iterator[Chunk]]:
+    """Work through chunks of tasks on several processes, a few chunks ahead of the one that is given back.
+
+    Args:
+        worker: What to do.
+        chunks: The tasks.
+        workers: Number of processes; with 1, or a single chunk, all happens in this one.
+
+    Yields:
+        An iterator of the results in the order of `chunks`. The processes run until the block is left.
+
+    Raises:
+        StoreError: If a process ends unexpectedly.
+    """
+    keep_freed_memory(_KEPT_BYTES)
+    if workers == 1 or len(chunks) <= 1:
+        yield map(worker.work, chunks)
+        return
+    # fork where it is safe: a caller's script then needs no `if __name__ == "__main__"`
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    pool = ProcessPoolExecutor(min(workers, len(chunks)), context, _start, (worker, os.getpid()))
+    rest = iter(chunks)
+    try:
+        with warnings.catch_warnings():
+            # all processes start here, before any progress display; they use no lock that a thread could hold
+            warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
+            waiting = deque(pool.submit(_run, chunk) for chunk in islice(rest, 2 * workers))
+        yield _drain(pool, waiting, rest)
+    except BrokenProcessPool:
+        raise StoreError(
+            "a worker process ended unexpectedly (out of memory, or killed): run the same again to go on, "
+            f"with fewer than {workers} workers if memory is short"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _drain(pool: ProcessPoolExecutor, waiting: deque[Future[Chunk]], rest: Iterator[Sequence[Task]]) -> Iterator[Chunk]:
+    while waiting:
+        result = waiting.popleft().result()
+        waiting.extend(pool.submit(_run, chunk) for chunk in islice(rest, 1))
+        yield result

@@ -1,0 +1,1 @@
+"""From a recording to clips of fixed shape: sampling, normalisation, augmentation and streams."""

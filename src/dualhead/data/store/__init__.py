@@ -1,0 +1,1 @@
+"""The store: a data set on disk as one ragged array, an index and its metadata."""

@@ -1,0 +1,1 @@
+"""A user's own data: clips in single files, a table of labels and a description of the skeleton."""

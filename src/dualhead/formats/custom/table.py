@@ -1,0 +1,201 @@
+"""The table of a user's own data: one line for each clip with its name, its label and any grouping columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from dualhead.formats.custom.clip_file import CLIP_SUFFIXES, read_table
+from dualhead.formats.files.member import Member
+from dualhead.formats.source import Rejected, Sample
+from dualhead.runtime.errors import FormatError, unknown
+
+_TAKEN = ("offset", "frames", "bodies")
+_COLUMN = re.compile(r"[A-Za-z]\w*", re.ASCII)
+_WHOLE = re.compile(r"(-?\d{1,18})(?:\.0*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class CustomTable:
+    """What a table says.
+
+    Attributes:
+        where: The file.
+        samples: The samples by name; their fields are the grouping columns.
+        columns: The grouping columns in the order of the table.
+        codes: The words of each column that holds words; their places stand for them in the fields.
+        seen: What each grouping column holds in any line, rejected ones too; whole numbers without leading zeros.
+        classes: Class names by label.
+        rejected: Lines that cannot be used, each with its reason.
+    """
+
+    where: str
+    samples: Mapping[str, Sample]
+    columns: tuple[str, ...]
+    codes: Mapping[str, Sequence[str]]
+    seen: Mapping[str, frozenset[str]]
+    classes: tuple[str, ...]
+    rejected: tuple[Rejected, ...]
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    name: str
+    label: str
+    cells: Mapping[str, str]
+
+
+def read_custom_table(member: Member, classes: tuple[str, ...] | None) -> CustomTable:
+    """Read a table in CSV.
+
+    Its first line needs the columns `name` and `label`; every other column is a field: whole numbers as they are (`3.0`
+    is 3), words by their place in the alphabet. A line that cannot be used (too few cells, an empty one, a name that
+    was there, a label that is none) is rejected, and the others go on; one of empty cells alone is passed over.
+
+    Args:
+        member: The file.
+        classes: Class names in the order of labels; None: those of the table, in the alphabet's order, or numbers.
+
+    Returns:
+        What it says.
+
+    Raises:
+        FormatError: If it is no such table, or no line can be used.
+    """
+    lines = [(line, cells) for line, cells in read_table(member.read(), member.where) if any(cells)]
+    if not lines:
+        raise FormatError("it is empty", member.where)
+    header = _checked_header(lines[0][1], member.where)
+    rows: list[_Row] = []
+    rejected: list[Rejected] = []
+    known: dict[str, int] = {}
+    for line, cells in lines[1:]:
+        row = _Row(line, *_name_and_label(header, cells), dict(zip(header, cells, strict=False)))
+        reason = _problem(row, header, cells, known)
+        if reason:
+            rejected.append(Rejected(row.name or f"line {line}", member.where, reason, line=line))
+        else:
+            known[row.name] = line
+            rows.append(row)
+    if not rows:
+        raise _no_row(rejected, member.where)
+    names, number = _label_reader([row.label for row in rows], classes, member.where)
+    columns = tuple(column for column in header if column not in ("name", "label"))
+    coded, codes = _coded(rows, columns)
+    samples: dict[str, Sample] = {}
+    for place, row in enumerate(rows):
+        label = number(row.label)
+        if isinstance(label, str):
+            rejected.append(Rejected(row.name, member.where, label, line=row.line))
+        else:
+            samples[row.name] = Sample(row.name, label, {column: coded[column][place] for column in columns})
+    rejected.sort(key=lambda item: item.line or 0)
+    if not samples:
+        raise _no_row(rejected, member.where)
+    seen = {column: _seen(lines[1:], header.index(column), column not in codes) for column in columns}
+    return CustomTable(member.where, samples, columns, codes, seen, names, tuple(rejected))
+
+
+def _checked_header(header: list[str], where: str) -> list[str]:
+    for needed in ("name", "label"):
+        if needed not in header:
+            raise FormatError(f"its first line has no column {needed!r}: it needs name and label", where, 1)
+    for column in header:
+        free = column in ("name", "label") or (_COLUMN.fullmatch(column) and column not in _TAKEN)
+        if not free or header.count(column) > 1:
+            raise FormatError(f"column {column!r} is taken, there twice or no word: give it another name", where, 1)
+    return header
+
+
+def _name_and_label(header: Sequence[str], cells: Sequence[str]) -> tuple[str, str]:
+    """Take name and label out of a line, as far as it has them; a name may come with the ending of its file."""
+    name, label = (
+        cells[header.index(column)] if header.index(column) < len(cells) else "" for column in ("name", "label")
+    )
+    path = PurePosixPath(name)
+    return (path.stem if path.suffix.lower() in CLIP_SUFFIXES else name), label
+
+
+def _problem(row: _Row, header: Sequence[str], cells: Sequence[str], known: Mapping[str, int]) -> str:
+    """Say why a line cannot be used, or nothing."""
+    if len(cells) != len(header):
+        return f"{len(cells)} cells instead of {len(header)}"
+    empty = next((column for column in header if not row.cells[column]), None)
+    if empty is not None:
+        return f"column {empty!r} is empty"
+    if row.name in known:
+        return f"{row.name!r} is in line {known[row.name]} already"
+    return ""
+
+
+def _no_row(rejected: Sequence[Rejected], where: str) -> FormatError:
+    if not rejected:
+        return FormatError("it names no clip", where)
+    first = rejected[0]
+    return FormatError(f"none of its {len(rejected)} lines can be used: {first.reason}", where, first.line)
+
+
+def _label_reader(
+    labels: Sequence[str], classes: tuple[str, ...] | None, where: str
+) -> tuple[tuple[str, ...], Callable[[str], int | str]]:
+    """Find out how labels are written: as numbers where most are, else as class names.
+
+    Returns:
+        The class names, and what turns a label into its number, or into the reason why it has none.
+    """
+    numbers = [place for label in labels if (place := _whole(label)) is not None]
+    if 2 * len(numbers) > len(labels):
+        names = classes or _numbered_classes([place for place in numbers if place >= 0] or numbers, where)
+        valid = f"no number from 0 to {len(names) - 1}, as other lines have"
+
+        def number(label: str) -> int | str:
+            place = _whole(label)
+            return place if place is not None and 0 <= place < len(names) else f"label {label[:40]!r} is {valid}"
+
+        return names, number
+    names = classes or tuple(sorted(set(labels)))
+    places = {name: place for place, name in enumerate(names)}
+    return names, lambda label: places[label] if label in places else str(unknown("class", label, names))
+
+
+def _numbered_classes(numbers: Sequence[int], where: str) -> tuple[str, ...]:
+    """Name as many classes as labels need that are written as numbers."""
+    least, most, different = min(numbers), max(numbers), len(set(numbers))
+    if least != 0:
+        raise FormatError(
+            f"labels run from {least} to {most}: count them from 0 on, or write class names",
+            where,
+        )
+    if most >= 10 * different + 100:
+        raise FormatError(f"a label {most} among {different} labels: number them on", where)
+    return tuple(f"class {label}" for label in range(most + 1))
+
+
+def _coded(rows: Sequence[_Row], columns: Sequence[str]) -> tuple[dict[str, list[int]], dict[str, list[str]]]:
+    """Turn grouping columns into whole numbers; words become their place in the alphabet."""
+    coded, codes = {}, {}
+    for column in columns:
+        texts = [row.cells[column] for row in rows]
+        numbers = [number for text in texts if (number := _whole(text)) is not None]
+        if len(numbers) == len(texts):
+            coded[column] = numbers
+        else:
+            codes[column] = sorted(set(texts))
+            places = {text: place for place, text in enumerate(codes[column])}
+            coded[column] = [places[text] for text in texts]
+    return coded, codes
+
+
+def _seen(lines: Sequence[tuple[int, Sequence[str]]], column: int, whole: bool) -> frozenset[str]:
+    """Collect what a column holds in any line that has it."""
+    texts = {cells[column] for _, cells in lines if column < len(cells)}
+    return frozenset(str(_whole(text)) for text in texts if _whole(text) is not None) if whole else frozenset(texts)
+
+
+def _whole(text: str) -> int | None:
+    """Read a whole number, also as a table program writes it where the column has a gap: with a point and zeros."""
+    match = _WHOLE.fullmatch(text)
+    return None if match is None else int(match[1])

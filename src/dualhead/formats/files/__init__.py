@@ -1,0 +1,1 @@
+"""What a file is: folders, archives, compressed data, arrays, JSON and pickles, read without trust."""

@@ -1,0 +1,1 @@
+"""Kinetics-Skeleton 400: clips in JSON and their label files."""

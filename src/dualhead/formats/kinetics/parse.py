@@ -1,0 +1,247 @@
+"""Kinetics-Skeleton 400 (Yan et al., AAAI 2018): OpenPose key points in JSON, one file a clip, and label files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.formats.files.json_file import JsonText, parse_json
+from dualhead.formats.files.member import Member, list_members
+from dualhead.formats.kinetics.labels import (
+    LABEL_FILE,
+    MAX_CLASSES,
+    SIDES,
+    ClipLabel,
+    named_after,
+    read_labels,
+    side_of,
+)
+from dualhead.formats.recording import Recording
+from dualhead.formats.source import (
+    Duplicate,
+    Item,
+    Listing,
+    Rejected,
+    Sample,
+    Source,
+    SplitRule,
+    load_class_names,
+    names_to_leave_out,
+)
+from dualhead.runtime.errors import FormatError
+from dualhead.skeleton import OPENPOSE18
+
+NUM_FRAMES = 300
+"""Clips are 10 s at 30 frames a second; `frame_index` is from 0 to 299."""
+
+_V = OPENPOSE18.num_joints
+_MAX_COORDINATE = 1e6
+_MAX_PEOPLE = 10_000
+_NO_LABEL = -1
+_SUFFIX = ".json"
+_NO_NUMBERS = (ValueError, TypeError, OverflowError)
+
+
+def parse_kinetics(
+    data: bytes, path: str | Path | None = None, classes: Sequence[str] = ()
+) -> tuple[Recording, int | None]:
+    """Parse the content of one Kinetics-Skeleton JSON file.
+
+    Every person of every frame is kept, in the file's order. Coordinates and scores may go past 1.
+
+    Args:
+        data: The file's bytes.
+        path: Where they came from, for the error message.
+        classes: Class names by label, among which 'label' is looked up where there is no 'label_index'.
+
+    Returns:
+        The recording, joints `(B, 18, 2)` as fractions of the image from its upper left corner, with the scores as
+        confidence, and its 0-based label, None where it has none, which is -1 in the file, or has a name that is none
+        of `classes`. It lasts up to the last frame that is listed; frame 0 is often empty.
+
+    Raises:
+        FormatError: If the content is not a whole clip.
+    """
+    content, text = parse_json(data, path), JsonText(data, path)
+    if not isinstance(content, dict) or not isinstance(content.get("data"), list):
+        raise FormatError("no Kinetics-Skeleton clip: it needs a list 'data'", path)
+    label = _label(content, classes, text)
+    people: dict[int, list[Any]] = {}
+    for number, entry in enumerate(content["data"]):
+        if not isinstance(entry, dict) or not isinstance(entry.get("skeleton"), list):
+            raise text.fault("an entry of 'data' has no list 'skeleton': the file is damaged", "data", number)
+        frame = text.whole_number(entry.get("frame_index"), NUM_FRAMES - 1, "data", number, "frame_index")
+        if frame in people:
+            reason = f"'frame_index' {frame} comes twice: the file is damaged"
+            raise text.fault(reason, "data", number, "frame_index")
+        people[frame] = entry["skeleton"]
+    frames: list[int] = []
+    slots: list[int] = []
+    values: list[Any] = []
+    for frame in sorted(people):
+        for slot, person in enumerate(people[frame]):
+            if not isinstance(person, dict):
+                reason = f"frame {frame} holds a person that is no record: the file is damaged"
+                raise text.fault(reason, *_odd_person(content["data"], lambda _: True))
+            frames.append(frame)
+            slots.append(slot)
+            values.append((person.get("pose"), person.get("score")))
+    if len(values) > _MAX_PEOPLE:
+        raise FormatError(f"{len(values)} people are more than the {_MAX_PEOPLE} that one clip may hold", path)
+    try:
+        poses = np.array([pose for pose, _ in values], np.float64).reshape(len(values), _V, 2)
+        scores = np.array([score for _, score in values], np.float64).reshape(len(values), _V)
+    except _NO_NUMBERS:
+        reason = f"a person does not have {2 * _V} numbers in 'pose' and {_V} in 'score'"
+        raise text.fault(reason, *_odd_person(content["data"], lambda _: True)) from None
+    if values and not max(np.abs(poses).max(), np.abs(scores).max()) <= _MAX_COORDINATE:  # also true for NaN
+        place = _odd_person(content["data"], lambda numbers: bool(np.abs(numbers).max() <= _MAX_COORDINATE))
+        raise text.fault("a person has a coordinate or score that is no number", *place)
+    return Recording(
+        joints=poses,
+        frames=np.array(frames, np.int64),
+        slots=np.array(slots, np.int64),
+        num_frames=max(people, default=-1) + 1,
+        confidence=scores,
+    ), label
+
+
+def _odd_person(entries: Sequence[Any], fits: Callable[[NDArray[np.float64]], bool]) -> tuple[str | int, ...]:
+    """Lead to the first person who is no record, or the first of their lists that is too short or has an odd number."""
+    for number, entry in enumerate(entries):
+        for slot, person in enumerate(entry["skeleton"]):
+            place = ("data", number, "skeleton", slot)
+            if not isinstance(person, dict):
+                return place
+            for key, count in (("pose", 2 * _V), ("score", _V)):
+                try:
+                    if fits(np.array(person.get(key), np.float64).reshape(count)):
+                        continue
+                except _NO_NUMBERS:
+                    pass
+                return *place, key
+    return ("data",)
+
+
+def _label(content: Mapping[str, Any], classes: Sequence[str], text: JsonText) -> int | None:
+    """Read a clip's label from its number, or where it has none from its name."""
+    if "label_index" in content:
+        index = content["label_index"]
+        return None if index == _NO_LABEL else text.whole_number(index, MAX_CLASSES - 1, "label_index")
+    name = content.get("label")
+    if not isinstance(name, str):
+        raise FormatError("no Kinetics-Skeleton clip: it needs 'label_index', or a class name as 'label'", text.path)
+    return classes.index(name) if name in classes else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class KineticsSource(Source):
+    """Clips `NAME.json` in folders with "train" or "val" in their names, and `*_label.json` files with the same words.
+
+    The side of a clip is the field `side`: 0 train, 1 val.
+    """
+
+    def parse(self, data: bytes, where: str | Path, sample: Sample | None = None) -> Recording:
+        """Parse a clip and check its label against the label file's.
+
+        Raises:
+            FormatError: If it is damaged or the labels differ.
+        """
+        recording, label = parse_kinetics(data, where, self.classes)
+        if sample is not None and sample.label != label:
+            said = _NO_LABEL if label is None else label
+            reason = f"its label is {said}, but the label file says {sample.label}"
+            raise JsonText(data, where).fault(reason, "label_index")
+        return recording
+
+    def read(self, item: Item) -> Recording:
+        """Read and parse one clip; see `Source.read`."""
+        return self.parse(item.member.read(), item.member.where, item.sample)
+
+    def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
+        """List the clips that the label files name; see `Source.list_items`.
+
+        Left out, with the reason: clips that a label file says have no skeleton, clips that no label file names, and
+        names without a clip.
+        """
+        members = [member for member in list_members(raw) if member.file_name.lower().endswith(_SUFFIX)]
+        label_files = [member for member in members if member.file_name.endswith(LABEL_FILE)]
+        # people put the label files beside the folders or archives
+        beside = {path for root in raw for path in root.resolve().parent.glob(f"*{LABEL_FILE}")}
+        known = {member.where.rpartition("/")[2] for member in label_files}
+        label_files += [member for member in list_members(sorted(beside)) if member.file_name not in known]
+        clips = [member for member in members if not member.file_name.endswith(LABEL_FILE)]
+        tables, classes = read_labels(named_after(label_files, clips), self.classes)
+        items: dict[str, Item] = {}
+        rejected: list[Rejected] = []
+        duplicates: list[Duplicate] = []
+        seen: set[tuple[str, int]] = set()
+        for member in clips:
+            name = member.file_name[: -len(_SUFFIX)]
+            entry = _entry(name, member, tables)
+            if entry is None:
+                rejected.append(Rejected(name, member.where, "no label file of its side names it", kind="name"))
+                continue
+            seen.add((name, entry.side))
+            if not entry.has_skeleton:
+                reason = f"{entry.where} says that it has no skeleton"
+                rejected.append(Rejected(name, member.where, reason, kind="missing"))
+            elif name in items:
+                duplicates.append(Duplicate(name, items[name].member.where, member.where))
+            else:
+                items[name] = Item(Sample(name, entry.label, {"side": entry.side}), member)
+        if not items:
+            raise FormatError(
+                f"no clip among {len(members)} JSON files and {len(label_files)} label files: give the folder or "
+                f"archive that holds kinetics_train/, kinetics_val/ and their *{LABEL_FILE} files",
+                ", ".join(map(str, raw)),
+            )
+        present = {side for _, side in seen}
+        rejected += _absent(tables, present, seen)
+        return Listing(
+            items=tuple(items[name] for name in sorted(items)),
+            rejected=tuple(rejected),
+            duplicates=tuple(duplicates),
+            missing=names_to_leave_out(missing_list, items),
+            source=replace(self, classes=classes),
+        )
+
+
+def _entry(name: str, member: Member, tables: Mapping[int, Mapping[str, ClipLabel]]) -> ClipLabel | None:
+    """Find what the label file of a clip's folder says about it; that of any side where the folder tells none."""
+    folder = member.where.replace("\\", "/").rpartition("/")[0]
+    for part in reversed(folder.split("/")):
+        if (side := side_of(part)) is not None:
+            return tables.get(side, {}).get(name)
+    found = [table[name] for table in tables.values() if name in table]
+    return found[0] if len(found) == 1 else None
+
+
+def _absent(
+    tables: Mapping[int, Mapping[str, ClipLabel]], present: set[int], seen: set[tuple[str, int]]
+) -> Iterable[Rejected]:
+    """Name the clips that should be there; of a side without a single clip, none."""
+    for side in sorted(present):
+        for name in sorted(tables[side]):
+            entry = tables[side][name]
+            if entry.has_skeleton and (name, side) not in seen:
+                yield Rejected(name, entry.where, f"there is no {name}.json, though this file names it", kind="missing")
+
+
+def kinetics() -> KineticsSource:
+    """Kinetics-Skeleton 400: the train side trains, the val side tests; clips without a person stay, as zeros."""
+    return KineticsSource(
+        name="kinetics",
+        skeleton=OPENPOSE18,
+        classes=load_class_names("kinetics"),
+        fields=("side",),
+        protocols={"official": SplitRule("side", (SIDES["train"],), (SIDES["val"],))},
+        body_selection="score",
+        has_confidence=True,
+        keeps_empty=True,
+    )

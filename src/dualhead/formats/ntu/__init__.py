@@ -1,0 +1,1 @@
+"""NTU RGB+D: the `.skeleton` syntax and the sources that are written in it."""

@@ -1,0 +1,1 @@
+"""Errors, atomic files, terminal-safe text, progress, locks and processes: the mechanisms that every room uses."""

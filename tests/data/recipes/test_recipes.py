@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import json
+import math
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.recipes.recipes import RECIPES, STREAMS, get_recipe
+from dualhead.data.store.store import open_store
+from dualhead.runtime.errors import ConfigError
+from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Skeleton
+
+LINE = Skeleton("line", ("hip", "chest", "left", "right"), (1, 1, 1, 1), ((0, 1),), (), 1, 1, (0, 1), (2, 3), 3)
+UPRIGHT = np.array([(0, 0, 0), (0, 0, 1), (-1, 0, 1), (1, 0, 1)], np.float32)  # already along z and x
+EMPTY = np.zeros_like(UPRIGHT)
+SHIFTS, SCALES = np.array([-0.2, -0.1, 0, 0.1, 0.2], np.float32), (0.9, 1.0, 1.1)
+
+
+def line(*bodies: list[np.ndarray]) -> SkeletonSequence:
+    """Bodies of the four-joint skeleton, each a list of poses (4, 3)."""
+    return SkeletonSequence(np.array(bodies, np.float32).reshape(len(bodies), -1, 4, 3), LINE)
+
+
+def walk(*steps: float) -> list[np.ndarray]:
+    """The upright pose, one metre off, at these places along x."""
+    return [UPRIGHT + np.array([1 + step, 2, 3], np.float32) for step in steps]
+
+
+def test_names() -> None:
+    assert [get_recipe(name).name for name in RECIPES] == list(RECIPES)
+    assert [get_recipe(name).frames for name in RECIPES] == [300, 64, 100, 52, 300]
+    assert [get_recipe(name).train_frames for name in RECIPES] == [300, 64, 100, 52, 150]
+    assert [get_recipe(name).views for name in RECIPES] == [1, 1, 10, 1, 1]
+    skeletons = (NTU25, NTU25, NTU25, NTU25, OPENPOSE18)
+    bodies = [get_recipe(name).num_bodies(skeleton) for name, skeleton in zip(RECIPES, skeletons, strict=True)]
+    assert bodies == [2, 2, 2, 1, 2]
+    assert get_recipe("dualhead300") == get_recipe("dualhead")
+    assert (get_recipe("resample32").name, get_recipe("resample32").frames) == ("resample32", 32)
+    assert get_recipe(get_recipe("ucla26")) == get_recipe("ucla26")
+    assert pickle.loads(pickle.dumps(get_recipe("uniform48"))) == get_recipe("uniform48")  # noqa: S301
+
+
+@pytest.mark.parametrize(
+    "name", ["resample", "resampel64", "resample:32", "dualhead0", "ucla052", "Dualhead", "", "64"]
+)
+def test_unknown_names_are_refused(name: str) -> None:
+    with pytest.raises(
+        ConfigError, match="valid: dualhead, resample64, uniform100, ucla52, moving300, or the same words"
+    ):
+        get_recipe(name)
+
+
+# dualhead
+
+
+def test_dualhead_repeats_each_body_from_its_start() -> None:
+    centred = UPRIGHT - UPRIGHT[1]
+    clip = get_recipe("dualhead5").clip(line(walk(0, 1), [EMPTY, walk(3)[0]]), "joint")
+    assert clip.shape == (3, 5, 4, 2)
+    np.testing.assert_allclose(clip[..., 0].transpose(1, 2, 0), [centred] * 5, atol=1e-6)
+    # the second body's one frame, at x = 3, fills the clip; the first body stands at 0 1 0 1 0
+    np.testing.assert_allclose(clip[0, :, 0, 1], [3, 2, 3, 2, 3], atol=1e-6)
+
+
+def test_dualhead_motion_holds_the_seam() -> None:
+    lifted = [UPRIGHT + 1, UPRIGHT + 1]
+    lifted[1] = lifted[1] + np.array([(0, 0, 0)] * 3 + [(0, 0, 4)], np.float32)  # the right shoulder rises by 4
+    clip = get_recipe("dualhead5").clip(line(lifted), "joint_motion")
+    np.testing.assert_allclose(clip[2, :, 3, 0], [4, -4, 4, -4, 0], atol=1e-6)
+
+
+def test_dualhead_keeps_the_first_frames_of_a_long_recording() -> None:
+    long = line(walk(*range(7)), walk(*[0] * 7))
+    clip = get_recipe("dualhead3").clip(long, "joint")
+    np.testing.assert_allclose(clip[0, :, 1, 1], [0, -1, -2], atol=1e-6)
+    assert get_recipe("dualhead").clip(line(walk(*range(400))), "joint").shape == (3, 300, 4, 2)
+
+
+def test_dualhead_flat_clip_by_hand() -> None:
+    joints = np.zeros((1, 2, 18, 2), np.float32)
+    joints[0, :, 0], joints[0, :, 1] = (0.75, 0.25), (0.5, 0.75)
+    scores = np.zeros((1, 2, 18), np.float32)
+    scores[0, 0, :2], scores[0, 1, 0] = (0.9, 0.8), 0.5
+    sequence = SkeletonSequence(joints, OPENPOSE18, confidence=scores)
+    clip = get_recipe("dualhead").clip(sequence, "joint")
+    assert clip.shape == (3, 300, 18, 2)
+    np.testing.assert_allclose(clip[:, 0, 0, 0], (0.25, 0.25, 0.9))
+    np.testing.assert_allclose(clip[:, 0, 1, 0], (0, -0.25, 0.8))
+    np.testing.assert_allclose(clip[:, 1, 1, 0], (0, 0, 0))  # its score is 0
+    assert not clip[:, 2:].any() and not clip[..., 1].any()
+    bones = get_recipe("dualhead").clip(sequence, "bone")
+    np.testing.assert_allclose(bones[:, 0, 1, 0], (-0.25, -0.5, -0.1), atol=1e-6)  # the score too
+
+
+def test_dualhead_equals_the_published_arrays_of_ntu(shared: Path, tmp_path: Path) -> None:
+    prepare("ntu120", shared / "ntu-mini" / "raw", tmp_path / "store", workers=1, quiet=True)
+    store = open_store(tmp_path / "store")
+    reference = np.load(shared / "ntu-mini" / "reference.npz")
+    assert store.names.tolist() == reference["names"].tolist()
+    for stream in STREAMS:
+        clips = np.stack([get_recipe("dualhead").clip(sequence, stream) for sequence in store])
+        assert clips.dtype == np.float32 and clips.shape == (17, 3, 300, 25, 2)
+        np.testing.assert_allclose(clips, reference[stream], rtol=0, atol=1e-5)
+
+
+def test_dualhead_equals_the_published_arrays_of_kinetics(shared: Path, tmp_path: Path) -> None:
+    prepare("kinetics", shared / "kinetics-mini", tmp_path / "store", workers=1, quiet=True)
+    store = open_store(tmp_path / "store")
+    for part, rows in zip(("train", "val"), store.split("official"), strict=True):
+        reference = np.load(shared / "kinetics-mini" / f"reference_{part}.npz")
+        assert sorted(reference["names"].tolist()) == store.names[rows].tolist()
+        for name, label, *clips in zip(*(reference[key] for key in ("names", "labels", *STREAMS)), strict=True):
+            sequence = store[store.index_of(name)]
+            assert sequence.label == label
+            for stream, expected in zip(STREAMS, clips, strict=True):
+                clip = get_recipe("dualhead").clip(sequence, stream)
+                np.testing.assert_allclose(clip, expected, rtol=0, atol=1e-5)
+
+
+# moving300
+
+
+def image(frames: int) -> SkeletonSequence:
+    """One person of whom only the nose is seen: it moves right by 0.01 a frame, from 0.1 below the image's middle."""
+    joints, scores = np.zeros((1, frames, 18, 2), np.float32), np.zeros((1, frames, 18), np.float32)
+    joints[0, :, 0, 0], joints[0, :, 0, 1], scores[0, :, 0] = 0.5 + 0.01 * np.arange(frames), 0.6, 0.9
+    return SkeletonSequence(joints, OPENPOSE18, confidence=scores)
+
+
+def test_moving_tests_on_the_whole_padded_clip() -> None:
+    recipe, sequence = get_recipe("moving20"), image(12)
+    for stream in STREAMS:
+        clip = get_recipe("dualhead20").clip(sequence, stream)
+        np.testing.assert_array_equal(recipe.clip(sequence, stream), clip)
+        np.testing.assert_array_equal(recipe.clips(sequence, stream), clip[None])
+    ready = SkeletonSequence(sequence.joints, OPENPOSE18, confidence=sequence.confidence, prepared="dualhead20")
+    assert recipe.clip(ready, "joint", train=True, rng=np.random.default_rng(0)).shape == (3, 10, 18, 2)
+    with pytest.raises(ConfigError, match="by recipe 'dualhead20' before"):
+        get_recipe("moving30").clip(ready, "joint")
+    with pytest.raises(ConfigError, match="'moving20' moves images but skeleton 'ntu25' has 3 dimensions"):
+        recipe.num_bodies(NTU25)
+
+
+def test_moving_trains_on_half_of_the_padded_clip_moved_as_a_whole() -> None:
+    recipe, rng, starts = get_recipe("moving20"), np.random.default_rng(0), set()
+    for _ in range(100):
+        clip = recipe.clip(image(20), "joint", train=True, rng=rng)
+        assert clip.shape == (3, 10, 18, 2)
+        x, y = clip[:2, :, 1, 0]  # a missing joint: at the shift
+        np.testing.assert_array_equal(clip[:2, :, 5, 1], (x, y))  # an absent body too
+        distance = np.hypot(clip[0, :, 0, 0] - x, clip[1, :, 0, 0] - y)  # of the nose, by the scale
+        assert np.isclose(abs(np.diff(x, 2)).max(), 0, atol=1e-6) and np.isin(np.round(x[[0, -1]], 5), SHIFTS).all()
+        start = [s for s in range(11) for a in SCALES for b in SCALES if np.allclose(
+            distance, np.linspace(a, b, 10) * np.hypot(0.01 * np.arange(s, s + 10), 0.1), atol=1e-5)]  # fmt: skip
+        assert start
+        starts.update(start)
+        np.testing.assert_allclose(clip[2, :, 0, 0], 0.9)
+    assert starts == set(range(11))
+
+
+def test_moving_takes_the_stream_before_it_moves() -> None:
+    """As published: the bone of the root, which is 0, lies at the shift."""
+    clip = get_recipe("moving20").clip(image(20), "bone", train=True, rng=np.random.default_rng(1))
+    assert np.isin(np.round(clip[:2, [0, -1], 0, 0], 5), SHIFTS).all()
+    assert clip[:2, :, 0, 0].any()
+
+
+# resample64
+
+
+def test_resample_centres_once_and_interpolates() -> None:
+    # 4 frames resized to 2: places 0.5 and 2.5; walking from x = 0 stays visible
+    clip = get_recipe("resample2").clip(line(walk(0, 2, 4, 6), [EMPTY, EMPTY, *walk(8, 8)]), "joint")
+    np.testing.assert_allclose(clip[:, :, 1, 0], [(1, 5), (0, 0), (0, 0)], atol=1e-6)
+    np.testing.assert_allclose(clip[0, :, 3, 0], (2, 6), atol=1e-6)
+    np.testing.assert_allclose(clip[0, :, 1, 1], (0, 8), atol=1e-6)
+
+
+def test_resample_drops_empty_frames_and_takes_the_middle() -> None:
+    places = [float(place) for place in range(40)]
+    gaps = [pose for pose in walk(*places) for pose in (pose, EMPTY)]
+    clip = get_recipe("resample38").clip(line(gaps), "joint")  # 40 frames hold something, one goes at each end
+    np.testing.assert_allclose(clip[0, :, 1, 0], places[1:-1], atol=1e-5)
+
+
+def test_resample_origin_is_that_of_the_first_frame_that_has_the_body() -> None:
+    clip = get_recipe("resample3").clip(line([EMPTY, *walk(5, 6)], walk(0, 1, 2)), "joint")
+    np.testing.assert_allclose(clip[0, :, 1, 1], (-5, -4, -3), atol=1e-6)
+    np.testing.assert_allclose(clip[0, :, 1, 0], (0, 0, 1), atol=1e-6)
+
+
+def test_resample_does_not_turn_axes_for_test() -> None:
+    lying = [np.roll(pose, 1, axis=1) for pose in walk(0, 0)]
+    clip = get_recipe("resample2").clip(line(lying), "joint")
+    np.testing.assert_allclose(clip[:, 0, 0, 0], (-1, 0, 0), atol=1e-6)
+
+
+def test_resample_training_clips_are_rotated_stretches() -> None:
+    poses = walk(*range(100))
+    recipe, rng = get_recipe("resample64"), np.random.default_rng(0)
+    speeds = []
+    for _ in range(50):
+        clip = recipe.clip(line(poses), "joint", train=True, rng=rng)
+        step = np.linalg.norm(clip[:, 33, 1, 0] - clip[:, 32, 1, 0])
+        shoulders = clip[:, 20, 3, 0] - clip[:, 20, 2, 0]
+        assert np.linalg.norm(shoulders) == pytest.approx(2, abs=1e-4)  # a rotation keeps lengths
+        assert shoulders[0] > 2 * math.cos(0.3) ** 2 - 1e-4
+        speeds.append(step * 64)  # frames of the stretch
+    assert min(speeds) >= 63.9 and max(speeds) <= 100.1 and max(speeds) - min(speeds) > 25
+
+
+# uniform100
+
+
+def test_uniform_puts_the_longer_present_body_first_and_keeps_its_frames() -> None:
+    sequence = line([*walk(7, 7), EMPTY, EMPTY], [EMPTY, *walk(1, 2, 3)])
+    clip = get_recipe("uniform3").clip(sequence, "joint")
+    np.testing.assert_allclose(clip[0, :, 1, 0], (0, 1, 2), atol=1e-6)
+    np.testing.assert_allclose(clip[0, :, 1, 1], (6, 0, 0), atol=1e-6)
+
+
+def test_uniform_takes_motion_before_it_draws_frames() -> None:
+    sequence = line(walk(*range(200)))
+    clip = get_recipe("uniform100").clip(sequence, "joint_motion", train=True, rng=np.random.default_rng(0))
+    moved = clip[0, :, 1, 0]
+    np.testing.assert_allclose(moved[:-1], 1, atol=1e-4)  # not about 2, the distance of drawn frames
+    assert moved[-1] in (0, pytest.approx(1, abs=1e-4))
+
+
+def test_uniform_aligns_the_axes() -> None:
+    lying = [np.roll(pose, 1, axis=1) for pose in walk(0, 0)]
+    clip = get_recipe("uniform2").clip(line(lying), "joint")
+    np.testing.assert_allclose(clip[:, 0, :, 0].T, UPRIGHT - UPRIGHT[1], atol=1e-6)
+
+
+def test_uniform_has_ten_test_views() -> None:
+    recipe = get_recipe("uniform100")
+    short = recipe.clips(line(walk(*range(50))), "joint")
+    assert short.shape == (10, 3, 100, 4, 2)
+    np.testing.assert_allclose(short[:, 0, 0, 1, 0], [0, 5, 10, 15, 20, 25, 30, 35, 40, 45], atol=1e-5)
+    np.testing.assert_allclose(short[3, 0, 34:37, 1, 0], [49, 0, 1], atol=1e-5)
+    long = recipe.clips(line(walk(*range(250))), "joint")
+    assert len({view.tobytes() for view in long}) == 10
+    np.testing.assert_array_equal(long, recipe.clips(line(walk(*range(250))), "joint"))
+    np.testing.assert_array_equal(long[0], recipe.clip(line(walk(*range(250))), "joint"))
+
+
+def test_uniform_scales_key_points_by_half_the_image() -> None:
+    joints = np.zeros((1, 1, 17, 2), np.float32)
+    joints[0, 0, 0], joints[0, 0, 1] = (1440, 270), (960, 540)
+    scores = np.ones((1, 1, 17), np.float32)
+    sequence = SkeletonSequence(joints, COCO17, confidence=scores, fields={"width": 1920, "height": 1080})
+    clip = get_recipe("uniform100").clip(sequence, "joint")
+    np.testing.assert_allclose(clip[:, 99, :2, 0].T, [(0.5, -0.5, 1), (0, 0, 1)])
+
+
+# ucla52
+
+
+def ucla_by_the_formula(joints: np.ndarray, frames: int) -> np.ndarray:
+    """The test clip of (T, V, 3), step by step."""
+    moved = (joints - joints[0, KINECT20.origin]).reshape(-1, 3)
+    scaled = (moved - moved.min(axis=0)) / (moved.max(axis=0) - moved.min(axis=0)) * 2 - 1
+    rows = np.floor(np.linspace(0, len(joints) - 1, frames)).astype(int)
+    return scaled.reshape(joints.shape)[rows].transpose(2, 0, 1)[..., None]
+
+
+def test_ucla_by_hand() -> None:
+    poses = [UPRIGHT, UPRIGHT + np.array([2, 0, 0], np.float32), UPRIGHT + np.array([6, 0, 0], np.float32)]
+    clip = get_recipe("ucla2").clip(line(poses), "joint")
+    assert clip.shape == (3, 2, 4, 1)
+    # x runs from -1 to 7 in the recording: 0 becomes -0.75 and 6 becomes 0.75; y is constant; z runs from 0 to 1
+    np.testing.assert_allclose(clip[0, :, 1, 0], (-0.75, 0.75), atol=1e-6)
+    assert not clip[1].any()
+    np.testing.assert_allclose(clip[2, :, :, 0], [(-1, 1, 1, 1)] * 2)
+    motion = get_recipe("ucla2").clip(line(poses), "joint_motion")
+    np.testing.assert_allclose(motion[0, :, 1, 0], (1.5, 0), atol=1e-6)  # of the resampled clip
+
+
+def test_ucla_training_clips_are_scaled_turned_and_in_order() -> None:
+    recipe, rng = get_recipe("ucla52"), np.random.default_rng(0)
+    joints = np.random.default_rng(1).normal(size=(1, 30, 20, 3)).astype(np.float32)
+    sequence = SkeletonSequence(joints, KINECT20)
+    clips = np.stack([recipe.clip(sequence, "joint", train=True, rng=rng) for _ in range(20)])
+    assert np.abs(clips).max() <= 1 + 1e-6 and len({clip.tobytes() for clip in clips}) == 20
+    assert recipe.clip(sequence, "joint").std() > 0
+    same = SkeletonSequence(np.repeat(joints[:, :1], 30, axis=1), KINECT20)
+    held = recipe.clip(same, "joint_motion", train=True, rng=rng)
+    assert not held.any()  # every frame is the same pose, whatever is drawn
+
+
+def test_ucla_real_clips_equal_the_formula(shared: Path) -> None:
+    lengths = []
+    with zipfile.ZipFile(shared / "nw-ucla" / "all_sqe.zip") as archive:
+        members = sorted(name for name in archive.namelist() if name.endswith(".json"))
+        for member in members[::60]:
+            joints = np.array(json.loads(archive.read(member))["skeletons"])
+            sequence = SkeletonSequence(joints[None].astype(np.float32), KINECT20)
+            clip = get_recipe("ucla52").clip(sequence, "joint")
+            np.testing.assert_allclose(clip, ucla_by_the_formula(joints, 52), rtol=0, atol=1e-5)
+            lengths.append(len(joints))
+    assert len(set(lengths)) > 10

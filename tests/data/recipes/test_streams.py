@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from dualhead.data.recipes.streams import STREAMS, bone, check_stream, motion, to_stream
+from dualhead.runtime.errors import ConfigError
+from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, SKELETONS, Skeleton
+
+
+def one_channel(values: list[list[float]]) -> np.ndarray:
+    """Frames of joint values as a clip (1, T, V, 1)."""
+    return np.array(values, dtype=np.float32)[None, :, :, None]
+
+
+def test_bone_is_joint_minus_parent_and_zero_at_the_root() -> None:
+    clip = one_channel([[1, 4, 9]])
+    assert bone(clip, [1, 1, 0])[0, 0, :, 0].tolist() == [1 - 4, 0, 9 - 1]
+
+
+def test_motion_is_next_minus_this_and_zero_in_the_last_frame() -> None:
+    clip = one_channel([[1, 10], [3, 10], [0, 5]])
+    assert motion(clip)[0, :, :, 0].tolist() == [[2, 0], [-3, -5], [0, 0]]
+
+
+def test_motion_of_a_single_frame_is_zero() -> None:
+    assert not motion(np.ones((3, 1, 25, 2), np.float32)).any()
+
+
+def test_ntu_bones_are_the_published_pairs() -> None:
+    published = (
+        "(1,2) (2,21) (3,21) (4,3) (5,21) (6,5) (7,6) (8,7) (9,21) (10,9) (11,10) (12,11) (13,1) (14,13) (15,14) "
+        "(16,15) (17,1) (18,17) (19,18) (20,19) (21,21) (22,23) (23,8) (24,25) (25,12)"
+    )
+    pairs = [tuple(map(int, pair[1:-1].split(","))) for pair in published.split()]
+    clip = one_channel([[2.0**joint for joint in range(25)]])
+    bones = bone(clip, NTU25.parents)[0, 0, :, 0]
+    assert bones.tolist() == [2.0 ** (joint - 1) - 2.0 ** (parent - 1) for joint, parent in sorted(pairs)]
+
+
+def test_openpose_bones_follow_the_tree_from_the_nose_not_the_graph_from_the_neck() -> None:
+    clip = one_channel([[float(joint + 1) for joint in range(18)]])
+    bones = to_stream(clip, OPENPOSE18, "bone")[0, 0, :, 0]
+    assert bones[0] == 0  # the nose is the root
+    assert bones[1] == 2 - 1  # neck minus nose
+
+
+def test_kinect20_bones_are_rooted_at_the_shoulder_centre() -> None:
+    clip = one_channel([[float(joint + 1) for joint in range(20)]])
+    bones = to_stream(clip, KINECT20, "bone")[0, 0, :, 0]
+    assert bones[:5].tolist() == [1 - 2, 2 - 3, 0, 4 - 3, 5 - 3]
+
+
+def test_bone_motion_is_the_motion_of_bones() -> None:
+    clip = np.random.default_rng(0).normal(size=(3, 7, 25, 2)).astype(np.float32)
+    np.testing.assert_array_equal(to_stream(clip, NTU25, "bone_motion"), motion(bone(clip, NTU25.parents)))
+
+
+def test_the_joint_stream_is_the_clip_and_inputs_stay_unchanged() -> None:
+    clip = np.random.default_rng(0).normal(size=(3, 5, 25, 2)).astype(np.float32)
+    before = clip.copy()
+    assert to_stream(clip, NTU25, "joint") is clip
+    for stream in STREAMS:
+        to_stream(clip, NTU25, stream)
+    np.testing.assert_array_equal(clip, before)
+
+
+def test_an_unknown_stream_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"unknown stream 'bones': did you mean 'bone'\?"):
+        check_stream("bones")
+
+
+def test_a_clip_of_another_layout_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ntu25"):
+        to_stream(np.zeros((3, 5, 20, 2), np.float32), NTU25, "joint")
+    with pytest.raises(ConfigError, match="25 parents"):
+        bone(np.zeros((2, 5, 25, 3), np.float32).transpose(0, 2, 1, 3), NTU25.parents)
+
+
+CLIPS = st.tuples(st.sampled_from(list(SKELETONS.values())), st.integers(1, 6), st.integers(1, 2)).flatmap(
+    lambda case: st.tuples(
+        st.just(case[0]),
+        arrays(
+            np.float32,
+            (3, case[1], case[0].num_joints, case[2]),
+            elements=st.integers(-64, 64).map(lambda eighths: eighths / 8),
+        ),
+    )
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(CLIPS)
+def test_streams_lose_nothing(case: tuple[Skeleton, np.ndarray]) -> None:
+    skeleton, clip = case
+    bones = to_stream(clip, skeleton, "bone")
+    moves = to_stream(clip, skeleton, "joint_motion")
+    # multiples of an eighth: sums and differences in float32 are exact
+    np.testing.assert_array_equal(bones + clip[:, :, list(skeleton.parents)], clip)
+    np.testing.assert_array_equal(clip[:, :1] + np.cumsum(moves, axis=1)[:, :-1], clip[:, 1:])
+    np.testing.assert_array_equal(
+        to_stream(clip, skeleton, "bone_motion"), bone(np.ascontiguousarray(moves), skeleton.parents)
+    )

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import pytest
+
+from dualhead.formats.files.json_file import JsonText, odd_place, parse_json
+from dualhead.runtime.errors import FormatError
+
+
+def test_content_and_damage() -> None:
+    assert parse_json(b'{"a": [1, null]}') == {"a": [1, None]}
+    with pytest.raises(FormatError) as caught:
+        parse_json(b'{"a": 1,\n"b": [1, }', "a.json")
+    assert caught.value.line == 2
+    assert str(caught.value).startswith("a.json, line 2: not whole JSON")
+
+
+@pytest.mark.parametrize("data", [b"", b"[" * 100_000, b"\xff\xfe{}", b"9" * 5000])
+def test_anything_else_is_a_sentence(data: bytes) -> None:
+    with pytest.raises(FormatError, match="not"):
+        parse_json(data)
+
+
+TEXT = b"""{"a": [1,
+  {"b": "[{", "c": [2,
+    3], "b": {
+    "b": -1.5e3 }}
+ ], "d e": {},
+"f": []}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        (("a",), 1),
+        (("a", 0), 1),
+        (("a", 1), 2),
+        (("a", 1, "c", 1), 3),
+        (("a", 1, "b"), 3),  # the second of that name counts
+        (("a", 1, "b", "b"), 4),
+        (("a", 1, "b", "lacking", "b"), 3),
+        (("a", 7), 1),
+        (("d e",), 5),
+        (("f", 0), 6),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_is_wrong_has_its_line(place: tuple[str | int, ...], line: int, encoding: str) -> None:
+    data = TEXT.decode().encode(encoding)
+    assert parse_json(data)["d e"] == {}
+    error = JsonText(data, "a.json").fault("is odd", *place)
+    assert str(error) == f"a.json, line {line}: is odd"
+
+
+def test_a_text_of_one_line_has_no_lines() -> None:
+    assert JsonText(b'{"a": 1}\n').fault("is odd", "a").line is None
+
+
+def test_a_number_is_whole_and_in_range() -> None:
+    text = JsonText(b'{\n"a": 7}')
+    assert text.whole_number(7, 7, "a") == 7
+    for value in (8, -1, True, 1.0, "1", None):
+        with pytest.raises(
+            FormatError, match=rf"^'a' of x is '{value}' instead of a whole number from 0 to 7"
+        ) as caught:
+            text.whole_number(value, 7, "a", of=" of x")
+        assert caught.value.line == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ([[1, 2], [3, None]], ()),
+        ([[1, 2], [3]], (1,)),
+        ([[1, 2], [3, 4], 5], (2,)),
+        ([[[1], [2]], [[1], ["x"]]], (1, 1, 0)),
+        ([[[1], [2]], [[1], [2, 3]]], (1, 1)),
+        ([{"a": 1}], (0,)),
+        ([[10**400]], (0, 0)),
+        ("x", ()),
+    ],
+)
+def test_the_part_that_keeps_lists_from_being_an_array(value: object, place: tuple[int, ...]) -> None:
+    assert odd_place(value) == place
