@@ -61,7 +61,7 @@ def test_what_is_not_understood(words: list[str], line: str, capsys: pytest.Capt
 def test_an_override_for_train_reaches_the_experiment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "small.yaml"
     config.write_text("model: {name: dualhead_small}\nrecipe: resample64\nprotocol: xsub\nepochs: 1\nbatch_size: 2\n")
-    words = ["--config", str(config), "--data", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
+    words = ["--config", str(config), "--store", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
     assert cli.main(["train", *words, "--optimizer.lr", "-1"]) == 1
     assert "optimizer.lr is -1.0: give a number above 0" in capsys.readouterr().err
     assert cli.main(["train", *words, "--optimizer.lr", "1", "--model.arguments.width", "6"]) == 1

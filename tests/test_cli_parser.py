@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from dualhead.cli import COMMANDS, build
 from dualhead.cli_parser import FunctionParser, UsageError
 
 
@@ -202,3 +203,13 @@ def test_help_lists_the_keys(keyed: FunctionParser) -> None:
     text = " ".join(keyed.help().split())
     assert "--optimizer.lr VALUE Learning rate, above 0 (default: 0.05)." in text
     assert "Also --arguments.NAME" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "old", "new"),
+    [("train", "--data", "--store"), ("train", "--no-progress", "--quiet"), ("report", "--data", "--store")],
+)
+def test_an_option_of_an_earlier_version_is_told_by_its_new_name(command: str, old: str, new: str) -> None:
+    _, parser = build(COMMANDS[command])
+    with pytest.raises(UsageError, match=f"{old} .*{new}"):
+        parser.parse([old, "x"])

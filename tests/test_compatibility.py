@@ -69,7 +69,7 @@ def test_the_golden_checkpoint_gives_the_golden_scores() -> None:
     golden = Scores.load(SCORES)
     assert golden.names.tolist() == ["clip1", "clip3", "clip5"]
     assert golden.heads == ("fine", "coarse")
-    found = evaluate(CHECKPOINT, STORE, workers=0, device="cpu", progress=False)
+    found = evaluate(CHECKPOINT, STORE, workers=0, device="cpu", quiet=True)
     assert found.names.tolist() == golden.names.tolist()
     np.testing.assert_allclose(found.logits, golden.logits, rtol=0, atol=1e-5)
     assert np.ptp(golden.logits) > 0.01  # they say something

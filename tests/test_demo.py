@@ -20,7 +20,7 @@ SMALL = {"num_performers": 3, "epochs": 1}
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole demo on as little as it takes: performers 1 and 2 train and validate, 3 tests."""
     folder = tmp_path_factory.mktemp("demo") / "out"
-    demo(folder, **SMALL, progress=False)
+    demo(folder, **SMALL, quiet=True)
     return folder
 
 
@@ -46,7 +46,7 @@ def test_the_demo_leaves_everything_behind(finished: Path) -> None:
 def test_a_finished_demo_prints_its_table_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*.safetensors")}
     fused = (finished / "fused.npz").read_bytes()
-    report = demo(finished, **SMALL, progress=False)
+    report = demo(finished, **SMALL, quiet=True)
     printed = capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in finished.rglob("*.safetensors")} == before
     assert (finished / "fused.npz").read_bytes() == fused

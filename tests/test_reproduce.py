@@ -25,7 +25,7 @@ from dualhead.training.train import train
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zip of generated recordings."""
-    return generate(tmp_path_factory.mktemp("raw"), num_performers=6, num_actions=3, progress=False)
+    return generate(tmp_path_factory.mktemp("raw"), num_performers=6, num_actions=3, quiet=True)
 
 
 def tiny(**changes: object) -> Experiment:

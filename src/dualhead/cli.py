@@ -60,7 +60,7 @@ COMMANDS = {
             "train one stream on a store",
             resumes=True,
             unless=("--overfit",),
-            as_options=("experiment", "data", "out"),
+            as_options=("experiment", "store", "out"),
             experiment="experiment",
         ),
         Command("evaluate", "dualhead.training.evaluate:evaluate_and_print", "score a store with a checkpoint"),

@@ -25,6 +25,13 @@ _SCALARS: Mapping[Any, tuple[str, str]] = {
     bool: ("BOOL", "true or false"),
 }
 
+RENAMED_OPTIONS: Mapping[str, str] = {
+    "--data": "--store",
+    "--progress": "--no-quiet",
+    "--no-progress": "--quiet",
+}
+"""Options of earlier versions and what they are called now."""
+
 
 class UsageError(Exception):
     """A command line that cannot be understood; the message is one sentence for the user."""
@@ -185,6 +192,9 @@ class FunctionParser:
                 self._flags.append(option)
                 self._parser.add_argument(option, type=str)
                 return word
+        new = RENAMED_OPTIONS.get(option.replace("_", "-"))
+        if new in self._flags:
+            raise UsageError(f"option {option} is now called {new}")
         raise UsageError(str(unknown("option", option, self._flags)))
 
     def _sentence(self, message: str) -> str:

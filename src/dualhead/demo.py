@@ -35,7 +35,7 @@ def demo(
     num_performers: int = 15,
     epochs: int | None = None,
     seed: int = 0,
-    progress: bool = True,
+    quiet: bool = False,
 ) -> Path:
     """Go the whole way on generated data: make recordings, prepare, train four streams, score, fuse, and report.
 
@@ -48,7 +48,7 @@ def demo(
         num_performers: Performers to generate, 3 or more, so that some train, some validate and some test.
         epochs: Epochs of each stream; default: what the experiment "synthetic_xsub/dualhead" says.
         seed: Seed of the recordings and of the training, 0 or more.
-        progress: Whether bars and messages are shown; the table and the report's place are printed in any case.
+        quiet: Show neither progress nor messages; the table and the report's place are printed in any case.
 
     Returns:
         The report's path.
@@ -69,15 +69,15 @@ def demo(
         print_line(console, line)
 
     def say(step: int, what: str) -> None:
-        if progress:
+        if not quiet:
             show(f"[{step}/5] {what}")
 
     raw, store = folder / "raw", folder / "store"
     say(1, f"recordings of {num_performers} performers: {raw}")
     if not (raw / ZIP_NAME).is_file():  # it appears when it is whole, after its missing list
-        generate(raw, num_performers=num_performers, seed=seed, progress=progress)
+        generate(raw, num_performers=num_performers, seed=seed, quiet=quiet)
     say(2, f"preparing: {store}")
-    prepare("synthetic", raw, store, quiet=not progress)
+    prepare("synthetic", raw, store, quiet=quiet)
 
     changes: dict[str, object] = {"seed": seed}
     if epochs is not None:
@@ -86,7 +86,7 @@ def demo(
     runs = {stream: folder / "runs" / stream for stream in STREAMS}
     say(3, f"training and scoring {len(STREAMS)} streams, two at a time: {folder / 'runs'}")
     left = {stream: run for stream, run in runs.items() if not RunFolder(run).result.is_file()}
-    train_side_by_side(experiment, store, left, say=show if progress else None)
+    train_side_by_side(experiment, store, left, say=None if quiet else show)
     say(4, "fusing")
     fused = fuse_runs(list(runs.values()), folder / "fused.npz", "last")
     assert fused is not None  # there are four runs, and all have finished
@@ -102,7 +102,7 @@ def demo(
         title="DualHead-Net on generated recordings",
         command=f"dualhead demo --out {folder}",
     )
-    if progress:
+    if not quiet:
         show(f"done in {time.monotonic() - started:.0f} s")
     print_fusion(fused, console)
     show(f"report: {report.resolve()}")

@@ -65,7 +65,7 @@ def reproduce(
     streams: Sequence[str] = (),
     device: str = "auto",
     processes: int = 1,
-    progress: bool = True,
+    quiet: bool = False,
 ) -> Reproduction:
     """Train what a published table reports, from raw recordings on, and put the result beside the published figure.
 
@@ -87,7 +87,7 @@ def reproduce(
         streams: Of "joint", "bone", "joint_motion" and "bone_motion". Default: those of the published result, or all.
         device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
         processes: Processes to train in together on this machine, on GPUs one each.
-        progress: Whether bars and messages are shown; the table and the report's place are printed in any case.
+        quiet: Show neither progress nor messages; the table and the report's place are printed in any case.
 
     Returns:
         The figures.
@@ -115,19 +115,19 @@ def reproduce(
     place = folder / "store" if store is None else Path(store)
 
     def say(what: str) -> None:
-        if progress:
+        if not quiet:
             print_line(console, what)
 
     if raw:
         if experiment.dataset is None:
             raise ConfigError("the experiment names no dataset to prepare: prepare the store, and give it as store")
         say(f"preparing {experiment.dataset}: {place}")
-        prepare(experiment.dataset, list(raw), place, quiet=not progress)
+        prepare(experiment.dataset, list(raw), place, quiet=quiet)
     elif not place.exists():
         raise ConfigError(f"there is no store at {place}: give raw, the recordings to prepare it from")
     open_store(place)  # what cannot be read is said before anything is trained
     results = train_streams(
-        experiment, place, folder, chosen, device=device, processes=processes, progress=progress, console=console
+        experiment, place, folder, chosen, device=device, processes=processes, quiet=quiet, console=console
     )
     runs = [result.out for result in results.values()]
     fusions = {
@@ -164,7 +164,7 @@ def train_streams(
     *,
     device: str = "auto",
     processes: int = 1,
-    progress: bool = True,
+    quiet: bool = False,
     console: Console,
 ) -> dict[str, TrainResult]:
     """Train and score streams one after another, or go on where that was stopped.
@@ -176,7 +176,7 @@ def train_streams(
         streams: Which.
         device: As in `train`.
         processes: As in `train`.
-        progress: Whether anything is shown.
+        quiet: Show nothing.
         console: Where it is said which stream is next.
 
     Returns:
@@ -187,12 +187,10 @@ def train_streams(
     results = {}
     for number, stream in enumerate(streams, start=1):
         run = folder / "runs" / stream
-        if progress:
+        if not quiet:
             line = f"stream {number} of {len(streams)}, {stream}: {run}"
             print_line(console, line)
-        results[stream] = train(
-            experiment, store, run, stream=stream, device=device, processes=processes, progress=progress
-        )
+        results[stream] = train(experiment, store, run, stream=stream, device=device, processes=processes, quiet=quiet)
 
     return results
 

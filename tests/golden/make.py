@@ -88,7 +88,7 @@ def main() -> None:
     save_checkpoint(FOLDER / "checkpoint.safetensors", model, json.loads(json.dumps(provenance)))
     evaluate(
         FOLDER / "checkpoint.safetensors", FOLDER / "store", FOLDER / "scores.npz", workers=0, device="cpu",
-        progress=False,
+        quiet=True,
     )  # fmt: skip
 
 

@@ -112,7 +112,7 @@ def test_files_folders_and_stores_give_the_same(folder: Path) -> None:
 
 
 def test_a_store_is_scored_as_evaluate_does(folder: Path) -> None:
-    scores = evaluate(folder / "joint.safetensors", folder / "store", workers=0, device="cpu", progress=False)
+    scores = evaluate(folder / "joint.safetensors", folder / "store", workers=0, device="cpu", quiet=True)
     results = Predictor.from_checkpoint(folder / "joint.safetensors", device="cpu").predict(folder / "store")
     assert isinstance(results, list)
     ours = {item.name: item.probabilities for item in results}

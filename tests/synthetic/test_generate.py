@@ -21,7 +21,7 @@ from dualhead.synthetic.generate import FOLDER, MISSING_LIST_NAME, generate
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return generate(tmp_path_factory.mktemp("raw"), num_performers=2, num_actions=11, num_setups=2, progress=False)
+    return generate(tmp_path_factory.mktemp("raw"), num_performers=2, num_actions=11, num_setups=2, quiet=True)
 
 
 def names_missing(path: Path) -> list[str]:
@@ -67,7 +67,7 @@ def test_all_but_the_damaged_ones_can_be_read(small: Path) -> None:
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     sets = [
-        generate(tmp_path / name, num_performers=1, num_actions=4, seed=seed, progress=False)
+        generate(tmp_path / name, num_performers=1, num_actions=4, seed=seed, quiet=True)
         for name, seed in (("one", 5), ("again", 5), ("other", 6))
     ]
     assert sets[0].read_bytes() == sets[1].read_bytes()
@@ -77,14 +77,14 @@ def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_without_faults_nothing_is_missing(tmp_path: Path) -> None:
-    path = generate(tmp_path, num_performers=1, num_actions=4, faults=False, progress=False)
+    path = generate(tmp_path, num_performers=1, num_actions=4, faults=False, quiet=True)
     assert names_missing(path.with_name(MISSING_LIST_NAME)) == []
     with zipfile.ZipFile(path) as archive:
         assert all(parse_skeleton(archive.read(name)).num_observations > 30 for name in archive.namelist())
 
 
 def test_repeats_move_on_to_the_next_setup(tmp_path: Path) -> None:
-    path = generate(tmp_path, num_performers=2, repeats=2, num_setups=2, num_actions=1, faults=False, progress=False)
+    path = generate(tmp_path, num_performers=2, repeats=2, num_setups=2, num_actions=1, faults=False, quiet=True)
     with zipfile.ZipFile(path) as archive:
         found = sorted({re.sub("C...", "", Path(name).stem) for name in archive.namelist()})
     assert found == ["S001P001R001A001", "S001P002R002A001", "S002P001R002A001", "S002P002R001A001"]
@@ -111,9 +111,9 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path, monkeypatch: p
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("dualhead.synthetic.generate.format_skeleton", interrupt)
-        generate(tmp_path, num_performers=1, num_actions=1, progress=False)
+        generate(tmp_path, num_performers=1, num_actions=1, quiet=True)
     assert [path.suffix for path in tmp_path.iterdir()] == [".partial"]
-    other = generate(tmp_path, num_performers=1, num_actions=1, seed=1, progress=False)
+    other = generate(tmp_path, num_performers=1, num_actions=1, seed=1, quiet=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == [MISSING_LIST_NAME, other.name]
 
 
@@ -127,7 +127,7 @@ def test_killed_and_called_again_it_goes_on_to_the_same_bytes(tmp_path: Path, mo
         "    left -= 1\n"
         "    return real(*arguments, **options) if left else os.kill(os.getpid(), signal.SIGKILL)\n"
         "module.record_take = record_take\n"
-        "module.generate(sys.argv[1], num_performers=3, num_actions=4, progress=False)\n"
+        "module.generate(sys.argv[1], num_performers=3, num_actions=4, quiet=True)\n"
     )
     run = subprocess.run([sys.executable, "-c", script, tmp_path / "killed"], check=False)
     assert run.returncode == -signal.SIGKILL
@@ -138,10 +138,10 @@ def test_killed_and_called_again_it_goes_on_to_the_same_bytes(tmp_path: Path, mo
         return takes.record_take(*numbers, sensor=sensor, seed=seed)
 
     monkeypatch.setattr("dualhead.synthetic.generate.record_take", record_take)
-    again = generate(tmp_path / "killed", num_performers=3, num_actions=4, progress=False)
+    again = generate(tmp_path / "killed", num_performers=3, num_actions=4, quiet=True)
     assert 5 <= len(made) <= 8  # of 12 takes; the last one or two of the 7 may not have been on the disk
     assert made[-1] == (3, 3, 1, 4)
-    whole = generate(tmp_path / "whole", num_performers=3, num_actions=4, progress=False)
+    whole = generate(tmp_path / "whole", num_performers=3, num_actions=4, quiet=True)
     assert again.read_bytes() == whole.read_bytes()
     lists = [path.with_name(MISSING_LIST_NAME).read_bytes() for path in (again, whole)]
     assert lists[0] == lists[1]

@@ -16,7 +16,7 @@ TRAIN = (
     "from tests.training.plain import register_plain\n"
     "from dualhead.training.train import train\n"
     "register_plain()\n"
-    "train(*sys.argv[1:4], device='cpu', progress=False)\n"
+    "train(*sys.argv[1:4], device='cpu', quiet=True)\n"
 )
 """Trains with an experiment file, a store and a run's folder."""
 

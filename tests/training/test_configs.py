@@ -59,7 +59,7 @@ def test_two_steps_of_every_experiment(name: str, tmp_path: Path) -> None:
     assert experiment.dataset is not None
     store = make_store(experiment.dataset, experiment.protocol, tmp_path / "store")
     assert [len(side) for side in store.split(experiment.protocol)] == [TRAIN, TEST]
-    result = train(experiment, store, tmp_path / "run", stop_after=1, device="cpu", progress=False)
+    result = train(experiment, store, tmp_path / "run", stop_after=1, device="cpu", quiet=True)
     assert (result.finished, result.epochs) == (False, 1)
 
     header, row = (tmp_path / "run" / "metrics.csv").read_text().splitlines()

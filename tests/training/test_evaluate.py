@@ -36,7 +36,7 @@ def changed(checkpoint: Path, **fields: object) -> Path:
 def test_every_test_sample_is_scored_with_the_checkpoints_own_recipe_and_stream(
     checkpoint: Path, store: Store, tmp_path: Path, make_experiment: MakeExperiment
 ) -> None:
-    scores = evaluate(checkpoint, store.path, tmp_path / "scores.npz", workers=0, progress=False)
+    scores = evaluate(checkpoint, store.path, tmp_path / "scores.npz", workers=0, quiet=True)
     rows = store.split("xview")[1]
     assert scores.names.tolist() == store.names[rows].tolist()
     assert scores.labels.tolist() == store.labels[rows].tolist()
@@ -53,8 +53,8 @@ def test_every_test_sample_is_scored_with_the_checkpoints_own_recipe_and_stream(
 
 
 def test_batch_size_and_workers_change_nothing(checkpoint: Path, store: Store) -> None:
-    one = evaluate(checkpoint, store, batch_size=40, workers=0, progress=False)
-    two = evaluate(checkpoint, store, batch_size=7, workers=2, progress=False)
+    one = evaluate(checkpoint, store, batch_size=40, workers=0, quiet=True)
+    two = evaluate(checkpoint, store, batch_size=7, workers=2, quiet=True)
     assert one.names.tolist() == two.names.tolist()
     np.testing.assert_allclose(one.logits, two.logits, atol=1e-6)
 
@@ -66,7 +66,7 @@ def test_the_views_of_a_recipe_are_averaged_as_probabilities(
     model = build_model(experiment, store).eval()
     provenance = {**build_provenance(experiment, store, "joint"), "epoch": 1, "selection": "last"}
     save_checkpoint(tmp_path / "last.safetensors", model, provenance)
-    scores = evaluate(tmp_path / "last.safetensors", store, workers=0, progress=False)
+    scores = evaluate(tmp_path / "last.safetensors", store, workers=0, quiet=True)
     clips = torch.from_numpy(get_recipe("uniform8").clips(store[int(store.split("xview")[1][3])], "joint"))
     with torch.no_grad():
         probabilities = model(clips).softmax(-1).mean(0).numpy()  # (H, K), mean of 10 views
@@ -75,11 +75,11 @@ def test_the_views_of_a_recipe_are_averaged_as_probabilities(
 
 
 def test_the_validation_side_is_the_one_that_training_kept_back(checkpoint: Path, store: Store) -> None:
-    scores = evaluate(checkpoint, store, split="validation", workers=0, progress=False)
+    scores = evaluate(checkpoint, store, split="validation", workers=0, quiet=True)
     subjects = {store[store.index_of(str(name))].fields["subject"] for name in scores.names}
     assert (len(scores), len(subjects)) == (10, 1)
     with pytest.raises(MismatchError, match="data_fingerprint"):
-        evaluate(changed(checkpoint, data_fingerprint="other"), store, split="validation", progress=False)
+        evaluate(changed(checkpoint, data_fingerprint="other"), store, split="validation", quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_a_store_of_another_kind_is_refused_by_the_field(
     checkpoint: Path, store: Store, field: str, value: object, words: str
 ) -> None:
     with pytest.raises(MismatchError, match=words):
-        evaluate(changed(checkpoint, **{field: value}), store, progress=False)
+        evaluate(changed(checkpoint, **{field: value}), store, quiet=True)
 
 
 def test_other_data_of_the_same_kind_is_scored_with_a_warning(
     checkpoint: Path, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    scores = evaluate(changed(checkpoint, data_fingerprint="other"), store, workers=0, progress=False)
+    scores = evaluate(changed(checkpoint, data_fingerprint="other"), store, workers=0, quiet=True)
     assert scores.provenance["data_fingerprint"] == store.fingerprint
     assert "data_fingerprint differs" in caplog.text
 
@@ -122,7 +122,7 @@ def test_wrong_arguments_are_refused(
     experiment = make_experiment(validation={"by": "none"})
     nothing = changed(checkpoint, experiment=replace(experiment, workers=0).as_dict())
     with pytest.raises(StoreError, match="no validation samples"):
-        evaluate(nothing, store, split="validation", progress=False)
+        evaluate(nothing, store, split="validation", quiet=True)
 
 
 def test_a_checkpoint_that_does_not_say_enough_is_refused(checkpoint: Path, store: Store, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_checkpoint_that_does_not_say_enough_is_refused(checkpoint: Path, stor
     for field in ("experiment", "stream"):
         save_checkpoint(tmp_path / "bare.safetensors", model, {k: v for k, v in provenance.items() if k != field})
         with pytest.raises(CheckpointError, match=f"does not say its {field}: .* --experiment and --stream"):
-            evaluate(tmp_path / "bare.safetensors", store, progress=False)
+            evaluate(tmp_path / "bare.safetensors", store, quiet=True)
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_anything_is_scored(
@@ -140,7 +140,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_scored(
     (tmp_path / "folder").mkdir()
     for place, error in ((tmp_path / "folder", IsADirectoryError), (checkpoint / "scores.npz", NotADirectoryError)):
         with pytest.raises(error) as caught:
-            evaluate(checkpoint, store, place, workers=0, progress=False)
+            evaluate(checkpoint, store, place, workers=0, quiet=True)
         assert caught.value.filename == str(place)
 
 
@@ -158,7 +158,7 @@ def test_the_table_shows_every_head(
 @pytest.mark.slow
 def test_two_processes_give_the_scores_of_one(checkpoint: Path, store: Store, tmp_path: Path) -> None:
     with one_thread():
-        one = evaluate(checkpoint, store, batch_size=6, workers=0, progress=False)
+        one = evaluate(checkpoint, store, batch_size=6, workers=0, quiet=True)
     program = (
         "import sys\n"
         "from dualhead.training.evaluate import evaluate\n"
@@ -174,7 +174,7 @@ def test_two_processes_give_the_scores_of_one(checkpoint: Path, store: Store, tm
 def test_scores_are_not_written_over_what_is_read(checkpoint: Path, store: Store) -> None:
     weights, meta = checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()
     with pytest.raises(ConfigError, match=r"best\.safetensors is read and would be written over"):
-        evaluate(checkpoint, store.path, checkpoint, workers=0, progress=False)
+        evaluate(checkpoint, store.path, checkpoint, workers=0, quiet=True)
     with pytest.raises(ConfigError, match=r"meta\.json lies in .*, which is read"):
-        evaluate(checkpoint, store, store.path / "meta.json", workers=0, progress=False)
+        evaluate(checkpoint, store, store.path / "meta.json", workers=0, quiet=True)
     assert (checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()) == (weights, meta)

@@ -113,7 +113,7 @@ def test_a_fine_tuned_run_keeps_what_is_frozen_and_resumes_bit_for_bit(
 def test_other_classes_of_the_same_number_are_told(
     make_plain: MakeExperiment, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = train(make_plain(epochs=1), store, tmp_path / "first", progress=False)
+    first = train(make_plain(epochs=1), store, tmp_path / "first", quiet=True)
     model, provenance = load_checkpoint(first.last.checkpoint)
     provenance["classes"] = [f"other {number}" for number in range(10)]
     save_checkpoint(tmp_path / "other.safetensors", model, provenance)
@@ -125,9 +125,9 @@ def test_what_cannot_be_started_from_leaves_no_trace(
     checkpoint: Path, make_plain: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:
     with pytest.raises(CheckpointError, match="is of model 'dualhead', not 'plain'"):
-        train(make_plain(), store, tmp_path / "run", init=checkpoint, progress=False)
+        train(make_plain(), store, tmp_path / "run", init=checkpoint, quiet=True)
     with pytest.raises(CheckpointError, match="is no file"):
-        train(make_plain(), store, tmp_path / "run", init=tmp_path / "none.safetensors", progress=False)
+        train(make_plain(), store, tmp_path / "run", init=tmp_path / "none.safetensors", quiet=True)
     with pytest.raises(ConfigError, match="unknown part of the model to freeze 'stem'"):
-        train(make_plain(), store, tmp_path / "run", freeze=["stem"], progress=False)
+        train(make_plain(), store, tmp_path / "run", freeze=["stem"], quiet=True)
     assert not (tmp_path / "run").exists()

@@ -28,7 +28,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_batchs_names(
 
     monkeypatch.setattr(Plain, "forward", forward)
     with pytest.raises(TrainingError, match="the loss is not finite in epoch 1") as caught:
-        train(make_plain(), store, tmp_path / "run", progress=False)
+        train(make_plain(), store, tmp_path / "run", quiet=True)
     assert len(named(str(caught.value), store)) == 8
     assert len(calls) == 2
     assert not (tmp_path / "run" / "last.safetensors").exists()
@@ -48,7 +48,7 @@ def test_a_gradient_that_is_not_finite_names_all_samples_of_the_step(
 
     monkeypatch.setattr(Plain, "forward", forward)
     with pytest.raises(TrainingError, match="the gradient is not finite in epoch 1") as caught:
-        train(make_plain(accumulate=4), store, tmp_path / "run", progress=False)
+        train(make_plain(accumulate=4), store, tmp_path / "run", quiet=True)
     assert len(named(str(caught.value), store)) == 8
     assert "smaller optimizer.lr" in str(caught.value)
 
@@ -70,7 +70,7 @@ def test_a_broken_clip_is_told_from_the_others_of_its_batch(
 
     monkeypatch.setattr(type(store), "__getitem__", with_damage)
     with pytest.raises(TrainingError, match=rf"the clips of {broken} hold values that are not finite"):
-        train(make_plain(validation={"by": "none"}), store, tmp_path / "run", progress=False)
+        train(make_plain(validation={"by": "none"}), store, tmp_path / "run", quiet=True)
 
 
 def test_a_run_that_stopped_goes_on_after_the_cause_is_mended(
@@ -80,5 +80,5 @@ def test_a_run_that_stopped_goes_on_after_the_cause_is_mended(
     with monkeypatch.context() as broken:
         broken.setattr(Plain, "forward", lambda self, clips, _: torch.full((len(clips), 2, 10), torch.nan))
         with pytest.raises(TrainingError):
-            train(experiment, store, tmp_path / "run", progress=False)
-    assert train(experiment, store, tmp_path / "run", progress=False).finished
+            train(experiment, store, tmp_path / "run", quiet=True)
+    assert train(experiment, store, tmp_path / "run", quiet=True).finished

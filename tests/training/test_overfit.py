@@ -76,7 +76,7 @@ def test_a_set_up_that_learns_is_said_to(
     with torch.no_grad():
         assert torch.equal(saved(batch["clips"]).mean(dim=1).argmax(dim=-1), batch["labels"])
     with pytest.raises(MismatchError, match="its overfit is 8, here it is 'not given'"):
-        train(experiment, store, tmp_path / "run", progress=False)
+        train(experiment, store, tmp_path / "run", quiet=True)
 
 
 def test_a_run_that_was_stopped_says_that_it_starts_over_and_does(
@@ -95,12 +95,12 @@ def test_a_run_that_was_stopped_says_that_it_starts_over_and_does(
     with monkeypatch.context() as pressed:
         pressed.setattr(Plain, "forward", forward)
         with pytest.raises(KeyboardInterrupt):
-            train(experiment, store, tmp_path / "run", overfit=16, device="cpu", progress=False)
+            train(experiment, store, tmp_path / "run", overfit=16, device="cpu", quiet=True)
     log = (tmp_path / "run" / "run.log").read_text()
     assert "interrupted: the same command starts over" in log
     assert "goes on" not in log
     with pytest.raises(TrainingError, match=r"after 10 epochs"):  # all of them once more
-        train(experiment, store, tmp_path / "run", overfit=16, device="cpu", progress=False)
+        train(experiment, store, tmp_path / "run", overfit=16, device="cpu", quiet=True)
 
 
 def test_a_set_up_that_does_not_learn_is_an_error(
@@ -108,7 +108,7 @@ def test_a_set_up_that_does_not_learn_is_an_error(
 ) -> None:
     monkeypatch.setattr(overfit, "MOST_STEPS", 20)
     with pytest.raises(TrainingError, match=r"does not learn 16 samples by heart, after 10 epochs loss"):
-        train(make_plain(optimizer={"lr": 1e-9}), store, tmp_path / "run", overfit=16, device="cpu", progress=False)
+        train(make_plain(optimizer={"lr": 1e-9}), store, tmp_path / "run", overfit=16, device="cpu", quiet=True)
     assert not (tmp_path / "run" / "result.json").exists()
     with pytest.raises(ConfigError, match="one process: there are 2"):
-        train(make_plain(), store, tmp_path / "two", overfit=4, device="cpu", processes=2, progress=False)
+        train(make_plain(), store, tmp_path / "two", overfit=4, device="cpu", processes=2, quiet=True)

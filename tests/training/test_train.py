@@ -43,7 +43,7 @@ def metrics(run_folder: Path) -> list[dict[str, str]]:
 
 
 def test_a_run_leaves_what_the_contract_says(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
-    result = train(make_plain(epochs=3), store.path, tmp_path / "run", stream="bone", progress=False)
+    result = train(make_plain(epochs=3), store.path, tmp_path / "run", stream="bone", quiet=True)
     found = {path.relative_to(tmp_path / "run").as_posix() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert found - {name for name in found if name.startswith("tensorboard/")} == {
         "experiment.yaml", "run.json", "run.log", "metrics.csv", "result.json", ".lock", "checkpoints/last.ckpt",
@@ -60,7 +60,7 @@ def test_last_and_best_epoch_are_reported_apart_and_equal_their_files(
 ) -> None:
     # Steps so large that the run gets worse: the last epoch is not the best.
     reckless = {"optimizer": {"lr": 5.0, "momentum": 0.99}, "schedule": {"name": "multistep"}}
-    result = train(make_plain(**reckless), store, tmp_path / "run", progress=False)
+    result = train(make_plain(**reckless), store, tmp_path / "run", quiet=True)
     order = [(float(row["val_top1"]), -float(row["val_cross_entropy"])) for row in metrics(result.out)]
     assert result.best is not None
     assert result.best.epoch == 1 + order.index(max(order))
@@ -72,7 +72,7 @@ def test_last_and_best_epoch_are_reported_apart_and_equal_their_files(
             assert figures == measure_heads(scores)
             assert (scores.provenance["epoch"], scores.provenance["split"]) == (selection.epoch, split)
             assert written[name][split]["mean"]["top1"] == figures["mean"].top1
-        again = evaluate(selection.checkpoint, store, workers=0, progress=False)
+        again = evaluate(selection.checkpoint, store, workers=0, quiet=True)
         assert np.array_equal(again.logits, Scores.load(result.out / "scores" / f"test_{name}.npz").logits)
     assert float(metrics(result.out)[-1]["val_top1"]) == pytest.approx(result.last.validation["mean"].top1)  # type: ignore[index]
 
@@ -80,7 +80,7 @@ def test_last_and_best_epoch_are_reported_apart_and_equal_their_files(
 def test_without_a_validation_side_there_is_no_best_epoch(
     make_plain: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:
-    result = train(make_plain(epochs=1, validation={"by": "none"}), store, tmp_path / "run", progress=False)
+    result = train(make_plain(epochs=1, validation={"by": "none"}), store, tmp_path / "run", quiet=True)
     assert (result.best, result.last.validation) == (None, None)
     assert result.last.test is not None
     assert not (tmp_path / "run" / "best.safetensors").exists()
@@ -93,11 +93,11 @@ def test_two_and_two_epochs_equal_four_whatever_the_workers(
 ) -> None:
     # Batch norm, dropout, momentum, averages, accumulation and a rate that moves by the step carry state or draws.
     changes = {"ema_decay": 0.9, "accumulate": 2, "clip_norm": 5.0}
-    whole = train(make_experiment(**changes), store, tmp_path / "whole", progress=False)
-    half = train(make_experiment(**changes, workers=2), store, tmp_path / "parts", stop_after=2, progress=False)
+    whole = train(make_experiment(**changes), store, tmp_path / "whole", quiet=True)
+    half = train(make_experiment(**changes, workers=2), store, tmp_path / "parts", stop_after=2, quiet=True)
     assert (half.finished, half.epochs) == (False, 2)
     assert not (tmp_path / "parts" / "result.json").exists()
-    rest = train(make_experiment(**changes), store, tmp_path / "parts", progress=False)
+    rest = train(make_experiment(**changes), store, tmp_path / "parts", quiet=True)
     assert rest.finished
     for name in ("last", "best"):
         assert_same_weights(whole.out / f"{name}.safetensors", rest.out / f"{name}.safetensors")
@@ -110,7 +110,7 @@ def test_two_and_two_epochs_equal_four_whatever_the_workers(
 def test_a_killed_run_goes_on_as_if_it_had_not_been(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
     experiment = make_plain(epochs=20, optimizer={"name": "adamw", "lr": 0.01}, ema_decay=0.9)
     with one_thread():
-        whole = train(experiment, store, tmp_path / "whole", device="cpu", progress=False)
+        whole = train(experiment, store, tmp_path / "whole", device="cpu", quiet=True)
     save_experiment(tmp_path / "experiment.yaml", experiment)
     arguments = (tmp_path / "experiment.yaml", store.path, tmp_path / "killed")
     figures = tmp_path / "killed" / "metrics.csv"
@@ -131,7 +131,7 @@ def test_ctrl_c_is_told_to_the_caller_and_the_run_goes_on(
     make_plain: MakeExperiment, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     experiment, plain_forward, calls = make_plain(), Plain.forward, []
-    whole = train(experiment, store, tmp_path / "whole", progress=False)
+    whole = train(experiment, store, tmp_path / "whole", quiet=True)
 
     def forward(self: Plain, clips: Tensor, _: DistinctBodies) -> Tensor:
         calls.append(1)
@@ -143,16 +143,16 @@ def test_ctrl_c_is_told_to_the_caller_and_the_run_goes_on(
     with monkeypatch.context() as pressed:
         pressed.setattr(Plain, "forward", forward)
         with pytest.raises(KeyboardInterrupt):
-            train(experiment, store, tmp_path / "run", progress=False)
+            train(experiment, store, tmp_path / "run", quiet=True)
     assert signal.getsignal(signal.SIGINT) is before
     assert "interrupted: the same command goes on" in (tmp_path / "run" / "run.log").read_text()
-    rest = train(experiment, store, tmp_path / "run", progress=False)
+    rest = train(experiment, store, tmp_path / "run", quiet=True)
     assert_same_weights(whole.last.checkpoint, rest.last.checkpoint)
 
 
 def test_accumulated_parts_equal_one_batch(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
-    one = train(make_plain(), store, tmp_path / "one", progress=False)
-    parts = train(make_plain(accumulate=4), store, tmp_path / "parts", progress=False)
+    one = train(make_plain(), store, tmp_path / "one", quiet=True)
+    parts = train(make_plain(accumulate=4), store, tmp_path / "parts", quiet=True)
     first, second = weights(one.last.checkpoint), weights(parts.last.checkpoint)
     for key in first:
         torch.testing.assert_close(first[key], second[key], rtol=1e-4, atol=1e-6)
@@ -165,7 +165,7 @@ def test_accumulated_parts_equal_one_batch(make_plain: MakeExperiment, store: St
 def test_two_processes_train_like_one(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
     experiment = make_plain(ema_decay=0.5)
     with one_thread():
-        one = train(experiment, store, tmp_path / "one", device="cpu", progress=False)
+        one = train(experiment, store, tmp_path / "one", device="cpu", quiet=True)
     save_experiment(tmp_path / "experiment.yaml", experiment)
     printed = run(TRAIN, tmp_path / "experiment.yaml", store.path, tmp_path / "two", processes=2)
     assert "arning" not in printed
@@ -186,7 +186,7 @@ def test_two_processes_train_like_one(make_plain: MakeExperiment, store: Store, 
 def test_a_finished_run_gives_its_result_again(
     make_plain: MakeExperiment, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = train(make_plain(epochs=1), store, tmp_path / "run", progress=False)
+    first = train(make_plain(epochs=1), store, tmp_path / "run", quiet=True)
     saved = (tmp_path / "run" / "last.safetensors").stat().st_mtime_ns
     again = train(make_plain(epochs=1, workers=5), store, tmp_path / "run")
     assert again == first
@@ -197,13 +197,13 @@ def test_a_finished_run_gives_its_result_again(
 def test_another_stream_experiment_or_data_set_is_refused_by_the_field(
     make_plain: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:
-    train(make_plain(epochs=1), store, tmp_path / "run", progress=False)
+    train(make_plain(epochs=1), store, tmp_path / "run", quiet=True)
     with pytest.raises(MismatchError, match="stream is 'joint', here it is 'bone'"):
-        train(make_plain(epochs=1), store, tmp_path / "run", stream="bone", progress=False)
+        train(make_plain(epochs=1), store, tmp_path / "run", stream="bone", quiet=True)
     with pytest.raises(MismatchError, match="epochs is 1, here it is 2"):
-        train(make_plain(epochs=2), store, tmp_path / "run", progress=False)
+        train(make_plain(epochs=2), store, tmp_path / "run", quiet=True)
     with pytest.raises(MismatchError, match="dataset is 'ucla', the experiment's is 'ntu60'"):
-        train(make_plain(dataset="ntu60"), store, tmp_path / "other", progress=False)
+        train(make_plain(dataset="ntu60"), store, tmp_path / "other", quiet=True)
     assert not (tmp_path / "other").exists()
 
 
@@ -211,31 +211,31 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
     make_plain: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:
     with pytest.raises(ConfigError, match="joint_motion"):
-        train(make_plain(), store, tmp_path / "run", stream="motion", progress=False)
+        train(make_plain(), store, tmp_path / "run", stream="motion", quiet=True)
     with pytest.raises(ConfigError, match="stop_after is 0"):
-        train(make_plain(), store, tmp_path / "run", stop_after=0, progress=False)
+        train(make_plain(), store, tmp_path / "run", stop_after=0, quiet=True)
     with pytest.raises(ConfigError, match="did you mean 'width'"):
         wrong = {"name": "plain", "arguments": {"widht": 3}}
-        train(make_plain(model=wrong), store, tmp_path / "run", progress=False)
+        train(make_plain(model=wrong), store, tmp_path / "run", quiet=True)
     with pytest.raises(ConfigError, match="unknown device"):
-        train(make_plain(), store, tmp_path / "run", device="gpu0", progress=False)
+        train(make_plain(), store, tmp_path / "run", device="gpu0", quiet=True)
     assert not (tmp_path / "run").exists()
 
 
 def test_model_and_folder_are_checked_before_the_data(make_experiment: MakeExperiment, tmp_path: Path) -> None:
     wide = make_experiment(model={"name": "dualhead", "arguments": {"width": 10}})
     with pytest.raises(ConfigError, match="width is 10: model dualhead needs a multiple of 6, such as 6 or 12"):
-        train(wide, tmp_path / "no store", tmp_path / "run", progress=False)
+        train(wide, tmp_path / "no store", tmp_path / "run", quiet=True)
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ConfigError, match=r"holds thesis\.tex and no run"):
-        train(make_experiment(), tmp_path / "no store", tmp_path, progress=False)
+        train(make_experiment(), tmp_path / "no store", tmp_path, quiet=True)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_a_full_disk_is_said_in_a_sentence_and_the_run_goes_on(
     make_plain: MakeExperiment, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = train(make_plain(), store, tmp_path / "whole", progress=False)
+    whole = train(make_plain(), store, tmp_path / "whole", quiet=True)
     write, calls = keeper.write_metrics, []
 
     def full(path: Path, history: list[dict[str, float]]) -> None:
@@ -247,16 +247,16 @@ def test_a_full_disk_is_said_in_a_sentence_and_the_run_goes_on(
     with monkeypatch.context() as disk:
         disk.setattr(keeper, "write_metrics", full)
         with pytest.raises(TrainingError, match=r"No space left on device.*the same command goes on"):
-            train(make_plain(), store, tmp_path / "run", progress=False)
-    rest = train(make_plain(), store, tmp_path / "run", progress=False)
+            train(make_plain(), store, tmp_path / "run", quiet=True)
+    rest = train(make_plain(), store, tmp_path / "run", quiet=True)
     assert_same_weights(whole.last.checkpoint, rest.last.checkpoint)
 
 
 def test_a_damaged_state_is_said(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
-    train(make_plain(), store, tmp_path / "run", stop_after=1, progress=False)
+    train(make_plain(), store, tmp_path / "run", stop_after=1, quiet=True)
     (tmp_path / "run" / "checkpoints" / "last.ckpt").write_bytes(b"half a file")
     with pytest.raises(TrainingError, match=r"last\.ckpt is damaged"):
-        train(make_plain(), store, tmp_path / "run", progress=False)
+        train(make_plain(), store, tmp_path / "run", quiet=True)
 
 
 def test_training_in_bf16_and_what_is_printed(
@@ -273,6 +273,6 @@ def test_training_in_bf16_and_what_is_printed(
 
 def test_the_model_learns(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
     experiment = make_plain(epochs=20, optimizer={"name": "adamw", "lr": 0.05}, validation={"by": "none"})
-    result = train(experiment, store, tmp_path / "run", progress=False)
+    result = train(experiment, store, tmp_path / "run", quiet=True)
     assert result.last.test is not None
     assert result.last.test["mean"].top1 > 0.9

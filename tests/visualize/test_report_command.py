@@ -96,9 +96,9 @@ def test_a_report_is_not_written_over_what_it_is_made_of(small_store: Store, tmp
         with pytest.raises(ConfigError, match=r"is read and would be written over|lies in .*scores, which is read"):
             report([scores, run] if path is scores else [run], out=path)
     with pytest.raises(ConfigError, match=r"meta\.json lies in .*store, which is read"):
-        report([run], out=small_store.path / "meta.json", data=small_store.path)
+        report([run], out=small_store.path / "meta.json", store=small_store.path)
     assert [path.read_bytes() for path in kept] == before
-    assert report([run], out=run / "report.html", data=small_store.path).is_file()
+    assert report([run], out=run / "report.html", store=small_store.path).is_file()
 
 
 def test_hostile_names_and_neighbours_make_a_page_and_no_noise(

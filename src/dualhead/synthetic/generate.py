@@ -45,7 +45,7 @@ def generate(
     sensor: Sensor | None = None,
     faults: bool = True,
     seed: int = 0,
-    progress: bool = True,
+    quiet: bool = False,
 ) -> Path:
     """Make recordings of people who act, in real `.skeleton` syntax.
 
@@ -63,7 +63,7 @@ def generate(
         sensor: How bad the sensor is; `Sensor()` if None.
         faults: Whether some recordings are damaged (`FAULTS`) and named in the missing list.
         seed: Start of all randomness, 0 or more.
-        progress: Whether to show a progress bar.
+        quiet: Show no progress.
 
     Returns:
         The path of the zip.
@@ -101,7 +101,7 @@ def generate(
         with GrowingZip(partial, group=cameras) as archive, ThreadPoolExecutor(1) as packer:
             packed: Future[None] | None = None  # the last recording, compressed while the next one is made
             left = takes[archive.kept // cameras :]
-            bar = track(left, "generating recordings", transient=True, disable=not progress)
+            bar = track(left, "generating recordings", transient=True, disable=quiet)
             for number, (name, recording) in enumerate(_record(bar, sensor, seed), archive.kept):
                 data = _write(recording, broken.get(number))
                 if packed is not None:

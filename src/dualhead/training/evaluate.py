@@ -38,14 +38,14 @@ logger = logging.getLogger("dualhead.training")
 
 def evaluate(
     checkpoint: str | Path,
-    data: str | Path | Store,
+    store: str | Path | Store,
     out: str | Path | None = None,
     *,
     split: str = "test",
     batch_size: int | None = None,
     workers: int = 2,
     device: str = "auto",
-    progress: bool = True,
+    quiet: bool = False,
 ) -> Scores:
     """Score one side of a store with a checkpoint.
 
@@ -54,13 +54,13 @@ def evaluate(
 
     Args:
         checkpoint: A `.safetensors` file that `train` wrote.
-        data: A prepared store, or its folder.
+        store: A prepared store, or its folder.
         out: The `.npz` file to write the scores to; None writes nothing.
         split: "test", or "validation" for the part of the training side that the training kept back.
         batch_size: Samples that a process scores at once; None: as many as in training.
         workers: Processes that load data beside each evaluating process, 0 or more.
         device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
-        progress: Whether a bar and messages are shown.
+        quiet: Show neither a bar nor messages.
 
     Returns:
         The scores, in every process.
@@ -79,7 +79,7 @@ def evaluate(
     if workers < 0:
         raise ConfigError(f"workers is {workers}: give 0 or more")
     if out is not None:
-        check_apart(out, [checkpoint, data.path if isinstance(data, Store) else data])
+        check_apart(out, [checkpoint, store.path if isinstance(store, Store) else store])
     model, provenance = load_checkpoint(checkpoint)
     for field in ("experiment", "stream"):
         if provenance.get(field) is None:
@@ -88,11 +88,11 @@ def evaluate(
                 "with --experiment and --stream"
             )
     experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment")
-    store = open_store(data) if isinstance(data, str | Path) else data
+    store = open_store(store) if isinstance(store, str | Path) else store
     check_store(store, provenance, str(checkpoint), split)
     if out is not None:
         check_writable(out)
-    with quiet_lightning(), shown(Console(), progress) as bars:
+    with quiet_lightning(), shown(Console(), not quiet) as bars:
         fabric = Fabric(**launch_settings(device))
         fabric.launch()
         task = bars.add_task(f"scoring {split}", total=None, note="")
@@ -259,7 +259,7 @@ def _first_difference(ours: list[str], theirs: list[str]) -> tuple[object, objec
 
 def evaluate_and_print(
     checkpoint: Path,
-    data: Path,
+    store: Path,
     out: Path | None = None,
     split: str = "test",
     batch_size: int | None = None,
@@ -273,7 +273,7 @@ def evaluate_and_print(
 
     Args:
         checkpoint: A `.safetensors` file that `train` wrote.
-        data: Folder of a prepared store.
+        store: Folder of a prepared store.
         out: The `.npz` file to write the scores to. Default: none is written.
         split: "test", or "validation" for the part of the training side that the training kept back.
         batch_size: Samples that a process scores at once. Default: as many as in training.
@@ -283,7 +283,7 @@ def evaluate_and_print(
     Returns:
         The scores.
     """
-    scores = evaluate(checkpoint, data, out, split=split, batch_size=batch_size, workers=workers, device=device)
+    scores = evaluate(checkpoint, store, out, split=split, batch_size=batch_size, workers=workers, device=device)
     if is_main():
         provenance = scores.provenance
         name = f"{provenance['stream']}, {provenance['selection']} epoch ({provenance['epoch']})"

@@ -137,7 +137,7 @@ def _work(answer: Connection, parent: int, experiment: Experiment, store: str | 
 
     torch.set_num_threads(1)
     try:
-        train(experiment, store, run, stream=stream, device="cpu", progress=False)
+        train(experiment, store, run, stream=stream, device="cpu", quiet=True)
     except DualheadError as error:
         answer.send(error)
     except KeyboardInterrupt:

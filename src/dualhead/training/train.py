@@ -48,7 +48,7 @@ logger = logging.getLogger("dualhead.training")
 
 def train(
     experiment: Experiment | str | Path,
-    data: str | Path | Store,
+    store: str | Path | Store,
     out: str | Path,
     *,
     stream: str = "joint",
@@ -58,7 +58,7 @@ def train(
     device: str = "auto",
     processes: int = 1,
     stop_after: int | None = None,
-    progress: bool = True,
+    quiet: bool = False,
 ) -> TrainResult:
     """Train one stream, choose the best epoch on the validation side, score the test side once, and save everything.
 
@@ -75,7 +75,7 @@ def train(
 
     Args:
         experiment: What is trained and how: an `Experiment`, a YAML file or a short name such as "ucla/dualhead".
-        data: A prepared store, or its folder.
+        store: A prepared store, or its folder.
         out: The run's folder.
         stream: "joint", "bone", "joint_motion" or "bone_motion".
         init: A `.safetensors` checkpoint of the same architecture and skeleton to start from.
@@ -86,7 +86,7 @@ def train(
         processes: Processes to train in together on this machine, on GPUs one each; a launcher such as torchrun decides
             this by itself.
         stop_after: Stop after this many epochs, for instance where computing time is short; the same call goes on.
-        progress: Whether a bar and messages are shown; run.log has the messages in any case.
+        quiet: Show neither a bar nor messages; run.log has the messages in any case.
 
     Returns:
         What was reached; a run that had already finished gives its result again.
@@ -108,7 +108,7 @@ def train(
     check_variant(experiment.model.name, experiment.model.arguments)
     folder = RunFolder(out)
     folder.check_place()
-    store = open_store(data) if isinstance(data, str | Path) else data
+    store = open_store(store) if isinstance(store, str | Path) else store
     facts = describe_store(store)
     if experiment.dataset not in (None, facts["dataset"]):
         raise MismatchError(
@@ -121,7 +121,7 @@ def train(
     main = launched_rank() == 0
     with ExitStack() as stack:
         stack.enter_context(quiet_lightning())
-        bars = stack.enter_context(shown(Console(), progress and main))
+        bars = stack.enter_context(shown(Console(), main and not quiet))
         if folder.result.is_file():
             logger.info("%s has already finished", folder.path)
             result = load_result(folder)

@@ -23,7 +23,7 @@ def report(
     sources: list[Path],
     *,
     out: Path = Path("report.html"),
-    data: Path | None = None,
+    store: Path | None = None,
     title: str | None = None,
     mistakes: int = 4,
 ) -> Path:
@@ -35,7 +35,7 @@ def report(
     Args:
         sources: Run folders, score files (.npz), or both.
         out: The page to create or replace.
-        data: The store that the scores are of, for the animations; default: the one among the folders beside the
+        store: The store that the scores are of, for the animations; default: the one among the folders beside the
             sources that has the same fingerprint.
         title: The page's title; default: data set and protocol.
         mistakes: How many wrong clips to show, of different classes as far as there are.
@@ -60,12 +60,12 @@ def report(
     check_apart(out, files)
     scores = [Scores.load(file) for file in files]
     console = Console(stderr=True)
-    if data is None:
+    if store is None:
         fingerprints = {*_fingerprints(runs), *(str(item.provenance.get("data_fingerprint", "")) for item in scores)}
-        data = find_store(sources, fingerprints - {""})
-        found = "no store of these scores was found: the page has no animations and no summary of the data; give --data"
-        print_line(console, found if data is None else f"store: {data}")
-    page = write_report(out, runs=runs, scores=scores, store=data, title=title, mistakes=mistakes)
+        store = find_store(sources, fingerprints - {""})
+        found = "no store of these scores was found: no animations and no summary of the data; give --store"
+        print_line(console, found if store is None else f"store: {store}")
+    page = write_report(out, runs=runs, scores=scores, store=store, title=title, mistakes=mistakes)
     print_line(console, f"report: {page}")
     return page
 
