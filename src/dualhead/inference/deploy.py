@@ -14,7 +14,7 @@ from torch import Tensor
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.prepared import PreparedModule, is_autocast, without_waiting
 from dualhead.layers.threads import alone
-from dualhead.models.base import SkeletonModel
+from dualhead.models.base import ModelOutput, SkeletonModel
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.memory import keep_freed_memory
 
@@ -102,7 +102,7 @@ class DeployedModel(SkeletonModel):
     @torch.no_grad()
     def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
         """Classify `(N, C, T, V, M)` as `(N, H, K)`, without gradients."""
-        return super().forward(clips, bodies)
+        return ModelOutput.of(super().forward(clips, bodies)).logits
 
     def pooled_features(self, x: Tensor, bodies: DistinctBodies) -> list[Tensor]:
         """Do as the model, but for absent bodies, whose features are kept from clip to clip."""

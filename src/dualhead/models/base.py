@@ -7,7 +7,8 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from einops import rearrange, reduce
@@ -61,6 +62,24 @@ class ModelConfig:
         return cls(**{**values, "skeleton": Skeleton.from_dict(values["skeleton"])})
 
 
+class ModelOutput(NamedTuple):
+    """What a model may return in training in place of plain logits: logits and what its objective needs beside them.
+
+    Attributes:
+        logits: `(N, H, K)`.
+        extras: Further tensors by name. An objective adds the ones that it is told to as terms of the loss, or computes
+            terms from them; outside of training there are none.
+    """
+
+    logits: Tensor
+    extras: Mapping[str, Tensor] = MappingProxyType({})
+
+    @classmethod
+    def of(cls, output: Tensor | ModelOutput) -> ModelOutput:
+        """Wrap plain logits; return anything else unchanged."""
+        return cls(output) if isinstance(output, Tensor) else output
+
+
 class SkeletonModel(nn.Module):
     """A classifier of clips: bodies to features, features to logits.
 
@@ -111,7 +130,7 @@ class SkeletonModel(nn.Module):
             return DistinctBodies.of(clips)
         return known
 
-    def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
+    def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor | ModelOutput:
         """Classify.
 
         Args:
@@ -120,7 +139,7 @@ class SkeletonModel(nn.Module):
                 without waiting; None: it is asked here. A compiled model computes all bodies.
 
         Returns:
-            Logits `(N, H, K)`.
+            Logits `(N, H, K)`; a model with auxiliary terms may return a `ModelOutput` in training mode.
 
         Raises:
             ConfigError: If the clips have other dimensions, channels, joints or bodies than the model, fewer frames, or
