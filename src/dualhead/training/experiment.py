@@ -141,7 +141,10 @@ class Experiment:
         eval_batch_size: Samples that are scored at once by a process; None: as many as are trained on at once.
         clip_norm: Largest L2 norm of a step's gradient, above 0; None: no limit.
         label_smoothing: Share of the target that is spread over all classes, 0 to below 1.
-        precision: Arithmetic of the model: "32", "bf16" or "fp16" (mixed; fp16 on a GPU only).
+        precision: Arithmetic of the model: "32", "tf32" (products in TF32 where a GPU has it), "bf16" or "fp16" (mixed;
+            fp16 on a GPU only).
+        execution: "eager", "compile", or "cuda_graph" (the step replayed on one CUDA GPU, much faster for short clips;
+            eager elsewhere).
         ema_decay: Decay a step of a moving average of the weights, which is then what is evaluated and saved, above 0
             and below 1; None: no average.
         validation: What is kept back from the training side.
@@ -161,7 +164,8 @@ class Experiment:
     eval_batch_size: int | None = None
     clip_norm: float | None = None
     label_smoothing: float = 0.0
-    precision: Literal["32", "bf16", "fp16"] = "32"
+    precision: Literal["32", "tf32", "bf16", "fp16"] = "32"
+    execution: Literal["eager", "cuda_graph", "compile"] = "eager"
     ema_decay: float | None = None
     validation: Validation = field(default_factory=Validation)
     seed: int = 0

@@ -28,6 +28,7 @@ from dualhead.runtime.errors import ConfigError, DualheadError, MismatchError, T
 from dualhead.training.build import build_trainer
 from dualhead.training.config import load_experiment
 from dualhead.training.evaluate import describe_store, score_split
+from dualhead.training.execution import Execution, matrix_precision
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import describe_start
 from dualhead.training.finite import FiniteGuard
@@ -133,6 +134,7 @@ def train(
                 folder.claim(experiment, identity)
                 stack.enter_context(folder.logged())
             stack.enter_context(_one_sentence(folder, _AGAIN if overfit is None else STARTS_OVER))
+            stack.enter_context(matrix_precision(experiment.precision))
             result = _run(parts, folder, stop_after, bars) if overfit is None else _overfit(parts, folder, bars)
         for line in summary(result):
             logger.info(line)
@@ -146,7 +148,8 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: Progr
     keeper = Keeper(folder, store, parts.provenance, average)
     guard = FiniteGuard(store.names, gradients=experiment.precision != "fp16")
     bar = EpochBar(bars, experiment.epochs)
-    callbacks: list[Callback] = [guard, keeper, bar] if average is None else [guard, average, keeper, bar]
+    callbacks: list[Callback] = [Execution(experiment.execution, parts.batch_shape), guard]
+    callbacks += [keeper, bar] if average is None else [average, keeper, bar]
     first = _epochs_done(folder)
     until = experiment.epochs if stop_after is None else min(experiment.epochs, first + stop_after)
     trainer = build_trainer(experiment, folder, parts.launch, callbacks, first=first, until=until, steps=parts.steps)
