@@ -175,7 +175,9 @@ def seconds_without_sync(case: Callable[[], Any], rounds: int) -> float:
     return seconds(guarded, rounds)
 
 
-def cases(models: list[str], lengths: list[int], compiled: list[str]) -> Iterator[tuple[str, str, int, str, str]]:
+def cases(
+    models: list[str], lengths: list[int], compiled: list[str], compiled_lengths: list[int]
+) -> Iterator[tuple[str, str, int, str, str]]:
     """Yield kind, model, frames, precision and form of every case, the most telling first."""
     late = []
     for frames in lengths:
@@ -185,7 +187,7 @@ def cases(models: list[str], lengths: list[int], compiled: list[str]) -> Iterato
                     for form in forms:
                         case = kind, name, frames, precision, form
                         if form.endswith("compiled"):
-                            if name in compiled and precision == "bf16":
+                            if name in compiled and frames in compiled_lengths and precision == "bf16":
                                 late.append(case)
                         elif form != "ours, graph" or precision == "bf16":
                             yield case
@@ -213,6 +215,7 @@ def main() -> None:
     parser.add_argument("--models", default="dualhead,msg3d,ctrgcn,dgstgcn")
     parser.add_argument("--frames", default="300,64")
     parser.add_argument("--compiled", default="dualhead,ctrgcn", help="models that are also compiled, in bf16")
+    parser.add_argument("--compiled-frames", default="64", help="lengths at which models are compiled")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5, help="times that each case is run (default 5)")
     parser.add_argument("--seconds", type=float, default=600, help="start no further case after so many seconds")
@@ -233,8 +236,9 @@ def main() -> None:
         print(json.dumps(figures), flush=True)
     models = [name for name in options.models.split(",") if name in list_models()]
     lengths, compiled = [int(each) for each in options.frames.split(",")], options.compiled.split(",")
+    compiled_lengths = [int(each) for each in options.compiled_frames.split(",")]
     makers = {"training": training_case, "inference": inference_case}
-    for kind, name, frames, precision, form in cases(models, lengths, compiled):
+    for kind, name, frames, precision, form in cases(models, lengths, compiled, compiled_lengths):
         if options.only_compile and not form.endswith("compiled"):
             continue
         what = f"{kind}; {name}; T {frames}; {precision}; {form}"
