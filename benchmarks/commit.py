@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
 
 def commit() -> str:
-    """Return the commit of the working tree; a "+" behind it says that files other than results differ.
-
-    A copy without its history gives what the environment variable `DUALHEAD_COMMIT` says, else "unknown".
-    """
+    """Name the commit of the working tree, "unknown" outside of one; "+" says that files other than results differ."""
     but_results = [":(top)", ":(top,exclude)benchmarks/results"]
     commands = (
         ["git", "rev-parse", "--short", "HEAD"],
@@ -23,5 +19,5 @@ def commit() -> str:
             for words in commands
         )
     except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("DUALHEAD_COMMIT", "unknown")
+        return "unknown"
     return f"{name}+" if changes else name

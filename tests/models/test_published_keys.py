@@ -23,6 +23,13 @@ from tests.models.test_battery import build
         ("stgcn", "classifier.weight", "fcn.weight"),
         ("ctrgcn", "units.1.spatial.subsets.2.topology.weight", "l2.gcn1.convs.2.conv4.weight"),
         ("ctrgcn", "units.0.spatial.shared", "l1.gcn1.PA"),
+        ("stgcnpp", "units.0.spatial.adjacency", "backbone.gcn.0.gcn.A"),
+        ("stgcnpp", "units.2.temporal.pool.entry_norm.weight", "backbone.gcn.2.tcn.branches.4.1.weight"),
+        ("stgcnpp", "units.2.temporal.plain.bias", "backbone.gcn.2.tcn.branches.5.bias"),
+        ("dgstgcn", "units.1.spatial.sender.weight", "backbone.gcn.1.gcn.conv1.weight"),
+        ("dgstgcn", "units.1.spatial.pre.norm.running_var", "backbone.gcn.1.gcn.pre.1.running_var"),
+        ("dgstgcn", "units.3.temporal.coefficient", "backbone.gcn.3.tcn.add_coeff"),
+        ("dgstgcn", "classifier.weight", "cls_head.fc_cls.weight"),
         ("ctrgcn", "units.3.temporal.pool.norm.running_mean", "l4.tcn1.branches.2.4.running_mean"),
     ],
 )

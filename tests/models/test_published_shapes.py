@@ -19,7 +19,8 @@ _WINDOWED = "gcn3d1.gcn3d.0.gcn3d.1.A_res"
 def test_arguments_are_found(name: str) -> None:
     model = build(name, OPENPOSE18, num_bodies=3, in_channels=2)
     found = infer_arguments(name, to_published(model), OPENPOSE18)
-    bodies = {} if name == "stgcn" else {"num_bodies": 3}
+    shared = model.input_norm.shared  # any number of bodies has the same weights
+    bodies = {} if shared else {"num_bodies": 3}
     published = {"depth": variant_arguments(model_entries()[name])["depth"]}
     want = {"num_classes": 7, "in_channels": 2, **bodies, **published, **NARROW[name]}
     assert {**published, **found} == want
@@ -51,7 +52,8 @@ def test_shapes_that_cannot_be_are_one_sentence(name: str, shape: tuple[int, ...
     """Whatever shape a tensor has that arguments are read off, the checkpoint is refused, not the program."""
     state = to_published(build(name, OPENPOSE18))
     model = build(name, OPENPOSE18)
-    for key in ("data_bn", "fc", "fc_fine", "fcn", *_FIRST_MIXING.values(), "sgcn1.0.A_res", _WINDOWED):
+    heads = ("fc", "fc_fine", "fcn", "cls_head.fc_cls")
+    for key in ("data_bn", "backbone.data_bn", *heads, *_FIRST_MIXING.values(), "sgcn1.0.A_res", _WINDOWED):
         changed = key if key in state else f"{key}.weight"
         if changed in state:
             odd = {**state, changed: torch.zeros(shape)}
@@ -70,10 +72,16 @@ def test_scales_that_the_skeleton_cannot_have_are_refused(name: str, key: str, a
         infer_arguments(name, crafted, OPENPOSE18)
 
 
-@pytest.mark.parametrize("name", ["agcn", "stgcn", "ctrgcn", "dualhead", "msg3d"])
+@pytest.mark.parametrize("name", ["agcn", "stgcn", "ctrgcn", "dualhead", "msg3d", "stgcnpp", "dgstgcn"])
 def test_a_depth_that_no_model_has_is_refused(name: str) -> None:
     state = to_published(build(name, OPENPOSE18))
-    unit = {"stgcn": "edge_importance.{}", "dualhead": "sgcn{}_fine.0.A_res", "msg3d": "sgcn{}.0.A_res"}
+    unit = {
+        "stgcn": "edge_importance.{}",
+        "dualhead": "sgcn{}_fine.0.A_res",
+        "msg3d": "sgcn{}.0.A_res",
+        "stgcnpp": "backbone.gcn.{}.gcn.A",
+        "dgstgcn": "backbone.gcn.{}.gcn.A",
+    }
     many = {unit.get(name, "l{}.gcn1.PA").format(number): torch.zeros(3, 18, 18) for number in range(400)}
     with pytest.raises(CheckpointError, match=r"say that depth is \d+, .* at most 100"):
         infer_arguments(name, {**many, **state}, OPENPOSE18)

@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import torch.nn.functional as F
-from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -22,9 +20,8 @@ from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
-from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
-from dualhead.models.unit_plan import Unit, unit_plan
+from dualhead.models.unit_trunk import Unit, UnitTrunk, normal_classifier, unit_plan
 from dualhead.skeleton import Skeleton
 
 
@@ -61,7 +58,7 @@ class AGCNUnit(PreparedModule):
         return y.relu_()
 
 
-class AGCN(SkeletonModel):
+class AGCN(UnitTrunk):
     """Units whose graph is partly learned and partly inferred from each clip.
 
     Args:
@@ -86,28 +83,20 @@ class AGCN(SkeletonModel):
         depth: int = 3,
         dropout: float = 0.0,
     ):
-        super().__init__()
         adjacency = directed_partition(skeleton)
-        self.input_norm = InputNorm(in_channels, skeleton.num_joints, num_bodies)
-        self.units = nn.Sequential(*(AGCNUnit(adjacency, plan) for plan in unit_plan(in_channels, width, depth)))
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(width * 4, num_classes)
-        nn.init.normal_(self.classifier.weight, 0, math.sqrt(2 / num_classes))
-
-    def features(self, x: Tensor) -> tuple[Tensor]:
-        """Map bodies `(B, C, T, V)` to `(B, 4 * width, T / 4, V)`."""
-        return (self.units(x),)
-
-    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
-        """Map mean features, `(N, 4 * width)`, to logits `(N, 1, K)`."""
-        logits: Tensor = self.classifier(self.dropout(pooled[0]))
-        return rearrange(logits, "n k -> n 1 k")
+        super().__init__(
+            InputNorm(in_channels, skeleton.num_joints, num_bodies),
+            [AGCNUnit(adjacency, plan) for plan in unit_plan(in_channels, width, depth)],
+            normal_classifier(width * 4, num_classes, math.sqrt(2 / num_classes)),
+            dropout,
+        )
 
 
 @register(
     paper="Shi et al., Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action Recognition, "
     "CVPR 2019, arXiv 1805.07694",
     frames=300,
+    gmacs=19.41,
     published={
         "NTU RGB+D 60 xsub, 2 streams": 88.5,
         "NTU RGB+D 60 xview, 2 streams": 95.1,

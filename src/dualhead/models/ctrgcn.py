@@ -5,28 +5,22 @@ ICCV 2021, arXiv 2107.12213.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
-from einops import rearrange
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from dualhead.graph import directed_partition
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.input_norm import InputNorm
-from dualhead.layers.residual import make_residual
 from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution
 from dualhead.layers.topology_graph_convolution import TopologyGraphConvolution
-from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
-from dualhead.models.unit_plan import Unit, unit_plan
+from dualhead.models.unit_trunk import GraphUnit, Unit, UnitTrunk, normal_classifier, unit_plan
 from dualhead.skeleton import Skeleton
 
 
-class CTRGCNUnit(nn.Module):
+class CTRGCNUnit(GraphUnit):
     """Topology graph convolution, multi-scale temporal convolution with stride, residual, ReLU.
 
     Args:
@@ -35,26 +29,20 @@ class CTRGCNUnit(nn.Module):
     """
 
     def __init__(self, adjacency: NDArray[np.float64], plan: Unit):
-        super().__init__()
         channels = plan.out_channels
-        self.spatial = TopologyGraphConvolution(adjacency, plan.in_channels, channels)
-        self.temporal = MultiScaleTemporalConvolution(
-            channels, channels, plan.stride, dilations=(1, 2), kernel=5, residual=False, activation=False
+        super().__init__(
+            plan,
+            TopologyGraphConvolution(adjacency, plan.in_channels, channels),
+            MultiScaleTemporalConvolution(
+                channels, channels, plan.stride, dilations=(1, 2), kernel=5, residual=False, activation=False
+            ),
         )
-        self.residual = None if plan.first else make_residual(plan.in_channels, channels, plan.stride)
         initialize_convolutions(self.temporal)
         if self.residual is not None:
             initialize_convolutions(self.residual)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
-        y = self.temporal(self.spatial(x))
-        if self.residual is not None:
-            y = y + self.residual(x)
-        return torch.relu(y)
 
-
-class CTRGCN(SkeletonModel):
+class CTRGCN(UnitTrunk):
     """Units whose graph each clip refines for every channel.
 
     Args:
@@ -79,28 +67,20 @@ class CTRGCN(SkeletonModel):
         depth: int = 3,
         dropout: float = 0.0,
     ):
-        super().__init__()
         adjacency = directed_partition(skeleton)
-        self.input_norm = InputNorm(in_channels, skeleton.num_joints, num_bodies)
-        self.units = nn.Sequential(*(CTRGCNUnit(adjacency, plan) for plan in unit_plan(in_channels, width, depth)))
-        self.dropout = nn.Dropout(dropout)
-        self.classifier = nn.Linear(width * 4, num_classes)
-        nn.init.normal_(self.classifier.weight, 0, math.sqrt(2 / num_classes))
-
-    def features(self, x: Tensor) -> tuple[Tensor]:
-        """Map bodies `(B, C, T, V)` to `(B, 4 * width, T / 4, V)`."""
-        return (self.units(x),)
-
-    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
-        """Map mean features, `(N, 4 * width)`, to logits `(N, 1, K)`."""
-        logits: Tensor = self.classifier(self.dropout(pooled[0]))
-        return rearrange(logits, "n k -> n 1 k")
+        super().__init__(
+            InputNorm(in_channels, skeleton.num_joints, num_bodies),
+            [CTRGCNUnit(adjacency, plan) for plan in unit_plan(in_channels, width, depth)],
+            normal_classifier(width * 4, num_classes, math.sqrt(2 / num_classes)),
+            dropout,
+        )
 
 
 @register(
     paper="Chen et al., Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action Recognition, "
     "ICCV 2021, arXiv 2107.12213",
     frames=64,
+    gmacs=1.94,
     published={
         "NTU RGB+D 60 xsub, 4 streams": 92.4,
         "NTU RGB+D 60 xview, 4 streams": 96.8,

@@ -106,6 +106,7 @@ class DualHeadNet(SkeletonModel):
     paper="Chen et al., Learning Multi-Granular Spatio-Temporal Graph Network for Skeleton-based Action Recognition, "
     "ACM MM 2021, arXiv 2108.04536",
     frames=300,
+    gmacs=18.94,
     published={
         "NTU RGB+D 60 xsub, 4 streams": 92.0,
         "NTU RGB+D 60 xview, 4 streams": 96.6,
@@ -122,6 +123,7 @@ def dualhead(**arguments: Any) -> DualHeadNet:
 @register(
     paper="The same network at half the width, for small machines; no published results",
     frames=300,
+    gmacs=6.30,
     published={},
     width=48,
 )

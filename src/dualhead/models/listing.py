@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dualhead.models.macs import count_macs
 from dualhead.models.registry import create_model, model_entries, variant_arguments
 
 _CLASSES, _SKELETON, _BODIES = 60, "ntu25", 2
@@ -40,7 +39,7 @@ class ModelCard:
         heads: Names of its heads.
         parameters: How many it has, counted for `COUNTED_FOR`.
         frames: T of the clips that it was published with.
-        macs: Multiply-accumulate operations of one clip of that length, as the paper writes the model.
+        gmacs: 10^9 multiply-accumulate operations of one clip of that length, as the paper writes the model.
         arguments: Variant arguments and their defaults.
         width_step: `width` is a multiple of this.
         published: Published top-1 in percent, by data set, protocol and streams.
@@ -51,7 +50,7 @@ class ModelCard:
     heads: tuple[str, ...]
     parameters: int
     frames: int
-    macs: int
+    gmacs: float
     arguments: Mapping[str, Any]
     width_step: int
     published: Mapping[str, float]
@@ -73,18 +72,13 @@ def describe_models() -> list[ModelCard]:
                 heads=model.heads,
                 parameters=sum(parameter.numel() for parameter in model.parameters()),
                 frames=entry.frames,
-                macs=count_macs(model, entry.frames),
+                gmacs=entry.gmacs,
                 arguments=variant_arguments(entry),
                 width_step=entry.architecture.width_step,
                 published=entry.published,
             )
         )
     return cards
-
-
-def gigas(count: int) -> str:
-    """Write a count in units of 10^9, to two decimals."""
-    return f"{count / 1e9:.2f}"
 
 
 def models_page() -> str:
@@ -98,7 +92,7 @@ def models_page() -> str:
         "| name | heads | parameters | T | GMACs |",
         "|---|---|---:|---:|---:|",
         *(
-            f"| `{card.name}` | {', '.join(card.heads)} | {card.parameters:,} | {card.frames} | {gigas(card.macs)} |"
+            f"| `{card.name}` | {', '.join(card.heads)} | {card.parameters:,} | {card.frames} | {card.gmacs:.2f} |"
             for card in cards
         ),
         "",

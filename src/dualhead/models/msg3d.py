@@ -75,6 +75,7 @@ class MSG3D(SkeletonModel):
     paper="Liu et al., Disentangling and Unifying Graph Convolutions for Skeleton-Based Action Recognition, "
     "CVPR 2020, arXiv 2003.14111",
     frames=300,
+    gmacs=32.77,
     published={
         "NTU RGB+D 60 xsub, 2 streams": 91.5,
         "NTU RGB+D 60 xview, 2 streams": 96.2,

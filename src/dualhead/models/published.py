@@ -14,14 +14,24 @@ from dualhead.models.agcn import AGCN
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import not_finite
 from dualhead.models.ctrgcn import CTRGCN
+from dualhead.models.dgstgcn import DGSTGCN
 from dualhead.models.dualhead import DualHeadNet
 from dualhead.models.msg3d import MSG3D
-from dualhead.models.published_keys import Pairs, agcn_keys, ctrgcn_keys, dualhead_keys, msg3d_keys, stgcn_keys
+from dualhead.models.published_keys import (
+    Pairs,
+    agcn_keys,
+    ctrgcn_keys,
+    dualhead_keys,
+    msg3d_keys,
+    pyskl_keys,
+    stgcn_keys,
+)
 from dualhead.models.stgcn import STGCN
+from dualhead.models.stgcnpp import STGCNPlusPlus
 from dualhead.runtime.errors import CheckpointError
 
-_FIRST_KEY = "data_bn.weight"
-"""What the published code calls the weight of the input norm, in every model."""
+_FIRST_KEYS = ("backbone.data_bn.weight", "data_bn.weight")
+"""What the published code calls the weight of the input norm: in PYSKL, and in every other model."""
 
 _SAME_GRAPH = 1e-6
 """Largest difference between two float32 matrices of one graph; their entries are at most 1."""
@@ -32,6 +42,8 @@ _WALKS: dict[type[SkeletonModel], Callable[[Any], Pairs]] = {
     AGCN: agcn_keys,
     STGCN: stgcn_keys,
     CTRGCN: ctrgcn_keys,
+    STGCNPlusPlus: pyskl_keys,
+    DGSTGCN: pyskl_keys,
 }
 
 
@@ -132,10 +144,11 @@ def without_prefix(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Returns:
         The same without the prefix; unchanged where there is no input norm, or a key does not share its prefix.
     """
-    prefixes = [key.removesuffix(_FIRST_KEY) for key in state_dict if f".{key}".endswith(f".{_FIRST_KEY}")]
-    if len(prefixes) != 1 or not all(key.startswith(prefixes[0]) for key in state_dict):
-        return dict(state_dict)
-    return {key.removeprefix(prefixes[0]): value for key, value in state_dict.items()}
+    for first in _FIRST_KEYS:
+        prefixes = [key.removesuffix(first) for key in state_dict if f".{key}".endswith(f".{first}")]
+        if len(prefixes) == 1 and all(key.startswith(prefixes[0]) for key in state_dict):
+            return {key.removeprefix(prefixes[0]): value for key, value in state_dict.items()}
+    return dict(state_dict)
 
 
 def compare_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) -> KeyReport:

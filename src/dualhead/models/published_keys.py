@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from torch import nn
 
 from dualhead.layers.adaptive_graph_convolution import AdaptiveGraphConvolution
+from dualhead.layers.dynamic_graph_convolution import DynamicGraphConvolution
 from dualhead.layers.graph_convolution import MultiScaleGraphConvolution
+from dualhead.layers.learned_graph_convolution import LearnedGraphConvolution
+from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm
 from dualhead.layers.topology_graph_convolution import TopologyGraphConvolution
@@ -21,6 +24,7 @@ from dualhead.models.ctrgcn import CTRGCN, CTRGCNUnit
 from dualhead.models.dualhead import DualHeadNet
 from dualhead.models.msg3d import MSG3D
 from dualhead.models.stgcn import STGCN, STGCNUnit
+from dualhead.models.unit_trunk import GraphUnit, UnitTrunk
 
 Pairs = Iterator[tuple[str, str]]
 
@@ -37,8 +41,9 @@ def pointwise_norm_keys(module: PointwiseNorm, ours: str, theirs: str, conv: str
     yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.{norm}")
 
 
-def temporal_keys(module: MultiScaleTemporalConvolution, ours: str, theirs: str) -> Pairs:
+def temporal_keys(module: nn.Module, ours: str, theirs: str) -> Pairs:
     """Pair the branches and the residual of a multi-scale temporal convolution."""
+    assert isinstance(module, MultiScaleTemporalConvolution)
     for index, branch in enumerate(module.dilated):
         names = {"entry": "0", "entry_norm": "1", "conv": "3.conv", "norm": "3.bn"}
         for name, child in branch.named_children():
@@ -150,8 +155,9 @@ def stgcn_keys(model: STGCN) -> Pairs:
     yield from leaf_keys(model.classifier, "classifier", "fcn")
 
 
-def topology_keys(module: TopologyGraphConvolution, ours: str, theirs: str) -> Pairs:
+def topology_keys(module: nn.Module, ours: str, theirs: str) -> Pairs:
     """Pair a channel-wise topology refinement graph convolution."""
+    assert isinstance(module, TopologyGraphConvolution)
     yield f"{ours}.shared", f"{theirs}.PA"
     yield f"{ours}.alpha", f"{theirs}.alpha"
     names = {"receiver": "conv1", "sender": "conv2", "features": "conv3", "topology": "conv4"}
@@ -172,3 +178,52 @@ def ctrgcn_keys(model: CTRGCN) -> Pairs:
         yield from temporal_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn1")
         yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
     yield from leaf_keys(model.classifier, "classifier", "fc")
+
+
+def mixed_temporal_keys(module: MixedTemporalConvolution, ours: str, theirs: str) -> Pairs:
+    """Pair a multi-scale temporal convolution whose branches are mixed."""
+    if module.coefficient is not None:
+        yield f"{ours}.coefficient", f"{theirs}.add_coeff"
+    names = {"entry": "0", "entry_norm": "1", "conv": "3.conv"}
+    for index, branch in enumerate([*module.dilated, module.pool]):
+        mine = f"{ours}.pool" if branch is module.pool else f"{ours}.dilated.{index}"
+        for name, child in branch.named_children():
+            yield from leaf_keys(child, f"{mine}.{name}", f"{theirs}.branches.{index}.{names[name]}")
+    yield from leaf_keys(module.plain, f"{ours}.plain", f"{theirs}.branches.{len(module.dilated) + 1}")
+    yield from leaf_keys(module.mix_norm, f"{ours}.mix_norm", f"{theirs}.transform.0")
+    yield from leaf_keys(module.mix, f"{ours}.mix", f"{theirs}.transform.2")
+    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.bn")
+
+
+def dynamic_keys(module: DynamicGraphConvolution, ours: str, theirs: str) -> Pairs:
+    """Pair a dynamic group graph convolution."""
+    for name, published in {"adjacency": "A", "alpha": "alpha", "beta": "beta"}.items():
+        yield f"{ours}.{name}", f"{theirs}.{published}"
+    yield from pointwise_norm_keys(module.pre, f"{ours}.pre", f"{theirs}.pre", "0", "1")
+    for name, published in {"sender": "conv1", "receiver": "conv2", "post": "post", "norm": "bn"}.items():
+        yield from leaf_keys(module.get_submodule(name), f"{ours}.{name}", f"{theirs}.{published}")
+    yield from around_keys(module.residual, ours, theirs, "0", "1", "down")
+
+
+def learned_keys(module: LearnedGraphConvolution, ours: str, theirs: str) -> Pairs:
+    """Pair a graph convolution with a freely learned graph."""
+    yield f"{ours}.adjacency", f"{theirs}.A"
+    yield from leaf_keys(module.mix, f"{ours}.mix", f"{theirs}.conv")
+    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.bn")
+    yield from around_keys(module.residual, ours, theirs, "0", "1", "down")
+
+
+def pyskl_keys(model: UnitTrunk) -> Pairs:
+    """Pair the entries of a model of PYSKL."""
+    yield from leaf_keys(model.input_norm, "input_norm", "backbone.data_bn")
+    for index, unit in enumerate(model.units):
+        assert isinstance(unit, GraphUnit)
+        ours, theirs = f"units.{index}", f"backbone.gcn.{index}"
+        if isinstance(unit.spatial, DynamicGraphConvolution):
+            yield from dynamic_keys(unit.spatial, f"{ours}.spatial", f"{theirs}.gcn")
+        if isinstance(unit.spatial, LearnedGraphConvolution):
+            yield from learned_keys(unit.spatial, f"{ours}.spatial", f"{theirs}.gcn")
+        assert isinstance(unit.temporal, MixedTemporalConvolution)
+        yield from mixed_temporal_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn")
+        yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
+    yield from leaf_keys(model.classifier, "classifier", "cls_head.fc_cls")

@@ -11,14 +11,32 @@ from dualhead.models.registry import model_entries, variant_arguments
 from dualhead.runtime.errors import CheckpointError
 from dualhead.skeleton import Skeleton
 
-_CLASSIFIERS = {"DualHeadNet": "fc_fine", "MSG3D": "fc", "AGCN": "fc", "STGCN": "fcn", "CTRGCN": "fc"}
+_CLASSIFIERS = {
+    "DualHeadNet": "fc_fine",
+    "MSG3D": "fc",
+    "AGCN": "fc",
+    "STGCN": "fcn",
+    "CTRGCN": "fc",
+    "STGCNPlusPlus": "cls_head.fc_cls",
+    "DGSTGCN": "cls_head.fc_cls",
+}
 _FIRST_MIXING = {
     "DualHeadNet": "sgcn1.0.mlp.layers.0",
     "MSG3D": "sgcn1.0.mlp.layers.0",
     "AGCN": "l1.gcn1.conv_d.0",
     "STGCN": "st_gcn_networks.0.gcn.conv",
     "CTRGCN": "l1.gcn1.convs.0.conv3",
+    "STGCNPlusPlus": "backbone.gcn.0.gcn.conv",
+    "DGSTGCN": "backbone.gcn.0.gcn.pre.0",
 }
+_UNITS = {
+    "AGCN": "l{}.gcn1.PA",
+    "STGCN": "edge_importance.{}",
+    "CTRGCN": "l{}.gcn1.PA",
+    "STGCNPlusPlus": "backbone.gcn.{}.gcn.A",
+    "DGSTGCN": "backbone.gcn.{}.gcn.A",
+}
+_SHARED_INPUT_NORM = ("STGCN", "STGCNPlusPlus", "DGSTGCN")
 _SUBSETS = 3
 _MOST_DEPTH = 100
 """The deepest model that is made of a checkpoint: ten times the published ones."""
@@ -33,7 +51,7 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
         skeleton: The layout of its joints, which shapes cannot tell.
 
     Returns:
-        `num_classes`, `in_channels`, `num_bodies` (but for ST-GCN, whose weights are the same for any), and those
+        `num_classes`, `in_channels`, `num_bodies` (but for models whose weights are the same for any), and those
         variant arguments that differ from the model's defaults.
 
     Raises:
@@ -59,7 +77,7 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
     width, mixed, *_ = shape(f"{_FIRST_MIXING[kind]}.weight", 4)
     found: dict[str, Any] = {"width": width}
     channels = mixed
-    if kind == "STGCN":
+    if kind in ("STGCN", "STGCNPlusPlus"):
         found["width"] = width // _SUBSETS
     if kind in ("DualHeadNet", "MSG3D"):
         rows, columns = shape("sgcn1.0.A_res", 2)
@@ -72,8 +90,8 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
         found["depth"] = 1 + sum(f"sgcn{block}_fine.0.A_res" in state for block in range(2, len(state)))
     if kind == "MSG3D":
         found["depth"] = sum(f"sgcn{block}.0.A_res" in state for block in range(1, len(state)))
-    if kind in ("AGCN", "STGCN", "CTRGCN"):
-        unit = "edge_importance.{}" if kind == "STGCN" else "l{}.gcn1.PA"
+    if kind in _UNITS:
+        unit = _UNITS[kind]
         found["depth"] = (sum(unit.format(index) in state for index in range(len(state))) - 1) // 3
     defaults = variant_arguments(entry)
     for key, value in found.items():
@@ -87,14 +105,14 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
     arguments = {key: value for key, value in found.items() if value != defaults[key]}
     classes, *_ = shape(f"{_CLASSIFIERS[kind]}.weight", 4 if kind == "STGCN" else 2)
     arguments |= {"num_classes": classes, "in_channels": channels}
-    (normed,) = shape("data_bn.weight", 1)
+    (normed,) = shape("backbone.data_bn.weight" if "backbone.data_bn.weight" in state else "data_bn.weight", 1)
     bodies, rest = divmod(normed, channels * joints) if channels else (0, 0)
     if rest or not bodies:
         raise CheckpointError(
             f"the checkpoint's data_bn has {normed} channels, no multiple of {joints} joints with "
             f"{channels} coordinates: it is not for skeleton {skeleton.name!r}"
         )
-    if kind != "STGCN":
+    if kind not in _SHARED_INPUT_NORM:
         arguments["num_bodies"] = bodies
     return arguments
 

@@ -12,7 +12,7 @@ from dualhead.models.base import ModelConfig, SkeletonModel
 from dualhead.runtime.errors import ConfigError, unknown
 from dualhead.skeleton import Skeleton, get_skeleton
 
-ARCHITECTURES = ("dualhead", "msg3d", "agcn", "stgcn", "ctrgcn")
+ARCHITECTURES = ("dualhead", "msg3d", "agcn", "stgcn", "ctrgcn", "stgcnpp", "dgstgcn")
 """Modules of this package that register models."""
 
 Builder = Callable[..., SkeletonModel]
@@ -27,6 +27,8 @@ class ModelEntry:
         build: Makes it from the arguments of `create_model`.
         paper: Where it was published.
         frames: T of the clips that it was published with.
+        gmacs: 10^9 multiply-accumulate operations of one clip of that length with both bodies on NTU RGB+D 60, as the
+            paper writes the model: convolutions, matrix products and linear layers.
         published: Published top-1 in percent, by data set, protocol and streams.
         changes: Variant arguments in which it differs from the architecture's defaults.
     """
@@ -35,6 +37,7 @@ class ModelEntry:
     build: Builder
     paper: str
     frames: int
+    gmacs: float
     published: Mapping[str, float]
     changes: Mapping[str, Any]
 
@@ -49,13 +52,14 @@ _ENTRIES: dict[str, ModelEntry] = {}
 
 
 def register(
-    *, paper: str, frames: int, published: Mapping[str, float], **changes: Any
+    *, paper: str, frames: int, gmacs: float, published: Mapping[str, float], **changes: Any
 ) -> Callable[[Builder], Builder]:
     """Enter a function that builds a model under the function's name.
 
     Args:
         paper: Where it was published.
         frames: T of the clips that it was published with.
+        gmacs: 10^9 multiply-accumulate operations of such a clip, as in `ModelEntry`.
         published: Published top-1 in percent, by data set, protocol and streams.
         **changes: Variant arguments that the function is called with where the user gives no others.
 
@@ -65,7 +69,7 @@ def register(
 
     def enter(build: Builder) -> Builder:
         name = build.__name__
-        _ENTRIES[name] = ModelEntry(name, build, paper, frames, published, changes)
+        _ENTRIES[name] = ModelEntry(name, build, paper, frames, gmacs, published, changes)
         return build
 
     return enter

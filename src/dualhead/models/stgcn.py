@@ -21,9 +21,8 @@ from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.partition_graph_convolution import PartitionGraphConvolution
 from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
-from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import register
-from dualhead.models.unit_plan import Unit, unit_plan
+from dualhead.models.unit_trunk import Unit, UnitTrunk, unit_plan
 from dualhead.runtime.errors import unknown
 from dualhead.skeleton import Skeleton
 
@@ -65,7 +64,7 @@ class STGCNUnit(PreparedModule):
         return y.relu_()
 
 
-class STGCN(SkeletonModel):
+class STGCN(UnitTrunk):
     """Units that tell a joint's neighbours apart by their place relative to the body's centre.
 
     Args:
@@ -90,23 +89,19 @@ class STGCN(SkeletonModel):
         dropout: float = 0.0,
         partition: str = "published",
     ):
-        super().__init__()
         if partition not in PARTITIONS:
             raise unknown("partition", partition, PARTITIONS)
         adjacency = PARTITIONS[partition](skeleton)
-        self.input_norm = InputNorm(in_channels, skeleton.num_joints, None)
-        self.units = nn.Sequential(
-            *(STGCNUnit(adjacency, plan, dropout) for plan in unit_plan(in_channels, width, depth))
+        super().__init__(
+            InputNorm(in_channels, skeleton.num_joints, None),
+            [STGCNUnit(adjacency, plan, dropout) for plan in unit_plan(in_channels, width, depth)],
+            nn.Conv2d(width * 4, num_classes, 1),
+            0.0,  # it is in the units
         )
-        self.classifier = nn.Conv2d(width * 4, num_classes, 1)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, 0, 0.02)
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-
-    def features(self, x: Tensor) -> tuple[Tensor]:
-        """Map bodies `(B, C, T, V)` to `(B, 4 * width, T / 4, V)`."""
-        return (self.units(x),)
 
     def classify(self, pooled: Sequence[Tensor]) -> Tensor:
         """Map mean features, `(N, 4 * width)`, to logits `(N, 1, K)`."""
@@ -124,6 +119,7 @@ class STGCN(SkeletonModel):
     paper="Yan et al., Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition, "
     "AAAI 2018, arXiv 1801.07455",
     frames=300,
+    gmacs=17.09,
     published={
         "NTU RGB+D 60 xsub, joint stream": 81.5,
         "NTU RGB+D 60 xview, joint stream": 88.3,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualhead.models.unit_plan import unit_plan
+from dualhead.models.unit_trunk import unit_plan
 
 
 def test_published_plan() -> None:

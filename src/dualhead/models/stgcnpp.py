@@ -1,0 +1,91 @@
+"""ST-GCN++: Duan et al., "PYSKL: Towards Good Practices for Skeleton Action Recognition", ACM Multimedia 2022, arXiv
+2205.09443.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dualhead.graph import Matrix, directed_partition
+from dualhead.layers.input_norm import InputNorm
+from dualhead.layers.learned_graph_convolution import LearnedGraphConvolution
+from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
+from dualhead.models.registry import register
+from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, normal_classifier, unit_plan
+from dualhead.skeleton import Skeleton
+
+_OTHER_PARENTS = {"left_hand_tip": "left_hand", "right_hand_tip": "right_hand"}
+"""Where the published graph of NTU RGB+D differs from that of MS-G3D, in which a hand's tip hangs from its thumb."""
+
+
+def published_graph(skeleton: Skeleton) -> Matrix:
+    """Return where the learned graphs start: identity, inward, outward, `(3, V, V)`, columns divided by their sums.
+
+    Args:
+        skeleton: The skeleton; its own edges, but for the tips of the hands, where it has those of Kinect v2.
+    """
+    numbers = {joint: number for number, joint in enumerate(skeleton.joints)}
+    moved = {
+        numbers[child]: numbers[parent]
+        for child, parent in _OTHER_PARENTS.items()
+        if child in numbers and parent in numbers
+    }
+    edges = tuple((child, moved.get(child, parent)) for child, parent in skeleton.edges)
+    return directed_partition(replace(skeleton, edges=edges))
+
+
+class STGCNPlusPlus(UnitTrunk):
+    """Units of graph convolutions whose graphs are learned freely, and multi-scale temporal convolutions.
+
+    Args:
+        num_classes: K.
+        skeleton: The layout of the V joints.
+        num_bodies: M; all bodies share the input norm, so that it changes no parameter.
+        in_channels: C.
+        width: Channels of the first stage, at least 6.
+        depth: Units in each of the three stages.
+        dropout: Share of the pooled features that is dropped in training.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        skeleton: Skeleton,
+        num_bodies: int = 2,
+        in_channels: int = 3,
+        width: int = 64,
+        depth: int = 3,
+        dropout: float = 0.0,
+    ):
+        adjacency = published_graph(skeleton)
+        super().__init__(
+            InputNorm(in_channels, skeleton.num_joints, None),
+            [
+                GraphUnit(
+                    plan,
+                    LearnedGraphConvolution(adjacency, plan.in_channels, plan.out_channels),
+                    MixedTemporalConvolution(plan.out_channels, plan.stride),
+                )
+                for plan in unit_plan(in_channels, width, depth)
+            ],
+            normal_classifier(width * 4, num_classes, 0.01, zero_bias=True),
+            dropout,
+        )
+
+
+@register(
+    paper="Duan et al., PYSKL: Towards Good Practices for Skeleton Action Recognition, ACM Multimedia 2022, "
+    "arXiv 2205.09443",
+    frames=100,
+    gmacs=2.93,
+    published={
+        "NTU RGB+D 60 xsub, 4 streams": 92.1,
+        "NTU RGB+D 60 xview, 4 streams": 97.0,
+        "NTU RGB+D 120 xsub, 4 streams": 87.5,
+        "NTU RGB+D 120 xset, 4 streams": 89.8,
+    },
+)
+def stgcnpp(**arguments: Any) -> STGCNPlusPlus:
+    """Build the published network."""
+    return STGCNPlusPlus(**arguments)

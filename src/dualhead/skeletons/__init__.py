@@ -1,1 +1,0 @@
-"""The skeletons that come with the package: the only place where a joint number is written."""
