@@ -46,7 +46,7 @@ def test_from_raw_recordings_to_the_table_and_on_after_two_stops(
     raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, runs = tmp_path / "out", tmp_path / "out" / "runs"
-    settings = {"raw": [raw], "device": "cpu", "progress": False}
+    settings = {"raw": [raw], "device": "cpu", "quiet": True}
 
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -98,7 +98,7 @@ def test_some_streams_with_a_validation_side_on_a_store_that_is_there(
     raw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare("ntu60", raw, tmp_path / "store", workers=1, quiet=True)
-    settings = {"store": tmp_path / "store", "device": "cpu", "progress": False}
+    settings = {"store": tmp_path / "store", "device": "cpu", "quiet": True}
     kept_back = tiny(epochs=1, **{"validation.by": "subject", "validation.fraction": 0.3})
     found = reproduce(kept_back, tmp_path / "two", streams=("joint", "bone"), **settings)
     assert (found.comparable, found.weighting) == (False, "validation")

@@ -8,7 +8,26 @@ import json
 import pytest
 
 from dualhead.runtime.errors import ConfigError
-from dualhead.skeleton import BODY25, COCO17, KINECT20, NTU25, OPENPOSE18, SKELETONS, Skeleton, get_skeleton
+from dualhead.skeleton import (
+    AZURE32,
+    BODY25,
+    COCO17,
+    H36M17,
+    HALPE26,
+    HAND21,
+    HAND22,
+    KINECT15,
+    KINECT20,
+    MEDIAPIPE33,
+    MEDIAPIPE33_IMAGE,
+    NTU25,
+    OPENPOSE18,
+    SKELETONS,
+    SMARTHOME13,
+    SMPL22,
+    Skeleton,
+    get_skeleton,
+)
 
 ALL = list(SKELETONS.values())
 
@@ -24,8 +43,20 @@ def test_sizes() -> None:
         "kinect20": 20,
         "coco17": 17,
         "body25": 25,
+        "halpe26": 26,
+        "mediapipe33": 33,
+        "mediapipe33_image": 33,
+        "azure32": 32,
+        "kinect15": 15,
+        "h36m17": 17,
+        "smpl22": 22,
+        "smarthome13": 13,
+        "hand21": 21,
+        "hand22": 22,
     }
-    assert [skeleton.dimensions for skeleton in ALL] == [3, 2, 3, 2, 2]
+    flat = {"openpose18", "coco17", "body25", "halpe26", "mediapipe33_image"}
+    assert {skeleton.name for skeleton in ALL if skeleton.dimensions == 2} == flat
+    assert all((skeleton.spine is None) == (skeleton.shoulders is None) == (skeleton.name in flat) for skeleton in ALL)
 
 
 @pytest.mark.parametrize("skeleton", ALL, ids=lambda skeleton: skeleton.name)
@@ -52,7 +83,7 @@ def test_mirror_pairs_are_left_and_right_of_the_same_joint(skeleton: Skeleton) -
     for left, right in skeleton.mirror:
         assert skeleton.joints[left].replace("left", "right") == skeleton.joints[right]
     paired = {joint for pair in skeleton.mirror for joint in pair}
-    assert paired == {joint for joint, name in enumerate(skeleton.joints) if name.startswith(("left", "right"))}
+    assert paired == {joint for joint, name in enumerate(skeleton.joints) if {"left", "right"} & {*name.split("_")}}
 
 
 def test_ntu_by_name() -> None:
@@ -78,6 +109,38 @@ def test_body25_begins_as_openpose18_does() -> None:
     (hip,) = named(BODY25, "mid_hip")
     assert BODY25.parents[hip] == BODY25.centre == BODY25.joints.index("neck")
     assert {BODY25.joints[child] for child, parent in BODY25.edges if parent == hip} == {"left_hip", "right_hip"}
+
+
+def test_places_in_the_files_of_others() -> None:
+    # numbers that the makers of the formats publish
+    assert {HALPE26.joints[17 + place]: place for place in range(3)} == {"head": 0, "neck": 1, "hip": 2}
+    assert [MEDIAPIPE33.joints[place] for place in (0, 11, 16, 23, 32)] == [
+        "nose", "left_shoulder", "right_wrist", "left_hip", "right_foot_index",
+    ]  # fmt: skip
+    assert [AZURE32.joints[place] for place in (0, 4, 11, 18, 26, 31)] == [
+        "pelvis", "left_clavicle", "right_clavicle", "left_hip", "head", "right_ear",
+    ]  # fmt: skip
+    assert [H36M17.joints[place] for place in (0, 1, 4, 7, 10, 11, 16)] == [
+        "hip", "right_hip", "left_hip", "spine", "head", "left_shoulder", "right_wrist",
+    ]  # fmt: skip
+    assert [SMPL22.joints[place] for place in (3, 6, 9, 12, 15, 20, 21)] == [
+        "spine1", "spine2", "spine3", "neck", "head", "left_wrist", "right_wrist",
+    ]  # fmt: skip
+    assert [KINECT15.joints[place] for place in (0, 2, 5, 11, 14)] == [
+        "head", "torso", "left_hand", "left_foot", "right_foot",
+    ]  # fmt: skip
+    assert [SMARTHOME13.joints[place] for place in (0, 6, 11, 12)] == [
+        "right_ankle", "right_wrist", "left_shoulder", "head",
+    ]  # fmt: skip
+    assert [HAND21.joints[place] for place in (0, 4, 8, 20)] == ["wrist", "thumb_tip", "index_tip", "pinky_tip"]
+    assert [HAND22.joints[place] for place in (0, 1, 5, 9, 21)] == [
+        "wrist", "palm", "thumb_tip", "index_tip", "pinky_tip",
+    ]  # fmt: skip
+
+
+def test_the_landmarks_in_an_image_are_those_in_space() -> None:
+    assert MEDIAPIPE33_IMAGE.joints == MEDIAPIPE33.joints
+    assert MEDIAPIPE33_IMAGE.edges == MEDIAPIPE33.edges
 
 
 def test_centres() -> None:

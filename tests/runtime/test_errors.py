@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualhead.runtime.errors import printable, unknown
+from dualhead.runtime.errors import printable, shorten, unknown
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,13 @@ def test_an_unknown_name_comes_with_the_valid_ones_or_with_the_word_that_there_i
         == "unknown room 'hal': did you mean 'hall'? valid: cellar, hall"
     )
     assert str(unknown("room", "hall", [])) == "unknown room 'hall': there is none"
+
+
+def test_a_value_is_shortened_however_large_it_is() -> None:
+    bomb: object = "x" * 1000
+    for _ in range(100):
+        bomb = [bomb] * 10
+    assert len(shorten(bomb)) <= 80
+    assert len(shorten(10**5000)) <= 80
+    assert shorten({"a": 1}) == "{'a': 1}"
+    assert shorten("x" * 30, 10) == "'xxxxxx..."

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dualhead.runtime.errors import ConfigError
-from dualhead.runtime.files import check_apart, check_writable, naming, replacing, write_text
+from dualhead.runtime.files import check_apart, check_writable, naming, remove_temporaries, replacing, write_text
 
 
 def _refuse(*_: Any, **options: Any) -> Any:
@@ -131,3 +131,18 @@ def test_what_is_read_is_not_written_over(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_is_no_text_is_named_in_it(tmp_path: Path) -> None:
     write_text(tmp_path / "a.html", "\ud800 été \udc80")
     assert (tmp_path / "a.html").read_text("utf-8") == "\\ud800 été \\udc80"
+
+
+def test_temporaries_of_a_killed_process_are_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    kept = [".lock", "a.npz", ".hidden", ".a-b.txt", "run-abcdefgh.json"]
+    left = [".run-abcd_f9h.json", "below/.last-abcdefg1.npz", ".plan-abcdefgh"]
+    for name in (*kept, *left):
+        (tmp_path / name).write_text("")
+    with replacing(tmp_path / "odd name.v1.npz") as temporary:
+        assert temporary.exists()
+        remove_temporaries(tmp_path)
+        assert not temporary.exists()  # whoever calls it has made sure that nobody else writes
+        temporary.write_text("")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted([*kept, "odd name.v1.npz"])
+    assert not list((tmp_path / "below").iterdir())

@@ -26,13 +26,15 @@ def test_machine_fields_are_fields() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"epochs": 0}, ["epochs", "0", "1 or more"]),
+        ({"epochs": 0}, ["epochs", "0", "1 to 10"]),
         ({"batch_size": 12, "accumulate": 5}, ["accumulate", "5", "divisor of batch_size 12"]),
         ({"clip_norm": 0}, ["clip_norm", "above 0"]),
         ({"label_smoothing": 1.0}, ["label_smoothing", "below 1"]),
         ({"ema_decay": 1.0}, ["ema_decay", "below 1"]),
-        ({"seed": -1}, ["seed", "0 or more"]),
-        ({"workers": -1}, ["workers", "0 or more"]),
+        ({"seed": -1}, ["seed", "0 to 2"]),
+        ({"seed": 2**62}, ["seed", "0 to 2"]),
+        ({"workers": -1}, ["workers", "0 to 1024"]),
+        ({"workers": 10**6}, ["workers", "0 to 1024"]),
         ({"eval_batch_size": 0}, ["eval_batch_size", "1 or more"]),
         ({"schedule": {"warmup_epochs": 60}}, ["warmup_epochs", "less than epochs 60"]),
     ],

@@ -82,7 +82,7 @@ def test_a_fine_tuned_run_keeps_what_is_frozen_and_resumes_bit_for_bit(
     checkpoint: Path, make_experiment: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:
     experiment = make_experiment(epochs=2, ema_decay=0.5)
-    settings = {"init": checkpoint, "freeze": ["stem", "input_norm"], "device": "cpu", "progress": False}
+    settings = {"init": checkpoint, "freeze": ["stem", "input_norm"], "device": "cpu", "quiet": True}
     whole = train(experiment, store, tmp_path / "whole", **settings)
     before, now = load_checkpoint(checkpoint)[0].state_dict(), load_checkpoint(whole.last.checkpoint)[0].state_dict()
     kept = [key for key in now if key.split(".")[0] in ("stem", "input_norm")]

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from dualhead.runtime.progress import Bar
 from dualhead.training.progress import EpochBar, quiet_lightning, shown
 
 
@@ -24,26 +25,37 @@ def test_messages_are_printed_but_errors_are_left_to_the_caller() -> None:
 def test_nothing_is_printed_when_not_wanted() -> None:
     console = Console(file=io.StringIO(), force_terminal=True)
     with shown(console, visible=False) as bars:
-        bars.add_task("epoch", total=1, note="")
+        bars("epoch", 1).advance()
         logging.getLogger("dualhead.training").info("epoch 1/3")
     assert console.file.getvalue() == ""  # type: ignore[attr-defined]
 
 
 def test_the_bar_follows_training_and_validation() -> None:
-    console = Console(file=io.StringIO(), force_terminal=True)
-    with shown(console, visible=True) as bars:
-        bar = EpochBar(bars, epochs=9)
-        trainer: Any = SimpleNamespace(num_training_batches=5, num_val_batches=[2], current_epoch=3)
-        module: Any = None
-        bar.on_train_epoch_start(trainer, module)
-        for batch in range(3):
-            bar.on_train_batch_end(trainer, module, {"loss": 0.25}, None, batch)
-        (task,) = bars.tasks
-        assert (task.description, task.completed, task.total) == ("epoch 4/9", 3, 5)
-        assert task.fields["note"] == "loss 0.250"
-        bar.on_validation_start(trainer, module)
-        bar.on_validation_batch_end(trainer, module, None, None, 0)
-        assert (task.description, task.completed, task.total) == ("validation 4/9", 1, 2)
+    made: list[dict[str, Any]] = []
+
+    class Recorded(Bar):
+        visible = True
+
+        def update(self, done: int | None = None, **changes: Any) -> None:
+            made[0].update({**changes, **({} if done is None else {"done": done})})
+
+        def advance(self, count: int = 1) -> None:
+            made[0]["done"] += count
+
+    def new_bar(what: str, total: int | None) -> Bar:
+        made.append({"what": what, "total": total, "done": 0})
+        return Recorded()
+
+    bar = EpochBar(new_bar, epochs=9)
+    trainer: Any = SimpleNamespace(num_training_batches=5, num_val_batches=[2], current_epoch=3)
+    module: Any = None
+    bar.on_train_epoch_start(trainer, module)
+    for batch in range(3):
+        bar.on_train_batch_end(trainer, module, {"loss": 0.25}, None, batch)
+    assert made == [{"what": "epoch 4/9", "total": 5, "done": 3, "note": "loss 0.250"}]
+    bar.on_validation_start(trainer, module)
+    bar.on_validation_batch_end(trainer, module, None, None, 0)
+    assert (made[0]["what"], made[0]["done"], made[0]["total"]) == ("validation 4/9", 1, 2)
 
 
 def test_lightning_is_quiet_inside_and_as_before_outside() -> None:

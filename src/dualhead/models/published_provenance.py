@@ -8,11 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
-
 from dualhead.formats.registry import get_source, list_sources
 from dualhead.models.base import ModelConfig
 from dualhead.runtime.errors import ConfigError, MismatchError, unknown
+from dualhead.runtime.yaml_file import read_yaml
 from dualhead.skeleton import Skeleton
 from dualhead.version import __version__
 
@@ -136,10 +135,7 @@ def _read_experiment(experiment: str | Path) -> dict[str, Any]:
     if not path.is_file():
         names = sorted(file.relative_to(shipped).with_suffix("").as_posix() for file in shipped.glob("*/*.yaml"))
         raise unknown("experiment (no such file, and no such name)", str(experiment), names)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    values = read_yaml(path)
     if not isinstance(values, dict) or not isinstance(values.get("model"), dict):
         raise ConfigError(f"{path} names no model: give an experiment, such as ntu60_xsub/dualhead")
     return values

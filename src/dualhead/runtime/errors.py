@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that turn the direction of writing around, and bytes of names that are no text."""
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 
 
 def printable(text: str) -> str:
@@ -35,6 +39,20 @@ def printable_line(text: str) -> str:
         Its words with one space between, as `printable` gives them.
     """
     return printable(" ".join(text.split()))
+
+
+def shorten(value: object, length: int = 80) -> str:
+    """Return the `repr` of a value in at most `length` characters, however large the value is.
+
+    Args:
+        value: Any value, such as one from a file.
+        length: Most characters.
+    """
+    try:
+        text = _SHORT.repr(value)
+    except (RecursionError, ValueError):  # a number of more digits than Python writes
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
 class DualheadError(Exception):
@@ -103,10 +121,10 @@ def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
     """
     names = list(valid)
     if not names:
-        return ConfigError(f"unknown {kind} {value!r}: there is none")
-    near = difflib.get_close_matches(value, names, n=1)
+        return ConfigError(f"unknown {kind} {shorten(value)}: there is none")
+    near = difflib.get_close_matches(value[:100], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return ConfigError(f"unknown {kind} {value!r}: {hint}valid: {', '.join(names)}")
+    return ConfigError(f"unknown {kind} {shorten(value)}: {hint}valid: {', '.join(names)}")
 
 
 def defect(error: Exception, evidence: str) -> str:

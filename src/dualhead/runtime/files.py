@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dualhead.runtime.errors import ConfigError
+
+_TEMPORARY = re.compile(r"\..*-[a-z0-9_]{8}(\.[^.]*)?")
+"""Names that `_make_temporary` gives."""
 
 
 @contextmanager
@@ -99,6 +103,18 @@ def check_apart(out: str | Path, inputs: Iterable[str | Path]) -> None:
             raise ConfigError(f"{out} is read and would be written over: give the output another name")
         if source in place.parents and source.is_dir():
             raise ConfigError(f"{out} lies in {given}, which is read: give the output another place")
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Remove what `replacing` left in a folder, and in those below, when its process was killed.
+
+    Args:
+        folder: A folder in which nobody else writes now.
+    """
+    for place, _, names in os.walk(folder):
+        for name in filter(_TEMPORARY.fullmatch, names):
+            with suppress(OSError):
+                Path(place, name).unlink()
 
 
 def _find_place(target: Path) -> Path:

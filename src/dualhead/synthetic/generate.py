@@ -8,12 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from dualhead.formats.ntu.parse import format_skeleton
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.files import naming, write_text
+from dualhead.runtime.progress import show_progress
 from dualhead.synthetic.actions import ACTIONS
 from dualhead.synthetic.growing_zip import GrowingZip
 from dualhead.synthetic.scene import CAMERA_DEGREES
@@ -98,11 +98,16 @@ def generate(
             for number, fault in broken.items()
             if fault == "lost"
         ]
-        with GrowingZip(partial, group=cameras) as archive, ThreadPoolExecutor(1) as packer:
+        with (
+            GrowingZip(partial, group=cameras) as archive,
+            ThreadPoolExecutor(1) as packer,
+            show_progress(quiet) as new_bar,
+        ):
             packed: Future[None] | None = None  # the last recording, compressed while the next one is made
             left = takes[archive.kept // cameras :]
-            bar = track(left, "generating recordings", transient=True, disable=quiet)
-            for number, (name, recording) in enumerate(_record(bar, sensor, seed), archive.kept):
+            bar = new_bar("generating recordings", len(takes) * cameras)
+            for number, (name, recording) in enumerate(_record(left, sensor, seed), archive.kept):
+                bar.update(number)
                 data = _write(recording, broken.get(number))
                 if packed is not None:
                     packed.result()

@@ -24,7 +24,7 @@ from dualhead.training.keeper import AtomicCheckpointIO
 from dualhead.training.run_folder import RunFolder
 from dualhead.version import __version__
 
-_PRECISION: dict[str, Any] = {"32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+_PRECISION: dict[str, Any] = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 logger = logging.getLogger("dualhead.training")
 

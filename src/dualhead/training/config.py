@@ -12,8 +12,9 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from dualhead.runtime.errors import ConfigError, unknown
+from dualhead.runtime.errors import ConfigError, FormatError, shorten, unknown
 from dualhead.runtime.files import write_text
+from dualhead.runtime.yaml_file import parse_yaml, read_yaml
 from dualhead.training.experiment import Experiment
 
 
@@ -60,9 +61,9 @@ def load_experiment(config: str | Path, overrides: Mapping[str, object] | None =
     """
     path = find_config(config)
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        values = read_yaml(path)
+    except FormatError as error:
+        raise ConfigError(str(error)) from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no keys: an experiment is a YAML mapping such as 'epochs: 65'")
     model, chosen = values.get("model"), (overrides or {}).get("model.name")
@@ -109,13 +110,15 @@ def _override(values: dict[str, Any], key: str, value: object) -> None:
     for parent in parents:
         below = place.setdefault(parent, {})
         if not isinstance(below, dict):
-            raise ConfigError(f"{key!r} overrides a part of {parent!r}, which is {below!r}: override {parent!r} itself")
+            raise ConfigError(
+                f"{key!r} overrides a part of {parent!r}, which is {shorten(below)}: override {parent!r} itself"
+            )
         place = below
     if isinstance(value, str):
         try:
-            value = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{key} is {value!r}: give a YAML value") from error
+            value = parse_yaml(value)
+        except FormatError as error:
+            raise ConfigError(f"{key} is {shorten(value)}: give a YAML value, this is {error}") from error
     place[last] = value
 
 
@@ -145,7 +148,7 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
         return None if value is None else _convert(inner, value, name)
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{name} is {value!r}: give a mapping of its keys")
+            raise ConfigError(f"{name} is {shorten(value)}: give a mapping of its keys")
         return _build(kind, value, f"{name}.")  # type: ignore[arg-type]
     if origin is Literal:
         if str(value) not in arguments or isinstance(value, bool):
@@ -153,11 +156,11 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
         return str(value)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{name} is {value!r}: give a list such as [35, 55]")
+            raise ConfigError(f"{name} is {shorten(value)}: give a list such as [35, 55]")
         return tuple(_convert(arguments[0], item, name) for item in value)
     if origin is dict:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-            raise ConfigError(f"{name} is {value!r}: give a mapping of names to values")
+            raise ConfigError(f"{name} is {shorten(value)}: give a mapping of names to values")
         return dict(value)
     return _scalar(kind, value, name)
 
@@ -166,13 +169,13 @@ def _scalar(kind: type[Any], value: Any, name: str) -> Any:
     if kind is float and isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             number = float(value)
-        except ValueError as error:
-            raise ConfigError(f"{name} is {value!r}: give a number") from error
+        except (ValueError, OverflowError) as error:
+            raise ConfigError(f"{name} is {shorten(value)}: give a number") from error
         if math.isfinite(number):
             return number
-        raise ConfigError(f"{name} is {value!r}: give a finite number")
+        raise ConfigError(f"{name} is {shorten(value)}: give a finite number")
     fine = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if not fine:
         words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise ConfigError(f"{name} is {value!r}: give {words[kind]}")
+        raise ConfigError(f"{name} is {shorten(value)}: give {words[kind]}")
     return value

@@ -23,6 +23,7 @@ from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, StoreError, unknown
 from dualhead.runtime.files import check_apart, check_writable
+from dualhead.runtime.machine import check_workers
 from dualhead.runtime.terminal import print_line
 from dualhead.training.config import parse_experiment
 from dualhead.training.experiment import Experiment, Validation
@@ -76,8 +77,7 @@ def evaluate(
         raise unknown("split", split, SPLITS)
     if batch_size is not None and batch_size < 1:
         raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
-    if workers < 0:
-        raise ConfigError(f"workers is {workers}: give 0 or more")
+    check_workers(workers)
     if out is not None:
         check_apart(out, [checkpoint, store.path if isinstance(store, Store) else store])
     model, provenance = load_checkpoint(checkpoint)
@@ -95,7 +95,7 @@ def evaluate(
     with quiet_lightning(), shown(Console(), not quiet) as bars:
         fabric = Fabric(**launch_settings(device))
         fabric.launch()
-        task = bars.add_task(f"scoring {split}", total=None, note="")
+        bar = bars(f"scoring {split}", None)
         scores = score_split(
             model,
             store,
@@ -105,8 +105,8 @@ def evaluate(
             batch_size=batch_size,
             workers=workers,
             device=fabric.device,
-            on_start=lambda total: bars.update(task, total=total),
-            on_batch=lambda count: bars.update(task, advance=count),
+            on_start=lambda total: bar.update(total=total),
+            on_batch=bar.advance,
         )
     if out is not None and is_main():
         scores.save(out)

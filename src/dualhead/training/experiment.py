@@ -6,15 +6,20 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.errors import ConfigError, shorten
+from dualhead.runtime.machine import check_workers
 
 MACHINE_FIELDS = ("workers",)
 """Fields that may differ between two calls of the same run, because they do not change its result."""
 
 
+_MOST = 10**9
+"""The largest number of epochs or samples; more is a slip of the hand, and would overflow."""
+
+
 def _check(fine: bool, name: str, value: object, valid: str) -> None:
     if not fine:
-        raise ConfigError(f"{name} is {value!r}: give {valid}")
+        raise ConfigError(f"{name} is {shorten(value)}: give {valid}")
 
 
 @dataclass(frozen=True)
@@ -141,7 +146,10 @@ class Experiment:
         eval_batch_size: Samples that are scored at once by a process; None: as many as are trained on at once.
         clip_norm: Largest L2 norm of a step's gradient, above 0; None: no limit.
         label_smoothing: Share of the target that is spread over all classes, 0 to below 1.
-        precision: Arithmetic of the model: "32", "bf16" or "fp16" (mixed; fp16 on a GPU only).
+        precision: Arithmetic of the model: "32", "tf32" (products in TF32 where a GPU has it), "bf16" or "fp16" (mixed;
+            fp16 on a GPU only).
+        execution: "eager", "compile", or "cuda_graph" (the step replayed on one CUDA GPU, much faster for short clips;
+            eager elsewhere).
         ema_decay: Decay a step of a moving average of the weights, which is then what is evaluated and saved, above 0
             and below 1; None: no average.
         validation: What is kept back from the training side.
@@ -161,7 +169,8 @@ class Experiment:
     eval_batch_size: int | None = None
     clip_norm: float | None = None
     label_smoothing: float = 0.0
-    precision: Literal["32", "bf16", "fp16"] = "32"
+    precision: Literal["32", "tf32", "bf16", "fp16"] = "32"
+    execution: Literal["eager", "cuda_graph", "compile"] = "eager"
     ema_decay: float | None = None
     validation: Validation = field(default_factory=Validation)
     seed: int = 0
@@ -174,15 +183,15 @@ class Experiment:
             ConfigError: If a value is outside its range, or two values do not fit together.
         """
         for name in ("epochs", "batch_size", "accumulate"):
-            _check(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
-        fine = self.eval_batch_size is None or self.eval_batch_size >= 1
+            _check(1 <= getattr(self, name) <= _MOST, name, getattr(self, name), f"1 to {_MOST}")
+        fine = self.eval_batch_size is None or 1 <= self.eval_batch_size <= _MOST
         _check(fine, "eval_batch_size", self.eval_batch_size, "1 or more, or leave it out")
         _check(self.clip_norm is None or self.clip_norm > 0, "clip_norm", self.clip_norm, "a number above 0")
         _check(0 <= self.label_smoothing < 1, "label_smoothing", self.label_smoothing, "0 to below 1")
         fine = self.ema_decay is None or 0 < self.ema_decay < 1
         _check(fine, "ema_decay", self.ema_decay, "a number above 0 and below 1, such as 0.999")
-        for name in ("seed", "workers"):
-            _check(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        _check(0 <= self.seed < 2**32, "seed", self.seed, "0 to 2**32 - 1")
+        check_workers(self.workers)
         fine = self.batch_size % self.accumulate == 0
         _check(fine, "accumulate", self.accumulate, f"a divisor of batch_size {self.batch_size}")
         fine = self.schedule.warmup_epochs < self.epochs

@@ -41,13 +41,13 @@ def half_precision(precision: str, device: torch.device) -> AbstractContextManag
     Convention: "fp16" needs a GPU to be of use; elsewhere the pass runs in float32.
 
     Args:
-        precision: "32", "bf16" or "fp16".
+        precision: "32", "tf32", "bf16" or "fp16".
         device: Where the model is.
 
     Returns:
         A context manager.
     """
-    if precision == "32" or (precision == "fp16" and device.type != "cuda"):
+    if precision in ("32", "tf32") or (precision == "fp16" and device.type != "cuda"):
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dualhead.data.loading.datamodule import ClipDataModule
+from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.store import Store
 from dualhead.models.base import SkeletonModel
 from dualhead.models.transfer import LoadReport
@@ -55,6 +56,13 @@ class RunParts:
     def processes(self) -> int:
         """How many processes train together."""
         return int(self.launch["devices"] * self.launch["num_nodes"])
+
+    @property
+    def batch_shape(self) -> tuple[int, int, int, int, int]:
+        """Shape `(N, C, T, V, M)` of the clips of a training batch of one process."""
+        recipe, config = get_recipe(self.experiment.recipe), self.model.config
+        size = micro_batch_size(self.experiment, self.processes)
+        return size, config.in_channels, recipe.train_frames, config.skeleton.num_joints, config.num_bodies
 
     @property
     def parameters(self) -> int:

@@ -11,8 +11,8 @@ from typing import Any
 import lightning.pytorch as pl
 from lightning.pytorch import Callback
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from dualhead.runtime.progress import NewBar, show_progress
 from dualhead.runtime.terminal import print_line
 
 
@@ -36,7 +36,7 @@ class ConsoleHandler(logging.Handler):
 
 
 @contextmanager
-def shown(console: Console, visible: bool) -> Iterator[Progress]:
+def shown(console: Console, visible: bool) -> Iterator[NewBar]:
     """Show messages and bars for as long as the context lasts.
 
     Args:
@@ -44,28 +44,17 @@ def shown(console: Console, visible: bool) -> Iterator[Progress]:
         visible: Whether anything is printed at all.
 
     Yields:
-        Bars to add tasks to; on anything but a terminal they stay invisible.
+        What makes bars; on anything but a terminal they stay invisible.
     """
     package = logging.getLogger("dualhead")
     handler = ConsoleHandler(console)
-    bars = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-        console=console,
-        transient=True,
-        disable=not (visible and console.is_terminal),
-    )
     level, propagate = package.level, package.propagate
     if visible:
         package.addHandler(handler)
         package.setLevel(logging.INFO)
     package.propagate = False
     try:
-        with bars:
+        with show_progress(not visible, console) as bars:
             yield bars
     finally:
         package.removeHandler(handler)
@@ -93,32 +82,31 @@ class EpochBar(Callback):
     """Moves a bar with the batches of training and validation.
 
     Args:
-        bars: Where the bar is shown.
+        bars: What makes the bar.
         epochs: Epochs of the whole run.
     """
 
-    def __init__(self, bars: Progress, epochs: int):
-        self._bars = bars
+    def __init__(self, bars: NewBar, epochs: int):
         self._epochs = epochs
-        self._task = bars.add_task("starting", total=None, note="")
+        self._bar = bars("starting", None)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start a bar for the epoch."""
         total = int(trainer.num_training_batches)
-        self._bars.reset(self._task, total=total, description=f"epoch {trainer.current_epoch + 1}/{self._epochs}")
+        self._bar.update(0, total=total, what=f"epoch {trainer.current_epoch + 1}/{self._epochs}")
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move it by a batch; reading the loss makes a GPU wait, so that is done every 50 batches only."""
-        self._bars.update(self._task, advance=1)
-        if not self._bars.disable and batch_idx % 50 == 0:
-            self._bars.update(self._task, note=f"loss {float(outputs['loss']):.3f}")
+        self._bar.advance()
+        if self._bar.visible and batch_idx % 50 == 0:
+            self._bar.update(note=f"loss {float(outputs['loss']):.3f}")
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start a bar for validation."""
         total = sum(int(count) for count in trainer.num_val_batches)
-        self._bars.reset(self._task, total=total, description=f"validation {trainer.current_epoch + 1}/{self._epochs}")
+        self._bar.update(0, total=total, what=f"validation {trainer.current_epoch + 1}/{self._epochs}")
 
     def on_validation_batch_end(
         self,
@@ -130,4 +118,4 @@ class EpochBar(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         """Move it by a batch."""
-        self._bars.update(self._task, advance=1)
+        self._bar.advance()

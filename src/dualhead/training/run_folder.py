@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
-from dualhead.runtime.files import write_text
+from dualhead.runtime.files import remove_temporaries, write_text
+from dualhead.runtime.locks import LockedError, ProcessLock
 from dualhead.training.config import load_experiment, save_experiment
 from dualhead.training.experiment import MACHINE_FIELDS, Experiment
 
@@ -22,8 +21,6 @@ SELECTIONS = ("last", "best")
 
 _BEFORE_A_CLAIM = re.compile(r"\.lock|\.run-.*")
 """What a run that was killed at its very start leaves behind: its lock, and what was to become run.json."""
-
-logger = logging.getLogger("dualhead.training")
 
 
 class RunFolder:
@@ -118,34 +115,16 @@ class RunFolder:
         Raises:
             TrainingError: If another process holds it.
         """
-        if sys.platform == "win32":
-            yield
-            return
-        import fcntl
-
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise TrainingError(f"another process is training in {self.path}: wait for it or stop it") from error
-            yield
-
-    @contextmanager
-    def logged(self) -> Iterator[None]:
-        """Write what the package reports to run.log, behind what is there."""
-        package = logging.getLogger("dualhead")
-        handler = logging.FileHandler(self.log, encoding="utf-8")
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        level = package.level
-        package.addHandler(handler)
-        package.setLevel(logging.INFO)
         try:
+            lock = ProcessLock(self.path / ".lock")
+        except LockedError as error:
+            raise TrainingError(f"{error.holder} is training in {self.path}: wait for it or stop it") from None
+        try:
+            remove_temporaries(self.path)
             yield
         finally:
-            package.removeHandler(handler)
-            package.setLevel(level)
-            handler.close()
+            lock.release()
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dualhead.runtime.errors import DualheadError, TrainingError
+from dualhead.runtime.machine import count_cores
 from dualhead.training.experiment import Experiment
 
 _STAMP = re.compile(r"^\S+ \S+ [A-Z]+ ")
@@ -59,7 +60,7 @@ def train_side_by_side(
     running: list[_Job] = []
     try:
         while waiting or running:
-            while waiting and len(running) < min(at_once, _cores()):
+            while waiting and len(running) < min(at_once, count_cores()):
                 stream, run = waiting.pop(0)
                 ours, theirs = context.Pipe(duplex=False)
                 process = context.Process(target=_work, args=(theirs, os.getpid(), experiment, store, run, stream))
@@ -149,10 +150,3 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, Trainer
 from rich.console import Console
-from rich.progress import Progress
 from safetensors import SafetensorError
 
 from dualhead.data.recipes.streams import check_stream
@@ -25,9 +24,12 @@ from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.registry import check_variant
 from dualhead.runtime.errors import ConfigError, DualheadError, MismatchError, TrainingError
+from dualhead.runtime.log_file import log_to_file
+from dualhead.runtime.progress import NewBar
 from dualhead.training.build import build_trainer
 from dualhead.training.config import load_experiment
 from dualhead.training.evaluate import describe_store, score_split
+from dualhead.training.execution import Execution, matrix_precision
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import describe_start
 from dualhead.training.finite import FiniteGuard
@@ -131,22 +133,24 @@ def train(
             if main:
                 stack.enter_context(folder.locked())
                 folder.claim(experiment, identity)
-                stack.enter_context(folder.logged())
+                stack.enter_context(log_to_file(folder.log, logging.getLogger("dualhead")))
             stack.enter_context(_one_sentence(folder, _AGAIN if overfit is None else STARTS_OVER))
+            stack.enter_context(matrix_precision(experiment.precision))
             result = _run(parts, folder, stop_after, bars) if overfit is None else _overfit(parts, folder, bars)
         for line in summary(result):
             logger.info(line)
     return result
 
 
-def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: Progress) -> TrainResult:
+def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBar) -> TrainResult:
     """Fit up to the last epoch of this call; after the run's last epoch, score the test side and write the result."""
     experiment, store = parts.experiment, parts.store
     average = None if experiment.ema_decay is None else MovingAverage(experiment.ema_decay)
     keeper = Keeper(folder, store, parts.provenance, average)
     guard = FiniteGuard(store.names, gradients=experiment.precision != "fp16")
     bar = EpochBar(bars, experiment.epochs)
-    callbacks: list[Callback] = [guard, keeper, bar] if average is None else [guard, average, keeper, bar]
+    callbacks: list[Callback] = [Execution(experiment.execution, parts.batch_shape), guard]
+    callbacks += [keeper, bar] if average is None else [average, keeper, bar]
     first = _epochs_done(folder)
     until = experiment.epochs if stop_after is None else min(experiment.epochs, first + stop_after)
     trainer = build_trainer(experiment, folder, parts.launch, callbacks, first=first, until=until, steps=parts.steps)
@@ -183,7 +187,7 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: Progr
     return result
 
 
-def _overfit(parts: RunParts, folder: RunFolder, bars: Progress) -> TrainResult:
+def _overfit(parts: RunParts, folder: RunFolder, bars: NewBar) -> TrainResult:
     """Fit until every sample is right; nothing is scored, and there is nothing to go on from."""
     assert isinstance(parts.data, OverfitData)
     watch, started = OverfitWatch(parts.data), time.monotonic()
@@ -224,17 +228,17 @@ def _test(
     store: Store,
     experiment: Experiment,
     trainer: Trainer,
-    bars: Progress,
+    bars: NewBar,
     chosen: Mapping[str, int],
 ) -> dict[str, Scores]:
     """Score the test side with the saved weights of each selection, once where both are the same epoch."""
     by_epoch: dict[int, Scores] = {}
     tested = {}
-    task = bars.add_task("test", total=None, note="")
+    bar = bars("test", None)
     for name, epoch in chosen.items():
         model, provenance = load_checkpoint(folder.checkpoint(name))
         if epoch not in by_epoch:
-            bars.reset(task, description=f"test, {name} epoch")
+            bar.update(0, what=f"test, {name} epoch")
             by_epoch[epoch] = score_split(
                 model,
                 store,
@@ -243,8 +247,8 @@ def _test(
                 split="test",
                 workers=experiment.workers,
                 device=trainer.strategy.root_device,
-                on_start=lambda total: bars.update(task, total=total),
-                on_batch=lambda count: bars.update(task, advance=count),
+                on_start=lambda total: bar.update(total=total),
+                on_batch=bar.advance,
             )
         scores = by_epoch[epoch]
         provenance = {**provenance, "split": "test"}

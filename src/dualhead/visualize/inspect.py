@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
 
 from dualhead.data.file_story import FileStory, explain_file
 from dualhead.data.inspection import StoreInspection, inspect_store
@@ -14,6 +13,7 @@ from dualhead.data.store.fingerprint import verify as check_fingerprint
 from dualhead.data.store.store import open_store
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.runtime.files import check_apart
+from dualhead.runtime.progress import Bar, show_progress
 from dualhead.runtime.terminal import print_line
 from dualhead.skeleton import Skeleton
 from dualhead.visualize.inspection_page import write_inspection
@@ -73,11 +73,11 @@ def inspect(
         raise ConfigError(f"{path} is a folder, and a store knows its skeleton: leave `skeleton` away")
     if out is not None:
         check_apart(out, [path])
-    with Progress(console=Console(stderr=True), transient=True, disable=quiet) as bar:
+    with show_progress(quiet) as new_bar:
         store = open_store(path)
         if verify:
-            check_fingerprint(store, _shown(bar, "reading clips"))
-        inspection = inspect_store(store, on_progress=_shown(bar, "looking at clips"))
+            check_fingerprint(store, _shown(new_bar("reading clips", None)))
+        inspection = inspect_store(store, on_progress=_shown(new_bar("looking at clips", None)))
     if out is not None:  # before anything is printed, for a reader of that may go away
         write_inspection(out, inspection)
     if not quiet:
@@ -89,7 +89,6 @@ def inspect(
     return inspection
 
 
-def _shown(bar: Progress, what: str) -> Callable[[int, int], object]:
-    """Give what moves a new task on a progress bar on."""
-    task = bar.add_task(what, total=None)
-    return lambda done, total: bar.update(task, completed=done, total=total)
+def _shown(bar: Bar) -> Callable[[int, int], object]:
+    """Return what moves a bar on."""
+    return lambda done, total: bar.update(done, total=total)

@@ -67,7 +67,7 @@ def test_the_number_of_processes_does_not_matter(tmp_path: Path, capfd: pytest.C
     assert _contents(tmp_path / "1") == _contents(tmp_path / "2")
     shown = capfd.readouterr()
     assert shown.out.strip() == str(report)
-    assert "200/200" in shown.err
+    assert shown.err == ""  # short work shows nothing but on a terminal
 
 
 # Every fsync of a preparation of 200 files in 4 chunks: the plan, 2 for each chunk, and 3 at the end.

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
-from dualhead.formats.custom.skeleton_file import load_skeleton, parse_skeleton_file, parse_yaml
+from dualhead.formats.custom.skeleton_file import load_skeleton, parse_skeleton_file
 from dualhead.runtime.errors import ConfigError, FormatError
+from dualhead.runtime.yaml_file import parse_yaml
 from dualhead.skeleton import NTU25, SKELETONS
 
 STICK = {
@@ -83,23 +84,6 @@ def test_missing_fields_and_other_content() -> None:
         parse_skeleton_file([1])
     with pytest.raises(FormatError, match="did you mean 'ntu25'"):
         parse_skeleton_file("ntu")
-
-
-def test_broken_yaml_is_named_with_its_line() -> None:
-    with pytest.raises(FormatError) as caught:
-        parse_yaml(b"name: x\njoints: [a, b\nparents: {}", "s.yaml")
-    assert caught.value.line == 3
-    for data in (b"\xff\xfe\0", b"!!python/object/apply:os.system [x]", b"\0"):
-        with pytest.raises(FormatError, match="not YAML"):
-            parse_yaml(data)
-
-
-def test_a_key_that_comes_twice_is_refused_with_its_line() -> None:
-    with pytest.raises(FormatError, match=r"the key 'left' comes twice in one table: leave one of them out") as caught:
-        parse_yaml(b"name: x\nparents:\n  {left: chest, right: chest,\n   'left': hip}", "s.yaml")
-    assert caught.value.line == 4
-    merged = parse_yaml(b"a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: [{x: 1}, {x: 2}]")
-    assert merged == {"a": {"x": 1, "y": 2}, "b": {"x": 3, "y": 2}, "c": [{"x": 1}, {"x": 2}]}
 
 
 def test_a_name_a_file_or_a_skeleton(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from dualhead.data.store.writer import disk_errors
 from dualhead.formats.published import FACTS
 from dualhead.runtime.errors import ConfigError, StoreError
 from dualhead.runtime.files import replacing, write_text
-from dualhead.runtime.progress_bar import progress_bar
+from dualhead.runtime.progress import show_progress
 from dualhead.runtime.terminal import print_line
 
 Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
@@ -85,7 +85,8 @@ def export_arrays(
         left = [job for job in jobs if not job[2].exists()]
         _check_room(target, arrays, sum(len(rows[side]) for side, _, _ in left) * 4 * int(np.prod(shape)))
         done, total = 0, sum(len(rows[side]) for side, _, _ in left)
-        with progress_bar("exporting", total, quiet) as show:
+        with show_progress(quiet) as new_bar:
+            bar = new_bar("exporting", total)
             for side, stream, path in left:
                 with replacing(path) as temporary, temporary.open("wb") as file:
                     header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows[side]), *shape)}
@@ -94,7 +95,7 @@ def export_arrays(
                         # written, not mapped: a full disk is then an error, not a signal that kills the process
                         file.write(chosen.clip(opened[row], stream).astype("<f4", copy=False).tobytes())
                         done += 1
-                        show(done, path.name)
+                        bar.update(done, note=path.name)
         for side in _SIDES:
             _write_labels(arrays / f"{side}_label.pkl", opened, rows[side])
         facts = {
@@ -128,7 +129,7 @@ def _claimed(partial: Path) -> Iterator[None]:
         yield
     finally:
         if _has_arrays(partial / _ARRAYS):
-            lock.close()
+            lock.release()
         else:
             discard(partial, lock)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +14,7 @@ from dualhead.data.store.store import Store, open_store
 from dualhead.data.store.writer import disk_errors
 from dualhead.runtime.errors import ConfigError, StoreError
 from dualhead.runtime.files import replacing
-from dualhead.runtime.progress_bar import progress_bar
+from dualhead.runtime.progress import Bar, show_progress
 from dualhead.runtime.terminal import print_line
 
 
@@ -67,12 +66,12 @@ def export_pyskl(
         "classes": list(opened.classes),
     }
     with (
-        progress_bar("exporting", len(opened), quiet) as show,
+        show_progress(quiet) as new_bar,
         disk_errors(target),
         replacing(target) as temporary,
         temporary.open("wb") as file,
     ):
-        _Pickler(file, opened, np.dtype(precision), show).dump(content)
+        _Pickler(file, opened, np.dtype(precision), new_bar("exporting", len(opened))).dump(content)
     if not quiet:
         print_line(Console(), f"{target}: {len(opened)} annotations, splits {', '.join(splits)}")
     return target
@@ -97,16 +96,16 @@ class _Row:
 class _Pickler(pickle.Pickler):
     """Makes annotations as it writes them, and arrays in a way that every version of NumPy reads back."""
 
-    def __init__(self, file: Any, store: Store, dtype: np.dtype[Any], show: Callable[[int, str], None]):
+    def __init__(self, file: Any, store: Store, dtype: np.dtype[Any], bar: Bar):
         super().__init__(file, protocol=4)
         self.fast = True  # without it, everything written would be kept in memory
-        self._store, self._dtype, self._show = store, dtype, show
+        self._store, self._dtype, self._bar = store, dtype, bar
 
     def reducer_override(self, value: Any) -> Any:
         """See `pickle.Pickler.reducer_override`."""
         if isinstance(value, _Row):
             annotation = self._annotation(value.row)
-            self._show(value.row + 1, "")
+            self._bar.update(value.row + 1)
             return dict, (list(annotation.items()),)
         if isinstance(value, np.ndarray):
             # a bytearray, so that it can be written to when it is read back

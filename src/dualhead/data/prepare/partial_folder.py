@@ -7,9 +7,10 @@ import shutil
 import sys
 from collections.abc import Set
 from pathlib import Path
-from typing import IO
 
 from dualhead.runtime.errors import StoreError
+from dualhead.runtime.files import remove_temporaries
+from dualhead.runtime.locks import LockedError, ProcessLock
 
 LOCK = "lock"
 
@@ -24,7 +25,7 @@ def named(out: str | Path) -> Path:
     return path if path.name else path.absolute()
 
 
-def claim(folder: Path, plan: str, content: Set[str], doing: str) -> IO[bytes]:
+def claim(folder: Path, plan: str, content: Set[str], doing: str) -> ProcessLock:
     """Make the folder, or take the one that an interrupted call left, for this process alone.
 
     Args:
@@ -46,19 +47,12 @@ def claim(folder: Path, plan: str, content: Set[str], doing: str) -> IO[bytes]:
             "one leaves: give another folder to create, or move that one away"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    file = (folder / LOCK).open("ab")
-    if sys.platform != "win32":
-        import fcntl
-
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, worker processes do not inherit it
-            there = (folder / LOCK).stat()
-        except (BlockingIOError, PermissionError, FileNotFoundError):
-            there = None
-        if there is None or not os.path.samestat(there, os.fstat(file.fileno())):  # or removed by one just finishing
-            file.close()
-            raise StoreError(f"another process is {doing} {folder}: wait for it, or give another folder")
-    return file
+    try:
+        lock = ProcessLock(folder / LOCK)
+    except LockedError as error:
+        raise StoreError(f"{error.holder} is {doing} {folder}: wait for it, or give another folder") from None
+    remove_temporaries(folder)
+    return lock
 
 
 def _is_ours(folder: Path, plan: str, content: Set[str]) -> bool:
@@ -85,7 +79,7 @@ def put_in_place(work: Path, out: Path) -> None:
     work.rename(out)
 
 
-def discard(folder: Path, lock: IO[bytes]) -> None:
+def discard(folder: Path, lock: ProcessLock) -> None:
     """Remove the folder, and let go of it.
 
     Args:
@@ -93,6 +87,6 @@ def discard(folder: Path, lock: IO[bytes]) -> None:
         lock: What `claim` returned.
     """
     if sys.platform == "win32":
-        lock.close()  # an open file cannot be removed there
+        lock.release()  # an open file cannot be removed there
     shutil.rmtree(folder, ignore_errors=True)
-    lock.close()
+    lock.release()

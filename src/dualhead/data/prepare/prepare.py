@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,10 @@ from dualhead.data.store.writer import Chunk, StoreWriter, disk_errors, remove_l
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.registry import get_source
 from dualhead.formats.source import Listing, Rejected, Source
-from dualhead.runtime.errors import ConfigError, FormatError, StoreError
-from dualhead.runtime.progress_bar import progress_bar
+from dualhead.runtime.errors import FormatError, StoreError
+from dualhead.runtime.log_file import log_to_file
+from dualhead.runtime.machine import check_workers, count_cores
+from dualhead.runtime.progress import show_progress
 from dualhead.skeleton import Skeleton
 from dualhead.version import __version__
 
@@ -81,8 +82,8 @@ def prepare(
     started = time.monotonic()
     source, target = get_source(dataset), named(out)
     get_selection(body_selection or source.body_selection)
-    if workers is not None and workers < 1:
-        raise ConfigError(f"workers is {workers}: give 1 or more, or nothing for one per core")
+    if workers is not None:
+        check_workers(workers, least=1)
     roots = [Path(raw)] if isinstance(raw, (str, Path)) else [Path(path) for path in raw]
     if skeleton is not None:
         source = source.with_skeleton(load_skeleton(skeleton))
@@ -94,11 +95,11 @@ def prepare(
         remove_leftover(target)
         report = _report_existing(target, listing, started)
     else:
-        with _log_file(target):
+        with _logged(target):
             plan = {"identity": identity, "version": __version__, "chunk": CHUNK, "files": _state_of_files(listing)}
             with StoreWriter(target, plan) as writer:
                 worker = Worker(source, selection)
-                _fill(writer, worker, listing, roots, workers or _cores(), strict, quiet)
+                _fill(writer, worker, listing, roots, workers or count_cores(), strict, quiet)
                 meta = {"dataset": source.name, "identity": identity, "body_selection": selection}
                 report = _finish(writer, source, listing, meta, started)
     if not quiet:
@@ -170,9 +171,10 @@ def _fill(
         _stop_at_damage(known)
     with (
         running(worker, chunks[writer.chunks :], workers) as results,
-        progress_bar("preparing", len(tasks), quiet) as show,
+        show_progress(quiet) as new_bar,
     ):
-        show(done, f"{len(known)} rejected")
+        bar = new_bar("preparing", len(tasks))
+        bar.update(done, note=f"{len(known)} rejected")
         for chunk in results:
             for rejected in chunk.rejected:
                 _log.info("rejected %s", rejected)
@@ -183,7 +185,7 @@ def _fill(
                 _stop_at_damage(chunk.rejected)
             writer.append(chunk)
             count = len(listing.rejected) + len(writer.rejected)
-            show(min(writer.chunks * CHUNK, len(tasks)), f"{count} rejected")
+            bar.update(min(writer.chunks * CHUNK, len(tasks)), note=f"{count} rejected")
 
 
 def _stop_at_damage(rejected: Sequence[Rejected]) -> None:
@@ -250,33 +252,14 @@ def _state_of_files(listing: Listing) -> str:
     return state.hexdigest()
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class _LogFile(logging.FileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Stay quiet: on a full disk the store's own writing says so."""
-
-
 @contextmanager
-def _log_file(out: Path) -> Iterator[None]:
-    """Log to `OUT.log` as well."""
-    path = out.with_name(f"{out.name}.log")
-    with disk_errors(out):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = _LogFile(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
-    level = _log.level
-    _log.addHandler(handler)
-    _log.setLevel(logging.INFO)
-    try:
-        yield
-    except BaseException as error:
-        _log.info("stopped: %s", str(error) or type(error).__name__)
-        raise
-    finally:
-        _log.setLevel(level)
-        _log.removeHandler(handler)
-        with suppress(OSError):
-            handler.close()
+def _logged(out: Path) -> Iterator[None]:
+    """Log to `OUT.log` as well, also why the work stops."""
+    with ExitStack() as stack:
+        with disk_errors(out):
+            stack.enter_context(log_to_file(out.with_name(f"{out.name}.log"), _log))
+        try:
+            yield
+        except BaseException as error:
+            _log.info("stopped: %s", str(error) or type(error).__name__)
+            raise

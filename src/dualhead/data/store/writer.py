@@ -268,7 +268,7 @@ class StoreWriter:
     def close(self) -> None:
         """Let go of the files; the partial folder stays, to be gone on with."""
         self._close_files()
-        self._lock.close()
+        self._lock.release()
 
     def _close_files(self) -> None:
         for file in (self._joints, self._journal):

@@ -7,48 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dualhead.runtime.errors import ConfigError, FormatError, unknown
+from dualhead.runtime.yaml_file import read_yaml
 from dualhead.skeleton import SKELETONS, Skeleton, get_skeleton
 
 _NEEDED = ("name", "joints", "parents")
 _OPTIONAL = ("edges", "mirror", "centre", "origin", "spine", "shoulders", "dimensions")
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain values; of a key that comes twice the last would win without a word."""
-
-    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        """See `yaml.composer.Composer`; called once for each table."""
-        node = super().compose_mapping_node(anchor)
-        seen = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if (key.tag, key.value) in seen:
-                    problem = f"the key {key.value[:40]!r} comes twice in one table: leave one of them out"
-                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-                seen.add((key.tag, key.value))
-        return node
-
-
-def parse_yaml(data: bytes, path: str | Path | None = None) -> Any:
-    """Parse YAML of plain values.
-
-    Args:
-        data: The file's bytes.
-        path: Where they came from, for the error message.
-
-    Raises:
-        FormatError: If it is no YAML, or a key comes twice in a table; it names the 1-based line.
-    """
-    try:
-        return yaml.load(data, _Loader)
-    except yaml.MarkedYAMLError as error:
-        line = None if error.problem_mark is None else error.problem_mark.line + 1
-        raise FormatError(f"not YAML ({error.problem})", path, line) from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        raise FormatError(f"not YAML ({' '.join(str(error).split())[:120]})", path) from None
 
 
 def parse_skeleton_file(values: Any, path: str | Path | None = None) -> Skeleton:
@@ -192,8 +156,4 @@ def load_skeleton(skeleton: str | Path | Skeleton) -> Skeleton:
     path = Path(skeleton)
     if path.suffix not in (".yaml", ".yml"):
         raise unknown("skeleton", str(skeleton), (*SKELETONS, "or a file that ends in .yaml"))
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror or error}", path) from None
-    return parse_skeleton_file(parse_yaml(data, path), path)
+    return parse_skeleton_file(read_yaml(path), path)

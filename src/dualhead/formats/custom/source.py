@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from dualhead.formats.custom.clip_file import CLIP_SUFFIXES, parse_clip
-from dualhead.formats.custom.skeleton_file import parse_skeleton_file, parse_yaml
+from dualhead.formats.custom.skeleton_file import parse_skeleton_file
 from dualhead.formats.custom.table import CustomTable, read_custom_table
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Source, SplitRule, names_to_leave_out
 from dualhead.runtime.errors import FormatError, unknown
+from dualhead.runtime.yaml_file import parse_yaml
 from dualhead.skeleton import NTU25, SKELETONS, Skeleton
 
 DESCRIPTION = "dataset.yaml"

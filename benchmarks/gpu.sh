@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Everything that only a GPU can show, in one call that ends within nine minutes and writes as it goes:
+#
+#   bash benchmarks/gpu.sh OUT [tests] [speed] [runs]
+#
+# tests  tests/gpu (golden cases, deployed forms, graphs, training) on CUDA      -> OUT/tests.log
+# speed  python -m benchmarks.cuda, the compiler's cache filled beforehand       -> OUT/cuda.json, OUT/cuda.log
+# runs   the runs that RUNS lists, side by side on the one GPU                   -> OUT/runs.tar.gz, OUT/NAME.safetensors
+#
+# RUNS (default benchmarks/gpu_runs.txt) has a line a run: NAME STORE STREAM CONFIG [--key value ...]; STORE is a folder
+# below STORES (default stores). KEEP names runs whose weights are kept. JOBS runs go on at a time; a part that is not
+# done after its *_SECONDS is stopped, and what it has written stays. MPS=1 lets the kernels of several runs share the
+# GPU at the same moment (NVIDIA's Multi-Process Service), where it starts.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+out=$1; shift
+parts=${*:-tests speed runs}
+python=${PYTHON:-python3}
+: "${TEST_SECONDS:=150}" "${SPEED_SECONDS:=170}" "${RUN_SECONDS:=200}" "${JOBS:=8}" "${KEEP:=}"
+: "${MPS:=0}" "${RUNS:=benchmarks/gpu_runs.txt}" "${STORES:=stores}" "${COMPILED:=dualhead,ctrgcn}" "${MODELS:=dualhead,msg3d,ctrgcn,dgstgcn}"
+export PYTHONPATH=src:.${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
+export TORCHINDUCTOR_CACHE_DIR=${TORCHINDUCTOR_CACHE_DIR:-/tmp/inductor} TORCHINDUCTOR_FX_GRAPH_CACHE=1
+mkdir -p "$out"
+nvidia-smi --query-gpu=name,memory.total,driver_version --format=csv,noheader | tee "$out/device.txt"
+
+if [[ " $parts " == *" tests "* ]]; then
+  compiling=()
+  if [[ " $parts " == *" speed "* ]]; then  # a process for each model: compiling is the host's work
+    for name in ${COMPILED//,/ }; do
+      timeout "$TEST_SECONDS" "$python" -m benchmarks.cuda --only-compile --models "$name" --compiled "$name" \
+        --frames 64 >"$out/compile-$name.log" 2>&1 & compiling+=($!)
+    done
+  fi
+  timeout "$TEST_SECONDS" "$python" -m pytest tests/gpu -n 6 -q -p no:cacheprovider 2>&1 | tee "$out/tests.log" | tail -40
+  for job in "${compiling[@]}"; do wait "$job"; done
+  cat "$out"/compile-*.log 2>/dev/null | tail -20; rm -f "$out"/compile-*.log
+  echo "tests done after $SECONDS s"
+fi
+
+if [[ " $parts " == *" speed "* ]]; then
+  timeout $((SPEED_SECONDS + 40)) "$python" -m benchmarks.cuda --models "$MODELS" --compiled "$COMPILED" \
+    --seconds "$SPEED_SECONDS" --out "$out/cuda.json" >"$out/cuda.log" 2>&1
+  tail -5 "$out/cuda.log"
+  echo "speed done after $SECONDS s"
+fi
+
+if [[ " $parts " == *" runs "* ]]; then
+  runs=$(mktemp -d)
+  if [[ $MPS == 1 ]]; then
+    export CUDA_MPS_PIPE_DIRECTORY=$runs/mps CUDA_MPS_LOG_DIRECTORY=$runs/mps-log
+    mkdir -p "$CUDA_MPS_PIPE_DIRECTORY" "$CUDA_MPS_LOG_DIRECTORY"
+    if nvidia-cuda-mps-control -d && timeout 40 "$python" -c 'import torch; torch.ones(9).cuda().sum().item()'; then
+      echo "MPS is on"
+    else
+      echo quit | timeout 10 nvidia-cuda-mps-control; pkill -f nvidia-cuda-mps; unset CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
+      echo "MPS does not start: runs take turns"
+    fi
+  fi
+  train() {
+    local name=$1 store=$2 stream=$3 config=$4; shift 4
+    "$python" -m dualhead train --config "$config" --data "$STORES/$store" --out "$runs/$name" --stream "$stream" \
+      --device cuda --quiet "$@" >"$runs/$name.log" 2>&1
+    echo "$name ended with $? after $SECONDS s" >>"$runs/$name.log"
+  }
+  export -f train; export runs python STORES
+  grep -v '^#' "$RUNS" | grep -v '^ *$' |
+    timeout "$RUN_SECONDS" xargs -P "$JOBS" -I LINE bash -c 'train LINE'
+  [[ -n ${CUDA_MPS_PIPE_DIRECTORY:-} ]] && echo quit | timeout 20 nvidia-cuda-mps-control
+  for name in $KEEP; do cp "$runs/$name/last.safetensors" "$out/$name.safetensors" 2>/dev/null; done
+  (cd "$runs" && tar czf - --exclude='*.safetensors' --exclude='*.ckpt' --exclude=tensorboard .) >"$out/runs.tar.gz"
+  tail -qn 1 "$runs"/*.log
+  for metrics in "$runs"/*/metrics.csv; do echo "$metrics: $(tail -1 "$metrics")"; done
+  echo "runs done after $SECONDS s"
+fi

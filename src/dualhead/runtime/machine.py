@@ -1,0 +1,30 @@
+"""How much of a machine a process may use."""
+
+from __future__ import annotations
+
+import os
+
+from dualhead.runtime.errors import ConfigError
+
+MAX_WORKERS = 1024
+"""Most processes that are started side by side; more is taken for a slip of the hand."""
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_workers(workers: int, name: str = "workers", least: int = 0) -> None:
+    """Check a number of processes.
+
+    Args:
+        workers: The number.
+        name: What it is called.
+        least: The least that is valid.
+
+    Raises:
+        ConfigError: If it is below `least` or above `MAX_WORKERS`.
+    """
+    if not least <= workers <= MAX_WORKERS:
+        raise ConfigError(f"{name} is {workers}: give {least} to {MAX_WORKERS}")

@@ -1,0 +1,111 @@
+"""Things that are asked for by name: those of the package and those that a user's own modules add."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, ItemsView, Iterator
+from typing import Generic, TypeVar
+
+from dualhead.runtime import plugins
+from dualhead.runtime.errors import ConfigError, unknown
+
+Value = TypeVar("Value")
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+class Registry(Generic[Value]):
+    """Values by name, in the order in which they were added.
+
+    Installed plugins (entry points of the group `dualhead.plugins`) are imported when a name is not known or the names
+    are listed.
+
+    Args:
+        kind: What a value is, for errors: "stream", "objective".
+        load: Imports the package's own modules that add values, called once before the first look-up; None where the
+            module that holds the registry adds them itself.
+    """
+
+    def __init__(self, kind: str, load: Callable[[], object] | None = None):
+        self.kind = kind
+        self._values: dict[str, Value] = {}
+        self._load = load
+
+    def add(self, name: str, value: Value) -> Value:
+        """Add a value.
+
+        Args:
+            name: Letters, digits, `_` and `-`, beginning with a letter.
+            value: The value. One that was defined at the same place, as after a reload of its module, replaces the
+                former.
+
+        Returns:
+            The value.
+
+        Raises:
+            ConfigError: If the name has other characters, or belongs to something else.
+        """
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"{self.kind} name {name!r} cannot be registered: expected letters, digits, _ and -, beginning with a "
+                "letter"
+            )
+        if name in self._values and _place(self._values[name]) != _place(value):
+            raise ConfigError(
+                f"{self.kind} {name!r} is registered already, by {_place(self._values[name])[0]}: choose another name"
+            )
+        self._values[name] = value
+        return value
+
+    def _ensure(self) -> None:
+        if self._load is not None:
+            load, self._load = self._load, None
+            load()
+
+    def __getitem__(self, name: str) -> Value:
+        """Return a value.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            The value.
+
+        Raises:
+            ConfigError: If the name is not known, neither here nor to an installed plugin; names the nearest one.
+        """
+        if name not in self:
+            raise unknown(self.kind, name, self.names())
+        return self._values[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Return whether a name is known here or to an installed plugin."""
+        self._ensure()
+        if name not in self._values:
+            plugins.discover()
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the names."""
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        """Return how many names there are."""
+        return len(self.names())
+
+    def names(self) -> list[str]:
+        """Return all names, those of installed plugins last."""
+        self._ensure()
+        plugins.discover()
+        return list(self._values)
+
+    def items(self) -> ItemsView[str, Value]:
+        """Return names and values."""
+        self.names()
+        return self._values.items()
+
+
+def _place(value: object) -> tuple[str, str]:
+    """Return module and name of where a value was defined."""
+    defined = value if hasattr(value, "__qualname__") else type(value)
+    return str(getattr(defined, "__module__", "?")), str(getattr(defined, "__qualname__", "?"))

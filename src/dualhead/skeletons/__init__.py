@@ -1,0 +1,1 @@
+"""The skeletons that come with the package: the only place where a joint number is written."""

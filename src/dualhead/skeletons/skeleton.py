@@ -1,0 +1,149 @@
+"""The layout of joints that every named skeleton is an instance of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from dualhead.runtime.errors import ConfigError, unknown
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A layout of joints.
+
+    Convention: joints are counted from 0. `edges` are directed (child, parent) pairs of the graph; `parents` is the
+    bone tree, in which a root is its own parent. The two may be rooted at different joints (OpenPose: graph at the
+    neck, bones at the nose).
+
+    Attributes:
+        name: The name it is known by, such as "ntu25".
+        joints: Joint names, V of them.
+        parents: The bone parent of each joint.
+        edges: Graph pairs (child, parent), without loops.
+        mirror: Pairs (left, right) of joints that change places when the body is mirrored.
+        centre: The joint around which graph partitions are made.
+        origin: The joint that normalisation moves to zero.
+        spine: Joints (lower, upper) whose difference is turned to the z axis; None for flat data.
+        shoulders: Joints (left, right) whose difference right minus left is turned to the x axis; None for flat data.
+        dimensions: Coordinates of a joint: 3 (metres) or 2 (image).
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    edges: tuple[tuple[int, int], ...]
+    mirror: tuple[tuple[int, int], ...]
+    centre: int
+    origin: int
+    spine: tuple[int, int] | None
+    shoulders: tuple[int, int] | None
+    dimensions: int
+
+    def __post_init__(self) -> None:
+        """Check that every joint number exists.
+
+        Raises:
+            ConfigError: If a field names a joint outside 0..V-1 or `parents` is not V long.
+        """
+        count = len(self.joints)
+        if len(self.parents) != count:
+            raise ConfigError(f"skeleton {self.name!r} has {count} joints, {len(self.parents)} parents: give one each")
+        axes = [axis for axis in (self.spine, self.shoulders) if axis is not None]
+        pairs = [*self.edges, *self.mirror, *axes]
+        numbers = [*self.parents, self.centre, self.origin, *(joint for pair in pairs for joint in pair)]
+        wrong = [number for number in numbers if not 0 <= number < count]
+        if wrong:
+            raise ConfigError(f"skeleton {self.name!r} names joint {wrong[0]}: joints are numbered 0 to {count - 1}")
+
+    @property
+    def num_joints(self) -> int:
+        """V, the number of joints."""
+        return len(self.joints)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as values that JSON and YAML know."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Skeleton:
+        """Build from what `to_dict` gave, also after a trip through JSON or YAML.
+
+        Raises:
+            ConfigError: If a field is missing or is none of a skeleton's.
+        """
+        names = [entry.name for entry in fields(cls)]
+        for name in values:
+            if name not in names:
+                raise unknown("field of a skeleton", name, names)
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise ConfigError(f"the skeleton has no {missing[0]!r}: it needs {', '.join(names)}")
+        return cls(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    """Turn lists into tuples, all the way down."""
+    return tuple(_frozen(item) for item in value) if isinstance(value, (list, tuple)) else value
+
+
+def joint_names(text: str) -> tuple[str, ...]:
+    """Split a text into names."""
+    return tuple(text.replace("\n", " ").split())
+
+
+def pairs_from_one(*pairs: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+    """Turn pairs that are published counting from 1 into pairs counting from 0."""
+    return tuple((child - 1, parent - 1) for child, parent in pairs)
+
+
+def parents_of(pairs: tuple[tuple[int, int], ...], count: int) -> tuple[int, ...]:
+    """List the parent of each joint; a joint without a pair is its own parent."""
+    parents = list(range(count))
+    for child, parent in pairs:
+        parents[child] = parent
+    return tuple(parents)
+
+
+def skeleton_of_tree(
+    name: str,
+    tree: str,
+    *,
+    centre: str,
+    origin: str,
+    spine: tuple[str, str] | None,
+    shoulders: tuple[str, str] | None,
+    dimensions: int,
+) -> Skeleton:
+    """Build a skeleton whose graph is its bone tree, from names alone.
+
+    Args:
+        name: The name it is known by.
+        tree: The joints in their order, each as `JOINT<PARENT`; the root as `JOINT`.
+        centre: The joint around which graph partitions are made.
+        origin: The joint that normalisation moves to zero.
+        spine: Joints (lower, upper), or None.
+        shoulders: Joints (left, right), or None.
+        dimensions: Coordinates of a joint.
+
+    Returns:
+        The skeleton. Joints that are called alike but for "left" and "right" are mirror pairs.
+    """
+    bones = [entry.partition("<") for entry in tree.split()]
+    joints = tuple(joint for joint, _, _ in bones)
+    number = {joint: place for place, joint in enumerate(joints)}
+    edges = tuple((number[joint], number[parent]) for joint, _, parent in bones if parent)
+    twins = [(joint, "_".join("right" if part == "left" else part for part in joint.split("_"))) for joint in joints]
+    return Skeleton(
+        name=name,
+        joints=joints,
+        parents=parents_of(edges, len(joints)),
+        edges=edges,
+        mirror=tuple((number[left], number[right]) for left, right in twins if left != right),
+        centre=number[centre],
+        origin=number[origin],
+        spine=None if spine is None else (number[spine[0]], number[spine[1]]),
+        shoulders=None if shoulders is None else (number[shoulders[0]], number[shoulders[1]]),
+        dimensions=dimensions,
+    )
