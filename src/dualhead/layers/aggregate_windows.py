@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dualhead.layers.aggregate import expanded, frames_in_cache, lowered, outer_sum, sum_nodes
-from dualhead.layers.prepared import is_eager
+from dualhead.layers.prepared import is_eager, is_recorded
 from dualhead.layers.threads import in_threads, summed
 
 
@@ -158,6 +158,8 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
         (weight,) = lowered(weight)
         if torch.is_grad_enabled() and matrix.requires_grad:
             return _AggregateWindows.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
+        if not torch.is_grad_enabled() and not is_recorded():
+            return _AggregateWindows.forward(matrix, x.contiguous(), weight, window, stride)
         x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
     padded = F.pad(x, (0, 0, 0, 0, window // 2, window // 2))
     # no unfolding, whose gradient PyTorch's compiler (2.13) writes beyond its memory on a CPU

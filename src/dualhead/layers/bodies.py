@@ -102,7 +102,7 @@ class DistinctBodies:
         """Take the rows to compute from `(N * M, C, T, V)`: `(B, C, T, V)`, channels-last in memory."""
         if self.rows is self.source or self.rows.shape == x.shape[:1]:
             return x
-        return x[self.rows].contiguous(memory_format=torch.channels_last)
+        return x.movedim(1, -1).contiguous().index_select(0, self.rows).movedim(-1, 1)
 
     def mean(self, pooled: Tensor) -> Tensor:
         """Average over all M bodies: `(B, C)` to `(N, C)`."""

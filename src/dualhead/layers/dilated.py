@@ -134,14 +134,14 @@ class _AddTaps(torch.autograd.Function):
 
 
 def dilated_and(
-    h: Tensor, weight: Tensor, bias: Tensor, dilations: Sequence[int], stride: int, others: Sequence[Tensor]
+    h: Tensor, weight: Tensor, bias: Tensor | None, dilations: Sequence[int], stride: int, others: Sequence[Tensor]
 ) -> Tensor:
     """Convolve each slice of channels over time with its own dilation, and join the results with other branches.
 
     Args:
         h: `(B, D * c, T, V)`, channels-last in memory: a slice of c channels for each of the D dilations.
         weight: `(D, kernel, c, c)`: of every branch and tap, inputs before outputs; kernel odd.
-        bias: `(D * c,)`.
+        bias: `(D * c,)`; None: 0.
         dilations: Frames between two taps, for each branch.
         stride: Frames between two outputs.
         others: `(B, any, ceil(T / stride), V)`, channels-last in memory.
@@ -152,16 +152,18 @@ def dilated_and(
     rows = [other.movedim(1, -1) for other in others]  # (B, T', V, any)
     large = h.shape[2] * h.shape[3] >= FEWEST_NODES
     if is_eager(h) and large and h.dtype in (torch.float32, torch.float64):
-        y = torch.cat([bias.expand(*rows[0].shape[:3], -1), *rows], dim=-1)
+        start = h.new_zeros(h.shape[1]) if bias is None else bias
+        y = torch.cat([start.expand(*rows[0].shape[:3], -1), *rows], dim=-1)
         y = _AddTaps.apply(y, h.movedim(1, -1), weight, tuple(dilations), stride)  # type: ignore[no-untyped-call]
         return y.movedim(-1, 1)  # type: ignore[no-any-return]
     kernel = weight.shape[1]
-    parts = zip(h.chunk(len(dilations), dim=1), weight, bias.chunk(len(dilations)), dilations, strict=True)
+    shifts = [None] * len(dilations) if bias is None else bias.to(h.dtype).chunk(len(dilations))
+    parts = zip(h.chunk(len(dilations), dim=1), weight.to(h.dtype), shifts, dilations, strict=True)
     outs = [
         F.conv2d(
             part,
-            taps.permute(2, 1, 0).unsqueeze(-1).to(part.dtype),  # (c out, c in, kernel, 1)
-            shift.to(part.dtype),
+            taps.permute(2, 1, 0).unsqueeze(-1),  # (c out, c in, kernel, 1)
+            shift,
             (stride, 1),
             (kernel // 2 * dilation, 0),
             (dilation, 1),

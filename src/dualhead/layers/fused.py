@@ -53,7 +53,7 @@ def fold_sum(convolutions: Sequence[nn.Conv2d | nn.Conv3d], norm: nn.BatchNorm2d
     """
     weights = [convolution.weight for convolution in convolutions]
     biases = [convolution.bias for convolution in convolutions if convolution.bias is not None]
-    bias = torch.stack(biases).sum(dim=0) if biases else weights[0].new_zeros(len(weights[0]))
+    bias = sum(biases[1:], start=biases[0]) if biases else weights[0].new_zeros(len(weights[0]))
     if norm.training:
         return tuple(weights), bias
     scale, shift = scale_and_shift(norm)

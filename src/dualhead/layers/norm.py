@@ -16,8 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from dualhead.layers.prepared import without_waiting
-
 Repeats = tuple[tuple[int, int], ...]
 """Rows that stand for several, each with the number of rows that it stands for (2 or more)."""
 
@@ -65,53 +63,71 @@ def counting(repeats: Repeats) -> Iterator[None]:
 
 
 class _CountedNorm(torch.autograd.Function):
-    """Batch norm in training mode; also gives the batch's mean and biased variance, which take no gradient."""
+    """Batch norm in training mode; also gives the batch's mean and biased variance, which take no gradient.
+
+    A body is `span` consecutive entries of x: 1 of `(B, C, T, V)`, T * V of the rows `(B * T * V, C)`.
+    """
 
     @staticmethod
-    def forward(x: Tensor, weight: Tensor, bias: Tensor, repeats: Repeats, eps: float) -> tuple[Tensor, Tensor, Tensor]:
-        # rows once each, then every repeated row as often as it is still missing
-        groups = [(len(x), *statistics(x))]
-        groups += [(times - 1, *statistics(x[row : row + 1])) for row, times in repeats]
+    def forward(
+        x: Tensor, weight: Tensor, bias: Tensor, repeats: Repeats, span: int, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        # bodies once each, then every repeated body as often as it is still missing
+        groups = [(len(x) // span, *statistics(x))]
+        groups += [(times - 1, *statistics(x[row * span : (row + 1) * span])) for row, times in repeats]
         mean, variance = joined_statistics(groups)
         weight, bias = weight.to(mean.dtype), bias.to(mean.dtype)
         return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps), mean, variance
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Repeats, float], output: Any) -> None:
-        x, weight, _, ctx.repeats, ctx.eps = inputs
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Repeats, int, float], output: Any) -> None:
+        x, weight, _, ctx.repeats, ctx.span, ctx.eps = inputs
         _, mean, variance = output
         ctx.save_for_backward(x, weight, mean, variance)
         ctx.mark_non_differentiable(mean, variance)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, Tensor, Tensor, None, None]:
+    def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
         x, weight, mean, variance = ctx.saved_tensors
         weight = weight.to(mean.dtype)
-        # As if the statistics were constants; what a row stands for arrives already summed up in its gradient.
+        # As if the statistics were constants; what a body stands for arrives already summed up in its gradient.
+        # A CPU takes the variance, a GPU the inverse deviation, and refuses to go without.
+        deviation = (variance + ctx.eps).rsqrt()
         _, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
-            grad, x, weight, mean, variance, None, None, False, ctx.eps, (False, True, True)
+            grad, x, weight, mean, variance, mean, deviation, False, ctx.eps, (False, True, True)
         )
-        grad_x = None
-        if ctx.needs_input_grad[0]:
-            total = num_written_out(x, ctx.repeats) * x.shape[2] * x.shape[3]
-            terms = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)
-            scale, slope, offset = (term[:, None, None] for term in terms)
+        if not ctx.needs_input_grad[0]:
+            return None, grad_weight, grad_bias, None, None, None
+        total = num_written_out(x, ctx.repeats, ctx.span) * (x.numel() // (len(x) * len(weight)))
+        shape = (-1, *[1] * (x.ndim - 2))
+        terms = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)
+        scale, slope, offset = (term.view(shape) for term in terms)
+        bodies = [(slice(row * ctx.span, (row + 1) * ctx.span), times) for row, times in ctx.repeats]
+        if x.is_cuda:  # one kernel, in the type of x
+            count = torch.full((1,), total, dtype=torch.int32, device=x.device)
+            sums = grad_bias, grad_weight / deviation  # of grad, and of grad times the distance from the mean
+            x, grad = x.contiguous(), grad.contiguous()  # the kernel takes both to lie alike
+            grad_x = torch.batch_norm_backward_elemt(grad, x, mean, deviation, weight, *sums, count)
+            for body, times in bodies:
+                grad_x[body] -= (times - 1) * (slope * x[body] + offset)
+        else:
             grad_x = torch.addcmul(-offset, x, slope, value=-1)  # what the statistics give
-            for row, times in ctx.repeats:
-                grad_x[row] *= times
+            for body, times in bodies:
+                grad_x[body] *= times
             grad_x.addcmul_(grad, scale)
-        return grad_x, grad_weight, grad_bias, None, None
+        return grad_x, grad_weight, grad_bias, None, None, None
 
 
-def num_written_out(rows: Tensor, repeats: Repeats) -> int:
-    """Count rows as if each that stands for several were written out as often.
+def num_written_out(rows: Tensor, repeats: Repeats, span: int = 1) -> int:
+    """Count rows as if each body that stands for several were written out as often.
 
     Args:
-        rows: `(B, ...)`.
-        repeats: Rows that stand for several.
+        rows: `(B * span, ...)`.
+        repeats: Bodies that stand for several.
+        span: Rows of a body.
     """
-    return len(rows) + sum(times - 1 for _, times in repeats)
+    return len(rows) + span * sum(times - 1 for _, times in repeats)
 
 
 def gradient_terms(
@@ -143,18 +159,34 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     """Give mean and biased variance of every channel, in float32 at least.
 
     Args:
-        x: `(B, C, T, V)`.
+        x: `(B, C, ...)`.
 
     Returns:
         Two times `(C,)`.
     """
     wide = torch.promote_types(x.dtype, torch.float32)
     if x.device.type not in ("cpu", "cuda"):  # where PyTorch lacks the operation below
-        variance, mean = torch.var_mean(x.to(wide), dim=(0, 2, 3), correction=0)
+        dims = [dim for dim in range(x.ndim) if dim != 1]
+        variance, mean = torch.var_mean(x.to(wide), dim=dims, correction=0)
         return mean, variance
     ignored = x.new_zeros(2, x.shape[1], dtype=wide)  # running statistics, whose type decides that of the result
     mean, variance = torch.ops.aten.batch_norm_update_stats(x, ignored[0], ignored[1], 0.0)
     return mean, variance
+
+
+def _as_rows(x: Tensor) -> Tensor:
+    """View `(B, C, T, V)` as rows `(B * T * V, C)` on a GPU, where they need neither a copy nor cuDNN.
+
+    Returns:
+        The rows, or `x` on a CPU or where it is not channels-last in memory.
+    """
+    by_frame = x.movedim(1, -1)
+    return by_frame.flatten(0, 2) if x.device.type != "cpu" and by_frame.is_contiguous() else x
+
+
+def _as_activation(rows: Tensor, x: Tensor) -> Tensor:
+    """View what was made of `_as_rows(x)` as `(B, C, T, V)`."""
+    return rows if rows.ndim == x.ndim else rows.view(x.movedim(1, -1).shape).movedim(-1, 1)
 
 
 def joined_statistics(groups: Sequence[tuple[int, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
@@ -167,8 +199,16 @@ def joined_statistics(groups: Sequence[tuple[int, Tensor, Tensor]]) -> tuple[Ten
         Mean and biased variance, each `(C,)`.
     """
     sizes, means, variances = zip(*groups, strict=True)
+    if means[0].device.type != "cpu":  # without numbers that the host would have to send
+        size, mean, variance = groups[0]
+        for more, other_mean, other_variance in groups[1:]:
+            size, share = size + more, more / (size + more)
+            between = (other_mean - mean).square() * (share * (1 - share))
+            mean = torch.lerp(mean, other_mean, share)
+            variance = torch.lerp(variance, other_variance, share) + between
+        return mean, variance
     counts = torch.tensor(sizes, dtype=torch.float64)[:, None]
-    shares = without_waiting((counts / counts.sum()).to(means[0].dtype), means[0].device)
+    shares = (counts / counts.sum()).to(means[0].dtype)
     mean = (shares * torch.stack(means)).sum(dim=0)  # no product, which autocast would lower
     within = torch.stack(variances) + (torch.stack(means) - mean).square()
     return mean, (shares * within).sum(dim=0)
@@ -219,21 +259,24 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
     weight = _joined([norm.weight for norm in norms])
     bias = _joined([norm.bias for norm in norms])
     means, variances = _running(norms)
+    rows = _as_rows(x)
     if not first.training:
-        return F.batch_norm(x, _joined(means), _joined(variances), weight, bias, False, 0.0, first.eps)
+        y = F.batch_norm(rows, _joined(means), _joined(variances), weight, bias, False, 0.0, first.eps)
+        return _as_activation(y, x)
     if shift is not None:
         bias = bias + 0 * shift  # so that the shift takes part, with its gradient of 0
     repeats = counted()
     if repeats:
-        y, mean, variance = _CountedNorm.apply(x, weight, bias, repeats, first.eps)  # type: ignore[no-untyped-call]
+        span = len(rows) // len(x)
+        y, mean, variance = _CountedNorm.apply(rows, weight, bias, repeats, span, first.eps)  # type: ignore
         count = num_written_out(x, repeats) * x.shape[2] * x.shape[3]
         remember(norms, mean, variance, count, shift)
-        return y  # type: ignore[no-any-return]
+        return _as_activation(y, x)
     momentum = _momentum(first)
     new_mean, new_variance = torch.cat(means), torch.cat(variances)  # copies, which the next line updates
-    y = F.batch_norm(x, new_mean, new_variance, weight, bias, True, momentum, first.eps)
+    y = F.batch_norm(rows, new_mean, new_variance, weight, bias, True, momentum, first.eps)
     _replace(norms, new_mean if shift is None else new_mean + momentum * shift.detach(), new_variance)
-    return y
+    return _as_activation(y, x)
 
 
 def remember(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor, count: int, shift: Tensor | None) -> None:
@@ -260,13 +303,10 @@ def _replace(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor) ->
     sizes = [norm.num_features for norm in norms]
     means, variances = _running(norms)
     with torch.no_grad():
-        for old, new in zip(means, torch.split(mean, sizes), strict=True):
-            old.copy_(new)
-        for old, new in zip(variances, torch.split(variance, sizes), strict=True):
-            old.copy_(new)
-        for norm in norms:
-            if norm.num_batches_tracked is not None:
-                norm.num_batches_tracked.add_(1)
+        torch._foreach_copy_([*means, *variances], [*torch.split(mean, sizes), *torch.split(variance, sizes)])
+        steps = [norm.num_batches_tracked for norm in norms if norm.num_batches_tracked is not None]
+        if steps:
+            torch._foreach_add_(steps, 1)
 
 
 def _running(norms: Sequence[nn.BatchNorm2d]) -> tuple[list[Tensor], list[Tensor]]:

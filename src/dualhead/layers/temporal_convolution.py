@@ -149,12 +149,11 @@ class MultiScaleTemporalConvolution(PreparedModule):
         h, pooled = torch.split(h, [self.width * len(dilated), self.width], dim=1)
         pooled = F.max_pool2d(pooled, (3, 1), (self.stride, 1), (1, 0))
         learns = all(norm.training for norm in norms)  # then the norms take the bias away again
-        start = torch.zeros_like(bias) if learns else bias
-        taps_bias, shift, plain_bias = torch.split(start, [self.width * len(dilated), self.width, self.width])
+        taps_bias, shift, plain_bias = torch.split(bias, [self.width * len(dilated), self.width, self.width])
         if not self.pool.norm.training:
             pooled = pooled * scale[:, None, None] + shift[:, None, None]
-        others = [pooled, pointwise(x[:, :, :: self.stride], plain, plain_bias)]
-        y = dilated_and(h, taps, taps_bias, self.dilations, self.stride, others)
+        others = [pooled, pointwise(x[:, :, :: self.stride], plain, None if learns else plain_bias)]
+        y = dilated_and(h, taps, None if learns else taps_bias, self.dilations, self.stride, others)
         y = batch_norm(y, norms, bias) if learns else normalise(y, norms)
         if self.residual is not None:
             y = y.add_(self.residual(x))

@@ -9,6 +9,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dualhead.layers.aggregate import lowered
 from dualhead.layers.fused import scale_and_shift
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.norm import BatchNorm, normalise
@@ -59,11 +60,17 @@ class TopologyGraphConvolution(PreparedModule):
         return list(self.subsets)  # type: ignore[arg-type]
 
     def prepare(self) -> tuple[Tensor, ...]:
-        """Join the features of all subsets, `(S * O, C, 1, 1)` and `(S * O,)`; the shift behind their sum `(O,)`."""
-        weights = torch.stack([subset.features.weight for subset in self._parts])  # (S, O, C, 1, 1)
-        biases = torch.stack([subset.features.bias for subset in self._parts if subset.features.bias is not None])
+        """Join the features of all subsets, `(O * S, C, 1, 1)` and `(O * S,)`; the shift behind their sum `(O,)`.
+
+        The subsets of a channel lie side by side, so that batch and channels of each are one dimension without a copy.
+        """
+        features = [subset.features for subset in self._parts]
+        weights = torch.stack([conv.weight for conv in features], dim=1)  # (O, S, C, 1, 1)
+        biases = torch.stack([conv.bias for conv in features if conv.bias is not None], dim=1)
+        if self.norm.training:
+            return weights.flatten(0, 1), biases.flatten(), self.norm.bias
         scale, shift = scale_and_shift(self.norm)
-        return (weights * scale[:, None, None, None]).flatten(0, 1), (biases * scale).flatten(), shift
+        return (weights * scale[:, None, None, None, None]).flatten(0, 1), (biases * scale[:, None]).flatten(), shift
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.
@@ -79,14 +86,15 @@ class TopologyGraphConvolution(PreparedModule):
         weight, bias, shift = self.prepared()
         x = x.contiguous()
         mean = x.mean(dim=2, keepdim=True)  # (B, C, 1, V): averaging commutes with a 1x1 convolution
-        features = F.conv2d(x, weight, bias).chunk(len(self.shared), dim=1)
+        features = rearrange(F.conv2d(x, weight, bias), "b (c s) t v -> s (b c) t v", s=len(self.shared)).unbind()
         total: Tensor | None = None
         for shared, subset, part in zip(self.shared, self._parts, features, strict=True):
             receiver = rearrange(subset.receiver(mean), "b r 1 u -> b r u 1")
             relation = torch.tanh(receiver - subset.sender(mean))  # (B, R, U, V)
             matrix = shared + self.alpha * subset.topology(relation)  # (B, O, U, V)
-            y = part @ rearrange(matrix, "b c u v -> b c v u")
-            total = y if total is None else total.add_(y)
+            (matrix,) = lowered(rearrange(matrix, "b c u v -> (b c) v u"))
+            total = torch.bmm(part, matrix) if total is None else torch.baddbmm(total, part, matrix)
         assert total is not None
+        total = rearrange(total, "(b c) t u -> b c t u", b=x.shape[0])
         total = normalise(total, [self.norm]) if self.norm.training else total.add_(shift[:, None, None])
         return total.add_(self.residual(x)).relu_()
