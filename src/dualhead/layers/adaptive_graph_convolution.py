@@ -10,6 +10,7 @@ from einops import rearrange, reduce
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold_sum, pointwise
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.norm import BatchNorm, normalise
@@ -97,4 +98,4 @@ class AdaptiveGraphConvolution(PreparedModule):
         frames = rearrange(x, "b c t v -> b t v c")
         h = rearrange(matrix, "b s v w -> b 1 (w s) v") @ frames
         h = rearrange(h, "b t (w s) c -> b (s c) t w", s=self.subsets)
-        return normalise(pointwise(h, mix, mix_bias), [self.norm]).add_(self.residual(x)).relu_()
+        return relu(add(normalise(pointwise(h, mix, mix_bias), [self.norm]), self.residual(x)))

@@ -48,6 +48,7 @@ class _Row:
         """Mix the channels of bodies `(b, T, V, C)` to S nodes of E: a row of frames `(F, V * S, E)`."""
         scales, mixed, _ = weight.shape
         frames = self.bodies * self.apart * self.stride + self.window - 1
+        frames += -frames % self.stride
         padded = x.new_zeros(frames, x.shape[2] * scales, mixed)
         inner, rows, transposed = self.cut(padded), x.flatten(0, 2), weight.flatten(0, 1).t()
         if self.bodies == 1:
@@ -72,6 +73,18 @@ class _Row:
             torch.bmm(expanded(matrix, windows.shape[0]), windows, out=out.flatten(0, 1))
         else:
             out.copy_(sum_nodes(matrix, windows).view(self.bodies, -1, *out.shape[2:])[:, : self.outputs])
+
+    def outer_sum(self, outer: Tensor, padded: Tensor, total: Tensor) -> None:
+        """Add to `(U, W * V * S)` the sum over windows of outer[n] times window[n] transposed, outer `(n, U, E)`."""
+        if is_eager(outer):
+            outer_sum(outer, self.windows(padded), total)
+            return
+        # A frame is copied once, not once for each window: frames of equal remainder by the stride follow one another.
+        frames = rearrange(padded, "(f r) v e -> r (f e) v", r=self.stride)
+        rows = rearrange(outer, "n u e -> u (n e)")
+        for offset, part in enumerate(torch.tensor_split(total, self.window, dim=1)):
+            first = offset // self.stride * outer.shape[2]
+            part.addmm_(rows, frames[offset % self.stride, first : first + rows.shape[1]])
 
     def spread(self, grad: Tensor) -> Tensor:
         """Give the gradient of the sum of every window, `(b * places, U, E)`, from `(b, T', U, E)`."""
@@ -118,7 +131,7 @@ class _AggregateWindows(torch.autograd.Function):
                 row = _Row(bodies.shape[0], bodies.shape[1], window, stride)
                 outer = row.spread(outer)  # (n, U, E)
                 padded = row.padded(bodies, weight)
-                outer_sum(outer, row.windows(padded), grad_matrix)
+                row.outer_sum(outer, padded, grad_matrix)
                 grad_padded = padded.zero_()  # whose numbers nobody needs any more
                 some = frames_in_cache(outer, matrix.shape[1] * outer.shape[2])
                 for start in range(0, outer.shape[0], some):
@@ -127,7 +140,7 @@ class _AggregateWindows(torch.autograd.Function):
                     # the frame at each place of the windows hands its part back to the frame of the clip that it is
                     for offset, part in enumerate(torch.tensor_split(sums, window, dim=1)):
                         first = start * stride + offset
-                        grad_padded[first : first + (sums.shape[0] - 1) * stride + 1 : stride] += part
+                        grad_padded[first : first + (sums.shape[0] - 1) * stride + 1 : stride].add_(part)
                 nodes = row.cut(grad_padded).reshape(-1, weight[:, :, 0].numel())  # (b * T * V, S * E)
                 torch.mm(nodes, weight.flatten(0, 1), out=inner.flatten(0, 2))
                 grad_weight.flatten(0, 1).addmm_(nodes.t(), bodies.flatten(0, 2))

@@ -125,7 +125,7 @@ class _AddTaps(torch.autograd.Function):
                     if ctx.stride == 1:
                         _rows(inner, reads, channels).addmm_(rows, back)
                     else:
-                        inner[reads, :, channels] += (rows @ back).unflatten(0, (-1, h.shape[2]))
+                        inner[reads, :, channels].add_((rows @ back).unflatten(0, (-1, h.shape[2])))
             return (grad_weight,)
 
         grad_h = torch.zeros_like(h)

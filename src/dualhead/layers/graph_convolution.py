@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.layers.aggregate_mix import aggregate_mix, aggregate_mix_relu
+from dualhead.layers.elementwise import relu
 from dualhead.layers.fused import fold
 from dualhead.layers.norm import BatchNorm, batch_norm
 from dualhead.layers.prepared import PreparedModule, in_place
@@ -71,7 +72,7 @@ class MultiScaleGraphConvolution(PreparedModule):
             h = batch_norm(self._by_body(aggregate_mix(matrix, nodes, weight), x), [self.norm], bias)
         else:
             h = self._by_body(aggregate_mix(matrix, nodes, weight, bias), x)
-        return h.relu_()
+        return relu(h)
 
     @staticmethod
     def _by_body(rows: Tensor, x: Tensor) -> Tensor:

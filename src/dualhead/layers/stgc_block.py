@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from dualhead.graph import Matrix, disentangled_scales, window_adjacency
+from dualhead.layers.elementwise import relu
 from dualhead.layers.graph_convolution import MultiScaleGraphConvolution
 from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution
 from dualhead.layers.window_graph_convolution import WindowGraphConvolution
@@ -75,4 +76,4 @@ class STGCBlock(nn.Module):
         y: Tensor = self.spatial(x)
         for path in self.windowed:
             y = path(x, y)
-        return self.temporal(y.relu_())  # type: ignore[no-any-return]
+        return self.temporal(relu(y))  # type: ignore[no-any-return]

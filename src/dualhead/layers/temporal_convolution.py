@@ -11,6 +11,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from dualhead.layers.dilated import add_dilated, dilated_and, dilated_constant
+from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold, fold_all, pointwise, pointwise_norm, scale_and_shift
 from dualhead.layers.norm import BatchNorm, batch_norm, normalise
 from dualhead.layers.prepared import PreparedModule, in_place
@@ -145,7 +146,7 @@ class MultiScaleTemporalConvolution(PreparedModule):
         if in_place(x, *entry_norms, *norms, *residual_norms):
             return self._in_shares(x, weight, entry_bias, taps, bias, scale)
         entry, plain = torch.split(weight, [len(entry_bias), self.width])
-        h = pointwise_norm(x, entry, entry_bias, entry_norms).relu_()
+        h = relu(pointwise_norm(x, entry, entry_bias, entry_norms))
         h, pooled = torch.split(h, [self.width * len(dilated), self.width], dim=1)
         pooled = F.max_pool2d(pooled, (3, 1), (self.stride, 1), (1, 0))
         learns = all(norm.training for norm in norms)  # then the norms take the bias away again
@@ -156,8 +157,8 @@ class MultiScaleTemporalConvolution(PreparedModule):
         y = dilated_and(h, taps, None if learns else taps_bias, self.dilations, self.stride, others)
         y = batch_norm(y, norms, bias) if learns else normalise(y, norms)
         if self.residual is not None:
-            y = y.add_(self.residual(x))
-        return y.relu_() if self.activation else y
+            y = add(y, self.residual(x))
+        return relu(y) if self.activation else y
 
     def _in_shares(self, x: Tensor, *prepared: Tensor) -> Tensor:
         """Do as `forward`, frames of few bodies side by side."""
@@ -209,7 +210,7 @@ class MultiScaleTemporalConvolution(PreparedModule):
             y = x_strided + constant[:, None]
         if self.stride == 1:
             h = F.linear(x, weight)
-            y[..., plain] += h[..., plain]
+            y[..., plain].add_(h[..., plain])
         else:
             h = F.linear(x, weight[: len(entry_bias)])
             y.flatten(0, 2)[:, plain].addmm_(x_strided.flatten(0, 2), weight[len(entry_bias) :].t())

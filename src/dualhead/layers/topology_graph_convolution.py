@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.layers.aggregate import lowered
+from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import scale_and_shift
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.norm import BatchNorm, normalise
@@ -96,5 +97,5 @@ class TopologyGraphConvolution(PreparedModule):
             total = torch.bmm(part, matrix) if total is None else torch.baddbmm(total, part, matrix)
         assert total is not None
         total = rearrange(total, "(b c) t u -> b c t u", b=x.shape[0])
-        total = normalise(total, [self.norm]) if self.norm.training else total.add_(shift[:, None, None])
-        return total.add_(self.residual(x)).relu_()
+        total = normalise(total, [self.norm]) if self.norm.training else add(total, shift[:, None, None])
+        return relu(add(total, self.residual(x)))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dualhead.layers.aggregate import frames_in_cache
 from dualhead.layers.aggregate_windows import aggregate_windows, some_windows
 from dualhead.layers.collapse import collapse_windows
+from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold
 from dualhead.layers.graph_convolution import start_residual_adjacency
 from dualhead.layers.norm import BatchNorm, batch_norm, counted, remember
@@ -110,7 +111,7 @@ class WindowGraphConvolution(PreparedModule):
         y = rearrange(y, "b t v o -> b o t v")
         if last is None:
             y = batch_norm(y, [self.collapse_norm], collapse_bias)
-        return y.add_(total)
+        return add(y, total)
 
     def _collapse_in_cache(self, nodes: Tensor, mix: Tensor | None, shift: Tensor, collapse: Tensor) -> Tensor:
         """Mix, normalise, ReLU and collapse `(B, T', V * W, I)` to `(B, T', V, O)`, in training."""
@@ -125,7 +126,7 @@ class WindowGraphConvolution(PreparedModule):
         """Normalise, ReLU and collapse `(B, T', V * W, E)` to `(B, T', V, O)`."""
         if self.norm.training:
             # what is given is needed again: only what the norm made new may be written over
-            h = batch_norm(h.movedim(-1, 1), [self.norm], shift).relu_().movedim(1, -1)
+            h = relu(batch_norm(h.movedim(-1, 1), [self.norm], shift)).movedim(1, -1)
         else:
             h = torch.relu(h)
         return F.linear(rearrange(h, "b t (v i) e -> b t v (i e)", i=self.window), collapse, bias)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dualhead.graph import directed_partition
 from dualhead.layers.adaptive_graph_convolution import AdaptiveGraphConvolution
+from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.input_norm import InputNorm
@@ -54,8 +55,8 @@ class AGCNUnit(PreparedModule):
         y = F.conv2d(self.spatial(x), weight, bias, self.temporal.stride, self.temporal.padding)
         y = normalise(y, [self.norm])
         if self.residual is not None:
-            y = y.add_(self.residual(x))
-        return y.relu_()
+            y = add(y, self.residual(x))
+        return relu(y)
 
 
 class AGCN(UnitTrunk):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from dualhead.graph import published_spatial_partition, spatial_partition
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.elementwise import relu
 from dualhead.layers.fused import fold
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import BatchNorm, normalise
@@ -56,12 +57,12 @@ class STGCNUnit(PreparedModule):
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
         weight, bias = self.prepared()
-        y: Tensor = self.spatial_norm(self.spatial(x)).relu_()
+        y = relu(self.spatial_norm(self.spatial(x)))
         y = F.conv2d(y, weight, bias, self.temporal.stride, self.temporal.padding)
         y = self.dropout(normalise(y, [self.norm]))
         if self.residual is not None:
             y = y + self.residual(x)
-        return y.relu_()
+        return relu(y)
 
 
 class STGCN(UnitTrunk):
