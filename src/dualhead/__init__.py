@@ -6,10 +6,10 @@ The public names are imported when first used, so that `import dualhead` and `du
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from dualhead.version import __version__
 
+TYPE_CHECKING = False  # as type checkers know it; `typing` takes as long to import as all else here
 if TYPE_CHECKING:
     from dualhead.data.prepare.prepare import prepare
     from dualhead.data.recipes.recipes import get_recipe

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dualhead.runtime.errors import DualheadError, printable_line, unknown
+from dualhead.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
 from dualhead.version import __version__
 
 if TYPE_CHECKING:
     from dualhead.cli_parser import FunctionParser
 
-OK, FAILED, USAGE, UNEXPECTED, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 70, 130, 141
-"""Exit codes; 70 is `EX_SOFTWARE`, 130 and 141 are 128 plus the signal that a shell would report."""
+OK, FAILED, USAGE, UNEXPECTED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 70, 130, 141, 143
+"""Exit codes; 70 is `EX_SOFTWARE`, those above 128 are 128 plus the signal that a shell would report."""
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,11 @@ def main(words: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit code: 0, 1 for an error that the user can mend, 2 for a command line that is not understood, 70 for a
-        defect of the package, 130 after Ctrl-C, 141 when the reader of the output went away.
+        defect of the package, 130 after Ctrl-C, 143 after SIGTERM, 141 when the reader of the output went away.
     """
     process_is_ours = words is None
+    if process_is_ours:
+        end_on_signals()  # as long as nothing has begun
     words = list(sys.argv[1:] if words is None else words)
     command = COMMANDS.get(words[0]) if words else None
     if sys.stdout is None:
@@ -158,6 +161,7 @@ def main(words: Sequence[str] | None = None) -> int:
             _take_any_text()
             if command is not None:
                 _import_for_good(command)
+                raise_on_signals()
         code = _top_level(words) if command is None else _run(command, words[1:])
         sys.stdout.flush()
     except BrokenPipeError:
@@ -168,15 +172,22 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(error.__context__, BrokenPipeError):  # rich makes one of the other, and has seen to the buffer
             return BROKEN_PIPE
         raise
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        if process_is_ours:
+            end_on_signals()
         again = (
             command is not None and command.resumes and not {word.split("=")[0] for word in words} & {*command.unless}
         )
         what = "goes on where it stopped" if again else "starts over"
         _say(f"run the same command again and it {what}", "interrupted")
-        return INTERRUPTED
+        return TERMINATED if isinstance(interruption, Terminated) else INTERRUPTED
     except Exception as error:  # noqa: BLE001  (the last door before the user: everything becomes one line and a log)
+        if process_is_ours:
+            end_on_signals()
         return _report(error)
+    finally:
+        if process_is_ours:
+            end_on_signals()
     return code
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dualhead.runtime.errors import printable_line
+from dualhead.runtime.interrupts import check_interrupt
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,14 +38,22 @@ class Bar:
             total: How much there is to do.
             what: What is being done.
             note: A remark behind the bar.
+
+        Raises:
+            KeyboardInterrupt: If the process was interrupted and something swallowed that.
         """
+        check_interrupt()
 
     def advance(self, count: int = 1) -> None:
         """Add to what is done.
 
         Args:
             count: How much more is done.
+
+        Raises:
+            KeyboardInterrupt: As for `update`.
         """
+        check_interrupt()
 
 
 NewBar = Callable[[str, int | None], Bar]
@@ -81,6 +90,7 @@ class _LineBar(Bar):
     def update(
         self, done: int | None = None, *, total: int | None = None, what: str | None = None, note: str | None = None
     ) -> None:
+        check_interrupt()
         self._done = self._done if done is None else done
         self._total = self._total if total is None else total
         self._what, self._note = what or self._what, self._note if note is None else note
@@ -107,6 +117,7 @@ class _RichBar(Bar):
     def update(
         self, done: int | None = None, *, total: int | None = None, what: str | None = None, note: str | None = None
     ) -> None:
+        check_interrupt()
         fields: dict[str, Any] = {} if note is None else {"note": _escape(note)}
         what = None if what is None else _escape(what)
         if done == 0 and total is not None:  # other work, whose time counts from now on
@@ -114,6 +125,7 @@ class _RichBar(Bar):
         self._progress.update(self._task, completed=done, total=total, description=what, **fields)
 
     def advance(self, count: int = 1) -> None:
+        check_interrupt()
         self._progress.advance(self._task, count)
 
 

@@ -6,23 +6,17 @@ fast as one after the other with two threads, and do not stall when something el
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import re
-import signal
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
-from dualhead.runtime.errors import DualheadError, TrainingError
+from dualhead.runtime.errors import TrainingError
+from dualhead.runtime.interrupts import check_interrupt
 from dualhead.runtime.machine import count_cores
+from dualhead.runtime.processes import WorkerPool
 from dualhead.training.experiment import Experiment
 
 _STAMP = re.compile(r"^\S+ \S+ [A-Z]+ ")
@@ -53,58 +47,30 @@ def train_side_by_side(
         DualheadError: What `train` raises, of the first stream that fails; the others are stopped.
         TrainingError: If a process ends unexpectedly.
     """
-    # fork where it is safe: a caller's script then needs no `if __name__ == "__main__"`
-    plain = sys.platform == "linux" and "torch" not in sys.modules
-    context: Any = multiprocessing.get_context("fork" if plain else "spawn")
-    waiting = list(runs.items())
-    running: list[_Job] = []
+    plain = "torch" not in sys.modules  # whose threads a copy of this process would lack
+    logs = {stream: _Tail(run / "run.log") for stream, run in runs.items()}
+
+    def tell() -> None:
+        for stream, log in logs.items():
+            for line in log.lines():
+                if say is not None:
+                    say(f"{stream}: {line}")
+
+    stream = ""
     try:
-        while waiting or running:
-            while waiting and len(running) < min(at_once, count_cores()):
-                stream, run = waiting.pop(0)
-                ours, theirs = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(theirs, os.getpid(), experiment, store, run, stream))
-                running.append(_Job(stream, process, ours, _Tail(run / "run.log")))
-                process.start()
-                theirs.close()
-            wait([job.process.sentinel for job in running], timeout=0.5)
-            for job in list(running):
-                ended = not job.process.is_alive()
-                for line in job.tail.lines():
-                    if say is not None:
-                        say(f"{job.stream}: {line}")
-                if ended:
-                    job.process.join()
-                    running.remove(job)
-                    job.check()
-    finally:
-        for job in running:
-            if job.process.pid is not None:
-                job.process.terminate()
-        for job in running:
-            if job.process.pid is not None:
-                job.process.join()
-
-
-@dataclass
-class _Job:
-    """A stream that is being trained."""
-
-    stream: str
-    process: BaseProcess
-    answer: Connection
-    tail: _Tail
-
-    def check(self) -> None:
-        """Raise what went wrong in the process, if anything did."""
-        with suppress(EOFError):
-            if self.answer.poll():
-                raise self.answer.recv()
-        if self.process.exitcode:
-            raise TrainingError(
-                f"training the {self.stream} stream ended unexpectedly with code {self.process.exitcode} (out of "
-                "memory, or killed): run the same again to go on"
-            )
+        with WorkerPool(min(at_once, count_cores()), fork=plain) as pool:
+            waiting = {pool.submit(_work, experiment, store, run, name): name for name, run in runs.items()}
+            while waiting:
+                done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+                tell()
+                for future in done:
+                    stream = waiting.pop(future)
+                    pool.result(future)
+    except BrokenProcessPool:
+        check_interrupt()  # which may have ended them
+        raise TrainingError(
+            f"training the {stream} stream ended unexpectedly (out of memory, or killed): run the same again to go on"
+        ) from None
 
 
 class _Tail:
@@ -128,25 +94,11 @@ class _Tail:
             yield _STAMP.sub("", line)
 
 
-def _work(answer: Connection, parent: int, experiment: Experiment, store: str | Path, run: Path, stream: str) -> None:
+def _work(experiment: Experiment, store: str | Path, run: Path, stream: str) -> None:
     """Train one stream in a process of its own."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends this with SIGTERM
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     import torch
 
     from dualhead.training.train import train
 
     torch.set_num_threads(1)
-    try:
-        train(experiment, store, run, stream=stream, device="cpu", quiet=True)
-    except DualheadError as error:
-        answer.send(error)
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _end_with(parent: int) -> None:
-    """End this process when its parent has ended; the run goes on from its last whole epoch."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+    train(experiment, store, run, stream=stream, device="cpu", quiet=True)

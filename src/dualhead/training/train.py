@@ -24,6 +24,7 @@ from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.registry import check_variant
 from dualhead.runtime.errors import ConfigError, DualheadError, MismatchError, TrainingError
+from dualhead.runtime.interrupts import interruption
 from dualhead.runtime.log_file import log_to_file
 from dualhead.runtime.progress import NewBar
 from dualhead.training.build import build_trainer
@@ -279,7 +280,7 @@ def _one_sentence(folder: RunFolder, again: str) -> Iterator[None]:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, interrupt or signal.default_int_handler)
         logger.info("interrupted: %s", again)
-        raise KeyboardInterrupt from error
+        raise interruption() from error
     except (DualheadError, OSError, SafetensorError, RuntimeError) as error:
         sentence = _explain(error, folder, again)
         logger.error(sentence or f"{type(error).__name__}: {error}")

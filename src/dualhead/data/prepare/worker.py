@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import sys
-import threading
-import time
 import traceback
-import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +21,9 @@ from dualhead.data.store.writer import Chunk, Row
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Item, Rejected, Sample, Source
 from dualhead.runtime.errors import DamageError, DualheadError, FormatError, StoreError, defect
+from dualhead.runtime.interrupts import check_interrupt
 from dualhead.runtime.memory import keep_freed_memory
+from dualhead.runtime.processes import WorkerPool
 
 CHUNK = 64
 """Samples that travel together: large enough for little overhead, small enough to lose."""
@@ -131,19 +126,11 @@ def _unexpected(item: Item, error: Exception) -> Rejected:
 _worker: Worker | None = None
 
 
-def _start(worker: Worker, parent: int) -> None:
-    """Set up a worker process: Ctrl-C is the parent's to handle, and without the parent there is nothing to do."""
+def _start(worker: Worker) -> None:
+    """Set up a worker process."""
     global _worker
     _worker = worker
     keep_freed_memory(_KEPT_BYTES)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
 
 
 def _run(tasks: Sequence[Task]) -> Chunk:
@@ -170,27 +157,21 @@ def running(worker: Worker, chunks: Sequence[Sequence[Task]], workers: int) -> I
     if workers == 1 or len(chunks) <= 1:
         yield map(worker.work, chunks)
         return
-    # fork where it is safe: a caller's script then needs no `if __name__ == "__main__"`
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
-    pool = ProcessPoolExecutor(min(workers, len(chunks)), context, _start, (worker, os.getpid()))
     rest = iter(chunks)
     try:
-        with warnings.catch_warnings():
-            # all processes start here, before any progress display; they use no lock that a thread could hold
-            warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
+        with WorkerPool(min(workers, len(chunks)), _start, (worker,)) as pool:
             waiting = deque(pool.submit(_run, chunk) for chunk in islice(rest, 2 * workers))
-        yield _drain(pool, waiting, rest)
+            yield _drain(pool, waiting, rest)
     except BrokenProcessPool:
+        check_interrupt()  # which may have ended them
         raise StoreError(
             "a worker process ended unexpectedly (out of memory, or killed): run the same again to go on, "
             f"with fewer than {workers} workers if memory is short"
         ) from None
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _drain(pool: ProcessPoolExecutor, waiting: deque[Future[Chunk]], rest: Iterator[Sequence[Task]]) -> Iterator[Chunk]:
+def _drain(pool: WorkerPool, waiting: deque[Future[Chunk]], rest: Iterator[Sequence[Task]]) -> Iterator[Chunk]:
     while waiting:
-        result = waiting.popleft().result()
+        result = pool.result(waiting.popleft())
         waiting.extend(pool.submit(_run, chunk) for chunk in islice(rest, 1))
         yield result

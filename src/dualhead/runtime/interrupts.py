@@ -1,0 +1,92 @@
+"""Ctrl-C and SIGTERM: one way to end, at any moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_received: int | None = None
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command just as Ctrl-C does."""
+
+
+def raise_on_signals() -> None:
+    """Let SIGTERM raise `Terminated` as Ctrl-C raises `KeyboardInterrupt`; processes forked from here ignore Ctrl-C.
+
+    Meant for a process of which the package is in charge, from its main thread.
+    """
+    _set_handlers(_raise)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=leave_signals_to_parent)
+
+
+def end_on_signals() -> None:
+    """Let both signals end this process at once with one sentence: while there is nothing to clean up, or all is."""
+    _set_handlers(_end)
+
+
+def leave_signals_to_parent() -> None:
+    """Ignore Ctrl-C, which a terminal sends to every process, and end silently with SIGTERM."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def interruption() -> KeyboardInterrupt:
+    """Return the exception of the signal that was received."""
+    return Terminated() if _received == signal.SIGTERM else KeyboardInterrupt()
+
+
+def check_interrupt() -> None:
+    """Raise an interruption again that was swallowed, as code that runs in a destructor does.
+
+    Raises:
+        KeyboardInterrupt: If a signal was received since `raise_on_signals`.
+    """
+    if _received is not None:
+        raise interruption()
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Deliver Ctrl-C and SIGTERM after the block: half-started processes and threads would wait for ever.
+
+    Processes that are started in the block begin with the signals held back, until they call `leave_signals_to_parent`.
+    """
+    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _set_handlers(handler: Callable[[int, FrameType | None], object]) -> None:
+    if threading.current_thread() is threading.main_thread():  # the system allows no other
+        for number in _SIGNALS:
+            signal.signal(number, handler)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    global _received
+    _received = number
+    raise interruption()
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    if sys.stderr:
+        os.write(2, b"dualhead: interrupted: run the same command again\n")
+    os._exit(128 + number)
