@@ -236,8 +236,7 @@ def _run(command: Command, words: Sequence[str]) -> int:
         from dualhead.training.config import load_experiment
 
         arguments[command.experiment] = load_experiment(arguments[command.experiment], {**command.changes, **keys})
-    function(**arguments)
-    return OK
+    return int(getattr(function(**arguments), "exit_code", OK))
 
 
 def _report(error: Exception) -> int:

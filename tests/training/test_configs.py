@@ -12,8 +12,8 @@ import torch
 from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.store import Store, open_store
 from dualhead.data.store.writer import Chunk, Row, StoreWriter
-from dualhead.formats.registry import get_source
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.reading.sources import get_source
 from dualhead.training.build import build_model
 from dualhead.training.config import list_configs, load_experiment
 from dualhead.training.schedule import learning_rate
