@@ -134,7 +134,7 @@ def build(command: Command) -> tuple[Callable[..., object], FunctionParser]:
         from dualhead.training.experiment import Experiment
 
         renamed = {command.experiment: "config"} if command.experiment in command.as_options else {}
-        options |= {"renamed": renamed, "keys": Experiment, "open_keys": ("model.arguments",)}
+        options |= {"renamed": renamed, "keys": Experiment, "open_keys": ("model.arguments", "objective.arguments")}
     return function, FunctionParser(f"dualhead {command.name}", function, **options)
 
 
@@ -246,7 +246,7 @@ def _report(error: Exception) -> int:
         _say(str(error))
         return FAILED
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        _say("out of memory: take smaller batches, or for training more `--accumulate` parts a batch")
+        _say("out of memory: take smaller batches, or for training more `--accumulate_grad_batches` parts a batch")
         return FAILED
     if isinstance(error, OSError) and error.errno is not None:
         _say(_sentence(error))

@@ -15,7 +15,7 @@ from dualhead.data.store.store import Store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.views import average_views
 from dualhead.layers.bodies import DistinctBodies, send
-from dualhead.models.base import SkeletonModel
+from dualhead.models.base import ModelOutput, SkeletonModel
 from dualhead.training.processes import gather_rows
 
 
@@ -31,7 +31,7 @@ def clip_logits(model: nn.Module, clips: Tensor, bodies: DistinctBodies, views: 
     Returns:
         Logits, `(N, H, K)` float32.
     """
-    logits: Tensor = model(clips, bodies)  # (N * views, H, K)
+    logits = ModelOutput.of(model(clips, bodies)).logits  # (N * views, H, K)
     return average_views(logits.float().cpu().numpy(), views)
 
 
