@@ -88,6 +88,16 @@ def test_without_a_validation_side_there_is_no_best_epoch(
     assert "best" not in (tmp_path / "run" / "run.log").read_text()
 
 
+def test_the_test_side_is_left_alone_while_settings_are_chosen(
+    make_plain: MakeExperiment, store: Store, tmp_path: Path
+) -> None:
+    result = train(make_plain(epochs=1, score_test=False), store, tmp_path / "run", quiet=True)
+    assert result.finished
+    assert result.last.test is None
+    assert result.last.validation is not None
+    assert not list((tmp_path / "run" / "scores").glob("test_*"))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("average", [{"ema_decay": 0.9}, {"swa_epochs": 3}])
 def test_two_and_two_epochs_equal_four_whatever_the_workers(

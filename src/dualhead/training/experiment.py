@@ -224,6 +224,7 @@ class Experiment:
         swa_epochs: Last epochs over whose steps the weights are averaged evenly (SWA), which is then what is evaluated
             and saved, at least 1 and less than `epochs`; None: no such average. Not together with `ema_decay`.
         validation: What is kept back from the training side.
+        score_test: Whether the test side is scored at the end; false while settings are still being chosen.
         seed: Start of all randomness, 0 or more.
         num_workers: Processes that load data beside each training process, 0 or more; does not change the result.
     """
@@ -248,6 +249,7 @@ class Experiment:
     ema_decay: float | None = None
     swa_epochs: int | None = None
     validation: Validation = field(default_factory=Validation)
+    score_test: bool = True
     seed: int = 0
     num_workers: int = 2
 

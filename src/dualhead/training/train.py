@@ -179,7 +179,7 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
     finished = epochs >= experiment.epochs
     chosen = {"last": epochs} | ({} if keeper.best is None else {"best": keeper.best["epoch"]})
     tested = {}
-    if finished and parts.samples["test"]:
+    if finished and experiment.score_test and parts.samples["test"]:
         tested = _test(folder, store, experiment, trainer, bars, chosen)
     reached = {
         name: SelectionResult(
