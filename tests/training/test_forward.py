@@ -23,7 +23,7 @@ class Sum(nn.Module):
 def test_views_are_averaged_as_probabilities() -> None:
     # Views of odds 1 : 3 and 1 : 1 for class 1: probabilities 3/4 and 1/2, average 5/8.
     clips = torch.tensor([math.log(3), 0.0]).reshape(2, 1, 1, 1, 1)
-    logits = clip_logits(Sum().eval(), clips, DistinctBodies.of(clips), views=2)
+    logits = clip_logits(Sum().eval(), clips, DistinctBodies.of(clips), test_clips=2)
     assert logits.shape == (1, 1, 2)
     assert np.exp(logits[0, 0, 1]) / np.exp(logits[0, 0]).sum() == pytest.approx(5 / 8)
 

@@ -53,7 +53,7 @@ def recorded_clips(predictor: Predictor, source: Path) -> Iterator[Clips]:
         source: A raw file, a folder or archive of them, or a store.
 
     Yields:
-        float32 `(views, C, T, V, M)` for each recording.
+        float32 `(test_clips, C, T, V, M)` for each recording.
 
     Raises:
         MismatchError: If a recording has a skeleton that cannot be converted to the model's.

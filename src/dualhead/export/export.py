@@ -122,7 +122,7 @@ def describe(predictor: Predictor, traced: Traced) -> dict[str, str]:
         "version": __version__,
         "classes": json.dumps(predictor.classes),
         "heads": json.dumps(member.model.heads),
-        "recipe": member.recipe.name,
+        "recipe": spec if isinstance(spec := member.recipe.spec, str) else json.dumps(spec, sort_keys=True),
         "stream": member.stream,
         "skeleton": json.dumps(config["skeleton"], sort_keys=True),
         "frames": json.dumps(traced.frames),

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dualhead.evaluation.clip_average import average_clips
 from dualhead.evaluation.fusion import Method, combine_logits
 from dualhead.evaluation.scores import softmax
-from dualhead.evaluation.views import average_views
 from dualhead.inference.members import Member
 from dualhead.inference.prediction import Prediction
 from dualhead.layers.bodies import send
@@ -60,14 +60,15 @@ def predict_batch(
 
 
 def _logits(member: Member, sequences: Sequence[SkeletonSequence], device: torch.device) -> NDArray[np.float32]:
-    views = member.recipe.views
-    clips = torch.from_numpy(np.concatenate([member.recipe.clips(sequence, member.stream) for sequence in sequences]))
+    recipe = member.recipe
+    clips = torch.from_numpy(np.concatenate([recipe.clips(sequence, member.stream) for sequence in sequences]))
     with torch.inference_mode():
-        logits = member.model(*send(clips, device)).float().cpu().numpy()  # (n * views, H, K)
+        logits = member.model(*send(clips, device)).float().cpu().numpy()  # (n * test_clips, H, K)
     odd = np.flatnonzero(~np.isfinite(logits).all(axis=(1, 2)))
     if odd.size:
+        name = sequences[odd[0] // recipe.num_test_clips].name
         raise ConfigError(
-            f"recording {sequences[odd[0] // views].name!r} has a logit that is not finite, from the checkpoint of "
+            f"recording {name!r} has a logit that is not finite, from the checkpoint of "
             f"{member.name}: look for coordinates that no recording has, or for a checkpoint whose training failed"
         )
-    return average_views(logits, views)  # (n, H, K)
+    return average_clips(logits, recipe.num_test_clips, recipe.test_clips.average)  # (n, H, K)

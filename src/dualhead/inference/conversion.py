@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.recipes.recipes import RecipeSpec, get_recipe
 from dualhead.models.base import ModelConfig
 from dualhead.models.convert import OUR_SUFFIX, Conversion, convert
 from dualhead.models.published import KeyReport, PublishedKeysError
@@ -60,7 +60,7 @@ def convert_and_print(
         MismatchError: If two of the arguments, or one and the source, contradict each other.
     """
     console = Console()
-    used = recipe
+    used: RecipeSpec | None = recipe
     if experiment is not None:
         used = recipe or load_experiment(experiment).recipe
     chosen = None if used is None else get_recipe(used)
@@ -68,7 +68,7 @@ def convert_and_print(
     def fits(config: ModelConfig) -> None:
         if chosen is None:
             return
-        wanted = (chosen.channels(config.skeleton), chosen.num_bodies(config.skeleton))
+        wanted = (chosen.channels(config.skeleton, stream or "joint"), chosen.num_bodies(config.skeleton))
         if wanted != (config.in_channels, config.num_bodies):
             raise MismatchError(
                 f"recipe {chosen.name!r} makes clips of {wanted[0]} channels and {wanted[1]} bodies, the model takes "

@@ -76,8 +76,8 @@ def load_members(paths: Sequence[Path], device: torch.device) -> list[Member]:
 
 def _load(path: Path, device: torch.device) -> tuple[SkeletonModel, Recipe, dict[str, Any]]:
     model, provenance = load_checkpoint(path)
-    for field in ("recipe", "stream"):
-        if not isinstance(provenance.get(field), str):
+    for field, kinds in (("recipe", str | dict), ("stream", str)):
+        if not isinstance(provenance.get(field), kinds):
             raise CheckpointError(
                 f"{path} does not say its {field}: give a checkpoint that `dualhead train` wrote, or convert it "
                 f"again with --{field}"

@@ -12,16 +12,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualhead.data.reading import Many, Reader, Recordings, Rejection
 from dualhead.evaluation.fusion import Method
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.inference.batch import predict_batch
 from dualhead.inference.live import LiveStream
 from dualhead.inference.members import Member, Weights, choose_weights, find_device, load_members
 from dualhead.inference.prediction import Prediction
+from dualhead.inference.reading import Many, Reader, Recordings, Rejection, holds_many
 from dualhead.inference.segments import Segment
 from dualhead.inference.windows import FRAME_RATES, cut_windows, window_frames
-from dualhead.reading.listing import holds_many
 from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
@@ -273,7 +272,7 @@ class Predictor:
     def _samples(self, batch_size: int) -> int:
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
-        return max(1, batch_size // max(member.recipe.views for member in self.members))
+        return max(1, batch_size // max(member.recipe.num_test_clips for member in self.members))
 
     def _sequences(
         self, recordings: Iterable[Recordings], reader: Reader | None, on_rejected: Rejection | None

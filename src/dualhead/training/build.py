@@ -21,7 +21,6 @@ from dualhead.runtime.errors import ConfigError
 from dualhead.training.evaluate import describe_store
 from dualhead.training.experiment import Experiment
 from dualhead.training.keeper import AtomicCheckpointIO
-from dualhead.training.objectives import Objective, create_objective
 from dualhead.training.run_folder import RunFolder
 from dualhead.version import __version__
 
@@ -30,12 +29,13 @@ _PRECISION: dict[str, Any] = {"32": "32-true", "tf32": "32-true", "bf16": "bf16-
 logger = logging.getLogger("dualhead.training")
 
 
-def build_model(experiment: Experiment, store: Store) -> SkeletonModel:
+def build_model(experiment: Experiment, store: Store, stream: str = "joint") -> SkeletonModel:
     """Build the experiment's model for a store, with weights that depend on the seed alone.
 
     Args:
         experiment: Names the model, the recipe and the seed.
         store: Names the skeleton and the classes.
+        stream: The stream that it is to see; its channels are the model's.
 
     Returns:
         The model on the CPU.
@@ -56,27 +56,9 @@ def build_model(experiment: Experiment, store: Store) -> SkeletonModel:
             num_classes=len(store.classes),
             skeleton=store.skeleton,
             num_bodies=recipe.num_bodies(store.skeleton),
-            in_channels=recipe.channels(store.skeleton),
+            in_channels=recipe.channels(store.skeleton, stream),
             **experiment.model.arguments,
         )
-
-
-def build_objective(experiment: Experiment, model: SkeletonModel) -> Objective:
-    """Build the experiment's objective, with weights that depend on the seed alone.
-
-    Args:
-        experiment: Names the objective and the seed.
-        model: The model that is trained.
-
-    Returns:
-        The objective on the CPU.
-
-    Raises:
-        ConfigError: If the objective or one of its arguments is unknown, or a value cannot be used.
-    """
-    with torch.random.fork_rng():
-        torch.manual_seed(experiment.seed)
-        return create_objective(experiment.objective.name, model, experiment.objective.arguments)
 
 
 def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[str, Any]:
@@ -85,7 +67,7 @@ def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[
     return {
         **describe_store(store),
         "protocol": experiment.protocol,
-        "recipe": recipe.name,
+        "recipe": recipe.spec,
         "stream": stream,
         "num_bodies": recipe.num_bodies(store.skeleton),
         "model": experiment.model.name,
@@ -104,17 +86,16 @@ def micro_batch_size(experiment: Experiment, processes: int) -> int:
         processes: How many train together.
 
     Returns:
-        batch_size / (accumulate_grad_batches * processes).
+        batch_size / (accumulate * processes).
 
     Raises:
         ConfigError: If that is no whole number.
     """
-    parts = experiment.accumulate_grad_batches
-    size, rest = divmod(experiment.batch_size, parts * processes)
+    size, rest = divmod(experiment.batch_size, experiment.accumulate * processes)
     if rest or not size:
         raise ConfigError(
-            f"batch_size {experiment.batch_size} cannot be shared by {processes} processes in {parts} parts: give a "
-            f"multiple of {parts * processes}"
+            f"batch_size {experiment.batch_size} cannot be shared by {processes} processes in {experiment.accumulate} "
+            f"parts: give a multiple of {experiment.accumulate * processes}"
         )
     return size
 
@@ -124,7 +105,7 @@ def steps_per_epoch(experiment: Experiment, samples: int, processes: int) -> int
 
     Args:
         experiment: Names the batch size.
-        samples: Training samples of an epoch, those of every pass counted.
+        samples: Training samples.
         processes: How many train together.
 
     Returns:
@@ -134,7 +115,7 @@ def steps_per_epoch(experiment: Experiment, samples: int, processes: int) -> int
         ConfigError: If there are fewer samples than a step needs.
     """
     micro = micro_batch_size(experiment, processes)
-    steps = samples // processes // micro // experiment.accumulate_grad_batches
+    steps = samples // processes // micro // experiment.accumulate
     if not steps:
         raise ConfigError(f"batch_size {experiment.batch_size} is more than the {samples} training samples: lower it")
     return steps
@@ -190,9 +171,9 @@ def build_trainer(
         **launch,
         precision=_PRECISION[experiment.precision],
         max_epochs=until,
-        limit_train_batches=steps * experiment.accumulate_grad_batches,
-        accumulate_grad_batches=experiment.accumulate_grad_batches,
-        gradient_clip_val=experiment.gradient_clip_norm,
+        limit_train_batches=steps * experiment.accumulate,
+        accumulate_grad_batches=experiment.accumulate,
+        gradient_clip_val=experiment.clip_norm,
         callbacks=list(callbacks),
         logger=plots,
         plugins=plugins,

@@ -15,7 +15,7 @@ import yaml
 from dualhead.runtime.errors import ConfigError, FormatError, shorten, unknown
 from dualhead.runtime.files import write_text
 from dualhead.runtime.yaml_file import parse_yaml, read_yaml
-from dualhead.training.experiment import RENAMED_KEYS, Experiment
+from dualhead.training.experiment import Experiment
 
 
 def list_configs() -> list[str]:
@@ -45,17 +45,13 @@ def find_config(config: str | Path) -> Path:
     raise unknown("experiment (no such file, and no such name)", str(config), list_configs())
 
 
-def load_experiment(
-    config: str | Path, overrides: Mapping[str, object] | None = None, *, saved: bool = False
-) -> Experiment:
-    """Load an experiment file.
+def load_experiment(config: str | Path, overrides: Mapping[str, object] | None = None) -> Experiment:
+    """Read an experiment file.
 
     Args:
         config: A path to a YAML file, or a short name from `list_configs`.
         overrides: Values that replace the file's, by dotted key ("optimizer.lr"); text is read as YAML. A "model.name"
-            other than the file's drops the file's `model.arguments`, which are meant for the file's model; likewise
-            "objective.name".
-        saved: Whether the file was written by a run, which may be one of an earlier version with other names of keys.
+            other than the file's drops the file's `model.arguments`, which are meant for the file's model.
 
     Returns:
         The experiment.
@@ -70,32 +66,29 @@ def load_experiment(
         raise ConfigError(str(error)) from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no keys: an experiment is a YAML mapping such as 'epochs: 65'")
-    for part in ("model", "objective"):
-        choice, chosen = values.get(part), (overrides or {}).get(f"{part}.name")
-        if isinstance(choice, dict) and chosen not in (None, choice.get("name")):
-            choice.pop("arguments", None)
+    model, chosen = values.get("model"), (overrides or {}).get("model.name")
+    if isinstance(model, dict) and chosen not in (None, model.get("name")):
+        model.pop("arguments", None)
     for key, value in (overrides or {}).items():
         _override(values, key, value)
-    return parse_experiment(values, str(config), saved=saved)
+    return parse_experiment(values, str(config))
 
 
-def parse_experiment(values: Mapping[str, Any], source: str = "experiment", *, saved: bool = False) -> Experiment:
+def parse_experiment(values: Mapping[str, Any], source: str = "experiment") -> Experiment:
     """Build an experiment from nested plain values, as read from YAML or JSON.
 
     Args:
         values: The keys of `Experiment`, nested.
         source: What error messages call the place the values come from.
-        saved: Whether they were written by a run, which may be one of an earlier version with other names of keys.
 
     Returns:
         The experiment.
 
     Raises:
-        ConfigError: If a key is unknown or missing, or a value has the wrong type or range; an old name of a key is
-            named with the new one.
+        ConfigError: If a key is unknown or missing, or a value has the wrong type or range.
     """
     try:
-        experiment: Experiment = _build(Experiment, _present_names(values, saved), "")
+        experiment: Experiment = _build(Experiment, values, "")
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
     return experiment
@@ -109,18 +102,6 @@ def save_experiment(path: str | Path, experiment: Experiment) -> None:
         experiment: What to write.
     """
     write_text(path, yaml.safe_dump(experiment.as_dict(), sort_keys=False, allow_unicode=True))
-
-
-def _present_names(values: Mapping[str, Any], saved: bool) -> Mapping[str, Any]:
-    """Translate keys of an earlier version where a run has saved them; refuse them elsewhere."""
-    old = [key for key in values if key in RENAMED_KEYS]
-    if old and not saved:
-        raise ConfigError(f"key {old[0]!r} has a new name: write {RENAMED_KEYS[old[0]]!r}")
-    present: dict[str, Any] = {key: value for key, value in values.items() if key not in old}
-    for key in old:
-        if values[key] != 0 or key != "label_smoothing":  # no smoothing is said by leaving it out
-            _override(present, RENAMED_KEYS[key], values[key])
-    return present
 
 
 def _override(values: dict[str, Any], key: str, value: object) -> None:
@@ -162,7 +143,9 @@ def _build(kind: type[Any], values: Mapping[str, Any], prefix: str) -> Any:
 def _convert(kind: Any, value: Any, name: str) -> Any:
     """Check a value against its type hint and bring it to it; a number written as text ("5e-4") counts as a number."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):  # the only unions are with None
+    if origin in (Union, types.UnionType):  # the only unions are with None, and the recipe: a name or a mapping
+        if dict[str, Any] in arguments:
+            return _convert(dict[str, Any] if isinstance(value, Mapping) else str, value, name)
         (inner,) = (argument for argument in arguments if argument is not type(None))
         return None if value is None else _convert(inner, value, name)
     if dataclasses.is_dataclass(kind):

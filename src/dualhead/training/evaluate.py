@@ -15,7 +15,6 @@ from torch import distributed
 from torch.utils.data import DataLoader
 
 from dualhead.data.loading.datamodule import ClipDataModule
-from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.tables import scores_table
@@ -28,7 +27,6 @@ from dualhead.runtime.terminal import print_line
 from dualhead.training.config import parse_experiment
 from dualhead.training.experiment import Experiment, Validation
 from dualhead.training.forward import make_scores, score_loader
-from dualhead.training.mixing import create_collate
 from dualhead.training.processes import is_main, launch_settings, together
 from dualhead.training.progress import quiet_lightning, shown
 
@@ -52,7 +50,7 @@ def evaluate(
     """Score one side of a store with a checkpoint.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
-    and give the same scores as one. On the test side the probabilities of all views of the recipe are averaged.
+    and give the same scores as one. On the test side all test clips of the recipe are averaged.
 
     Args:
         checkpoint: A `.safetensors` file that `train` wrote.
@@ -88,7 +86,7 @@ def evaluate(
                 f"{checkpoint} does not say its {field}: give one that `dualhead train` wrote, or convert it again "
                 "with --experiment and --stream"
             )
-    experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment", saved=True)
+    experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment")
     store = open_store(store) if isinstance(store, str | Path) else store
     check_store(store, provenance, str(checkpoint), split)
     if out is not None:
@@ -150,9 +148,7 @@ def score_split(
     Raises:
         StoreError: If the split holds no sample.
     """
-    size = (
-        batch_size or experiment.eval_batch_size or max(1, experiment.batch_size // experiment.accumulate_grad_batches)
-    )
+    size = batch_size or experiment.eval_batch_size or max(1, experiment.batch_size // experiment.accumulate)
     validation = experiment.validation if split == "validation" else Validation(by="none")
     experiment = replace(experiment, validation=validation)  # the test side is the same with or without it
     module = data_module(store, experiment, provenance["stream"], batch_size=size, eval_batch_size=size)
@@ -172,7 +168,8 @@ def score_split(
         model,
         loader,
         device=device,
-        views=get_recipe(experiment.recipe).views if split == "test" else 1,
+        test_clips=module.recipe.num_test_clips if split == "test" else 1,
+        average=module.recipe.test_clips.average,
         precision=experiment.precision,
         on_batch=on_batch,
     )
@@ -187,7 +184,7 @@ def data_module(
     Args:
         store: The data.
         experiment: Names the recipe, the protocol, the validation side and the seed.
-        stream: One of `STREAMS`.
+        stream: The name of a stream.
         batch_size: Training samples of a batch and process.
         eval_batch_size: Samples of a batch and process in validation and test.
 
@@ -210,10 +207,7 @@ def data_module(
         seed=experiment.seed,
         validation=experiment.validation.by,
         validation_fraction=experiment.validation.fraction,
-        validation_value=experiment.validation.value,
-        repeat=experiment.repeat,
-        train_collate=create_collate(experiment, store),
-        workers=experiment.num_workers,
+        workers=experiment.workers,
         drop_last=True,
     )
 

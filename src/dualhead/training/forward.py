@@ -12,27 +12,30 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.data.store.store import Store
+from dualhead.evaluation.clip_average import average_clips
 from dualhead.evaluation.scores import Scores
-from dualhead.evaluation.views import average_views
 from dualhead.layers.bodies import DistinctBodies, send
-from dualhead.models.base import ModelOutput, SkeletonModel
+from dualhead.models.base import SkeletonModel
 from dualhead.training.processes import gather_rows
 
 
-def clip_logits(model: nn.Module, clips: Tensor, bodies: DistinctBodies, views: int = 1) -> NDArray[np.float32]:
-    """Give the logits of samples, the probabilities of a sample's clips averaged.
+def clip_logits(
+    model: nn.Module, clips: Tensor, bodies: DistinctBodies, test_clips: int = 1, average: str = "probabilities"
+) -> NDArray[np.float32]:
+    """Compute the logits of samples, averaged over a sample's clips.
 
     Args:
         model: The model, `(N, C, T, V, M)` and their distinct bodies to `(N, H, K)`.
-        clips: Clips of N samples, `(N * views, C, T, V, M)`, those of a sample one after another.
+        clips: Clips of N samples, `(N * test_clips, C, T, V, M)`, those of a sample one after another.
         bodies: Which of their bodies differ.
-        views: Clips of a sample.
+        test_clips: Clips of a sample.
+        average: What of them is averaged; see `average_clips`.
 
     Returns:
         Logits, `(N, H, K)` float32.
     """
-    logits = ModelOutput.of(model(clips, bodies)).logits  # (N * views, H, K)
-    return average_views(logits.float().cpu().numpy(), views)
+    logits: Tensor = model(clips, bodies)  # (N * test_clips, H, K)
+    return average_clips(logits.float().cpu().numpy(), test_clips, average)
 
 
 def half_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -57,7 +60,8 @@ def score_loader(
     loader: Iterable[dict[str, Tensor]],
     *,
     device: torch.device,
-    views: int = 1,
+    test_clips: int = 1,
+    average: str = "probabilities",
     precision: str = "32",
     on_batch: Callable[[int], object] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -67,7 +71,8 @@ def score_loader(
         model: The model; its mode is put back afterwards.
         loader: Batches with `clips` and `indices`.
         device: Where to compute; the model is moved there.
-        views: Clips of a sample.
+        test_clips: Clips of a sample.
+        average: What of them is averaged; see `average_clips`.
         precision: "32", "bf16" or "fp16".
         on_batch: Called with the number of samples after every batch.
 
@@ -80,7 +85,7 @@ def score_loader(
     try:
         with torch.inference_mode(), half_precision(precision, device):
             for batch in loader:
-                logits = clip_logits(model, *send(batch["clips"], device), views)
+                logits = clip_logits(model, *send(batch["clips"], device), test_clips, average)
                 parts.append((batch["indices"].numpy(), logits))
                 if on_batch is not None:
                     on_batch(len(logits))

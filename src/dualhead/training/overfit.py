@@ -54,11 +54,8 @@ def overfit_experiment(experiment: Experiment, samples: int) -> Experiment:
         epochs=epochs,
         batch_size=batch_size,
         eval_batch_size=None,
-        accumulate_grad_batches=1,
+        accumulate=1,
         ema_decay=None,
-        swa_epochs=None,
-        repeat=1,
-        mixing=(),
         schedule=Schedule(warmup_epochs=epochs / 10),
         validation=Validation(by="none"),
     )
@@ -95,7 +92,7 @@ class OverfitData(ClipDataModule):
     Args:
         store: An open store.
         experiment: What `overfit_experiment` gave.
-        stream: One of `STREAMS`.
+        stream: The name of a stream.
         samples: How many.
 
     Raises:
@@ -111,7 +108,7 @@ class OverfitData(ClipDataModule):
             batch_size=experiment.batch_size,
             seed=experiment.seed,
             validation="none",
-            workers=experiment.num_workers,
+            workers=experiment.workers,
         )
         self.train_indices = choose_samples(self.train_indices, store.labels, samples, experiment.seed)
         self.test_indices = self.test_indices[:0]

@@ -15,7 +15,6 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from dualhead.data.recipes.recipe import Recipe
-from dualhead.data.recipes.timeline import clip_bodies, clip_places
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.windows import place_windows
 from dualhead.layers.bodies import DistinctBodies
@@ -141,7 +140,7 @@ def look(predictor: Predictor, sequence: SkeletonSequence) -> Insight:
             if joints is not None and speaker is not None:
                 opened = _joined(heard[spatial[-1]])[:, 0, 0] @ spread  # (B, V)
                 part = sequence.with_bodies(slice(None), segment.start, segment.stop)
-                bodies = clip_bodies(speaker.recipe, part)
+                bodies = speaker.recipe.trace(part).bodies
                 joints[bodies, slice(*segment.share)] = opened[: len(bodies), None]
             heard.clear()
     probabilities = np.stack(rows, axis=1)  # (H, windows, K)
@@ -205,10 +204,10 @@ def _over_time(
     recipe: Recipe, sequence: SkeletonSequence, heard: dict[str, list[Tensor]], gates: dict[str, nn.Module]
 ) -> tuple[Gate, ...]:
     """Bring the temporal gates from the frames of the clip to those of the recording; repeats are averaged."""
-    places = clip_places(recipe, sequence)  # (T of the clip,)
+    trace = recipe.trace(sequence)
+    places, order = trace.index, trace.bodies  # (T of the clip,), M
     shown = np.isfinite(places)
     frames = np.rint(places[shown]).astype(np.intp)
-    order = clip_bodies(recipe, sequence)
     there = [row for row, body in enumerate(order) if sequence.joints[body].any()]
     found = []
     for name in gates:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from dualhead.data.loading.datamodule import ClipDataModule
-from dualhead.data.recipes.recipes import UclaRecipe, get_recipe
+from dualhead.data.recipes.recipes import Recipe, get_recipe
 from dualhead.data.store.store import Store
 from dualhead.runtime.errors import ConfigError
 from tests.data.small_store import make_store
@@ -49,7 +49,7 @@ def test_batches(store: Store) -> None:
     assert torch.cat([batch["labels"] for batch in tested]).tolist() == store.labels[data.test_indices].tolist()
 
 
-def test_only_the_test_side_has_all_views(store: Store) -> None:
+def test_only_the_test_side_has_all_test_clips(store: Store) -> None:
     data = ClipDataModule(
         store, "xview", get_recipe("uniform8"), "joint", batch_size=3, validation="sample", validation_fraction=0.2
     )
@@ -140,6 +140,6 @@ def test_a_recording_that_the_recipe_refuses_is_met_before_any_worker_starts(
     def refuse(*_: object) -> None:
         raise ConfigError("these look like pixels")
 
-    monkeypatch.setattr(UclaRecipe, "_make", refuse)
+    monkeypatch.setattr(Recipe, "clip", refuse)
     with pytest.raises(ConfigError, match="these look like pixels"):
         module(store, workers=2)

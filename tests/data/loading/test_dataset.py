@@ -49,7 +49,7 @@ def test_training_clips_differ_by_epoch_and_not_by_order(store: Store) -> None:
 
 
 def test_collate_puts_the_views_of_a_sample_side_by_side(store: Store) -> None:
-    dataset = ClipDataset(store, [4, 9, 1], get_recipe("uniform8"), "joint", train=False, all_views=True)
+    dataset = ClipDataset(store, [4, 9, 1], get_recipe("uniform8"), "joint", train=False, all_test_clips=True)
     batch = collate([dataset[0, position] for position in range(3)])
     assert batch["clips"].shape == (30, 3, 8, 20, 2) and batch["clips"].dtype == torch.float32
     assert batch["indices"].tolist() == [4, 9, 1] and batch["indices"].dtype == torch.int64
@@ -58,7 +58,7 @@ def test_collate_puts_the_views_of_a_sample_side_by_side(store: Store) -> None:
 
 
 def test_one_view_is_made_for_training_whatever_the_recipe(store: Store) -> None:
-    dataset = ClipDataset(store, [0], get_recipe("uniform8"), "joint", train=True, all_views=True)
+    dataset = ClipDataset(store, [0], get_recipe("uniform8"), "joint", train=True, all_test_clips=True)
     assert dataset[0, 0]["clips"].shape[0] == 1
 
 

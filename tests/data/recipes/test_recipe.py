@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from dualhead.data.recipes.recipes import RECIPES, STREAMS, Recipe, get_recipe
 from dualhead.data.recipes.streams import to_stream
-from dualhead.data.recipes.timeline import clip_bodies
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Skeleton
@@ -145,7 +144,7 @@ def test_every_recording_gives_a_finite_clip_of_the_promised_shape(
         assert clip.shape == shape and clip.dtype == np.float32 and clip.flags.c_contiguous
         assert np.isfinite(clip).all()
     np.testing.assert_allclose(clips["bone"], to_stream(clips["joint"], skeleton, "bone"), atol=1e-5)
-    assert recipe.clips(sequence, "joint").shape == (recipe.views, *shape)
+    assert recipe.clips(sequence, "joint").shape == (recipe.num_test_clips, *shape)
     np.testing.assert_array_equal(recipe.clips(sequence, "joint")[0], recipe.clip(sequence, "joint"))
     np.testing.assert_array_equal(sequence.joints, before)
     if not sequence.joints.any():
@@ -161,7 +160,7 @@ def test_places_that_are_empty_take_none_from_those_who_are_seen(name: str) -> N
     sparse, dense = (SkeletonSequence(values, NTU25) for values in (joints, bodies))
     assert recipe.chosen_bodies(sparse) == [1, 3][: recipe.bodies]
     np.testing.assert_array_equal(recipe.clips(sparse, "joint"), recipe.clips(dense, "joint"))
-    assert clip_bodies(recipe, sparse) == [1, 3][: recipe.bodies]
+    assert recipe.trace(sparse).bodies == [1, 3][: recipe.bodies]
     assert recipe.chosen_bodies(SkeletonSequence(joints[:1], NTU25)) == [0]
     assert not recipe.clips(SkeletonSequence(np.zeros_like(joints), NTU25), "joint").any()
 
@@ -172,3 +171,49 @@ def test_scores_go_with_the_bodies_that_are_seen() -> None:
     joints[2], scores[2] = 0.25, 0.5
     clip = get_recipe("dualhead8").clip(SkeletonSequence(joints, OPENPOSE18, confidence=scores), "joint")
     assert clip[:, :, 0, 0].tolist() == [[-0.25] * 4 + [0] * 4, [0.25] * 4 + [0] * 4, [0.5] * 4 + [0] * 4]
+
+
+def growing(skeleton: Skeleton, frames: int) -> SkeletonSequence:
+    """Somebody whose head is 1 + t above the origin joint in frame t: a clip tells by itself which frame it shows."""
+    joints = np.zeros((1, frames, skeleton.num_joints, skeleton.dimensions), np.float32)
+    joints += np.random.default_rng(0).uniform(0.1, 0.2, (skeleton.num_joints, skeleton.dimensions)).astype(np.float32)
+    joints[0, :, 3, 1] = joints[0, :, skeleton.origin, 1] + 1 + np.arange(frames)
+    return SkeletonSequence(joints, skeleton)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "frames", "off"),
+    [("dualhead40", 16, 0), ("dualhead40", 60, 0), ("resample16", 40, 1e-3), ("resample16", 9, 1e-3),
+     ("uniform16", 9, 0), ("uniform16", 64, 0)],
+)  # fmt: skip
+def test_places_are_the_frames_that_the_clip_shows(recipe: str, frames: int, off: float) -> None:
+    sequence = growing(NTU25, frames)
+    clip = get_recipe(recipe).clip(sequence, "joint")[..., 0]  # (C, T, V)
+    origin = sequence.joints[0, 0, NTU25.origin, :, None]
+    head = clip[:, :, 3] - clip[:, :, NTU25.origin]
+    rest = (sequence.joints[0, 0, 3, [0, 2], None] - origin[[0, 2]]) ** 2
+    shown = np.sqrt((head**2).sum(axis=0) - rest.sum()) - 1  # turning changes no length
+    np.testing.assert_allclose(get_recipe(recipe).trace(sequence).index, shown, atol=max(off, 1e-3))
+
+
+def test_frames_at_equal_distances() -> None:
+    assert get_recipe("ucla4").trace(growing(KINECT20, 10)).index.tolist() == [0, 3, 6, 9]
+
+
+def test_empty_frames_are_skipped_and_padding_shows_nothing() -> None:
+    sequence = growing(NTU25, 6)
+    sequence.joints[:, :2] = 0
+    assert get_recipe("dualhead6").trace(sequence).index.tolist() == [2, 3, 4, 5, 2, 3]
+    flat = growing(OPENPOSE18, 3)
+    np.testing.assert_array_equal(get_recipe("dualhead5").trace(flat).index, [0, 1, 2, np.nan, np.nan])
+    nobody = SkeletonSequence(np.zeros((0, 3, 25, 3), np.float32), NTU25)
+    assert np.isnan(get_recipe("resample4").trace(nobody).index).all()
+
+
+def test_the_body_that_is_there_longest_comes_first_in_uniform_clips() -> None:
+    joints = np.concatenate([growing(NTU25, 6).joints] * 3)
+    joints[0, 3:] = 0
+    sequence = SkeletonSequence(joints, NTU25)
+    assert get_recipe("uniform4").trace(sequence).bodies == [1, 0]
+    assert get_recipe("resample4").trace(sequence).bodies == [0, 1]
+    assert get_recipe("ucla4").trace(sequence).bodies == [0]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dualhead.data.prepare.prepare import prepare
-from dualhead.data.recipes.recipes import RECIPES, STREAMS, get_recipe
+from dualhead.data.recipes.recipes import RECIPES, STREAMS, TestClips, get_recipe
 from dualhead.data.store.store import open_store
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
@@ -36,7 +36,7 @@ def test_names() -> None:
     assert [get_recipe(name).name for name in RECIPES] == list(RECIPES)
     assert [get_recipe(name).frames for name in RECIPES] == [300, 64, 100, 52, 300]
     assert [get_recipe(name).train_frames for name in RECIPES] == [300, 64, 100, 52, 150]
-    assert [get_recipe(name).views for name in RECIPES] == [1, 1, 10, 1, 1]
+    assert [get_recipe(name).num_test_clips for name in RECIPES] == [1, 1, 10, 1, 1]
     skeletons = (NTU25, NTU25, NTU25, NTU25, OPENPOSE18)
     bodies = [get_recipe(name).num_bodies(skeleton) for name, skeleton in zip(RECIPES, skeletons, strict=True)]
     assert bodies == [2, 2, 2, 1, 2]
@@ -306,3 +306,153 @@ def test_ucla_real_clips_equal_the_formula(shared: Path) -> None:
             np.testing.assert_allclose(clip, ucla_by_the_formula(joints, 52), rtol=0, atol=1e-5)
             lengths.append(len(joints))
     assert len(set(lengths)) > 10
+
+
+# inline recipes
+
+
+STRONG = {
+    "base": "ucla52",
+    "frames": 64,
+    "sample": "linear",
+    "augment": [{"time_crop": {"share": [0.4, 1.0]}}, "rotate_view", {"joint_drop": {"probability": 0.5}}],
+    "test_clips": {"cuts": [[0, 1], [0, 0.8]], "yaws": [0, -30, 30], "average": "logits"},
+    "name": "strong",
+}
+
+
+def names(spec: object) -> list[str]:
+    return [step.name for step in get_recipe(spec).steps]  # type: ignore[arg-type]
+
+
+def test_an_inline_recipe_changes_its_base() -> None:
+    recipe = get_recipe(STRONG)
+    assert [step.name for step in recipe.steps] == [
+        "time_crop", "centre_on_frame0", "rotate_view", "scale_per_axis", "linear", "joint_drop", "stream",
+    ]  # fmt: skip
+    assert (recipe.name, recipe.frames, recipe.bodies, recipe.num_test_clips) == ("strong", 64, 1, 6)
+    assert recipe.test_clips == TestClips(((0, 1), (0, 0.8)), (0, -30, 30), "logits")
+    assert recipe.spec == STRONG and get_recipe(json.loads(json.dumps(recipe.spec))) == recipe
+    assert pickle.loads(pickle.dumps(recipe)) == recipe  # noqa: S301
+    assert recipe.draws and get_recipe("ucla52").spec == "ucla52"
+
+
+def test_an_inline_recipe_without_changes_is_its_base() -> None:
+    for name, skeleton in (
+        ("ucla52", KINECT20),
+        ("resample64", NTU25),
+        ("uniform100", NTU25),
+        ("moving300", OPENPOSE18),
+    ):
+        joints = np.random.default_rng(0).uniform(0.1, 0.9, (2, 40, skeleton.num_joints, skeleton.dimensions))
+        sequence = SkeletonSequence(joints.astype(np.float32), skeleton)
+        inline, named = get_recipe({"base": name}), get_recipe(name)
+        assert inline.steps == named.steps and inline.bodies == named.bodies
+        for train in (False, True):
+            ours, theirs = (
+                recipe.clip(sequence, "bone", train=train, rng=np.random.default_rng(3)) for recipe in (inline, named)
+            )
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_keys_of_an_inline_recipe() -> None:
+    assert names({"base": "ucla52", "augment": []}) == ["centre_on_frame0", "scale_per_axis", "sorted_frames", "stream"]
+    assert names({"base": "ucla52", "scale": None})[2] == "sorted_frames"
+    assert names({"base": "ucla52", "scale": "scale_uniformly"})[2] == "scale_uniformly"
+    assert names({"base": "resample64", "add": ["repeat_single_body"]})[1] == "repeat_single_body"
+    assert names({"base": "dualhead64", "augment": ["time_crop", "rotate_view"]}) == [
+        "time_crop", "centre_image", "repeat_or_pad", "centre_every_frame", "align_axes", "rotate_view", "stream",
+    ]  # fmt: skip
+    assert get_recipe({"base": "ucla52", "bodies": 2}).bodies == 2
+    assert get_recipe({"base": "dualhead", "frames": 40}).frames == 40
+    own = get_recipe({"steps": ["centre_on_first", {"linear": {"frames": 8}}], "bodies": 1})
+    assert [step.name for step in own.steps] == ["centre_on_first", "linear", "stream"]
+    assert get_recipe({"base": "ucla52", "steps": ["centre_on_first", "linear"]}).frames == 52
+
+
+@pytest.mark.parametrize(
+    ("spec", "named"),
+    [
+        ({}, "'base'"),
+        ({"base": "ucla52", "agument": []}, "did you mean 'augment'"),
+        ({"base": "ucla"}, "'ucla'"),
+        ({"base": ["ucla52"]}, "base"),
+        ({"base": "ucla52", "frames": 0}, "frames 0"),
+        ({"base": "ucla52", "frames": "many"}, "many"),
+        ({"base": "ucla52", "bodies": 0}, "bodies 0"),
+        ({"base": "ucla52", "augment": "time_crop"}, "augment"),
+        ({"base": "ucla52", "augment": ["scale_uniformly"]}, "scale_uniformly"),
+        ({"base": "ucla52", "augment": ["time_crap"]}, "did you mean 'time_crop'"),
+        ({"base": "ucla52", "sample": "noise"}, "noise"),
+        ({"base": "ucla52", "steps": ["linear"], "augment": []}, "augment"),
+        ({"steps": ["centre_on_first"]}, "samples frames"),
+        ({"base": "ucla52", "test_clips": {"yaw": [0]}}, "did you mean 'yaws'"),
+        ({"base": "ucla52", "test_clips": {"cuts": [0.5]}}, "cuts"),
+        ({"base": "ucla52", "test_clips": {"cuts": [[0.5, 0.2]]}}, "cuts"),
+        ({"base": "ucla52", "test_clips": {"yaws": []}}, "yaws"),
+        ({"base": "ucla52", "test_clips": {"average": "mean"}}, "average"),
+        ({"base": "ucla52", "test_clips": 3}, "test_clips"),
+        ({"base": "ucla52", "name": 3}, "name"),
+        ({"base": "ucla52", "augment": [{"noise": {"sigma": float}}]}, "JSON"),
+    ],
+)
+def test_an_inline_recipe_that_is_wrong_is_refused(spec: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        get_recipe(spec)
+
+
+def test_linear_sampling_by_hand() -> None:
+    poses = [UPRIGHT + np.array([step, 0, 0], np.float32) for step in (0, 4, 6)]
+    recipe = get_recipe({"base": "ucla5", "sample": "linear", "scale": None, "augment": []})
+    clip = recipe.clip(line(poses), "joint")
+    np.testing.assert_allclose(clip[0, :, 1, 0], (0, 2, 4, 5, 6), atol=1e-6)
+    np.testing.assert_allclose(recipe.trace(line(poses)).index, (0, 0.5, 1, 1.5, 2))
+    drawn = [recipe.clip(line(poses), "joint", train=True, rng=np.random.default_rng(s))[0, :, 1, 0] for s in range(20)]
+    assert all((np.diff(one) >= 0).all() and one[0] >= 0 and one[-1] <= 6 for one in drawn)
+    assert len({one.tobytes() for one in drawn}) == 20
+
+
+def test_one_scale_for_all_axes_keeps_proportions() -> None:
+    recipe = get_recipe({"base": "ucla1", "scale": "scale_uniformly", "augment": []})
+    clip = recipe.clip(line([UPRIGHT * np.array([1, 1, 3], np.float32)]), "joint")
+    # x from -1 to 1, z from 0 to 3: the largest span, 3, becomes 2, and the middles become 0
+    np.testing.assert_allclose(clip[2, 0, :, 0], (-1, 1, 1, 1), atol=1e-6)
+    np.testing.assert_allclose(clip[0, 0, :, 0], (0, 0, -2 / 3, 2 / 3), atol=1e-6)
+    assert not clip[1].any()
+
+
+def test_test_clips_are_every_cut_at_every_angle() -> None:
+    poses = [UPRIGHT + np.array([step, 0, 0], np.float32) for step in range(10)]
+    recipe = get_recipe({
+        "base": "ucla4", "scale": None, "augment": [],
+        "test_clips": {"cuts": [[0, 1], [0, 0.4], [0.55, 1]], "yaws": [0, 90]},
+    })  # fmt: skip
+    clips = recipe.clips(line(poses), "joint")
+    assert clips.shape == (6, 3, 4, 4, 1) and recipe.num_test_clips == 6
+    np.testing.assert_array_equal(clips[0], recipe.clip(line(poses), "joint"))
+    np.testing.assert_allclose(clips[::2, 0, :, 1, 0], [(0, 3, 6, 9), (0, 1, 2, 3), (0, 1, 2, 4)], atol=1e-5)
+    # 90 degrees about y, which points up: x becomes -z
+    np.testing.assert_allclose(clips[1::2, 2], -clips[::2, 0], atol=1e-5)
+    np.testing.assert_allclose(clips[1::2, 1], clips[::2, 1], atol=1e-5)
+    nobody = recipe.clips(line([EMPTY]), "joint+bone")
+    assert nobody.shape == (6, 6, 4, 4, 1) and not nobody.any()
+
+
+def test_cuts_and_angles_multiply_with_the_clips_of_the_sampler() -> None:
+    recipe = get_recipe({"base": "uniform6", "test_clips": {"yaws": [0, 20]}})
+    clips = recipe.clips(line(walk(*range(20))), "joint")
+    assert recipe.num_test_clips == 20 and clips.shape == (20, 3, 6, 4, 2)
+    np.testing.assert_array_equal(clips[:10], get_recipe("uniform6").clips(line(walk(*range(20))), "joint"))
+    np.testing.assert_allclose(clips[10:, 2], clips[:10, 2], atol=1e-5)  # about z, where the spine points
+
+
+def test_a_single_body_can_take_both_places() -> None:
+    """As CTR-GCN prepares NTU RGB+D 120; for NTU RGB+D 60 the second place is empty."""
+    twice = get_recipe({"base": "resample8", "add": ["repeat_single_body"]})
+    one, two = line(walk(0, 1, 2)), line(walk(0, 1, 2), walk(5, 6, 7))
+    clip = twice.clip(one, "joint")
+    np.testing.assert_array_equal(clip[..., 1], clip[..., 0])
+    np.testing.assert_array_equal(clip[..., 0], get_recipe("resample8").clip(one, "joint")[..., 0])
+    assert not get_recipe("resample8").clip(one, "joint")[..., 1].any()
+    np.testing.assert_array_equal(twice.clip(two, "joint"), get_recipe("resample8").clip(two, "joint"))
+    assert twice.trace(one).bodies == [0, 0]

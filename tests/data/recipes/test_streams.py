@@ -1,12 +1,26 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dualhead.data.recipes.streams import STREAMS, bone, check_stream, motion, to_stream
+from dualhead.data.recipes import streams as streams_module
+from dualhead.data.recipes.streams import (
+    STREAMS,
+    bone,
+    check_stream,
+    get_streams,
+    is_temporal,
+    motion,
+    register_stream,
+    stream_channels,
+    stream_names,
+    to_stream,
+)
 from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, SKELETONS, Skeleton
 
@@ -104,3 +118,82 @@ def test_streams_lose_nothing(case: tuple[Skeleton, np.ndarray]) -> None:
     np.testing.assert_array_equal(
         to_stream(clip, skeleton, "bone_motion"), bone(np.ascontiguousarray(moves), skeleton.parents)
     )
+
+
+LEG = Skeleton("leg", ("hip", "knee", "ankle", "toe"), (0, 0, 1, 2), ((1, 0), (2, 1), (3, 2)), (), 1, 0, None, None, 3)
+
+
+def test_k_bone_ends_at_the_parent_of_the_parent() -> None:
+    clip = one_channel([[1, 3, 9, 27]])
+    assert to_stream(clip, LEG, "k_bone")[0, 0, :, 0].tolist() == [0, 3 - 1, 9 - 1, 27 - 3]
+    moving = one_channel([[1, 3, 9, 27], [2, 3, 9, 30]])
+    assert to_stream(moving, LEG, "k_bone_motion")[0, :, :, 0].tolist() == [[0, -1, -1, 3], [0, 0, 0, 0]]
+
+
+def test_relative_keeps_the_trajectory_at_the_centre() -> None:
+    clip = one_channel([[1, 3, 9, 27], [2, 4, 9, 28]])
+    assert to_stream(clip, LEG, "relative")[0, :, :, 0].tolist() == [[-2, 3, 6, 24], [-2, 4, 5, 24]]
+    assert to_stream(clip, LEG, "relative_motion")[0, 0, :, 0].tolist() == [0, 1, -1, 0]
+
+
+def test_rooted_bones_keep_the_trajectory_at_the_root() -> None:
+    clip = one_channel([[1, 3, 9, 27], [2, 4, 9, 28]])
+    assert to_stream(clip, LEG, "rooted_bone")[0, :, :, 0].tolist() == [[1, 2, 6, 18], [2, 2, 5, 19]]
+
+
+def test_angles_are_cosines_of_the_bend_at_the_parent() -> None:
+    clip = np.zeros((3, 1, 4, 1), np.float32)
+    clip[:, 0, :, 0] = np.array([(0, 0, 0), (0, -2, 0), (0, -4, 0), (3, -4, 0)]).T  # hip, knee, ankle, toe
+    angles = to_stream(clip, LEG, "angle")
+    assert angles.shape == (1, 1, 4, 1) and angles.dtype == np.float32
+    np.testing.assert_allclose(angles[0, 0, :, 0], [0, 0, 1, 0], atol=1e-6)  # straight at the knee, square at the ankle
+
+
+def test_streams_joined_by_plus_are_channels_of_one_clip() -> None:
+    clip = np.random.default_rng(0).normal(size=(3, 5, 25, 2)).astype(np.float32)
+    both = to_stream(clip, NTU25, "bone+angle+joint_motion")
+    assert both.shape == (7, 5, 25, 2) and stream_channels("bone+angle+joint_motion", 3) == 7
+    np.testing.assert_array_equal(both[:3], to_stream(clip, NTU25, "bone"))
+    np.testing.assert_array_equal(both[4:], to_stream(clip, NTU25, "joint_motion"))
+    assert is_temporal("bone+joint_motion") and not is_temporal("bone+angle")
+    assert [part.name for part in get_streams("bone+angle")] == ["bone", "angle"]
+    for wrong in ("joint+", "joint+bones", "joint+joint", "+"):
+        with pytest.raises(ConfigError):
+            check_stream(wrong)
+
+
+def test_every_stream_has_the_channels_that_it_promises() -> None:
+    for skeleton in (KINECT20, OPENPOSE18):
+        clip = np.random.default_rng(0).normal(size=(3, 5, skeleton.num_joints, 1)).astype(np.float32)
+        before = clip.copy()
+        for name in stream_names():
+            made = to_stream(clip, skeleton, name)
+            assert made.shape == (stream_channels(name, 3), *clip.shape[1:]) and made.dtype == np.float32
+            assert np.isfinite(made).all()
+            assert not (is_temporal(name) and made[:, -1].any())
+        np.testing.assert_array_equal(clip, before)
+    assert tuple(stream_names()[:4]) == STREAMS
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget what a test registers."""
+    monkeypatch.setattr(streams_module._STREAMS, "_values", dict(streams_module._STREAMS._values))
+    yield
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_function_becomes_a_stream() -> None:
+    @register_stream("height", channels=1)
+    def height(clip: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+        return clip[1:2]
+
+    clip = np.random.default_rng(0).normal(size=(3, 5, 20, 1)).astype(np.float32)
+    np.testing.assert_array_equal(to_stream(clip, KINECT20, "joint+height")[3], clip[1])
+    with pytest.raises(ConfigError, match="'height'"):
+        register_stream("height")(lambda clip, skeleton: clip)
+    for name in ("joint", "two words", "a+b", ""):
+        with pytest.raises(ConfigError, match="registered"):
+            register_stream(name)(lambda clip, skeleton: clip)
+    with pytest.raises(ConfigError, match="0 channels"):
+        register_stream("none", channels=0)

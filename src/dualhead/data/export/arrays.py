@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from rich.console import Console
 
 from dualhead.data.prepare.partial_folder import claim, discard, named, put_in_place
 from dualhead.data.recipes.recipes import get_recipe
-from dualhead.data.recipes.streams import STREAMS, check_stream
+from dualhead.data.recipes.streams import STREAMS
 from dualhead.data.store.store import Store, open_store
 from dualhead.data.store.writer import disk_errors
 from dualhead.formats.published import FACTS
@@ -24,8 +23,6 @@ from dualhead.runtime.errors import ConfigError, StoreError
 from dualhead.runtime.files import replacing, write_text
 from dualhead.runtime.progress import show_progress
 from dualhead.runtime.terminal import print_line
-
-Stream = Literal["joint", "bone", "joint_motion", "bone_motion"]
 
 _SIDES = ("train", "val")
 _PLAN, _ARRAYS = "export-arrays.json", "arrays"  # what its partial folder has beside the lock
@@ -36,23 +33,23 @@ def export_arrays(
     out: str | Path,
     *,
     protocol: str,
-    streams: Sequence[Stream] | None = None,
+    streams: Sequence[str] | None = None,
     recipe: str = "dualhead",
     quiet: bool = False,
 ) -> list[Path]:
     """Write a store in the published layout: `{train,val}_data_STREAM.npy` and `{train,val}_label.pkl`.
 
-    The arrays are float32 `(N, 3, T, V, M)`, a label file holds `(names, labels)`; the `val` side is the protocol's
-    test side, as in the published code. Samples come in the store's order, test-time clips without augmentation. One
-    more file, `dualhead.json`, tells `prepare published` the protocol, the class names, the skeleton and the recipe.
-    The work is done in `OUT.partial` array by array; killed and called again, it keeps the arrays that are whole. `out`
-    appears when all are.
+    The arrays are float32 `(N, C, T, V, M)`, C = 3 for the published streams; a label file holds `(names, labels)`; the
+    `val` side is the protocol's test side, as in the published code. Samples come in the store's order, test-time clips
+    without augmentation. One more file, `dualhead.json`, tells `prepare published` the protocol, the class names, the
+    skeleton and the recipe. The work is done in `OUT.partial` array by array; killed and called again, it keeps the
+    arrays that are whole. `out` appears when all are.
 
     Args:
         store: The prepared data set.
         out: The folder to create.
         protocol: The protocol that divides the samples, such as `xsub`.
-        streams: Which streams to write; default: all four.
+        streams: Which streams to write; default: the four published ones.
         recipe: What normalises and pads; default: `dualhead`, the published preparation of 300 frames.
         quiet: Show no progress.
 
@@ -68,13 +65,12 @@ def export_arrays(
     target, chosen = named(out), get_recipe(recipe)
     rows = dict(zip(_SIDES, opened.split(protocol), strict=True))
     wanted = STREAMS if not streams else (streams,) if isinstance(streams, str) else tuple(streams)
-    for stream in wanted:
-        check_stream(stream)
+    channels = {stream: chosen.channels(opened.skeleton, stream) for stream in wanted}
     if min(opened.labels, default=0) < 0:
         raise ConfigError(f"{opened.path} has samples without a label, which the published layout cannot say")
     _refuse_existing(target)
     skeleton = opened.skeleton
-    shape = (chosen.channels(skeleton), chosen.frames, skeleton.num_joints, chosen.num_bodies(skeleton))
+    shape = (chosen.frames, skeleton.num_joints, chosen.num_bodies(skeleton))
     partial = target.with_name(f"{target.name}.partial")
     arrays = partial / _ARRAYS
     plan = json.dumps([opened.fingerprint, protocol, chosen.name, sorted(wanted)])
@@ -83,13 +79,18 @@ def export_arrays(
         _start(partial, plan)
         jobs = [(side, stream, arrays / f"{side}_data_{stream}.npy") for side in _SIDES for stream in wanted]
         left = [job for job in jobs if not job[2].exists()]
-        _check_room(target, arrays, sum(len(rows[side]) for side, _, _ in left) * 4 * int(np.prod(shape)))
+        values = sum(len(rows[side]) * channels[stream] for side, stream, _ in left) * int(np.prod(shape))
+        _check_room(target, arrays, 4 * values)
         done, total = 0, sum(len(rows[side]) for side, _, _ in left)
         with show_progress(quiet) as new_bar:
             bar = new_bar("exporting", total)
             for side, stream, path in left:
                 with replacing(path) as temporary, temporary.open("wb") as file:
-                    header = {"descr": "<f4", "fortran_order": False, "shape": (len(rows[side]), *shape)}
+                    header = {
+                        "descr": "<f4",
+                        "fortran_order": False,
+                        "shape": (len(rows[side]), channels[stream], *shape),
+                    }
                     np.lib.format.write_array_header_1_0(file, header)
                     for row in rows[side].tolist():
                         # written, not mapped: a full disk is then an error, not a signal that kills the process

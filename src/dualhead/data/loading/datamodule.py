@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from dualhead.data.loading.dataset import Batch, ClipDataset, Sample, collate
+from dualhead.data.loading.dataset import Batch, ClipDataset, collate
 from dualhead.data.loading.holdout import hold_out
 from dualhead.data.loading.sampler import EpochBatchSampler
-from dualhead.data.recipes.recipes import Recipe, get_recipe
+from dualhead.data.recipes.recipes import Recipe, RecipeSpec, get_recipe
 from dualhead.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -34,23 +34,20 @@ class ClipLoader(DataLoader[Batch]):
 class ClipDataModule(L.LightningDataModule):
     """The three sides of a protocol as loaders: training, the part of it held out for validation, and test.
 
-    Batches are `Batch` dicts. Training clips are drawn anew each epoch; validation clips are the first view of the test
-    recipe; the test side has every view. The trainer must be given `use_distributed_sampler=False`: the samplers share
-    the samples out among processes themselves.
+    Batches are `Batch` dicts. Training clips are drawn anew each epoch; validation clips are the first test clip of
+    the recipe; the test side has every test clip. The trainer must be given `use_distributed_sampler=False`: the
+    samplers share the samples out among processes themselves.
 
     Args:
         store: An open store.
         protocol: One of the store's protocols.
-        recipe: A recipe or its name.
-        stream: One of `STREAMS`.
+        recipe: A recipe, its name, or the mapping of an inline recipe.
+        stream: The name of a stream; see `get_streams`.
         batch_size: Training samples a batch and process.
         eval_batch_size: Samples a batch and process in validation and test; None for `batch_size`.
         seed: Seed of the order, the draws and the choice of the validation side.
         validation: What is held out together: "subject", another field, "sample", or "none" (see `hold_out`).
         validation_fraction: Share of the training side to hold out.
-        validation_value: Hold out the samples with this value of the field `validation` instead of a share.
-        repeat: Passes over the training side in an epoch.
-        train_collate: What makes a batch of training samples; it may mix them.
         workers: Processes that load, for each training process; 0 loads in the training process itself.
         drop_last: Leave out a last training batch that is not full.
 
@@ -67,7 +64,7 @@ class ClipDataModule(L.LightningDataModule):
         self,
         store: Store,
         protocol: str,
-        recipe: Recipe | str,
+        recipe: Recipe | RecipeSpec,
         stream: str,
         *,
         batch_size: int,
@@ -75,9 +72,6 @@ class ClipDataModule(L.LightningDataModule):
         seed: int = 0,
         validation: str = "subject",
         validation_fraction: float = 0.1,
-        validation_value: int | None = None,
-        repeat: int = 1,
-        train_collate: Callable[[Sequence[Sample]], Batch] = collate,
         workers: int = 0,
         drop_last: bool = False,
     ):
@@ -92,8 +86,6 @@ class ClipDataModule(L.LightningDataModule):
         self.seed = seed
         self.workers = workers
         self.drop_last = drop_last
-        self.repeat = repeat
-        self.train_collate = train_collate
         train, self.test_indices = store.split(protocol)
         if not len(train):
             raise ConfigError(f"protocol {protocol!r} leaves no training samples in {store.path}: choose another")
@@ -102,13 +94,7 @@ class ClipDataModule(L.LightningDataModule):
                 f"{unlabelled} training samples have no label in {store.path}: prepare the store with labels"
             )
         self.train_indices, self.validation_indices = hold_out(
-            train,
-            store.labels,
-            store.fields,
-            by=validation,
-            fraction=validation_fraction,
-            value=validation_value,
-            seed=seed,
+            train, store.labels, store.fields, by=validation, fraction=validation_fraction, seed=seed
         )
         # an empty shard of a small test side is no error
         self.allow_zero_length_dataloader_with_multiple_devices = True
@@ -116,7 +102,7 @@ class ClipDataModule(L.LightningDataModule):
         self.recipe.clip(store[int(train[0])], stream)
         self._train = ClipDataset(store, self.train_indices, self.recipe, stream, True, seed)
         self._validation = ClipDataset(store, self.validation_indices, self.recipe, stream, False)
-        self._test = ClipDataset(store, self.test_indices, self.recipe, stream, False, all_views=True)
+        self._test = ClipDataset(store, self.test_indices, self.recipe, stream, False, all_test_clips=True)
 
     def train_dataloader(self) -> ClipLoader:
         """Load the training side, shuffled."""
@@ -127,7 +113,7 @@ class ClipDataModule(L.LightningDataModule):
         return self._loader(self._validation, self.eval_batch_size) if len(self._validation) else []
 
     def test_dataloader(self) -> ClipLoader:
-        """Load the test side in store order, with all views of each sample."""
+        """Load the test side in store order, with all test clips of each sample."""
         return self._loader(self._test, self.eval_batch_size)
 
     def _loader(self, dataset: ClipDataset, batch_size: int) -> ClipLoader:
@@ -138,7 +124,6 @@ class ClipDataModule(L.LightningDataModule):
             shuffle=dataset.train,
             seed=self.seed,
             drop_last=dataset.train and self.drop_last,
-            repeat=self.repeat if dataset.train else 1,
             rank=rank,
             world_size=world_size,
         )
@@ -146,7 +131,7 @@ class ClipDataModule(L.LightningDataModule):
             dataset,  # type: ignore[arg-type]  # a sample becomes a batch in collate
             batch_sampler=sampler,
             num_workers=self.workers,
-            collate_fn=self.train_collate if dataset.train else collate,
+            collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.workers > 0,
             # of its own, so that the number of workers leaves the global generator (dropout) alone

@@ -20,27 +20,19 @@ if TYPE_CHECKING:
 
 
 class Sample(TypedDict):
-    """One sample: its clips `(views, C, T, V, M)`, label, row in the store, and the draw that it was asked for."""
+    """One sample: its clips `(test_clips, C, T, V, M)`, label and row in the store."""
 
     clips: NDArray[np.float32]
     label: int
     index: int
-    draw: int
 
 
-class _Batch(TypedDict):
+class Batch(TypedDict):
+    """Clips `(N * test_clips, C, T, V, M)` float32, a sample's clips side by side; labels and rows `(N,)` int64."""
+
     clips: Tensor
     labels: Tensor
     indices: Tensor
-
-
-class Batch(_Batch, total=False):
-    """Clips `(N * views, C, T, V, M)` float32, a sample's views side by side; labels and store rows `(N,)` int64.
-
-    Where samples are mixed, `targets` are their soft labels `(N, K)` float32.
-    """
-
-    targets: Tensor
 
 
 def sample_rng(seed: int, epoch: int, row: int) -> np.random.Generator:
@@ -64,10 +56,10 @@ class ClipDataset(Dataset[Sample]):
         store: An open store.
         indices: `(N,)` rows of the store; position i of the data set is row `indices[i]`.
         recipe: What makes a clip of a recording.
-        stream: One of `STREAMS`.
+        stream: The name of a stream; see `get_streams`.
         train: Draw training clips (one a sample); otherwise make test clips.
         seed: Seed of the training draws, not negative.
-        all_views: For test, make every view of the recipe instead of the first alone.
+        all_test_clips: For test, make every test clip of the recipe instead of the first alone.
 
     Raises:
         ConfigError: If the stream, the recipe or the seed cannot be used with this store.
@@ -81,7 +73,7 @@ class ClipDataset(Dataset[Sample]):
         stream: str,
         train: bool,
         seed: int = 0,
-        all_views: bool = False,
+        all_test_clips: bool = False,
     ):
         check_stream(stream)
         recipe.check(store.skeleton)
@@ -93,7 +85,7 @@ class ClipDataset(Dataset[Sample]):
         self.stream = stream
         self.train = train
         self.seed = seed
-        self.views = recipe.views if all_views and not train else 1
+        self.num_clips = recipe.num_test_clips if all_test_clips and not train else 1
 
     def __len__(self) -> int:
         """N, the number of samples."""
@@ -111,22 +103,22 @@ class ClipDataset(Dataset[Sample]):
         epoch, position = item
         row = int(self.indices[position])
         sequence = self.store[row]
-        if self.views > 1:
+        if self.num_clips > 1:
             clips = self.recipe.clips(sequence, self.stream)
         else:
             rng = sample_rng(self.seed, epoch, row) if self.train and self.recipe.draws else None
             clips = self.recipe.clip(sequence, self.stream, train=self.train, rng=rng)[None]
-        return {"clips": clips, "label": int(self.store.labels[row]), "index": row, "draw": epoch}
+        return {"clips": clips, "label": int(self.store.labels[row]), "index": row}
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """Join samples to a batch.
 
     Args:
-        samples: N samples with the same number of views.
+        samples: N samples with the same number of clips.
 
     Returns:
-        Clips `(N * views, C, T, V, M)`, labels `(N,)` and store rows `(N,)`.
+        Clips `(N * test_clips, C, T, V, M)`, labels `(N,)` and store rows `(N,)`.
     """
     return {
         "clips": torch.from_numpy(np.concatenate([sample["clips"] for sample in samples])),

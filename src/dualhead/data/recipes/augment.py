@@ -1,48 +1,23 @@
-"""Random changes of a clip; every draw comes from the generator that is passed in."""
+"""Augmentations: steps that change training clips at random; every draw comes from the draft's generator.
+
+The generator depends on (seed, epoch, sample) alone, so that the same clip is drawn again after a resume and whatever
+the number of workers. Test clips go without them.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-def rotation_about(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> NDArray[np.float64]:
-    """Build the rotation R = Rz Ry Rx: about the x axis first, about z last.
-
-    Convention: angles in radians; right-handed, counter-clockwise when the axis points at the viewer; for column
-    vectors, so x turned by 90 degrees about z becomes y.
-
-    Args:
-        x: Angle about the x axis.
-        y: Angle about the y axis.
-        z: Angle about the z axis.
-
-    Returns:
-        `(3, 3)`.
-    """
-    sin_x, cos_x, sin_y, cos_y, sin_z, cos_z = (f(angle) for angle in (x, y, z) for f in (math.sin, math.cos))
-    about_x = np.array([[1, 0, 0], [0, cos_x, -sin_x], [0, sin_x, cos_x]])
-    about_y = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
-    about_z = np.array([[cos_z, -sin_z, 0], [sin_z, cos_z, 0], [0, 0, 1]])
-    return np.asarray(about_z @ about_y @ about_x)
-
-
-def transform(clip: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Apply one matrix to every joint of a clip.
-
-    Convention: joints are column vectors (new = matrix @ old), about the point 0, where a missing joint stays.
-
-    Args:
-        clip: `(3, T, V, M)`.
-        matrix: `(3, 3)`.
-
-    Returns:
-        A new array `(3, T, V, M)`.
-    """
-    return (matrix.astype(np.float32) @ clip.reshape(3, -1)).reshape(clip.shape)
+from dualhead.data.recipes.geometry import move_image, rotation_about, transform
+from dualhead.data.recipes.step import Draft, Stage, Step, check_value, register_step
+from dualhead.runtime.errors import ConfigError
+from dualhead.skeleton import Skeleton
 
 
 def random_rotation(limit: float, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -74,40 +49,6 @@ def random_view(limit: float, smallest: float, largest: float, rng: np.random.Ge
     return rng.uniform(smallest, largest) * (rotation_about(x=x) @ rotation_about(y=y))
 
 
-def move_image(
-    clip: NDArray[np.float32],
-    angles: Sequence[float],
-    scales: Sequence[float],
-    shifts_x: Sequence[float],
-    shifts_y: Sequence[float],
-) -> NDArray[np.float32]:
-    """Turn, resize and shift a flat clip, smoothly from one place at its first frame to another at its last.
-
-    Convention: each of the four goes linearly over the frames; (x, y) is turned about (0, 0) from x towards y, times
-    the scale, plus the shift. The score stays. Missing joints and absent bodies, which lie at (0, 0), are shifted like
-    all others, as published.
-
-    Args:
-        clip: `(3, T, V, M)`: x, y, score.
-        angles: Radians at the first and the last frame.
-        scales: Factors there.
-        shifts_x: Shifts along x there, in units of the clip.
-        shifts_y: Shifts along y there.
-
-    Returns:
-        A new array `(3, T, V, M)`.
-    """
-    angle, scale, x, y = (
-        np.linspace(first, last, clip.shape[1]) for first, last in (angles, scales, shifts_x, shifts_y)
-    )
-    across, along = np.cos(angle) * scale, np.sin(angle) * scale  # (T,)
-    turn = np.array([[across, -along], [along, across]], dtype=np.float32)  # (2, 2, T)
-    moved = clip.copy()
-    np.einsum("abt,btvm->atvm", turn, clip[:2], out=moved[:2])
-    moved[:2] += np.stack([x, y]).astype(np.float32)[:, :, None, None]
-    return moved
-
-
 def random_move(clip: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
     """Move a flat clip at random, as for Kinetics-Skeleton (Yan et al., ST-GCN, AAAI 2018, section 4.1).
 
@@ -125,3 +66,453 @@ def random_move(clip: NDArray[np.float32], rng: np.random.Generator) -> NDArray[
     scales = rng.choice((0.9, 1.0, 1.1), 2).tolist()
     shifts = (-0.2, -0.1, 0.0, 0.1, 0.2)
     return move_image(clip, angles, scales, rng.choice(shifts, 2).tolist(), rng.choice(shifts, 2).tolist())
+
+
+@dataclass(frozen=True)
+class Augmentation(Step):
+    """A step of training clips alone."""
+
+    train_only: ClassVar[bool] = True
+    random: ClassVar[bool] = True
+
+
+@dataclass(frozen=True)
+class Occasional(Augmentation):
+    """An augmentation of some of the clips.
+
+    Attributes:
+        probability: Share of the clips that it changes.
+    """
+
+    probability: float = field(default=0.5, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigError: If one is outside its range.
+        """
+        check_value(self, "probability", 0 <= self.probability <= 1, "a number from 0 to 1")
+        self.check_values()
+
+    def check_values(self) -> None:
+        """Check the values beside the probability; see `__post_init__`."""
+
+    def __call__(self, draft: Draft) -> None:
+        """Change the clip, or leave it; one draw decides."""
+        assert draft.rng is not None
+        if draft.rng.random() < self.probability:
+            self.change(draft, draft.rng)
+
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Change the clip.
+
+        Args:
+            draft: The clip in the making.
+            rng: Source of the draws.
+        """
+        raise NotImplementedError
+
+
+def _is_range(values: object, low: float, high: float) -> bool:
+    return isinstance(values, tuple) and len(values) == 2 and low <= values[0] <= values[1] <= high
+
+
+@register_step("time_crop")
+@dataclass(frozen=True)
+class TimeCrop(Occasional):
+    """Keep a random stretch of the recording.
+
+    Draws: the share of the length, uniform; then the start, uniform.
+
+    Attributes:
+        share: Smallest and largest share of the frames that stays.
+        min_frames: Fewest frames that stay, where the recording has them.
+        probability: Share of the clips that it changes.
+    """
+
+    stage: ClassVar[Stage] = Stage.CROP
+
+    share: tuple[float, float] = (0.4, 1.0)
+    min_frames: int = 8
+    probability: float = field(default=0.7, kw_only=True)
+
+    def check_values(self) -> None:
+        """Check the values; see `Occasional.check_values`."""
+        check_value(self, "share", _is_range(self.share, 0, 1), "two numbers from 0 to 1, the smaller first")
+        check_value(self, "min_frames", self.min_frames >= 1, "1 or more")
+
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Reduce the frames."""
+        length = draft.length
+        kept = min(max(round(length * rng.uniform(*self.share)), self.min_frames), length)
+        start = int(rng.integers(length - kept + 1))
+        draft.take(slice(start, start + kept))
+
+
+@register_step("time_warp")
+@dataclass(frozen=True)
+class TimeWarp(Occasional):
+    """Change the tempo within the recording; its length stays.
+
+    Convention: the time axis is divided into equal segments, each played at a speed of exp(u), u uniform within
+    +-`strength`; all speeds are then scaled so that the first frame stays first and the last stays last. Frames between
+    recorded ones are interpolated linearly.
+
+    Attributes:
+        strength: Largest change of the logarithm of the speed.
+        segments: Stretches of one speed each.
+        probability: Share of the clips that it changes.
+    """
+
+    stage: ClassVar[Stage] = Stage.CROP
+
+    strength: float = 0.4
+    segments: int = 4
+
+    def check_values(self) -> None:
+        """Check the values; see `Occasional.check_values`."""
+        check_value(self, "strength", 0 < self.strength <= 2, "a number above 0, at most 2")
+        check_value(self, "segments", self.segments >= 2, "2 or more")
+
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Interpolate the clip at other times."""
+        last = draft.length - 1
+        if last < 1:
+            return
+        speeds = np.exp(rng.uniform(-self.strength, self.strength, self.segments))
+        reached = np.zeros(self.segments + 1)
+        np.cumsum(speeds, out=reached[1:])
+        reached *= last / reached[-1]
+        times = np.interp(np.arange(last + 1), np.linspace(0, last, self.segments + 1), reached)
+        times = np.minimum(times, last)
+        low = times.astype(np.intp)
+        draft.mix(low, np.minimum(low + 1, last), (times - low).astype(np.float32))
+
+
+@register_step("rotate_view")
+@dataclass(frozen=True)
+class RotateView(Augmentation):
+    """Look from another side: a rotation about the vertical axis (yaw), then about the x axis (tilt).
+
+    Convention: degrees, uniform within +- each limit; R = Rx(tilt) R(yaw). The vertical axis is the one the recipe has
+    at that place: y as recorded by a camera, z once `align_axes` has turned the body.
+
+    Attributes:
+        yaw: Largest angle about the vertical axis.
+        tilt: Largest angle about the x axis.
+        vertical: "y" or "z", for recordings of another convention; None: as above.
+    """
+
+    stage: ClassVar[Stage] = Stage.VIEW
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    yaw: float = 75.0
+    tilt: float = 10.0
+    vertical: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigError: If one is outside its range.
+        """
+        for name in ("yaw", "tilt"):
+            check_value(self, name, 0 <= getattr(self, name) <= 180, "degrees from 0 to 180")
+        check_value(self, "vertical", self.vertical in (None, "y", "z"), "y, z, or leave it out")
+
+    def __call__(self, draft: Draft) -> None:
+        """Rotate the clip; the yaw is drawn first."""
+        assert draft.rng is not None
+        yaw, tilt = (draft.rng.uniform(-1, 1, 2) * (math.radians(self.yaw), math.radians(self.tilt))).tolist()
+        vertical = self.vertical or "xyz"[draft.up]
+        draft.clip = transform(draft.clip, rotation_about(x=tilt) @ rotation_about(**{vertical: yaw}))
+
+
+@register_step("random_view")
+@dataclass(frozen=True)
+class RandomView(Augmentation):
+    """Rotate about y, then x, and change the size, as published for Northwestern-UCLA (`random_view`).
+
+    Attributes:
+        degrees: Largest angle about either axis.
+        scale: Smallest and largest factor of the size.
+    """
+
+    stage: ClassVar[Stage] = Stage.VIEW
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    degrees: float = 60.0
+    scale: tuple[float, float] = (0.5, 1.5)
+
+    def __post_init__(self) -> None:
+        """Check the values.
+
+        Raises:
+            ConfigError: If one is outside its range.
+        """
+        check_value(self, "degrees", 0 <= self.degrees <= 180, "degrees from 0 to 180")
+        check_value(self, "scale", _is_range(self.scale, 0, math.inf), "two positive numbers, the smaller first")
+
+    def __call__(self, draft: Draft) -> None:
+        """Rotate and resize the clip."""
+        assert draft.rng is not None
+        draft.clip = transform(draft.clip, random_view(math.radians(self.degrees), *self.scale, draft.rng))
+
+
+@register_step("random_rotation")
+@dataclass(frozen=True)
+class RandomRotation(Augmentation):
+    """Rotate by three angles, each uniform within a limit (`random_rotation`): CTR-GCN with 0.3, PYSKL's RandomRot.
+
+    Attributes:
+        limit: Largest angle in radians, either way.
+    """
+
+    stage: ClassVar[Stage] = Stage.VIEW
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    limit: float = 0.3
+
+    def __post_init__(self) -> None:
+        """Check the limit.
+
+        Raises:
+            ConfigError: If it is outside its range.
+        """
+        check_value(self, "limit", 0 <= self.limit <= math.pi, "radians from 0 to 3.14")
+
+    def __call__(self, draft: Draft) -> None:
+        """Rotate the clip."""
+        assert draft.rng is not None
+        draft.clip = transform(draft.clip, random_rotation(self.limit, draft.rng))
+
+
+@register_step("random_scale")
+@dataclass(frozen=True)
+class RandomScale(Augmentation):
+    """Stretch each axis by a factor of its own, uniform within 1 +- a limit (PYSKL's RandomScale).
+
+    Attributes:
+        limit: Largest change of a factor.
+    """
+
+    stage: ClassVar[Stage] = Stage.VIEW
+
+    limit: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Check the limit.
+
+        Raises:
+            ConfigError: If it is outside its range.
+        """
+        check_value(self, "limit", 0 <= self.limit < 1, "a number from 0 to below 1")
+
+    def __call__(self, draft: Draft) -> None:
+        """Stretch the coordinates; a score stays."""
+        assert draft.rng is not None
+        factors = np.ones(draft.clip.shape[0], dtype=np.float32)
+        dimensions = draft.skeleton.dimensions
+        factors[:dimensions] = 1 + draft.rng.uniform(-self.limit, self.limit, dimensions)
+        draft.clip = draft.clip * factors[:, None, None, None]
+
+
+@register_step("mirror")
+@dataclass(frozen=True)
+class Mirror(Occasional):
+    """Swap left and right joints and negate x.
+
+    Attributes:
+        probability: Share of the clips that it changes.
+    """
+
+    stage: ClassVar[Stage] = Stage.VIEW
+
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Mirror the clip at x = 0."""
+        clip = np.take(draft.clip, mirrored_joints(draft.skeleton), axis=2)
+        np.negative(clip[0], out=clip[0])
+        draft.clip = clip
+
+
+@register_step("joint_drop")
+@dataclass(frozen=True)
+class JointDrop(Occasional):
+    """Set some joints to 0 in some of the frames, the same joints in each of them (Do and Kim, SkateFormer, ECCV 2024).
+
+    Draws: how many joints and how many frames, both uniform; then which, without repetition; frames need not be
+    neighbours.
+
+    Attributes:
+        joints: Fewest and most joints.
+        share: Smallest and largest share of the frames.
+        probability: Share of the clips that it changes.
+    """
+
+    joints: tuple[int, int] = (4, 12)
+    share: tuple[float, float] = (0.3, 0.6)
+
+    def check_values(self) -> None:
+        """Check the values; see `Occasional.check_values`."""
+        check_value(self, "joints", _is_range(self.joints, 1, math.inf), "two whole numbers from 1, the smaller first")
+        check_value(self, "share", _is_range(self.share, 0, 1), "two numbers from 0 to 1, the smaller first")
+
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Drop the joints."""
+        clip = draft.clip.copy()
+        _, frames, num_joints, _ = clip.shape
+        joints = int(rng.integers(self.joints[0], self.joints[1] + 1))
+        count = round(frames * rng.uniform(*self.share))
+        dropped = np.ones((frames, num_joints, 1), dtype=np.float32)
+        rows = rng.permutation(frames)[:count]
+        dropped[rows[:, None], rng.permutation(num_joints)[:joints]] = 0
+        clip *= dropped
+        draft.clip = clip
+
+
+@register_step("axis_drop")
+@dataclass(frozen=True)
+class AxisDrop(Occasional):
+    """Set one axis of the whole clip to 0 (Do and Kim, SkateFormer, ECCV 2024).
+
+    Attributes:
+        probability: Share of the clips that it changes.
+    """
+
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Drop the axis."""
+        clip = draft.clip.copy()
+        clip[int(rng.integers(draft.skeleton.dimensions))] = 0
+        draft.clip = clip
+
+
+@register_step("part_drop")
+@dataclass(frozen=True)
+class PartDrop(Occasional):
+    """Set one part of the body, an arm, a leg or the trunk, to 0 in the whole clip.
+
+    Attributes:
+        probability: Share of the clips that it changes.
+    """
+
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Drop the part."""
+        parts = body_parts(draft.skeleton)
+        clip = draft.clip.copy()
+        clip[:, :, list(parts[int(rng.integers(len(parts)))])] = 0
+        draft.clip = clip
+
+
+@register_step("noise")
+@dataclass(frozen=True)
+class Noise(Occasional):
+    """Add Gaussian noise to every coordinate, in units of the scaled clip; a score stays.
+
+    Attributes:
+        sigma: Its standard deviation.
+        probability: Share of the clips that it changes.
+    """
+
+    sigma: float = 0.01
+
+    def check_values(self) -> None:
+        """Check the values; see `Occasional.check_values`."""
+        check_value(self, "sigma", self.sigma >= 0, "0 or more")
+
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Add the noise."""
+        clip = draft.clip.copy()
+        space = clip[: draft.skeleton.dimensions]
+        space += np.float32(self.sigma) * rng.standard_normal(space.shape, dtype=np.float32)
+        draft.clip = clip
+
+
+@register_step("random_window")
+@dataclass(frozen=True)
+class RandomWindow(Augmentation):
+    """Take consecutive frames from a random start of the finished clip (ST-GCN for Kinetics-Skeleton).
+
+    Attributes:
+        frames: Length of training clips.
+    """
+
+    stage: ClassVar[Stage] = Stage.FINAL
+
+    frames: int
+
+    def __post_init__(self) -> None:
+        """Check the number of frames.
+
+        Raises:
+            ConfigError: If it is below 1.
+        """
+        check_value(self, "frames", isinstance(self.frames, int) and self.frames >= 1, "a whole number of 1 or more")
+
+    def __call__(self, draft: Draft) -> None:
+        """Reduce the frames."""
+        assert draft.rng is not None
+        start = int(draft.rng.integers(draft.length - self.frames + 1))
+        draft.take(slice(start, start + self.frames))
+
+    def frames_after(self, frames: int) -> int:
+        """Return the length of training clips."""
+        if self.frames > frames:
+            raise ConfigError(f"recipe step {self.name!r} takes {self.frames} of {frames} frames: give fewer")
+        return self.frames
+
+
+@register_step("random_move")
+@dataclass(frozen=True)
+class RandomMove(Augmentation):
+    """Turn, resize and shift a flat clip smoothly, whatever its stream (ST-GCN for Kinetics-Skeleton)."""
+
+    stage: ClassVar[Stage] = Stage.FINAL
+    needs: ClassVar[tuple[str, ...]] = ("2d",)
+    pads: ClassVar[bool] = True
+
+    def __call__(self, draft: Draft) -> None:
+        """Move the clip; see `random_move`."""
+        assert draft.rng is not None
+        draft.clip = random_move(draft.clip, draft.rng)
+
+
+@lru_cache(maxsize=32)
+def _mirrored(mirror: tuple[tuple[int, int], ...], num_joints: int) -> NDArray[np.intp]:
+    joints = np.arange(num_joints)
+    for left, right in mirror:
+        joints[[left, right]] = right, left
+    return joints
+
+
+def mirrored_joints(skeleton: Skeleton) -> NDArray[np.intp]:
+    """Return `(V,)`, the joint that takes each joint's place in a mirror."""
+    return _mirrored(skeleton.mirror, skeleton.num_joints)
+
+
+_LIMBS = {
+    "arm": ("shoulder", "elbow", "wrist", "hand", "thumb", "clavicle", "collar"),
+    "leg": ("hip", "knee", "ankle", "foot", "heel", "toe"),
+}
+
+
+@lru_cache(maxsize=32)
+def _parts(joints: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
+    parts: dict[str, list[int]] = {}
+    for number, joint in enumerate(joints):
+        side = next((side for side in ("left", "right") if joint.startswith(side)), "")
+        limb = next((limb for limb, words in _LIMBS.items() if any(word in joint for word in words)), "")
+        parts.setdefault(f"{side} {limb}" if side and limb else "trunk", []).append(number)
+    return tuple(tuple(part) for part in parts.values())
+
+
+def body_parts(skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
+    """Divide the joints into parts of the body by their names: left and right arm and leg, and the trunk with the head.
+
+    Args:
+        skeleton: Its joints are called "left_elbow" and the like; joints without a side or a limb belong to the trunk.
+
+    Returns:
+        The joints of each part; together they are all joints.
+    """
+    return _parts(skeleton.joints)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.data.recipes.augment import transform
+from dualhead.data.recipes.geometry import transform
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 
@@ -136,6 +136,25 @@ def scale_to_unit(clip: NDArray[np.float32]) -> NDArray[np.float32]:
     constant = span == 0
     scaled = (clip - low) / np.where(constant, 1, span) * 2 - 1
     return np.where(constant, np.float32(0), scaled).astype(np.float32, copy=False)
+
+
+def scale_uniformly(clip: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Bring a clip into -1..1 by one factor for all axes.
+
+    Convention: the middle between the smallest and the largest value of each axis, over all frames, joints and bodies,
+    becomes 0; the axis on which they differ most then runs from -1 to 1. Every joint counts, as in `scale_to_unit`.
+
+    Args:
+        clip: `(C, T, V, M)`, nothing empty.
+
+    Returns:
+        `(C, T, V, M)`; zeros if nothing differs.
+    """
+    low, high = clip.min(axis=(1, 2, 3)), clip.max(axis=(1, 2, 3))
+    half = (high - low).max() / 2
+    middle = ((low + high) / 2)[:, None, None, None]
+    scaled: NDArray[np.float32] = (clip - middle) / (half if half > 0 else np.float32(1))
+    return scaled
 
 
 def image_clip(sequence: SkeletonSequence, bodies: int) -> NDArray[np.float32]:

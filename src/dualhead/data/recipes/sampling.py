@@ -144,3 +144,40 @@ def even_index(length: int, frames: int) -> Index:
         `(frames,)` numbers in 0..length-1, never falling.
     """
     return np.linspace(0, length - 1, frames).astype(np.intp)
+
+
+def even_times(length: int, frames: int) -> tuple[Index, Index, NDArray[np.float32]]:
+    """Find the two frames, and their mixture, at equal distances in time.
+
+    Convention: times linspace(0, length - 1, frames), the first and the last frame of the recording among them.
+
+    Args:
+        length: Frames of the recording, at least 1.
+        frames: Length of the clip.
+
+    Returns:
+        As `linear_resize`.
+    """
+    return _between(np.linspace(0, length - 1, frames), length)
+
+
+def random_sorted_times(length: int, frames: int, rng: np.random.Generator) -> tuple[Index, Index, NDArray[np.float32]]:
+    """Draw times within a recording, in order; the two frames, and their mixture, at each.
+
+    Args:
+        length: Frames of the recording, at least 1.
+        frames: Length of the clip.
+        rng: Source of the draws, uniform from 0 to length - 1.
+
+    Returns:
+        As `linear_resize`.
+    """
+    times = rng.random(frames)
+    times.sort()
+    times *= length - 1
+    return _between(times, length)
+
+
+def _between(times: NDArray[np.float64], length: int) -> tuple[Index, Index, NDArray[np.float32]]:
+    low = times.astype(np.intp)
+    return low, np.minimum(low + 1, length - 1), (times - low).astype(np.float32)

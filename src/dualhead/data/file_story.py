@@ -1,0 +1,200 @@
+"""One raw file explained: what is in it, where, and what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dualhead.data.bodies.ghosts import MAX_MOTION, MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
+from dualhead.data.bodies.selection import body_energy
+from dualhead.data.bodies.tracking import find_people, unit
+from dualhead.data.reading import file_member, read_sequence
+from dualhead.data.whole_set import refuse_whole_set
+from dualhead.formats.custom.skeleton_file import load_skeleton
+from dualhead.formats.ntu.lines import first_lines, parse_beginning
+from dualhead.formats.ntu.parse import parse_skeleton
+from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import FormatError
+from dualhead.skeleton import NTU25, Skeleton
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to know about a file.
+
+    Attributes:
+        line: The 1-based line, where the format has lines.
+        frame: The 1-based frame.
+        text: What happens there.
+    """
+
+    line: int | None
+    frame: int | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person as body selection `tracked` sees one.
+
+    Attributes:
+        ids: Their body IDs one after another, or nothing where the file has none.
+        first: Their first frame, 1-based.
+        last: Their last frame, 1-based.
+        frames: In how many frames they are seen.
+        wide: The share of those in which they are wide, 0 to 1.
+        motion: Variance over joints and frames, in square metres.
+        doubts: Which tests for ghosts they fail.
+    """
+
+    ids: tuple[str, ...]
+    first: int
+    last: int
+    frames: int
+    wide: float
+    motion: float
+    doubts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FileStory:
+    """What is known of a raw file.
+
+    Attributes:
+        path: The file.
+        frames: T; of a damaged file, of what is whole.
+        bodies: How many frames have 0, 1, 2, ... bodies.
+        people: Who is in it.
+        energies: Energy of each place among the bodies of a frame, which body selection `energy` ranks by.
+        events: What happens, by line.
+        damage: Why it cannot be read, or None.
+    """
+
+    path: Path
+    frames: int
+    bodies: tuple[int, ...]
+    people: tuple[Person, ...] = ()
+    energies: tuple[float, ...] = ()
+    events: tuple[Event, ...] = ()
+    damage: FormatError | None = None
+
+
+def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None) -> FileStory:
+    """Explain one raw file; a damaged `.skeleton` file up to its damage.
+
+    Args:
+        path: A file that `read_sequence` reads. Body IDs and line numbers are told of `.skeleton` files alone.
+        skeleton: The layout of the joints of a clip of one's own, as `read_sequence` takes it.
+
+    Returns:
+        What is in it.
+
+    Raises:
+        ConfigError: If the skeleton is unknown or not that of the file.
+        FormatError: If it cannot be opened, is of no known kind, or holds a whole data set.
+    """
+    path = Path(path)
+    refuse_whole_set(path)
+    layout = None if skeleton is None else load_skeleton(skeleton)
+    if path.suffix.lower() != ".skeleton" or layout not in (None, NTU25):
+        return _explain_plain(path, layout)
+    data = file_member(path).read()
+    damage = None
+    try:
+        recording = parse_skeleton(data, path)
+    except FormatError as error:
+        damage = error
+        recording = parse_beginning(data, error.line)
+    events = _events(recording)
+    if damage is not None:
+        events.append(Event(damage.line, None, f"damaged: {damage.reason}"))
+    counts = np.bincount(recording.frames, minlength=recording.num_frames)
+    return FileStory(
+        path=path,
+        frames=recording.num_frames,
+        bodies=tuple(np.bincount(counts).tolist()) if len(counts) else (),
+        people=_people(recording),
+        energies=_energies(recording),
+        events=tuple(events),
+        damage=damage,
+    )
+
+
+def _explain_plain(path: Path, skeleton: Skeleton | None) -> FileStory:
+    try:
+        sequence = read_sequence(path, skeleton=skeleton)
+    except FormatError as error:
+        if not path.is_file() or error.reason.startswith("unknown kind"):
+            raise
+        return FileStory(path, 0, (), damage=error)
+    counts = (sequence.joints != 0).any(axis=(2, 3)).sum(axis=0)  # (T,)
+    return FileStory(path, sequence.num_frames, tuple(np.bincount(counts).tolist()))
+
+
+def _energies(recording: Recording) -> tuple[float, ...]:
+    places = range(int(recording.slots.max(initial=-1)) + 1)
+    return tuple(body_energy(recording.joints[recording.slots == place]) for place in places)
+
+
+def _people(recording: Recording) -> tuple[Person, ...]:
+    metre = unit(recording.joints)
+    people = []
+    for rows in find_people(recording):
+        joints, frames = recording.joints[rows], recording.frames[rows]
+        wide, moved = wide_share(joints), motion(joints) / metre**2
+        doubts = {
+            f"fewer than {MIN_FRAMES} frames": len(rows) < MIN_FRAMES,
+            "wide": wide > MAX_WIDE,
+            "hardly moves": moved < MIN_MOTION,
+            "moves too much": moved > MAX_MOTION,
+        }
+        ids = dict.fromkeys(recording.body_ids[row] for row in rows.tolist()) if recording.body_ids else {}
+        people.append(
+            Person(
+                ids=tuple(ids),
+                first=int(frames[0]) + 1,
+                last=int(frames[-1]) + 1,
+                frames=len(rows),
+                wide=wide,
+                motion=moved,
+                doubts=tuple(doubt for doubt, found in doubts.items() if found),
+            )
+        )
+    return tuple(people)
+
+
+def _events(recording: Recording) -> list[Event]:
+    """Tell where IDs begin and end, and where nobody is seen."""
+    frame_lines, body_lines = first_lines(recording)
+    events = []
+    rows_of: dict[str, list[int]] = {}
+    for row, name in enumerate(recording.body_ids):
+        rows_of.setdefault(name, []).append(row)
+    for name, rows in rows_of.items():
+        frames = recording.frames[rows]
+        events.append(Event(int(body_lines[rows[0]]), int(frames[0]) + 1, f"body {name} appears"))
+        for gap in np.flatnonzero(np.diff(frames) > 1).tolist():
+            missing = int(frames[gap + 1] - frames[gap]) - 1
+            again = f"body {name} is back after {missing} frame{'s' if missing > 1 else ''}"
+            events.append(Event(int(body_lines[rows[gap + 1]]), int(frames[gap + 1]) + 1, again))
+        if frames[-1] + 1 < recording.num_frames:
+            events.append(
+                Event(int(body_lines[rows[-1]]), int(frames[-1]) + 1, f"body {name} is seen for the last time")
+            )
+    counts = np.bincount(recording.frames, minlength=recording.num_frames)
+    nobody = np.flatnonzero(np.diff(np.concatenate([[False], counts == 0, [False]]).astype(np.int8)))
+    for start, stop in nobody.reshape(-1, 2).tolist():
+        frames_text = f"frame {start + 1}" if stop - start == 1 else f"frames {start + 1} to {stop}"
+        events.append(Event(int(frame_lines[start]), start + 1, f"nobody in {frames_text}"))
+    empty = np.flatnonzero(recording.joints.sum(axis=(1, 2)) == 0)
+    events += [
+        Event(int(body_lines[row]), int(recording.frames[row]) + 1, "a body whose coordinates sum to 0")
+        for row in empty.tolist()
+    ]
+    return sorted(events, key=_line)
+
+
+def _line(event: Event) -> int:
+    return event.line or 0

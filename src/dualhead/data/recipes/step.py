@@ -1,0 +1,406 @@
+"""What a recipe is made of: named steps that turn a recording into a clip, and the registry of them.
+
+A step is a small frozen dataclass; calling it changes a `Draft`, the clip in the making. `register_step` adds a class
+of steps, `register_augmentation` wraps a plain function over clips, so that an augmentation is one decorated function.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from enum import IntEnum
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.data.recipes.normalize import centre_once, image_clip, to_clip
+from dualhead.runtime.errors import ConfigError, unknown
+from dualhead.runtime.registry import Registry
+from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import Skeleton
+
+Clip = NDArray[np.float32]
+
+
+class Stage(IntEnum):
+    """The order of a recipe; a step that is added to a recipe goes before the first step of a later stage."""
+
+    SELECT = 0
+    """Bodies and frames that count."""
+    CROP = 1
+    """A stretch of the recording, and its tempo."""
+    NORMALISE = 2
+    """A common origin and direction."""
+    VIEW = 3
+    """Rotation, mirror and size, in the recording's units."""
+    SCALE = 4
+    """A common size."""
+    SAMPLE = 5
+    """A fixed number of frames."""
+    CLIP = 6
+    """Disturbances of the clip of fixed length: joints, axes, noise."""
+    STREAM = 7
+    """Joints to bones, motions and so on."""
+    FINAL = 8
+    """Changes of the stream itself."""
+
+
+class Draft:
+    """A clip in the making: the recording, what is taken from it, and what has become of it.
+
+    The recording is laid out as a clip when `clip` is first asked for; until then `take` only notes frames.
+
+    Attributes:
+        sequence: The recording, reduced to the bodies of the recipe.
+        joints: Its coordinates `(M, T, V, C)`, in the order of `bodies`.
+        bodies: Which bodies of the recording these are.
+        rows: `(T,)` recorded frames that are taken before the layout; None for all.
+        index: `(T,)` the recorded frame that each frame of the clip shows; fractions where two are mixed, NaN where it
+            shows nothing. Of the first body that is there, where a recipe lays out each body by itself.
+        origin: `(C,)`, subtracted from what is present when the recording is laid out; None for nothing.
+        up: The axis that points up (1: y, 2: z), or down; rotations about the vertical use it.
+        stream: Name of the stream that is wanted.
+        rng: Source of training draws; None for test.
+        cut: Shares (start, stop) of the recording that this test clip shows.
+        yaw: Degrees about the vertical axis that this test clip is turned by.
+        empty: Whether nobody is in the recording: the clip is zeros.
+    """
+
+    __slots__ = (
+        "_clip", "bodies", "cut", "empty", "index", "joints", "origin", "rng", "rows", "sequence", "skeleton", "stream",
+        "up", "yaw",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        sequence: SkeletonSequence,
+        bodies: list[int],
+        stream: str = "joint",
+        rng: np.random.Generator | None = None,
+    ):
+        self.sequence = sequence
+        self.skeleton: Skeleton = sequence.skeleton
+        self.joints: NDArray[np.float32] = sequence.joints
+        self.bodies = bodies
+        self.rows: NDArray[np.intp] | None = None
+        self.index: NDArray[np.float64] = np.arange(sequence.joints.shape[1], dtype=np.float64)
+        self.origin: NDArray[np.float32] | None = None
+        self.up = 1
+        self.stream = stream
+        self.rng = rng
+        self.cut = (0.0, 1.0)
+        self.yaw = 0.0
+        self.empty = False
+        self._clip: Clip | None = None
+
+    @property
+    def length(self) -> int:
+        """T, the number of frames so far."""
+        return len(self.index)
+
+    @property
+    def clip(self) -> Clip:
+        """The clip so far, `(C, T, V, M)`."""
+        if self._clip is None:
+            self._clip = self._lay_out(self.rows)
+        return self._clip
+
+    @clip.setter
+    def clip(self, value: Clip) -> None:
+        self._clip = value
+
+    def recorded(self) -> NDArray[np.float32]:
+        """Return the coordinates so far, `(M, T, V, C)`."""
+        if self._clip is not None:
+            return self._clip.transpose(3, 1, 2, 0)
+        return self.joints if self.rows is None else self.joints[:, self.rows]
+
+    def reorder(self, order: NDArray[np.intp]) -> None:
+        """Put the bodies in another order, or take some of them several times.
+
+        Args:
+            order: `(M',)` numbers of bodies, of those so far.
+        """
+        self.bodies = [self.bodies[row] for row in order]
+        if self._clip is not None:
+            self._clip = self._clip[..., order]
+        else:
+            self.joints = self.joints[order]
+
+    def centre(self, point: NDArray[np.float32]) -> None:
+        """Subtract a point from what is present, now or when the recording is laid out (`centre_once`).
+
+        Args:
+            point: `(C,)`.
+        """
+        if self._clip is not None:
+            self._clip = centre_once(self._clip, point)
+        else:
+            self.origin = point
+
+    def take(self, rows: NDArray[np.intp] | slice) -> None:
+        """Keep some of the frames.
+
+        Args:
+            rows: Numbers or a slice of frames, of those kept so far.
+        """
+        self.index = self.index[rows]
+        if self._clip is not None:
+            self._clip = self._clip[:, rows]
+        else:
+            kept = np.arange(self.joints.shape[1]) if self.rows is None else self.rows
+            self.rows = kept[rows]
+
+    def mix(self, low: NDArray[np.intp], high: NDArray[np.intp], weight: NDArray[np.float32]) -> None:
+        """Replace the frames by mixtures of two: low + weight * (high - low).
+
+        Convention: a joint that is missing counts as it stands, (0, 0, 0) in raw coordinates.
+
+        Args:
+            low: `(T',)` frames of those kept so far.
+            high: `(T',)` likewise.
+            weight: `(T',)`, the share of `high`.
+        """
+        if self._clip is not None:
+            before, after = self._clip[:, low], self._clip[:, high]
+        else:
+            first, second = (low, high) if self.rows is None else (self.rows[low], self.rows[high])
+            before, after = self._lay_out(first), self._lay_out(second)
+        self._clip = before + weight[:, None, None] * (after - before)
+        start = self.index[low]
+        self.index = start + weight * (self.index[high] - start)
+
+    def copy(self) -> Draft:
+        """Return a draft that goes its own way from here."""
+        return copy.copy(self)
+
+    def _lay_out(self, rows: NDArray[np.intp] | None) -> Clip:
+        if self.skeleton.dimensions == 2:
+            clip = image_clip(self.sequence, self.sequence.num_bodies)
+            return clip if rows is None else clip[:, rows]
+        clip = to_clip(self.joints if rows is None else self.joints[:, rows])
+        return clip if self.origin is None else centre_once(clip, self.origin)
+
+
+@dataclass(frozen=True)
+class Step(ABC):
+    """One step of a recipe.
+
+    Attributes:
+        name: The word it is registered under.
+        stage: Where it goes when it is added to a recipe.
+        train_only: Whether test clips go without it.
+        needs: What it asks of a skeleton: "3d", "2d" or "axes" (spine and shoulders).
+        random: Whether training clips are drawn at random.
+        pads: Whether it is to see the clip with all its bodies, absent ones as zeros.
+        only: Leave the step out for skeletons of another number of dimensions; None: it always counts.
+    """
+
+    name: ClassVar[str] = ""
+    stage: ClassVar[Stage] = Stage.CLIP
+    train_only: ClassVar[bool] = False
+    random: ClassVar[bool] = False
+    needs: ClassVar[tuple[str, ...]] = ()
+    pads: ClassVar[bool] = False
+
+    only: int | None = field(default=None, kw_only=True)
+
+    @abstractmethod
+    def __call__(self, draft: Draft) -> None:
+        """Change the draft.
+
+        Args:
+            draft: The clip in the making; its `rng` is set if the step is `train_only`.
+        """
+
+    def test_drafts(self, draft: Draft) -> list[Draft]:
+        """Apply the step for every test clip that it makes of one.
+
+        Args:
+            draft: The clip in the making, for test.
+
+        Returns:
+            `num_test_clips` drafts.
+        """
+        self(draft)
+        return [draft]
+
+    @property
+    def num_test_clips(self) -> int:
+        """How many test clips the step makes of one."""
+        return 1
+
+    def frames_after(self, frames: int) -> int:
+        """Return the number of frames after the step.
+
+        Args:
+            frames: The number before it; 0 while it is that of the recording.
+        """
+        return frames
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> Step:
+        """Build the step from plain values, as YAML and JSON have them.
+
+        Args:
+            arguments: Values by field; a list becomes a tuple.
+
+        Returns:
+            The step.
+
+        Raises:
+            ConfigError: If a field is unknown, missing or has a value that the step refuses.
+        """
+        known = [entry.name for entry in fields(cls)]
+        for key in arguments:
+            if key not in known:
+                raise unknown(f"argument of recipe step {cls.name!r}:", key, known)
+        missing = [entry.name for entry in fields(cls) if entry.default is MISSING and entry.name not in arguments]
+        if missing:
+            raise ConfigError(f"recipe step {cls.name!r} needs {missing[0]!r}: give it, such as {{{missing[0]}: 64}}")
+        try:
+            return cls(**{key: _frozen(value) for key, value in arguments.items()})
+        except TypeError as error:  # a text compared with a number, a number unpacked as a pair
+            raise ConfigError(f"recipe step {cls.name!r} cannot use {dict(arguments)!r}: give numbers") from error
+
+
+_STEPS: Registry[type[Step]] = Registry("recipe step")
+StepClass = TypeVar("StepClass", bound=type[Step])
+Augmentation = Callable[..., Clip]
+AugmentationFunction = TypeVar("AugmentationFunction", bound=Augmentation)
+
+
+def register_step(name: str) -> Callable[[StepClass], StepClass]:
+    """Register a class of steps, so that recipes can name it.
+
+    Args:
+        name: The word that recipes use.
+
+    Returns:
+        A decorator for a frozen dataclass that derives from `Step`.
+
+    Raises:
+        ConfigError: If the name is taken or not valid.
+    """
+
+    def register(kind: StepClass) -> StepClass:
+        _STEPS.add(name, kind)
+        kind.name = name
+        return kind
+
+    return register
+
+
+def register_augmentation(
+    name: str, stage: Stage = Stage.CLIP
+) -> Callable[[AugmentationFunction], AugmentationFunction]:
+    """Register a function over training clips as a step.
+
+    The function is called as `function(clip, rng, skeleton, **arguments)` with a clip `(C, T, V, M)` that it must not
+    change in place, and returns a clip of the same shape. Keyword arguments that recipes may give need a default.
+
+    Args:
+        name: The word that recipes use.
+        stage: Where in a recipe it goes.
+
+    Returns:
+        A decorator that returns the function as it was.
+
+    Raises:
+        ConfigError: If the name is taken or not valid, or an argument has no default.
+    """
+
+    def register(function: AugmentationFunction) -> AugmentationFunction:
+        parameters = list(inspect.signature(function).parameters.values())[3:]
+        for parameter in parameters:
+            if parameter.default is parameter.empty:
+                raise ConfigError(f"augmentation {name!r} has no default for {parameter.name!r}: give it one")
+        facts = {
+            "function": staticmethod(function),
+            "name": name,
+            "stage": stage,
+            "defaults": {parameter.name: parameter.default for parameter in parameters},
+            **{key: getattr(function, key) for key in ("__doc__", "__module__", "__qualname__")},
+        }
+        _STEPS.add(name, type(function.__name__, (FunctionStep,), facts))
+        return function
+
+    return register
+
+
+@dataclass(frozen=True)
+class FunctionStep(Step):
+    """A registered function over training clips, with its arguments."""
+
+    function: ClassVar[Augmentation]
+    defaults: ClassVar[Mapping[str, Any]]
+    train_only: ClassVar[bool] = True
+    random: ClassVar[bool] = True
+
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    def __call__(self, draft: Draft) -> None:
+        """Call the function."""
+        draft.clip = type(self).function(draft.clip, draft.rng, draft.skeleton, **dict(self.arguments))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by name: the class is made by a decorator."""
+        return make_step, ({self.name: {**dict(self.arguments), "only": self.only}},)
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> Step:
+        """Build the step from the function's keyword arguments; see `Step.from_arguments`."""
+        values = dict(arguments)
+        only = values.pop("only", None)
+        for key in values:
+            if key not in cls.defaults:
+                raise unknown(f"argument of recipe step {cls.name!r}:", key, cls.defaults)
+        return cls(tuple(sorted(values.items())), only=only)
+
+
+def make_step(entry: object) -> Step:
+    """Build a step from its entry in a recipe.
+
+    Args:
+        entry: A name, or a mapping of one name to its arguments, as in YAML: `time_crop` or
+            `{time_crop: {probability: 0.5}}`.
+
+    Returns:
+        The step.
+
+    Raises:
+        ConfigError: If the name or an argument is unknown or not valid.
+    """
+    if isinstance(entry, Step):
+        return entry
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        ((name, arguments),) = entry.items()
+    else:
+        name, arguments = entry, {}
+    if not isinstance(name, str) or not isinstance(arguments, Mapping | None):
+        raise ConfigError(f"recipe step {entry!r} is not valid: give a name, or a name with a mapping of its arguments")
+    return _STEPS[name].from_arguments(arguments or {})
+
+
+def check_value(step: Step, name: str, fine: bool, wanted: str) -> None:
+    """Refuse a value of a step.
+
+    Args:
+        step: The step; holds the value.
+        name: Its field.
+        fine: Whether the value is right.
+        wanted: What would be.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    if not fine:
+        raise ConfigError(f"recipe step {step.name!r} has {name} {getattr(step, name)!r}: give {wanted}")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,440 @@
+"""The steps of every recipe that are no augmentation: frames that count, a common place and size, sampling, the stream.
+
+Each class is one step; the function that it calls states the convention.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.data.recipes.geometry import rotation_about, transform
+from dualhead.data.recipes.normalize import (
+    align_axes,
+    centre_every_frame,
+    centre_image,
+    centre_once,
+    scale_image,
+    scale_to_unit,
+    scale_uniformly,
+    to_clip,
+)
+from dualhead.data.recipes.sampling import (
+    even_index,
+    even_times,
+    linear_resize,
+    middle_crop,
+    random_crop,
+    random_sorted_index,
+    random_sorted_times,
+    repeat_index,
+    spread_index,
+    wrapped_index,
+)
+from dualhead.data.recipes.step import Draft, Stage, Step, check_value, register_step
+from dualhead.data.recipes.streams import to_stream
+
+
+def filled_frames(joints: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return the frames `(M, T)` of `(M, T, V, C)` that hold something."""
+    filled: NDArray[np.bool_] = np.any(joints, axis=(2, 3))
+    return filled
+
+
+@register_step("drop_empty_frames")
+@dataclass(frozen=True)
+class DropEmptyFrames(Step):
+    """Keep the frames that show anybody."""
+
+    stage: ClassVar[Stage] = Stage.SELECT
+
+    def __call__(self, draft: Draft) -> None:
+        """Reduce the frames."""
+        filled = filled_frames(draft.recorded()).any(axis=0)
+        if not filled.all():
+            draft.take(np.flatnonzero(filled))
+
+
+@register_step("longest_body_first")
+@dataclass(frozen=True)
+class LongestBodyFirst(Step):
+    """Put the body with more non-empty frames first, and keep only the frames that have it (PYSKL)."""
+
+    stage: ClassVar[Stage] = Stage.SELECT
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    def __call__(self, draft: Draft) -> None:
+        """Change the order of the bodies and reduce the frames."""
+        filled = filled_frames(draft.recorded())
+        order = np.argsort(-filled.sum(axis=1), kind="stable")
+        draft.reorder(order)
+        draft.take(np.flatnonzero(filled[order[0]]))
+
+
+@register_step("repeat_single_body")
+@dataclass(frozen=True)
+class RepeatSingleBody(Step):
+    """Let a body that is alone take every place of the clip, as CTR-GCN's preparation of NTU RGB+D 120 does.
+
+    Convention: a body is alone if no other has a coordinate other than 0 in the recording.
+    """
+
+    places: int = 2
+    stage: ClassVar[Stage] = Stage.SELECT
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    def __call__(self, draft: Draft) -> None:
+        """Copy the body."""
+        present = np.flatnonzero(draft.recorded().any(axis=(1, 2, 3)))
+        if len(present) == 1:
+            draft.reorder(np.repeat(present, self.places))
+
+
+@register_step("crop")
+@dataclass(frozen=True)
+class Crop(Step):
+    """Keep a random stretch in training and the middle 95 % in test (CTR-GCN).
+
+    Train: p x length frames, p uniform from `smallest` to 1, never under `min_frames` where the recording has them.
+
+    Attributes:
+        smallest: Smallest share of the recording in training.
+        min_frames: Fewest frames in training.
+        test_share: Share of the recording in test.
+    """
+
+    stage: ClassVar[Stage] = Stage.CROP
+    random: ClassVar[bool] = True
+
+    smallest: float = 0.5
+    min_frames: int = 64
+    test_share: float = 0.95
+
+    def __call__(self, draft: Draft) -> None:
+        """Reduce the frames."""
+        if draft.rng is None:
+            start, length = middle_crop(draft.length, self.test_share)
+        else:
+            start, length = random_crop(draft.length, self.smallest, self.min_frames, draft.rng)
+        draft.take(slice(start, start + length))
+
+
+@register_step("centre_on_first")
+@dataclass(frozen=True)
+class CentreOnFirst(Step):
+    """Subtract the origin joint of the first body, in the first frame that has it, from everything present.
+
+    One constant, so that walking stays visible; missing joints stay 0 (`centre_once`). It counts from the frames that
+    are kept when this step is reached.
+    """
+
+    stage: ClassVar[Stage] = Stage.NORMALISE
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    def __call__(self, draft: Draft) -> None:
+        """Note what is to be subtracted when the recording is laid out."""
+        joints = draft.recorded()
+        filled = filled_frames(joints)
+        body = int(filled.any(axis=1).argmax())
+        draft.centre(joints[body, int(filled[body].argmax()), draft.skeleton.origin])
+
+
+@register_step("centre_on_frame0")
+@dataclass(frozen=True)
+class CentreOnFrame0(Step):
+    """Subtract the origin joint of the first body in frame 0 from everything.
+
+    Attributes:
+        keep_missing: Leave missing joints, (0, 0, 0), at 0; without, they are moved like all others, as published for
+            Northwestern-UCLA.
+    """
+
+    stage: ClassVar[Stage] = Stage.NORMALISE
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    keep_missing: bool = True
+
+    def __call__(self, draft: Draft) -> None:
+        """Move the clip."""
+        origin, clip = draft.skeleton.origin, draft.clip
+        if self.keep_missing:
+            draft.clip = centre_once(clip, clip[:, 0, origin, 0])
+        else:
+            draft.clip = clip - clip[:, :1, origin : origin + 1, :1]
+
+
+@register_step("centre_every_frame")
+@dataclass(frozen=True)
+class CentreEveryFrame(Step):
+    """Move the first body's origin joint to 0 in every frame (`centre_every_frame`)."""
+
+    stage: ClassVar[Stage] = Stage.NORMALISE
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    def __call__(self, draft: Draft) -> None:
+        """Move the clip."""
+        draft.clip = centre_every_frame(draft.clip, draft.skeleton.origin)
+
+
+@register_step("align_axes")
+@dataclass(frozen=True)
+class AlignAxes(Step):
+    """Turn the first body's spine in frame 0 to z and its shoulders to x (`align_axes`); z then points up."""
+
+    stage: ClassVar[Stage] = Stage.NORMALISE
+    needs: ClassVar[tuple[str, ...]] = ("axes",)
+
+    def __call__(self, draft: Draft) -> None:
+        """Rotate the clip."""
+        skeleton = draft.skeleton
+        assert skeleton.spine and skeleton.shoulders
+        draft.clip = align_axes(draft.clip, skeleton.spine, skeleton.shoulders)
+        draft.up = 2
+
+
+@register_step("centre_image")
+@dataclass(frozen=True)
+class CentreImage(Step):
+    """Move the middle of the image to 0 and let y point up (`centre_image`)."""
+
+    stage: ClassVar[Stage] = Stage.NORMALISE
+    needs: ClassVar[tuple[str, ...]] = ("2d",)
+
+    def __call__(self, draft: Draft) -> None:
+        """Move the clip."""
+        draft.clip = centre_image(draft.clip)
+
+
+@register_step("scale_image")
+@dataclass(frozen=True)
+class ScaleImage(Step):
+    """Scale coordinates by half the image size around its centre (`scale_image`)."""
+
+    stage: ClassVar[Stage] = Stage.NORMALISE
+    needs: ClassVar[tuple[str, ...]] = ("2d",)
+
+    def __call__(self, draft: Draft) -> None:
+        """Scale the clip."""
+        draft.clip = scale_image(draft.clip)
+
+
+@register_step("scale_per_axis")
+@dataclass(frozen=True)
+class ScalePerAxis(Step):
+    """Stretch each axis of the whole clip to -1..1 (`scale_to_unit`)."""
+
+    stage: ClassVar[Stage] = Stage.SCALE
+
+    def __call__(self, draft: Draft) -> None:
+        """Scale the clip."""
+        draft.clip = scale_to_unit(draft.clip)
+
+
+@register_step("scale_uniformly")
+@dataclass(frozen=True)
+class ScaleUniformly(Step):
+    """Bring the clip into -1..1 by one factor for all axes, so that proportions stay (`scale_uniformly`)."""
+
+    stage: ClassVar[Stage] = Stage.SCALE
+
+    def __call__(self, draft: Draft) -> None:
+        """Scale the clip."""
+        draft.clip = scale_uniformly(draft.clip)
+
+
+@register_step("test_cut")
+@dataclass(frozen=True)
+class TestCut(Step):
+    """Keep the stretch of the recording that a test clip shows, such as its first 80 %; see `TestClips`."""
+
+    stage: ClassVar[Stage] = Stage.CROP
+    __test__ = False  # no test case of pytest's
+
+    def __call__(self, draft: Draft) -> None:
+        """Reduce the frames; at least one stays."""
+        if draft.rng is None and draft.cut != (0.0, 1.0):
+            first, last = draft.cut
+            start = min(math.floor(first * draft.length), draft.length - 1)
+            draft.take(slice(start, max(start + 1, math.ceil(last * draft.length))))
+
+
+@register_step("test_yaw")
+@dataclass(frozen=True)
+class TestYaw(Step):
+    """Turn a test clip about the vertical axis by its angle; see `TestClips`."""
+
+    stage: ClassVar[Stage] = Stage.VIEW
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+    __test__ = False
+
+    def __call__(self, draft: Draft) -> None:
+        """Rotate the clip."""
+        if draft.rng is None and draft.yaw:
+            draft.clip = transform(draft.clip, rotation_about(**{"xyz"[draft.up]: math.radians(draft.yaw)}))
+
+
+@dataclass(frozen=True)
+class Sampler(Step):
+    """A step after which the clip has a fixed number of frames.
+
+    Attributes:
+        frames: T of the clip.
+    """
+
+    stage: ClassVar[Stage] = Stage.SAMPLE
+
+    frames: int
+
+    def __post_init__(self) -> None:
+        """Check the number of frames.
+
+        Raises:
+            ConfigError: If it is below 1.
+        """
+        check_value(self, "frames", isinstance(self.frames, int) and self.frames >= 1, "a whole number of 1 or more")
+
+    def frames_after(self, frames: int) -> int:
+        """Return the clip's length."""
+        return self.frames
+
+
+@register_step("sorted_frames")
+@dataclass(frozen=True)
+class SortedFrames(Sampler):
+    """Train: frames at random with repetition, sorted; test: at equal distances (`even_index`). As for NW-UCLA."""
+
+    random: ClassVar[bool] = True
+
+    def __call__(self, draft: Draft) -> None:
+        """Draw the frames."""
+        if draft.rng is None:
+            draft.take(even_index(draft.length, self.frames))
+        else:
+            draft.take(random_sorted_index(draft.length, self.frames, draft.rng))
+
+
+@register_step("linear")
+@dataclass(frozen=True)
+class LinearSampling(Sampler):
+    """Interpolate between frames: at random sorted times in training, at equal distances in test.
+
+    Convention: times run from the first to the last frame, both included; test times are linspace(0, T - 1).
+    """
+
+    random: ClassVar[bool] = True
+
+    def __call__(self, draft: Draft) -> None:
+        """Interpolate the clip."""
+        if draft.rng is None:
+            draft.mix(*even_times(draft.length, self.frames))
+        else:
+            draft.mix(*random_sorted_times(draft.length, self.frames, draft.rng))
+
+
+@register_step("resize")
+@dataclass(frozen=True)
+class Resize(Sampler):
+    """Resize to another length by linear interpolation over time, with half-pixel centres (`linear_resize`)."""
+
+    def __call__(self, draft: Draft) -> None:
+        """Interpolate the clip."""
+        draft.mix(*linear_resize(draft.length, self.frames))
+
+
+@register_step("spread_frames")
+@dataclass(frozen=True)
+class SpreadFrames(Sampler):
+    """Draw frames that cover the whole recording evenly (`spread_index`); several test clips from one fixed seed.
+
+    A recording shorter than the clip is taken in order in test, wrapping round, from i x length / `clips` for clip i.
+
+    Attributes:
+        frames: T of the clip.
+        clips: Test clips of a sample.
+        seed: Seed of the test clips, the same for every recording.
+    """
+
+    random: ClassVar[bool] = True
+
+    clips: int = 10
+    seed: int = 255
+
+    @property
+    def num_test_clips(self) -> int:
+        """How many test clips the step makes of one."""
+        return self.clips
+
+    def __call__(self, draft: Draft) -> None:
+        """Draw the frames; in test those of the first clip."""
+        length = draft.length
+        if draft.rng is not None:
+            draft.take(spread_index(length, self.frames, draft.rng))
+        elif length < self.frames:
+            draft.take(wrapped_index(length, self.frames, 0))
+        else:
+            draft.take(spread_index(length, self.frames, np.random.default_rng(self.seed)))
+
+    def test_drafts(self, draft: Draft) -> list[Draft]:
+        """Draw the frames of every test clip."""
+        length, rng = draft.length, np.random.default_rng(self.seed)
+        drafts = []
+        for number in range(self.clips):
+            drafts.append(draft.copy())
+            drafts[-1].take(
+                wrapped_index(length, self.frames, number * length // self.clips)
+                if length < self.frames
+                else spread_index(length, self.frames, rng)
+            )
+        return drafts
+
+
+@register_step("repeat_or_pad")
+@dataclass(frozen=True)
+class RepeatOrPad(Sampler):
+    """Fill a long clip as published for DualHead-Net, MS-G3D and 2s-AGCN; a longer recording keeps its first frames.
+
+    3D: each body by itself is repeated from its start (`repeat_index`), and empty frames are those whose coordinates
+    sum to 0, as published. 2D: the rest of the clip is zeros.
+    """
+
+    stage: ClassVar[Stage] = Stage.NORMALISE
+
+    def __call__(self, draft: Draft) -> None:
+        """Fill the clip."""
+        if draft.skeleton.dimensions == 2:
+            clip = draft.clip[:, : self.frames]
+            padded = np.zeros((clip.shape[0], self.frames, *clip.shape[2:]), dtype=np.float32)
+            padded[:, : clip.shape[1]] = clip
+            draft.clip = padded
+            index = np.full(self.frames, np.nan)
+            index[: clip.shape[1]] = draft.index[: self.frames]
+            draft.index = index
+            return
+        joints = draft.recorded()[:, : self.frames]  # (M, T, V, C)
+        filled = joints.reshape(*joints.shape[:2], math.prod(joints.shape[2:])).sum(axis=2) != 0  # (M, T)
+        rows = [repeat_index(body, self.frames) for body in filled]
+        seen = [body for body, row in enumerate(rows) if row.size]
+        if not seen:
+            draft.empty = True
+            return
+        padded = np.zeros((seen[-1] + 1, self.frames, *joints.shape[2:]), dtype=np.float32)
+        for body in seen:
+            np.take(joints[body], rows[body], axis=0, out=padded[body])
+        draft.clip = to_clip(padded)
+        draft.index = draft.index[rows[seen[0]]]
+
+
+@register_step("stream")
+@dataclass(frozen=True)
+class TakeStream(Step):
+    """Turn the joints into the stream that the network is to see; every recipe has this step once."""
+
+    stage: ClassVar[Stage] = Stage.STREAM
+
+    def __call__(self, draft: Draft) -> None:
+        """Compute the stream."""
+        draft.clip = to_stream(draft.clip, draft.skeleton, draft.stream)

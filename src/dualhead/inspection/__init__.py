@@ -1,1 +1,0 @@
-"""What is in a store or a raw file, and what looks wrong in it."""

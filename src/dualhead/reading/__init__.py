@@ -1,1 +1,0 @@
-"""From a path to recordings: the registry of formats, recognition, and the conventions that hold for all."""
