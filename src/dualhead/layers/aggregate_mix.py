@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dualhead.layers.aggregate import frames_in_cache, lowered, outer_sum, sum_nodes
+from dualhead.layers.prepared import is_eager
 from dualhead.layers.threads import in_threads, summed
 
 _Parts = Sequence[tuple[Tensor, ...]]
@@ -29,6 +30,34 @@ def _parts(matrix: Tensor, *frames: Tensor) -> _Parts:
 
 
 class _AggregateMix(torch.autograd.Function):
+    """Aggregation and mixing of all frames at once; what lies between is computed again for the gradient."""
+
+    @staticmethod
+    def forward(matrix: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+        h = sum_nodes(matrix, x).reshape(-1, weight.shape[1])  # (n * V, S * C)
+        return (h @ weight.t()).view(*x.shape[:2], weight.shape[0])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        matrix, x, weight = ctx.saved_tensors
+        rows = grad.reshape(-1, weight.shape[0])  # (n * V, O)
+        grad_weight = rows.t() @ sum_nodes(matrix, x).reshape(-1, weight.shape[1])
+        grad_h = (rows @ weight).view(x.shape[0], matrix.shape[0], -1)  # (n, V * S, C)
+        if 2 * x.shape[1] <= x.shape[2]:  # a matrix a frame is smaller than a copy of both
+            grad_matrix = torch.bmm(grad_h, x.transpose(1, 2)).sum(dim=0)
+        else:
+            grad_matrix = rearrange(grad_h, "n u c -> u (n c)") @ rearrange(x, "n v c -> (n c) v")
+        return grad_matrix, sum_nodes(matrix.t(), grad_h), grad_weight
+
+
+class _AggregateMixInCache(torch.autograd.Function):
+    """Do as `_AggregateMix` on a CPU, some frames at a time."""
+
     @staticmethod
     def forward(matrix: Tensor, x: Tensor, weight: Tensor) -> Tensor:
         def compute(parts: _Parts) -> None:
@@ -81,7 +110,8 @@ def aggregate_mix(matrix: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None
     """
     matrix, x, weight = lowered(matrix, x, weight)
     if torch.is_grad_enabled() and matrix.requires_grad:
-        out: Tensor = _AggregateMix.apply(matrix, x.contiguous(), weight)  # type: ignore[no-untyped-call]
+        function = _AggregateMixInCache if is_eager(x) else _AggregateMix
+        out: Tensor = function.apply(matrix, x.contiguous(), weight)  # type: ignore[no-untyped-call]
         return out if bias is None else out + bias
     h = rearrange(sum_nodes(matrix, x), "n (v s) c -> n v (s c)", v=x.shape[1])
     return F.linear(h, weight, bias)

@@ -48,7 +48,6 @@ class _Row:
         """Mix the channels of bodies `(b, T, V, C)` to S nodes of E: a row of frames `(F, V * S, E)`."""
         scales, mixed, _ = weight.shape
         frames = self.bodies * self.apart * self.stride + self.window - 1
-        frames += -frames % self.stride
         padded = x.new_zeros(frames, x.shape[2] * scales, mixed)
         inner, rows, transposed = self.cut(padded), x.flatten(0, 2), weight.flatten(0, 1).t()
         if self.bodies == 1:
@@ -74,18 +73,6 @@ class _Row:
         else:
             out.copy_(sum_nodes(matrix, windows).view(self.bodies, -1, *out.shape[2:])[:, : self.outputs])
 
-    def outer_sum(self, outer: Tensor, padded: Tensor, total: Tensor) -> None:
-        """Add to `(U, W * V * S)` the sum over windows of outer[n] times window[n] transposed, outer `(n, U, E)`."""
-        if is_eager(outer):
-            outer_sum(outer, self.windows(padded), total)
-            return
-        # A frame is copied once, not once for each window: frames of equal remainder by the stride follow one another.
-        frames = rearrange(padded, "(f r) v e -> r (f e) v", r=self.stride)
-        rows = rearrange(outer, "n u e -> u (n e)")
-        for offset, part in enumerate(torch.tensor_split(total, self.window, dim=1)):
-            first = offset // self.stride * outer.shape[2]
-            part.addmm_(rows, frames[offset % self.stride, first : first + rows.shape[1]])
-
     def spread(self, grad: Tensor) -> Tensor:
         """Give the gradient of the sum of every window, `(b * places, U, E)`, from `(b, T', U, E)`."""
         if self.places != self.outputs:
@@ -94,13 +81,101 @@ class _Row:
 
 
 def _some_bodies(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
-    """Split tensors `(B, ...)` into a body at a time, which stays in cache, or all where `is_eager` says no."""
-    some = 1 if is_eager(tensors[0]) else tensors[0].shape[0]
-    return list(zip(*(torch.split(tensor, some) for tensor in tensors), strict=True))
+    """Split tensors `(B, ...)` into a body at a time, which stays in cache."""
+    return list(zip(*(torch.split(tensor, 1) for tensor in tensors), strict=True))
 
 
 class _AggregateWindows(torch.autograd.Function):
-    """Sums over windows that keep their input alone: mixed channels are mixed again for the gradient."""
+    """Sums over windows of all bodies at once, which keep their input alone: mixed channels are mixed again.
+
+    Bodies lie in a row, with as many frames of zeros between them as keep their windows apart, so that the windows of
+    all are one strided view. With n the windows, i the frames of a window and M[i] its columns of the matrix,
+
+        out[n] = sum over i of M[i] mixed[n * stride + i]
+        grad_mixed[q * stride + r] = sum over j of M[j * stride + r] transposed grad[q - j]
+
+    and both sums are over neighbours in memory: one batched product each, and for each remainder r.
+    """
+
+    @staticmethod
+    def forward(matrix: Tensor, x: Tensor, weight: Tensor, window: int, stride: int) -> Tensor:
+        outputs, places = _places(x.shape[1], window, stride)
+        mixed = _mixed(_in_a_row(x, places, window, stride), weight)
+        windows = _window_view(mixed, window, stride)[: x.shape[0] * places]
+        out = torch.bmm(expanded(matrix, windows.shape[0]), windows)
+        return out.view(x.shape[0], places, *out.shape[1:])[:, :outputs].contiguous()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, int, int], output: Tensor) -> None:
+        matrix, x, weight, ctx.window, ctx.stride = inputs
+        ctx.save_for_backward(matrix, x, weight)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        matrix, x, weight = ctx.saved_tensors
+        window, stride = ctx.window, ctx.stride
+        (bodies, frames, joints, _), (outputs, places) = x.shape, _places(x.shape[1], window, stride)
+        row = _in_a_row(x, places, window, stride)
+        mixed = _mixed(row, weight)  # (F, V * S, E)
+        nodes, width = mixed.shape[1:]
+        # zeros where the windows are that belong to no body, and as many before and behind as a frame has windows
+        reach = (window - 1) // stride
+        rows = row.shape[0] // stride  # of frames, one for each remainder
+        outer = grad.new_zeros(rows + reach, *grad.shape[2:])
+        inner = outer[reach : reach + bodies * places].view(bodies, places, *grad.shape[2:])
+        inner[:, :outputs].copy_(grad)
+
+        by_remainder = rearrange(mixed, "(f r) v e -> r (f e) v", r=stride)  # a frame is copied once, not once a window
+        left = rearrange(outer[reach : reach + bodies * places], "n u e -> u (n e)")
+        parts = []
+        for offset in range(window):
+            first = offset // stride * width
+            parts.append(left @ by_remainder[offset % stride, first : first + left.shape[1]])
+        grad_matrix = torch.cat(parts, dim=1)
+
+        taps = rearrange(matrix, "u (i v) -> i v u", i=window)
+        grad_mixed = mixed.new_empty(rows, stride, nodes, width)
+        sums = []
+        for remainder in range(stride):
+            some = taps[remainder::stride].flip(0)  # the frame's last window comes first
+            several = _window_view(outer[reach + 1 - some.shape[0] :][: rows + some.shape[0] - 1], some.shape[0], 1)
+            out = None if is_recorded() else grad_mixed[:, remainder]  # a compiler knows no slice as a result
+            sums.append(torch.bmm(expanded(rearrange(some, "j v u -> v (j u)"), rows), several, out=out))
+        grad_mixed = torch.stack(sums, dim=1) if is_recorded() else grad_mixed
+        grad_mixed = grad_mixed.view(rows * stride * joints, -1)  # (F * V, S * E)
+        grad_weight = (grad_mixed.t() @ row.flatten(0, 1)).view(weight.shape)
+        grad_row = (grad_mixed @ weight.flatten(0, 1)).view(row.shape)
+        grad_x = _by_body(grad_row, bodies, places, stride)[:, window // 2 : window // 2 + frames].contiguous()
+        return grad_matrix, grad_x, grad_weight, None, None
+
+
+def _places(frames: int, window: int, stride: int) -> tuple[int, int]:
+    """Return how many windows a body has, and how many windows apart bodies begin in a row."""
+    return -(-frames // stride), -(-(frames + window // 2) // stride)
+
+
+def _in_a_row(x: Tensor, places: int, window: int, stride: int) -> Tensor:
+    """Lay bodies `(B, T, V, C)` in a row `(F, V, C)`, F a multiple of the stride, zeros before, between and behind."""
+    bodies, frames, joints, channels = x.shape
+    behind = -(-(window - 1) // stride) * stride  # so that the last window is whole
+    row = x.new_zeros(bodies * places * stride + behind, joints, channels)
+    _by_body(row, bodies, places, stride)[:, window // 2 : window // 2 + frames].copy_(x)
+    return row
+
+
+def _by_body(row: Tensor, bodies: int, places: int, stride: int) -> Tensor:
+    """View a row `(F, ...)` as `(B, frames from body to body, ...)`."""
+    return row[: bodies * places * stride].view(bodies, places * stride, *row.shape[1:])
+
+
+def _mixed(row: Tensor, weight: Tensor) -> Tensor:
+    """Mix the channels of every joint of `(F, V, C)` to S nodes: `(F, V * S, E)`."""
+    return F.linear(row, weight.flatten(0, 1)).view(row.shape[0], -1, weight.shape[1])
+
+
+class _AggregateWindowsInCache(torch.autograd.Function):
+    """Do as `_AggregateWindows` on a CPU, a body at a time."""
 
     @staticmethod
     def forward(matrix: Tensor, x: Tensor, weight: Tensor, window: int, stride: int) -> Tensor:
@@ -131,7 +206,7 @@ class _AggregateWindows(torch.autograd.Function):
                 row = _Row(bodies.shape[0], bodies.shape[1], window, stride)
                 outer = row.spread(outer)  # (n, U, E)
                 padded = row.padded(bodies, weight)
-                row.outer_sum(outer, padded, grad_matrix)
+                outer_sum(outer, row.windows(padded), grad_matrix)
                 grad_padded = padded.zero_()  # whose numbers nobody needs any more
                 some = frames_in_cache(outer, matrix.shape[1] * outer.shape[2])
                 for start in range(0, outer.shape[0], some):
@@ -169,10 +244,11 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
     matrix, x = lowered(matrix, x)
     if weight is not None:
         (weight,) = lowered(weight)
+        function = _AggregateWindowsInCache if is_eager(x) else _AggregateWindows
         if torch.is_grad_enabled() and matrix.requires_grad:
-            return _AggregateWindows.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
+            return function.apply(matrix, x.contiguous(), weight, window, stride)  # type: ignore
         if not torch.is_grad_enabled() and not is_recorded():
-            return _AggregateWindows.forward(matrix, x.contiguous(), weight, window, stride)
+            return function.forward(matrix, x.contiguous(), weight, window, stride)
         x = rearrange(F.linear(x, weight.flatten(0, 1)), "b t v (s e) -> b t (v s) e", s=weight.shape[0])
     padded = F.pad(x, (0, 0, 0, 0, window // 2, window // 2))
     # no unfolding, whose gradient PyTorch's compiler (2.13) writes beyond its memory on a CPU
