@@ -146,7 +146,6 @@ def measure(
             with tensor_cores(precision):
                 case = make(name, form, frames, precision, batch)
                 case()
-                torch.cuda.set_sync_debug_mode("error" if form in SYNC_FREE else "default")
                 taken = seconds_without_sync(case, rounds) if form in SYNC_FREE else seconds(case, rounds)
         except torch.OutOfMemoryError:
             if batch == 1:

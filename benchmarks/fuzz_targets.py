@@ -27,13 +27,13 @@ from benchmarks.fuzz_files import (
 from benchmarks.fuzz_own_files import own_targets
 from benchmarks.fuzz_target import Feed, Target, of_bytes, of_path, with_file
 from dualhead.data.bodies.selection import get_selection
-from dualhead.data.file_story import explain_file
 from dualhead.data.reading import read_sequence
 from dualhead.formats.files.member import list_members
 from dualhead.formats.kinetics.parse import parse_kinetics
 from dualhead.formats.ntu.parse import parse_skeleton
-from dualhead.formats.registry import get_source
 from dualhead.formats.source import Source
+from dualhead.inspection.file_story import explain_file
+from dualhead.reading.sources import get_source
 from dualhead.runtime.errors import DamageError, FormatError
 from dualhead.skeleton import OPENPOSE18
 

@@ -58,7 +58,7 @@ if [[ " $parts " == *" runs "* ]]; then
   fi
   train() {
     local name=$1 store=$2 stream=$3 config=$4; shift 4
-    "$python" -m dualhead train --config "$config" --data "$STORES/$store" --out "$runs/$name" --stream "$stream" \
+    "$python" -m dualhead train --config "$config" --store "$STORES/$store" --out "$runs/$name" --stream "$stream" \
       --device cuda --quiet "$@" >"$runs/$name.log" 2>&1
     echo "$name ended with $? after $SECONDS s" >>"$runs/$name.log"
   }

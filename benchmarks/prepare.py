@@ -32,10 +32,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from dualhead.data.clip_figures import measure_clips
 from dualhead.data.store.fingerprint import digest
 from dualhead.data.store.store import open_store
 from dualhead.formats.ntu.parse import parse_skeleton
+from dualhead.inspection.clip_figures import measure_clips
 from dualhead.runtime.files import write_text
 from dualhead.synthetic.actions import ACTIONS
 from dualhead.synthetic.generate import generate

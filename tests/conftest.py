@@ -18,6 +18,18 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def pose_weights() -> Path:
+    """The folder of the pose networks; tests that need them skip where they were not fetched or cannot be run."""
+    for package in ("av", "ai_edge_litert", "platformdirs"):
+        pytest.importorskip(package, reason=f"{package} is not installed: pip install 'dualhead[video]'")
+    from dualhead.poses.weights import cache_folder, has_weights
+
+    if not has_weights(cache_folder()):
+        pytest.skip(f"no pose weights in {cache_folder()}: run dualhead poses --fetch")
+    return cache_folder()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c() -> None:
     """Let Ctrl-C be an exception, as in a shell: what is started in the background ignores it from the start."""

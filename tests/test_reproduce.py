@@ -35,7 +35,7 @@ def tiny(**changes: object) -> Experiment:
         "recipe": "dualhead8",
         "epochs": 2,
         "batch_size": 8,
-        "workers": 0,
+        "num_workers": 0,
         "validation.by": "none",
     }
     return load_experiment("ntu60_xsub/dualhead", {**small, **changes})

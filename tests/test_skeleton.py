@@ -172,3 +172,22 @@ def test_lookup() -> None:
     assert get_skeleton(COCO17) is COCO17
     with pytest.raises(ConfigError, match="did you mean 'ntu25'"):
         get_skeleton("ntu26")
+
+
+def test_parts_are_chains_between_branchings() -> None:
+    named = [[KINECT20.joints[joint] for joint in part] for part in KINECT20.parts]
+    assert named == [
+        ["hip_centre", "spine"],
+        ["shoulder_centre"],
+        ["head"],
+        ["left_shoulder", "left_elbow", "left_wrist", "left_hand"],
+        ["right_shoulder", "right_elbow", "right_wrist", "right_hand"],
+        ["left_hip", "left_knee", "left_ankle", "left_foot"],
+        ["right_hip", "right_knee", "right_ankle", "right_foot"],
+    ]
+
+
+@pytest.mark.parametrize("skeleton", ALL, ids=lambda skeleton: skeleton.name)
+def test_every_joint_is_in_one_part(skeleton: Skeleton) -> None:
+    assert sorted(joint for part in skeleton.parts for joint in part) == list(range(skeleton.num_joints))
+    assert len(skeleton.parts) > 4

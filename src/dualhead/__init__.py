@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dualhead.inference.predictor import Predictor
     from dualhead.models.published import load_published
     from dualhead.models.registry import create_model, list_models
+    from dualhead.reading.registry import register_format
     from dualhead.sequence import SkeletonSequence
     from dualhead.skeleton import Skeleton
     from dualhead.training.evaluate import evaluate
@@ -39,6 +40,7 @@ _HOMES = {
     "load_published": "models.published",
     "open_store": "data.store.store",
     "prepare": "data.prepare.prepare",
+    "register_format": "reading.registry",
     "train": "training.train",
 }
 
@@ -57,6 +59,7 @@ __all__ = [
     "load_published",
     "open_store",
     "prepare",
+    "register_format",
     "train",
 ]
 

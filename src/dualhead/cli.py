@@ -37,6 +37,7 @@ class Command:
         resumes: Whether the same command goes on where an interrupted one stopped.
         unless: Options with which it starts over all the same.
         as_options: Parameters without a default that are given as options.
+        as_positional: Parameters with a default that are positional.
         experiment: The parameter that takes an experiment, which is changed by key; as an option it is `--config`.
         changes: Keys of the experiment that the command changes where the user does not.
     """
@@ -47,6 +48,7 @@ class Command:
     resumes: bool = False
     unless: tuple[str, ...] = ()
     as_options: tuple[str, ...] = ()
+    as_positional: tuple[str, ...] = ()
     experiment: str | None = None
     changes: Mapping[str, str] = field(default_factory=dict)
 
@@ -67,6 +69,13 @@ COMMANDS = {
         Command("evaluate", "dualhead.training.evaluate:evaluate_and_print", "score a store with a checkpoint"),
         Command("fuse", "dualhead.evaluation.tables:fuse_and_print", "fuse the scores of several streams or models"),
         Command("predict", "dualhead.inference.predict:predict", "name the action in a recording, a folder or a store"),
+        Command(
+            "poses",
+            "dualhead.poses.command:poses",
+            "videos to recordings of skeletons",
+            resumes=True,
+            as_positional=("source", "out"),
+        ),
         Command("render", "dualhead.visualize.animation:render", "draw a recording as GIF, MP4 or HTML"),
         Command("report", "dualhead.visualize.report_command:report", "runs or score files as one HTML page"),
         Command("export", "dualhead.export.export:export", "a checkpoint for another runtime: ONNX or torch.export"),
@@ -129,12 +138,12 @@ def build(command: Command) -> tuple[Callable[..., object], FunctionParser]:
 
     module, name = command.target.split(":")
     function: Callable[..., object] = getattr(import_module(module), name)
-    options: dict[str, Any] = {"as_options": command.as_options}
+    options: dict[str, Any] = {"as_options": command.as_options, "as_positional": command.as_positional}
     if command.experiment is not None:
         from dualhead.training.experiment import Experiment
 
         renamed = {command.experiment: "config"} if command.experiment in command.as_options else {}
-        options |= {"renamed": renamed, "keys": Experiment, "open_keys": ("model.arguments",)}
+        options |= {"renamed": renamed, "keys": Experiment, "open_keys": ("model.arguments", "objective.arguments")}
     return function, FunctionParser(f"dualhead {command.name}", function, **options)
 
 
@@ -236,8 +245,7 @@ def _run(command: Command, words: Sequence[str]) -> int:
         from dualhead.training.config import load_experiment
 
         arguments[command.experiment] = load_experiment(arguments[command.experiment], {**command.changes, **keys})
-    function(**arguments)
-    return OK
+    return int(getattr(function(**arguments), "exit_code", OK))
 
 
 def _report(error: Exception) -> int:
@@ -247,7 +255,7 @@ def _report(error: Exception) -> int:
         _say(str(error))
         return FAILED
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        _say("out of memory: take smaller batches, or for training more `--accumulate` parts a batch")
+        _say("out of memory: take smaller batches, or for training more `--accumulate_grad_batches` parts a batch")
         return FAILED
     if isinstance(error, OSError) and error.errno is not None:
         _say(_sentence(error))

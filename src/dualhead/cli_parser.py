@@ -108,6 +108,7 @@ class FunctionParser:
         prog: What the user types ("dualhead fuse").
         function: A function with type hints and a Google-style docstring.
         as_options: Names of parameters without a default that are given as options all the same.
+        as_positional: Names of parameters with a default that are positional all the same, and may be left out.
         renamed: Other option names by parameter name.
         keys: A dataclass of settings, whose fields become options with dotted names ("--optimizer.lr") and are handed
             over as text.
@@ -120,13 +121,14 @@ class FunctionParser:
         function: Callable[..., object],
         *,
         as_options: Sequence[str] = (),
+        as_positional: Sequence[str] = (),
         renamed: Mapping[str, str] = types.MappingProxyType({}),
         keys: type[Any] | None = None,
         open_keys: Sequence[str] = (),
     ):
         document = parse(inspect.getdoc(function) or "", style=DocstringStyle.GOOGLE)
         meanings = {item.arg_name: " ".join((item.description or "").split()) for item in document.params}
-        self.parameters = _parameters(function, meanings, as_options, renamed)
+        self.parameters = _parameters(function, meanings, as_options, as_positional, renamed)
         self.keys = {} if keys is None else dict(_flat_fields(keys, ""))
         self._open_keys = open_keys
         switches = [f"--no-{item.flag[2:]}" for item in self.parameters if item.switch]
@@ -214,7 +216,11 @@ class FunctionParser:
 
 
 def _parameters(
-    function: Callable[..., object], meanings: Mapping[str, str], as_options: Iterable[str], renamed: Mapping[str, str]
+    function: Callable[..., object],
+    meanings: Mapping[str, str],
+    as_options: Iterable[str],
+    as_positional: Iterable[str],
+    renamed: Mapping[str, str],
 ) -> list[Parameter]:
     hints = get_type_hints(function)
     found = []
@@ -227,7 +233,9 @@ def _parameters(
         if not kinds and not required:
             continue
         typed = renamed.get(name, name)
-        flag = typed if required and name not in as_options else f"--{typed.replace('_', '-')}"
+        flag = (
+            typed if (required and name not in as_options) or name in as_positional else f"--{typed.replace('_', '-')}"
+        )
         found.append(Parameter(name, flag, kinds, bool(lists), single, meanings.get(name, ""), parameter.default))
     return found
 
@@ -264,6 +272,8 @@ def _add(parser: ArgumentParser, parameter: Parameter) -> None:
         return
     if parameter.many:
         options["nargs"] = "+"
+    elif positional and not parameter.required:
+        options |= {"nargs": "?", "default": shown}
     if not positional:
         options["metavar"] = _metavar(parameter.kinds)
     parser.add_argument(parameter.flag, type=Union[parameter.kinds], **options)  # noqa: UP007  (a tuple made at run time)

@@ -27,6 +27,7 @@ class SkeletonSequence:
         confidence: float32 `(M, T, V)`, or None where the source has none.
         fields: Whole numbers that protocols are rules over, such as `setup`, `camera`, `subject`, `repeat`.
         prepared: The recipe whose normalisation and padding the coordinates already have, or "" where they are raw.
+        fps: Frames a second, or None where that is not known.
     """
 
     joints: NDArray[np.float32]
@@ -36,6 +37,7 @@ class SkeletonSequence:
     confidence: NDArray[np.float32] | None = None
     fields: Mapping[str, int] = field(default_factory=dict)
     prepared: str = ""
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         """Check the shapes.

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.fuzz_targets import make_targets
-from dualhead.formats.registry import list_sources
+from dualhead.reading.sources import list_sources
 
 TARGETS = {target.name: target for target in make_targets()}
 

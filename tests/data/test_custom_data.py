@@ -71,7 +71,7 @@ def test_the_commands_of_the_page_work_one_after_another(
     """On few clips, a narrow model and one epoch."""
     make_example(tmp_path, product((1, 2, 27), range(1, 9)))
     monkeypatch.chdir(tmp_path)
-    small = {"epochs": 1, "batch-size": 4, "workers": 0, "model.arguments.width": 6, "validation.fraction": 0.3}
+    small = {"epochs": 1, "batch-size": 4, "num_workers": 0, "model.arguments.width": 6, "validation.fraction": 0.3}
     options = [f"--{key}={value}" for key, value in small.items()]
     lines = [
         shlex.split(line, comments=True) for line in re.findall(r"^\$ (.*)", PAGE.read_text("utf-8"), re.MULTILINE)

@@ -1,115 +1,250 @@
 from __future__ import annotations
 
 import json
+import pickle
+import tarfile
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from dualhead.data.reading import file_member, parse_member, read_member, read_sequence
-from dualhead.formats.files.member import list_members
-from dualhead.runtime.errors import ConfigError, FormatError
-from dualhead.skeleton import BODY25, KINECT20, NTU25, OPENPOSE18
-from tests.formats.making import make_skeleton, make_ucla_json, make_zip
+from dualhead.data import reading
+from dualhead.data.prepare.prepare import prepare
+from dualhead.data.reading import Reader, Rejection
+from dualhead.formats.file_format import RawClip, ReadingOptions
+from dualhead.formats.files.member import Member
+from dualhead.formats.ntu.parse import write_skeleton
+from dualhead.formats.recording import from_dense
+from dualhead.reading import listing
+from dualhead.reading.listing import holds_many
+from dualhead.runtime.errors import ConfigError, DualheadError, FormatError, MismatchError
+from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import BODY25, COCO17, NTU25, OPENPOSE18
+from tests.inference.builders import walk, write_recordings
 
 
-def test_an_ntu_file_has_the_label_of_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "S001C002P003R001A061.skeleton"
-    path.write_bytes(make_skeleton(frames=3, bodies=3))
-    sequence = read_sequence(path)
-    assert sequence.joints.shape == (2, 3, 25, 3)
-    assert (sequence.skeleton, sequence.name, sequence.label) == (NTU25, path.stem, 60)
-    assert sequence.fields["camera"] == 2
+def read_recordings(
+    path: Path, on_rejected: Rejection | None = None, body_selection: str | None = None, **options: Any
+) -> list[SkeletonSequence]:
+    return list(Reader(body_selection=body_selection, **options).read(path, on_rejected))
 
 
-def test_a_file_of_ones_own_has_no_label(tmp_path: Path) -> None:
-    path = tmp_path / "kitchen.json"
-    path.write_bytes(make_ucla_json(frames=5))
-    sequence = read_sequence(path)
-    assert sequence.joints.shape == (1, 5, 20, 3)
-    assert (sequence.skeleton, sequence.name, sequence.label, sequence.fields) == (KINECT20, "kitchen", None, {})
+NAMES = [f"S001C001P{performer:03}R001A{action:03}" for performer in (1, 3) for action in (1, 2, 3)]
 
 
-def test_a_member_of_an_archive_is_read_like_a_file(tmp_path: Path) -> None:
-    (member,) = list_members([make_zip(tmp_path / "a.zip", {"in/mine.skeleton": make_skeleton()})])
-    sequence = read_member(member)
-    assert (sequence.name, sequence.num_frames) == ("mine", 4)
+def test_one_file(tmp_path: Path) -> None:
+    path = write_recordings(tmp_path)[1]
+    (found,) = read_recordings(path)
+    assert (found.name, found.label, found.joints.shape) == (NAMES[1], 1, (1, 17, 25, 3))
+    assert not holds_many(path)
 
 
-def test_a_kinetics_file_knows_its_label(tmp_path: Path) -> None:
+def test_a_folder_a_zip_and_a_store_hold_the_same(tmp_path: Path) -> None:
+    paths = write_recordings(tmp_path / "raw" / "below")
+    (tmp_path / "raw" / "notes.txt").write_text("not a recording")
+    (tmp_path / "raw" / "._S001C001P001R001A001.skeleton").write_bytes(b"\0\5")
+    with zipfile.ZipFile(tmp_path / "raw.zip", "w") as archive:
+        for path in paths:
+            archive.write(path, path.name)
+    prepare("ntu60", tmp_path / "raw" / "below", tmp_path / "store", workers=1, quiet=True)
+    lists = [(read_recordings(tmp_path / name)) for name in ("raw", "raw.zip", "store")]
+    for found in lists:
+        assert [item.name for item in found] == NAMES
+        assert [item.label for item in found] == [0, 1, 2, 0, 1, 2]
+        for item, same in zip(found, lists[0], strict=True):
+            np.testing.assert_array_equal(item.joints, same.joints)
+    assert all(holds_many(tmp_path / name) for name in ("raw", "raw.zip", "store"))
+
+
+def test_a_damaged_file_is_raised_or_told(tmp_path: Path) -> None:
+    paths = write_recordings(tmp_path)
+    paths[2].write_text("1\n1\n")
+    with pytest.raises(FormatError, match="truncated"):
+        (read_recordings(tmp_path))
+    told: list[FormatError] = []
+    found = read_recordings(tmp_path, told.append)
+    assert [item.name for item in found] == [name for name in NAMES if name != NAMES[2]]
+    assert [Path(str(error.path)).name for error in told] == [paths[2].name]
+
+
+def test_whatever_one_file_meets_the_rest_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = tmp_path / "raw"
+    (path, _) = write_recordings(raw, actions=1)
+    for name in ("a", "b"):
+        np.save(raw / f"{name}.npy", np.full((2, 4, 17, 2), 0.5, np.float32))
+    (raw / "c.pkl").write_bytes(b"")
+    told: list[FormatError | MismatchError] = []
+    assert [item.name for item in read_recordings(raw, told.append, skeleton="coco17")] == ["a", "b"]
+    assert told[0].path == f"raw/{path.name}"
+    assert "'ntu25'" in str(told[0])
+    assert len(told) == 3  # both of NTU and the pickle
+    with pytest.raises(ConfigError, match="has the skeleton 'ntu25'"):
+        read_recordings(raw, skeleton="coco17")
+
+    parse = listing.parse_member
+
+    def fail(member: Member, options: ReadingOptions) -> Iterator[RawClip | DualheadError]:
+        if member.file_name == "a.npy":
+            raise IndexError("list index out of range")
+        return parse(member, options)
+
+    monkeypatch.setattr(listing, "parse_member", fail)
+    monkeypatch.setattr(reading, "parse_member", fail)
+    told.clear()
+    assert [item.name for item in read_recordings(raw, told.append, skeleton="coco17")] == ["b"]
+    (found,) = (str(error) for error in told if "IndexError" in str(error))
+    assert found.startswith(
+        "raw/a.npy: an unexpected IndexError (list index out of range) came up on it: this is a bug"
+    )
+    with pytest.raises(IndexError):
+        read_recordings(raw / "a.npy", told.append, skeleton="coco17")
+
+
+def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("none")
+    with pytest.raises(FormatError, match=r"no recording .* among 1 files"):
+        read_recordings(tmp_path)
+    with pytest.raises(FormatError, match="no such file or folder"):
+        read_recordings(tmp_path / "none")
+    with pytest.raises(FormatError, match=r"unknown kind of file: give one that ends in \.skeleton, \.json, \.npy"):
+        read_recordings(tmp_path / "notes.txt")
+
+
+def test_raw_files_are_read_with_the_body_selection_asked_for(tmp_path: Path) -> None:
+    """A wide, flat body of little motion is a person for `energy`, a ghost for `tracked`."""
+    joints = np.zeros((2, 20, 25, 3))
+    joints[..., 0] = np.linspace(0, 0.4, 25)
+    joints[0, ..., 1] = np.linspace(0.1, 1.8, 25)
+    joints[1, ..., 1] = np.linspace(0.1, 0.2, 25)
+    write_skeleton(tmp_path / "x.skeleton", from_dense(joints, body_ids=["a", "ghost"]))
+    for path in (tmp_path / "x.skeleton", tmp_path):
+        assert [len(sequence.joints) for sequence in read_recordings(path)] == [2]
+        assert [len(sequence.joints) for sequence in read_recordings(path, None, "tracked")] == [1]
+
+
+def test_a_tar_is_read_as_a_zip(tmp_path: Path) -> None:
+    paths = write_recordings(tmp_path / "raw")
+    with tarfile.open(tmp_path / "raw.tar.gz", "w:gz") as archive:
+        for path in paths:
+            archive.add(path, path.name)
+    assert holds_many(tmp_path / "raw.tar.gz")
+    assert [item.name for item in read_recordings(tmp_path / "raw.tar.gz")] == NAMES
+
+
+def people(*x: float) -> str:
+    """A frame with people 240 pixels high, at some x."""
+    return json.dumps(
+        {"people": [{"pose_keypoints_2d": [place, 120, 0.5, place, 360, 0.5] * 12 + [0] * 3} for place in x]}
+    )
+
+
+def test_openpose_folders_are_recordings(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        for frame in range(3):
+            # the two people change places in the file
+            text = people(64, 320) if frame != 1 else people(321, 65)
+            (tmp_path / name / f"{name}_{frame:012d}_keypoints.json").write_text(text)
+    found = read_recordings(tmp_path, image_size=(640, 480))
+    assert [(item.name, item.skeleton, item.num_frames) for item in found] == [("a", BODY25, 3), ("b", BODY25, 3)]
+    assert found[0].fields == {"width": 640, "height": 480}
+    ranked = found[0].joints[:, :, 0, 0].tolist()
+    assert sorted(ranked) == [[64, 65, 64], [320, 321, 320]]
+    with pytest.raises(FormatError, match="look like pixels: say the size of the image"):
+        read_recordings(tmp_path)
+    with pytest.raises(ConfigError, match="image_size is 0 480"):
+        Reader(image_size=(0, 480))
+
+
+def test_fractions_are_not_divided_again(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.full((4, 17, 2), 0.5, np.float32))
+    assert read_recordings(tmp_path / "a.npy", skeleton="coco17")[0].fields == {}
+    with pytest.raises(FormatError, match=r"0\.5 on average are fractions of the image already"):
+        read_recordings(tmp_path / "a.npy", skeleton="coco17", image_size=(640, 480))
     person = {"pose": [0.25] * 36, "score": [0.5] * 18}
-    data = [{"frame_index": 1, "skeleton": [person]}, {"frame_index": 3, "skeleton": []}]
-    (tmp_path / "a.json").write_text(json.dumps({"data": data, "label": "abseiling", "label_index": 0}))
-    sequence = read_sequence(tmp_path / "a.json")
-    assert (sequence.skeleton, sequence.label, sequence.joints.shape) == (OPENPOSE18, 0, (1, 4, 18, 2))
-    (tmp_path / "b.json").write_text(json.dumps({"data": data, "label": "air drumming"}))
-    assert read_sequence(tmp_path / "b.json").label == 1
-    mine = parse_member(file_member(tmp_path / "b.json"), classes=("walking", "standing", "air drumming"))
-    assert mine.sample.label == 2
-    assert sequence.confidence is not None
-    assert sequence.confidence[0, :, 0].tolist() == [0, 0.5, 0, 0]
-    with pytest.raises(ConfigError, match="'kinetics' has the skeleton 'openpose18'"):
-        read_sequence(tmp_path / "a.json", skeleton="coco17")
-    assert read_sequence(tmp_path / "a.json", skeleton="openpose18").num_frames == 4
+    data = {"data": [{"frame_index": 0, "skeleton": [person]}], "label": "x", "label_index": 3}
+    (tmp_path / "k.json").write_text(json.dumps(data))
+    (tmp_path / "kinetics_val_label.json").write_text("{}")
+    (tmp_path / "a.npy").unlink()
+    (found,) = read_recordings(tmp_path, image_size=(640, 480))
+    assert (found.skeleton, found.fields, found.label) == (OPENPOSE18, {}, 3)
+    del data["label_index"]
+    (tmp_path / "k.json").write_text(json.dumps(data))
+    for path in (tmp_path, tmp_path / "k.json"):  # a class is looked up among the checkpoint's
+        assert [item.label for item in read_recordings(path, classes=("w", "x"))] == [1]
+        assert [item.label for item in read_recordings(path)] == [None]
 
 
-def test_a_clip_of_ones_own_needs_a_skeleton(tmp_path: Path) -> None:
-    joints = np.ones((5, 17, 3), np.float32)  # x, y, score
+def test_arrays_have_the_usual_skeleton_unless_another_is_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", walk(1))  # (M, T, V, C)
+    np.savez(tmp_path / "b.npz", joints=walk(2)[0])  # (T, V, C)
+    (tmp_path / "c.json").write_text(json.dumps(walk(3)[0].tolist()))
+    (tmp_path / "dataset.yaml").write_text("skeleton: ntu25")
+    (tmp_path / "table.csv").write_text("name,label\na,0\n")
+    found = read_recordings(tmp_path, usual=NTU25)
+    assert [(item.name, item.skeleton, item.joints.shape) for item in found] == [
+        (name, NTU25, (1, 20, 25, 3)) for name in "abc"
+    ]
+    np.testing.assert_array_equal(found[1].joints, walk(2))
+
+
+def test_a_pickle_holds_many(tmp_path: Path) -> None:
+    good = {"frame_dir": "b", "label": 1, "total_frames": 5, "keypoint": np.full((1, 5, 17, 2), 0.5, np.float16)}
+    flat = {**good, "frame_dir": "a", "keypoint": 100 * good["keypoint"], "img_shape": (480, 640)}
+    bad = {**good, "frame_dir": "c", "total_frames": 9}
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"annotations": [good, bad, flat]}))
+    assert holds_many(tmp_path / "x.pkl")
+    told: list[FormatError] = []
+    found = read_recordings(tmp_path / "x.pkl", told.append)
+    assert [(item.name, item.label, item.skeleton) for item in found] == [("a", 1, COCO17), ("b", 1, COCO17)]
+    assert found[0].fields["width"] == 640
+    assert [str(error) for error in told] == ["x.pkl, annotation 1: 'total_frames' is 9, but 'keypoint' has 5 frames"]
+    usual = {**good, "keypoint": np.full((1, 5, 18, 2), 0.5, np.float16)}
+    (tmp_path / "y.pkl").write_bytes(pickle.dumps({"annotations": [usual]}))
+    assert [item.skeleton for item in read_recordings(tmp_path / "y.pkl", usual=OPENPOSE18)] == [OPENPOSE18]
+
+
+def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(FormatError, match=r"os\.system"):
+        read_recordings(tmp_path / "x.pkl")
+
+
+def test_score_gives_way_where_there_are_no_scores(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.full((2, 4, 17, 2), 0.5, np.float32))
+    assert [item.num_bodies for item in read_recordings(tmp_path / "a.npy", None, "score", skeleton="coco17")] == [2]
+
+
+def test_each_body_keeps_the_places_that_someone_chose(tmp_path: Path) -> None:
+    joints = np.full((3, 4, 17, 2), 0.5, np.float32)
+    joints[0, 2:] = 0
     np.save(tmp_path / "a.npy", joints)
-    np.savez(tmp_path / "b.npz", joints=joints[..., :2], confidence=joints[..., 2])
-    (tmp_path / "c.json").write_text(json.dumps(joints.tolist()))
-    (tmp_path / "d.csv").write_text("\n".join(["0.5," * 33 + "0.5"] * 5))
-    for name in "a.npy", "b.npz", "c.json", "d.csv":
-        sequence = read_sequence(tmp_path / name, skeleton="coco17")
-        assert (sequence.joints.shape, sequence.label) == ((1, 5, 17, 2), None)
-        assert (sequence.confidence is not None) == (name != "d.csv")
-        with pytest.raises(FormatError, match="skeleton"):
-            read_sequence(tmp_path / name)
+    (found,) = read_recordings(tmp_path / "a.npy", each_body=True, skeleton="coco17")
+    np.testing.assert_array_equal(found.joints, joints)
 
 
-def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="No such file"):
-        read_sequence(tmp_path / "a.skeleton")
-    (tmp_path / "a.txt").write_text("")
-    with pytest.raises(FormatError, match=r"give one that ends in \.skeleton or \.json"):
-        read_sequence(tmp_path / "a.txt")
-    (tmp_path / "b.skeleton").write_bytes(b"2\n0\n0\n")
-    with pytest.raises(FormatError, match="no body in any of its 2 frames"):
-        read_sequence(tmp_path / "b.skeleton")
-    with pytest.raises(ConfigError, match="unknown body selection"):
-        read_sequence(tmp_path / "b.skeleton", body_selection="x")
+def test_a_label_of_another_class_is_dropped(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "raw")
+    prepare("ntu60", tmp_path / "raw", tmp_path / "store", workers=1, quiet=True)
+    classes = ("drink water", "sit down")  # label 1 is another in the store
+    assert [item.label for item in read_recordings(tmp_path / "store", classes=classes)] == [0, None, None] * 2
 
 
-def test_a_folder_of_openpose_frames_is_one_recording(tmp_path: Path) -> None:
-    for number in range(3):
-        person = {"pose_keypoints_2d": [0.1 * number, 0.5, 0.9] * 25}
-        (tmp_path / f"dance_{number:012d}_keypoints.json").write_text(json.dumps({"people": [person]}))
-    sequence = read_sequence(tmp_path)
-    assert (sequence.name, sequence.skeleton, sequence.joints.shape) == ("dance", BODY25, (1, 3, 25, 2))
-    assert sequence.joints[0, :, 3, 0].tolist() == pytest.approx([0, 0.1, 0.2])
-    one = read_sequence(tmp_path / "dance_000000000002_keypoints.json")
-    assert (one.name, one.num_frames) == ("dance", 1)
-    (tmp_path / "other_000000000000_keypoints.json").write_text('{"people": []}')
-    with pytest.raises(FormatError, match="a folder of 2 OpenPose recordings"):
-        read_sequence(tmp_path)
-
-
-def test_a_usual_skeleton_gives_way_to_the_files_own(tmp_path: Path) -> None:
-    path = tmp_path / "kitchen.json"
-    path.write_bytes(make_ucla_json(frames=5))
-    assert parse_member(file_member(path), usual=NTU25).skeleton == KINECT20
-    with pytest.raises(ConfigError, match="'ucla' has the skeleton 'kinect20'"):
-        parse_member(file_member(path), skeleton=NTU25, usual=KINECT20)
-    np.save(tmp_path / "a.npy", np.ones((5, 25, 3)))
-    clip = parse_member(file_member(tmp_path / "a.npy"), usual=NTU25)
-    assert (clip.skeleton, clip.body_selection, clip.select().num_bodies) == (NTU25, "order", 1)
-    with pytest.raises(FormatError, match="taken for 'kinect20', as nothing says otherwise"):
-        parse_member(file_member(tmp_path / "a.npy"), usual=KINECT20)
-
-
-def test_an_ending_counts_in_any_case(tmp_path: Path) -> None:
-    (tmp_path / "a.SKELETON").write_bytes(make_skeleton(3))
-    np.save(tmp_path / "b.npy", np.ones((2, 25, 3)))
-    (tmp_path / "b.npy").rename(tmp_path / "b.NPY")
-    assert read_sequence(tmp_path / "a.SKELETON").num_frames == 3
-    assert read_sequence(tmp_path / "b.NPY", skeleton="ntu25").num_frames == 2
+def test_names_that_collide_give_way_to_paths(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    for folder in ("a", "b"):
+        (raw / folder).mkdir(parents=True)
+        np.save(raw / folder / "dup.npy", walk(1))
+    np.savez(raw / "a" / "dup.npz", joints=walk(2))
+    np.save(raw / "alone.npy", walk(3))
+    clip = {"frame_dir": "alone", "label": 1, "total_frames": 5, "keypoint": np.ones((1, 5, 25, 3), np.float32)}
+    (raw / "x.pkl").write_bytes(pickle.dumps({"annotations": [clip, {**clip, "frame_dir": "clip"}]}))
+    names = ["a/dup.npy", "a/dup.npz", "b/dup.npy", "alone", "x.pkl/alone", "clip"]
+    assert sorted(item.name for item in read_recordings(raw, usual=NTU25)) == sorted(names)
+    with zipfile.ZipFile(tmp_path / "raw.zip", "w") as archive:
+        for name in ("a/dup.npy", "b/dup.npy", "alone.npy"):
+            archive.write(raw / name, name)
+    assert [item.name for item in read_recordings(tmp_path / "raw.zip", usual=NTU25)] == [names[0], "alone", names[2]]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from dualhead.formats.registry import get_source
 from dualhead.formats.synthetic import synthetic
+from dualhead.reading.sources import get_source
 from dualhead.synthetic.actions import ACTIONS
 
 

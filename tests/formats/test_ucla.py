@@ -50,7 +50,7 @@ def test_a_renamed_file_is_noticed() -> None:
         (b'{"skeletons": [[[1, 2', "not whole JSON"),
         (b"[" * 100_000, "not JSON of a recording"),
         (b"\xff\xfe{}", "not"),
-        (b"[]", "needs the keys"),
+        (b"[]", "needs the key 'skeletons'"),
         (b'{"skeletons": [], "label": 1}', r"shape \(0,\)"),
         (b'{"skeletons": [[[1, 2, 3], [1, 2]]], "label": 1}', "no .* array"),
         (b'{"skeletons": {"a": 1}, "label": 1}', "no .* array"),

@@ -50,7 +50,7 @@ def write_checkpoint(path: Path, stream: str = "joint", seed: int = 0, **changes
         "classes": list(CLASSES), "num_bodies": 2, "model": "dualhead", "variant": {"width": 12},
         "experiment": {
             "protocol": "xsub", "recipe": "resample16", "model": {"name": "dualhead"}, "epochs": 3, "batch_size": 2,
-            "seed": seed, "workers": 0,
+            "seed": seed, "num_workers": 0,
         },
         "data_fingerprint": "aa", "version": "0", "seed": seed, "epoch": 3, "selection": "last",
     }  # fmt: skip

@@ -131,7 +131,7 @@ def test_what_is_said_of_a_file_commands_no_terminal(
     def fail(*_: object, **__: object) -> None:
         raise ValueError("\x1b[2J")
 
-    monkeypatch.setattr("dualhead.inference.reading.parse_member", fail)
+    monkeypatch.setattr("dualhead.reading.listing.parse_member", fail)
     with pytest.raises(FormatError, match="none of 2 recordings could be used"):
         predict([checkpoint], tmp_path / "raw", format="jsonl")
     told = capsys.readouterr().err.splitlines()

@@ -65,7 +65,7 @@ def make_experiment() -> MakeExperiment:
             "optimizer": {"lr": 0.05},
             "schedule": {"name": "onecycle"},
             "validation": {"by": "subject", "fraction": 0.25},
-            "workers": 0,
+            "num_workers": 0,
         }
         return parse_experiment({**values, **changes})
 

@@ -32,7 +32,7 @@ def register_plain() -> None:
         return Plain(**arguments)
 
     registry.model_entries()
-    registry.register(paper="none", frames=8, published={})(plain)
+    registry.register(paper="none", frames=8, published={}, gmacs=0.0)(plain)
 
 
 def forget_plain() -> None:

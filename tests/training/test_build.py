@@ -60,24 +60,26 @@ def test_provenance_has_every_field_of_the_contract(make_experiment: MakeExperim
 def test_the_batch_size_counts_over_processes_and_parts(
     make_experiment: MakeExperiment, batch_size: int, accumulate: int, processes: int, micro: int
 ) -> None:
-    assert micro_batch_size(make_experiment(batch_size=batch_size, accumulate=accumulate), processes) == micro
+    assert (
+        micro_batch_size(make_experiment(batch_size=batch_size, accumulate_grad_batches=accumulate), processes) == micro
+    )
 
 
 def test_a_batch_that_cannot_be_shared_or_filled_is_refused(make_experiment: MakeExperiment) -> None:
     with pytest.raises(ConfigError, match="multiple of 6"):
-        micro_batch_size(make_experiment(batch_size=16, accumulate=2), 3)
+        micro_batch_size(make_experiment(batch_size=16, accumulate_grad_batches=2), 3)
     with pytest.raises(ConfigError, match="batch_size 8 is more than the 7 training samples"):
         steps_per_epoch(make_experiment(), 7, 1)
 
 
 def test_an_epoch_has_whole_steps_only(make_experiment: MakeExperiment) -> None:
     assert steps_per_epoch(make_experiment(batch_size=8), 30, 1) == 3
-    assert steps_per_epoch(make_experiment(batch_size=8, accumulate=4), 30, 1) == 3
+    assert steps_per_epoch(make_experiment(batch_size=8, accumulate_grad_batches=4), 30, 1) == 3
     assert steps_per_epoch(make_experiment(batch_size=8), 30, 2) == 3
 
 
 def test_the_trainer_has_the_experiments_numbers(make_experiment: MakeExperiment, tmp_path: Path) -> None:
-    experiment = make_experiment(precision="bf16", accumulate=2, clip_norm=1.5)
+    experiment = make_experiment(precision="bf16", accumulate_grad_batches=2, gradient_clip_norm=1.5)
     trainer = build_trainer(experiment, RunFolder(tmp_path), launch_settings("cpu"), [], first=0, until=3, steps=5)
     assert (trainer.precision, trainer.max_epochs, trainer.limit_train_batches) == ("bf16-mixed", 3, 10)
     assert (trainer.accumulate_grad_batches, trainer.gradient_clip_val) == (2, 1.5)

@@ -1,11 +1,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from dualhead.models.registry import list_models
 from dualhead.runtime.errors import ConfigError
 from dualhead.training.config import find_config, list_configs, load_experiment, parse_experiment, save_experiment
-from dualhead.training.experiment import Experiment
+from dualhead.training.experiment import RENAMED_KEYS, Experiment
 
 SMALLEST = {"model": {"name": "dualhead"}, "recipe": "ucla52", "protocol": "xview", "epochs": 60, "batch_size": 12}
 PUBLISHED = ("ntu60_xsub", "ntu60_xview", "ntu120_xsub", "ntu120_xset", "kinetics")
@@ -47,8 +48,8 @@ def test_a_missing_key_is_named() -> None:
         ("epochs", "many", "epochs is 'many': give a whole number"),
         ("epochs", 2.5, "whole number"),
         ("epochs", True, "whole number"),
-        ("clip_norm", "a", "give a number"),
-        ("clip_norm", ".inf", "finite"),
+        ("gradient_clip_norm", "a", "give a number"),
+        ("gradient_clip_norm", ".inf", "finite"),
         ("recipe", 5, "recipe is 5: give text"),
         ("precision", 64, "unknown precision '64'.*32, bf16, fp16"),
         ("model", "dualhead", "model is 'dualhead': give a mapping"),
@@ -65,8 +66,14 @@ def test_a_value_of_the_wrong_type_is_named(key: str, value: object, words: str)
 
 
 def test_numbers_without_a_point_count_as_numbers() -> None:
-    experiment = parse_experiment({**SMALLEST, "optimizer": {"weight_decay": "5e-4"}, "clip_norm": 1, "precision": 32})
-    assert (experiment.optimizer.weight_decay, experiment.clip_norm, experiment.precision) == (0.0005, 1.0, "32")
+    experiment = parse_experiment(
+        {**SMALLEST, "optimizer": {"weight_decay": "5e-4"}, "gradient_clip_norm": 1, "precision": 32}
+    )
+    assert (experiment.optimizer.weight_decay, experiment.gradient_clip_norm, experiment.precision) == (
+        0.0005,
+        1.0,
+        "32",
+    )
 
 
 def test_overrides_replace_single_keys() -> None:
@@ -114,6 +121,40 @@ def test_a_file_that_holds_no_experiment_is_refused(tmp_path: Path, text: str) -
 
 
 def test_what_is_saved_is_read_back(tmp_path: Path, make_experiment) -> None:  # type: ignore[no-untyped-def]
-    experiment: Experiment = make_experiment(ema_decay=0.99, clip_norm=1.5, precision="bf16")
+    experiment: Experiment = make_experiment(ema_decay=0.99, gradient_clip_norm=1.5, precision="bf16")
     save_experiment(tmp_path / "kept.yaml", experiment)
     assert load_experiment(tmp_path / "kept.yaml") == experiment
+
+
+OLD = {**SMALLEST, "accumulate": 2, "clip_norm": 1.5, "workers": 3, "label_smoothing": 0.1, "batch_size": 4}
+
+
+def test_the_keys_of_the_first_version_are_read_where_a_run_saved_them_and_refused_elsewhere(tmp_path: Path) -> None:
+    experiment = parse_experiment(OLD, saved=True)
+    assert (experiment.accumulate_grad_batches, experiment.gradient_clip_norm, experiment.num_workers) == (2, 1.5, 3)
+    assert experiment.objective.arguments == {"label_smoothing": 0.1}
+    assert parse_experiment({**SMALLEST, "label_smoothing": 0.0}, saved=True) == parse_experiment(SMALLEST)
+    for key in ("accumulate", "clip_norm", "workers", "label_smoothing"):
+        with pytest.raises(ConfigError) as caught:
+            parse_experiment({**SMALLEST, key: OLD[key]})
+        assert {key, RENAMED_KEYS[key]} <= set(str(caught.value).replace("'", " ").split())
+
+
+def test_mixing_rules_are_a_list_of_mappings(tmp_path: Path) -> None:
+    rules = [{"name": "mixup", "arguments": {"alpha": 1}, "probability": 0.25, "within": "camera", "off_at": 0.9}]
+    (rule,) = parse_experiment({**SMALLEST, "mixing": rules}).mixing
+    assert (rule.name, rule.probability, rule.within, rule.off_at) == ("mixup", 0.25, "camera", 0.9)
+    with pytest.raises(ConfigError, match=r"mixing.*probabilities"):
+        parse_experiment({**SMALLEST, "mixing": [{"name": "mixup", "probability": 0.6}] * 2})
+    with pytest.raises(ConfigError, match="of_at"):
+        parse_experiment({**SMALLEST, "mixing": [{"name": "mixup", "of_at": 0.5}]})
+    assert load_experiment("ucla/dualhead", {"mixing": "[{name: part_swap}]"}).mixing[0].name == "part_swap"
+
+
+def test_another_objective_drops_the_arguments_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        yaml.safe_dump({**SMALLEST, "objective": {"name": "cross_entropy", "arguments": {"label_smoothing": 0.1}}})
+    )
+    assert load_experiment(tmp_path / "mine.yaml", {"objective.name": "mine"}).objective.arguments == {}
+    kept = load_experiment(tmp_path / "mine.yaml", {"objective.arguments.label_smoothing": "0.2"})
+    assert kept.objective.arguments == {"label_smoothing": 0.2}

@@ -12,8 +12,8 @@ import torch
 from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.store import Store, open_store
 from dualhead.data.store.writer import Chunk, Row, StoreWriter
-from dualhead.formats.registry import get_source
 from dualhead.models.checkpoint import load_checkpoint
+from dualhead.reading.sources import get_source
 from dualhead.training.build import build_model
 from dualhead.training.config import list_configs, load_experiment
 from dualhead.training.schedule import learning_rate
@@ -54,7 +54,7 @@ def make_store(dataset: str, protocol: str, folder: Path) -> Store:
 def test_two_steps_of_every_experiment(name: str, tmp_path: Path) -> None:
     plain = load_experiment(name)
     arguments = {**plain.model.arguments, **NARROW[plain.model.name]}
-    changes = {"model.arguments": arguments, "batch_size": 2, "validation.by": "none", "workers": 0}
+    changes = {"model.arguments": arguments, "batch_size": 2, "validation.by": "none", "num_workers": 0}
     experiment = load_experiment(name, changes)
     assert experiment.dataset is not None
     store = make_store(experiment.dataset, experiment.protocol, tmp_path / "store")

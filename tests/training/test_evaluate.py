@@ -120,7 +120,7 @@ def test_wrong_arguments_are_refused(
     with pytest.raises(StoreError):
         evaluate(checkpoint, tmp_path)
     experiment = make_experiment(validation={"by": "none"})
-    nothing = changed(checkpoint, experiment=replace(experiment, workers=0).as_dict())
+    nothing = changed(checkpoint, experiment=replace(experiment, num_workers=0).as_dict())
     with pytest.raises(StoreError, match="no validation samples"):
         evaluate(nothing, store, split="validation", quiet=True)
 

@@ -48,7 +48,7 @@ def test_a_gradient_that_is_not_finite_names_all_samples_of_the_step(
 
     monkeypatch.setattr(Plain, "forward", forward)
     with pytest.raises(TrainingError, match="the gradient is not finite in epoch 1") as caught:
-        train(make_plain(accumulate=4), store, tmp_path / "run", quiet=True)
+        train(make_plain(accumulate_grad_batches=4), store, tmp_path / "run", quiet=True)
     assert len(named(str(caught.value), store)) == 8
     assert "smaller optimizer.lr" in str(caught.value)
 

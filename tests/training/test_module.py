@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from dualhead.layers.bodies import DistinctBodies
-from dualhead.training.module import StreamModule, heads_loss
+from dualhead.models.base import ModelOutput
+from dualhead.training.module import StreamModule
 from tests.training.conftest import MakeExperiment
 
 
@@ -26,30 +27,6 @@ def train_on(module: StreamModule, clips: Tensor, labels: list[int]) -> Tensor:
     return module.training_step(
         module.on_before_batch_transfer({"clips": clips, "labels": torch.tensor(labels)}, 0), batch_idx=0
     )
-
-
-def test_the_loss_is_the_mean_of_the_heads_cross_entropies() -> None:
-    # Odds 3 : 1 for the true class in one head, even in the other: the loss is (-ln 0.75 - ln 0.5) / 2.
-    logits = torch.tensor([[[math.log(3), 0.0], [0.0, 0.0]]])
-    loss = heads_loss(logits, torch.tensor([0]))
-    assert float(loss) == pytest.approx((-math.log(0.75) - math.log(0.5)) / 2)
-
-
-def test_every_head_is_held_against_its_own_sample() -> None:
-    logits = torch.tensor([[[9.0, 0.0], [9.0, 0.0]], [[0.0, 9.0], [0.0, 9.0]]])
-    assert float(heads_loss(logits, torch.tensor([0, 1]))) < 0.001
-    assert float(heads_loss(logits, torch.tensor([1, 0]))) > 8
-
-
-def test_label_smoothing_spreads_a_share_over_all_classes() -> None:
-    # Smoothing 0.2 over 2 classes: targets 0.9 and 0.1.
-    logits = torch.tensor([[[math.log(3), 0.0]]])
-    expected = -0.9 * math.log(0.75) - 0.1 * math.log(0.25)
-    assert float(heads_loss(logits, torch.tensor([0]), 0.2)) == pytest.approx(expected)
-
-
-def test_the_loss_of_half_precision_logits_is_in_single() -> None:
-    assert heads_loss(torch.zeros(1, 2, 3, dtype=torch.bfloat16), torch.tensor([0])).dtype == torch.float32
 
 
 def test_top1_counts_samples_over_all_batches(make_experiment: MakeExperiment) -> None:
@@ -86,7 +63,7 @@ def test_the_optimiser_has_the_experiments_numbers(make_experiment: MakeExperime
 
 
 def test_a_batch_sets_rate_and_seed_from_its_place_alone(make_experiment: MakeExperiment) -> None:
-    experiment = make_experiment(accumulate=2, schedule={"name": "multistep", "milestones": [1]})
+    experiment = make_experiment(accumulate_grad_batches=2, schedule={"name": "multistep", "milestones": [1]})
     module = StreamModule(nn.Linear(1, 1), experiment, steps_per_epoch=3)
     optimizer = module.configure_optimizers()
     trainer = SimpleNamespace(current_epoch=1, global_rank=0, optimizers=[optimizer])
@@ -101,3 +78,39 @@ def test_a_batch_sets_rate_and_seed_from_its_place_alone(make_experiment: MakeEx
         vars(trainer).update({"current_epoch": 1, "global_rank": 0, **place})
         module.on_train_batch_start(batch, 5)
         assert not torch.equal(torch.rand(3), first)
+
+
+def test_a_mixed_sample_has_the_loss_of_its_soft_label_and_counts_as_its_own_class(
+    make_experiment: MakeExperiment,
+) -> None:
+    # Odds 3 : 1 for class 0; target 3/4 and 1/4.
+    module = StreamModule(Fixed(torch.tensor([[[math.log(3), 0.0]]])), make_experiment(), 1)
+    module.on_train_epoch_start()
+    batch = {
+        "clips": torch.zeros(1, 3, 8, 20, 1),
+        "labels": torch.tensor([0]),
+        "targets": torch.tensor([[0.75, 0.25]]),
+    }
+    loss = module.training_step(module.on_before_batch_transfer(batch, 0), batch_idx=0)
+    assert float(loss.detach()) == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
+    assert module.training_figures()["train_top1"] == 1.0
+
+
+class WithExtras(Fixed):
+    """Returns an extra beside its logits."""
+
+    def forward(self, clips: Tensor, bodies: DistinctBodies) -> ModelOutput:  # type: ignore[override]
+        return ModelOutput(super().forward(clips, bodies), {"penalty": self.logits.new_tensor([1.0, 3.0])})
+
+
+def test_an_auxiliary_term_of_the_model_is_added(make_experiment: MakeExperiment) -> None:
+    logits = torch.tensor([[[2.0, 0.0]]])
+    plain = StreamModule(Fixed(logits), make_experiment(), 1)
+    objective = {"arguments": {"auxiliary": {"penalty": 0.5}}}
+    rich = StreamModule(WithExtras(logits), make_experiment(objective=objective), 1)
+    losses = []
+    for module in (plain, rich):
+        module.on_train_epoch_start()
+        losses.append(float(train_on(module, torch.zeros(1, 3, 8, 20, 1), [0]).detach()))
+    assert losses[1] == pytest.approx(losses[0] + 0.5 * 2)
+    assert torch.equal(rich(torch.zeros(1, 3, 8, 20, 1), DistinctBodies.of(torch.zeros(1, 3, 8, 20, 1))), logits)

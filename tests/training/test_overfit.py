@@ -35,12 +35,17 @@ def test_samples_are_of_as_many_classes_as_there_are() -> None:
 
 
 def test_the_experiment_keeps_its_model_recipe_and_optimiser(make_experiment: MakeExperiment) -> None:
-    experiment = make_experiment(accumulate=2, ema_decay=0.9)
+    experiment = make_experiment(accumulate_grad_batches=2, ema_decay=0.9)
     changed = overfit_experiment(experiment, 20)
     assert (changed.model, changed.recipe, changed.optimizer) == (
         experiment.model, experiment.recipe, experiment.optimizer,
     )  # fmt: skip
-    assert (changed.batch_size, changed.accumulate, changed.ema_decay, changed.validation.by) == (8, 1, None, "none")
+    assert (changed.batch_size, changed.accumulate_grad_batches, changed.ema_decay, changed.validation.by) == (
+        8,
+        1,
+        None,
+        "none",
+    )
     assert (changed.epochs, changed.schedule.warmup_epochs) == (67, 6.7)  # 3 steps each: 201
     assert overfit_experiment(experiment, 5).batch_size == 5
     with pytest.raises(ConfigError, match="overfit is 0"):

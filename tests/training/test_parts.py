@@ -9,7 +9,9 @@ from tests.training.conftest import MakeExperiment
 
 
 def test_the_parts_of_a_run(make_experiment: MakeExperiment, store: Store) -> None:
-    parts = build_parts(make_experiment(accumulate=2), store, "bone", launch_settings("cpu"), said={"freeze": ["stem"]})
+    parts = build_parts(
+        make_experiment(accumulate_grad_batches=2), store, "bone", launch_settings("cpu"), said={"freeze": ["stem"]}
+    )
     assert parts.samples == {"training": 30, "validation": 10, "test": 40}
     assert (parts.steps, parts.processes) == (3, 1)  # 30 samples in steps of 8, in two parts each
     assert (parts.data.batch_size, parts.data.eval_batch_size) == (4, 4)

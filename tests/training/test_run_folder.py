@@ -23,8 +23,8 @@ def claimed(path: Path, experiment: Experiment) -> RunFolder:
 
 
 def test_a_folder_belongs_to_its_run(make_experiment: MakeExperiment, tmp_path: Path) -> None:
-    folder = claimed(tmp_path / "run", make_experiment(workers=0))
-    folder.check(make_experiment(workers=3), IDENTITY)  # workers do not change the result
+    folder = claimed(tmp_path / "run", make_experiment(num_workers=0))
+    folder.check(make_experiment(num_workers=3), IDENTITY)  # workers do not change the result
     with pytest.raises(MismatchError, match="its stream is 'joint', here it is 'bone'"):
         folder.check(make_experiment(), {**IDENTITY, "stream": "bone"})
     with pytest.raises(MismatchError, match="its data_fingerprint is 'abc', here it is 'xyz'"):

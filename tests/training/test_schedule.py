@@ -58,3 +58,10 @@ def test_onecycle_equals_that_of_torch(steps: int, epochs: int) -> None:
 @pytest.mark.parametrize("schedule", [Schedule(), Schedule("cosine"), Schedule("onecycle")])
 def test_a_run_of_one_step_has_a_rate(schedule: Schedule) -> None:
     assert 0 < learning_rate(schedule, 0.1, 0, 1, 1) <= 0.1
+
+
+def test_a_staircase_warm_up_is_constant_within_an_epoch() -> None:
+    # Published CTR-GCN: base * (epoch + 1) / 5 for the first five epochs.
+    schedule = Schedule(milestones=(7,), warmup_epochs=5, warmup="staircase")
+    expected = [0.02] * 3 + [0.04] * 3 + [0.06] * 3 + [0.08] * 3 + [0.1] * 9 + [0.01] * 3
+    assert rates(schedule, 0.1, 3, 8) == pytest.approx(expected)

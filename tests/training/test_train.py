@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,14 +88,31 @@ def test_without_a_validation_side_there_is_no_best_epoch(
     assert "best" not in (tmp_path / "run" / "run.log").read_text()
 
 
+def test_the_test_side_is_left_alone_while_settings_are_chosen(
+    make_plain: MakeExperiment, store: Store, tmp_path: Path
+) -> None:
+    result = train(make_plain(epochs=1, score_test=False), store, tmp_path / "run", quiet=True)
+    assert result.finished
+    assert result.last.test is None
+    assert result.last.validation is not None
+    assert not list((tmp_path / "run" / "scores").glob("test_*"))
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("average", [{"ema_decay": 0.9}, {"swa_epochs": 3}])
 def test_two_and_two_epochs_equal_four_whatever_the_workers(
-    make_experiment: MakeExperiment, store: Store, tmp_path: Path
+    make_experiment: MakeExperiment, store: Store, tmp_path: Path, average: dict[str, Any]
 ) -> None:
     # Batch norm, dropout, momentum, averages, accumulation and a rate that moves by the step carry state or draws.
-    changes = {"ema_decay": 0.9, "accumulate": 2, "clip_norm": 5.0}
+    changes = {
+        **average,
+        "accumulate_grad_batches": 2,
+        "gradient_clip_norm": 5.0,
+        "repeat": 2,
+        "mixing": [{"name": "mixup", "within": "camera", "off_at": 0.8}, {"name": "part_swap"}],
+    }
     whole = train(make_experiment(**changes), store, tmp_path / "whole", quiet=True)
-    half = train(make_experiment(**changes, workers=2), store, tmp_path / "parts", stop_after=2, quiet=True)
+    half = train(make_experiment(**changes, num_workers=2), store, tmp_path / "parts", stop_after=2, quiet=True)
     assert (half.finished, half.epochs) == (False, 2)
     assert not (tmp_path / "parts" / "result.json").exists()
     rest = train(make_experiment(**changes), store, tmp_path / "parts", quiet=True)
@@ -152,7 +170,7 @@ def test_ctrl_c_is_told_to_the_caller_and_the_run_goes_on(
 
 def test_accumulated_parts_equal_one_batch(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
     one = train(make_plain(), store, tmp_path / "one", quiet=True)
-    parts = train(make_plain(accumulate=4), store, tmp_path / "parts", quiet=True)
+    parts = train(make_plain(accumulate_grad_batches=4), store, tmp_path / "parts", quiet=True)
     first, second = weights(one.last.checkpoint), weights(parts.last.checkpoint)
     for key in first:
         torch.testing.assert_close(first[key], second[key], rtol=1e-4, atol=1e-6)
@@ -188,7 +206,7 @@ def test_a_finished_run_gives_its_result_again(
 ) -> None:
     first = train(make_plain(epochs=1), store, tmp_path / "run", quiet=True)
     saved = (tmp_path / "run" / "last.safetensors").stat().st_mtime_ns
-    again = train(make_plain(epochs=1, workers=5), store, tmp_path / "run")
+    again = train(make_plain(epochs=1, num_workers=5), store, tmp_path / "run")
     assert again == first
     assert (tmp_path / "run" / "last.safetensors").stat().st_mtime_ns == saved
     assert "has already finished" in capsys.readouterr().out

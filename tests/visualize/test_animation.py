@@ -15,6 +15,7 @@ from dualhead.models.registry import create_model
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, Skeleton
+from dualhead.visualize import movie
 from dualhead.visualize.animation import render
 
 from ..export.making import SMALL
@@ -139,6 +140,7 @@ def test_what_cannot_be_asked_for(person: SkeletonSequence, tmp_path: Path) -> N
             render(person, tmp_path / "clip.gif", **angles)
     monkey = pytest.MonkeyPatch()
     monkey.setenv("PATH", str(tmp_path))
+    monkey.setattr(movie, "has_av", lambda: False)
     with monkey.context(), pytest.raises(ConfigError, match="ffmpeg"):
         render(person, tmp_path / "clip.mp4")
     monkey.undo()

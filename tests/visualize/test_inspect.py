@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dualhead.cli import main
-from dualhead.data.file_story import FileStory
-from dualhead.data.inspection import StoreInspection
+from dualhead.inspection.file_story import FileStory
+from dualhead.inspection.store_inspection import StoreInspection
 from dualhead.runtime.errors import ConfigError, FormatError, StoreError
 from dualhead.visualize.inspect import inspect
 from tests.data.small_store import make_store

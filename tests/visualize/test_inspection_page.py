@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data.inspection import StoreInspection, inspect_store
-from dualhead.data.suspicion import Suspect
+from dualhead.inspection.anomalies import Suspect
+from dualhead.inspection.store_inspection import StoreInspection, inspect_store
 from dualhead.visualize.inspection_page import write_inspection
 from tests.data.small_store import make_store
 

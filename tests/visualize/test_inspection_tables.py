@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from dualhead.data.file_story import Event, FileStory, Person, explain_file
-from dualhead.data.inspection import inspect_store
+from dualhead.inspection.file_story import Event, FileStory, Person, explain_file
+from dualhead.inspection.store_inspection import inspect_store
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25
 from dualhead.visualize.inspection_tables import print_file, print_store

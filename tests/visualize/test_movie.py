@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image, ImageSequence
 
+from dualhead.poses.video import Video
 from dualhead.runtime.errors import ConfigError
+from dualhead.visualize import movie
 from dualhead.visualize.movie import GIF_FRAMES, GIF_LEAST_RATE, gif_durations, write_gif, write_video
 
 INK: dict[str, Any] = {"colours": ["#1f6fb8"], "ground": "#ffffff"}
@@ -79,11 +81,25 @@ def test_nothing_half_written_stays(tmp_path: Path) -> None:
     assert (tmp_path / "clip.gif").read_bytes() == b"old"
 
 
-def test_no_ffmpeg_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pyav_writes_the_video_where_it_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("av")
+    monkeypatch.setenv("PATH", str(tmp_path))  # no ffmpeg
+    write_video(pictures(5), tmp_path / "clip.mp4", fps=10)
+    with Video(tmp_path / "clip.mp4") as video:
+        assert (video.fps, len(list(video.frames()))) == (10, 5)
+
+
+def test_neither_pyav_nor_ffmpeg_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movie, "has_av", lambda: False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigError, match=r"clip\.mp4' needs the program ffmpeg, .* ask for \.gif or \.html"):
+    with pytest.raises(ConfigError, match=r"clip\.mp4' needs PyAV .*dualhead\[video\].* ffmpeg, .* \.gif or \.html"):
         write_video(pictures(3), tmp_path / "clip.mp4", fps=30)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture()
+def no_av(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movie, "has_av", lambda: False)
 
 
 def stand_in(folder: Path, script: str) -> str:
@@ -95,6 +111,7 @@ def stand_in(folder: Path, script: str) -> str:
     return f"{program.parent}{os.pathsep}{os.environ['PATH']}"
 
 
+@pytest.mark.usefixtures("no_av")
 def test_every_picture_reaches_ffmpeg_raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", stand_in(tmp_path, 'for last; do :; done; echo "$@" > "$last"; wc -c >> "$last"'))
     out = tmp_path / "video" / "clip.mp4"
@@ -105,6 +122,7 @@ def test_every_picture_reaches_ffmpeg_raw(tmp_path: Path, monkeypatch: pytest.Mo
     assert [path.name for path in out.parent.iterdir()] == ["clip.mp4"]
 
 
+@pytest.mark.usefixtures("no_av")
 @pytest.mark.parametrize("reads", ["cat > /dev/null; ", ""])
 def test_what_ffmpeg_says_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: str) -> None:
     monkeypatch.setenv("PATH", stand_in(tmp_path, f"{reads}echo first >&2; echo 'Unknown encoder' >&2; exit 3"))

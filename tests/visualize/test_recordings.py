@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dualhead.data.reading import Reader
 from dualhead.data.store.store import Store
-from dualhead.inference.reading import Reader
 from dualhead.runtime.errors import ConfigError, FormatError, StoreError
 from dualhead.sequence import SkeletonSequence
 from dualhead.visualize.recordings import find_recording

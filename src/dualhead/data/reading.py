@@ -1,86 +1,73 @@
-"""One raw recording as a sequence, for prediction and pictures."""
+"""From a path to sequences: raw files of any format, folders and archives of them, or a store."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 from dualhead.data.bodies.selection import get_selection
-from dualhead.formats.custom.clip_file import parse_clip
+from dualhead.data.store.store import open_store
 from dualhead.formats.custom.skeleton_file import load_skeleton
-from dualhead.formats.file_source import FileSource
-from dualhead.formats.files.json_file import parse_json
-from dualhead.formats.files.member import FileMember, Member, list_members
-from dualhead.formats.files.raw_file import SpecialFile, is_special, last_change
-from dualhead.formats.kinetics.parse import parse_kinetics
-from dualhead.formats.openpose import LAYOUTS, OpenposeClip, group_openpose, is_openpose_frame, read_openpose
-from dualhead.formats.recording import Recording
-from dualhead.formats.registry import get_source
-from dualhead.formats.source import Sample, Source
-from dualhead.runtime.errors import FormatError
+from dualhead.formats.file_format import RawClip, ReadingOptions
+from dualhead.formats.files.member import Member, list_members
+from dualhead.reading.listing import Found, file_member, find_recordings, holds_many, parse_member
+from dualhead.reading.registry import readable_suffixes
+from dualhead.runtime.errors import ConfigError, DualheadError, FormatError, MismatchError, defect
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
-SUFFIXES = (".skeleton", ".json")
-"""Endings of the raw files that can be read one by one."""
+MOST_BODIES = 8
+"""How many people are kept where each is looked at alone."""
 
-ARRAY_SUFFIXES = (".npy", ".npz", ".csv")
-"""Endings of files that can be read where their skeleton is given."""
+Recordings = SkeletonSequence | str | Path
+"""What can be predicted: a recording in memory, a file, a folder or a store."""
 
-_OPENPOSE_BODIES = 2
+Many = Sequence[SkeletonSequence] | Sequence[Path] | list[str]
+"""Several of those."""
+
+Rejection = Callable[[FormatError | MismatchError], object]
+"""Called with the reason for each recording that cannot be read, or that the checkpoint cannot take."""
+
+Note = Callable[[str], object]
+"""Called with each thing that was decided by evidence, one sentence with the recording in it."""
+
+Fit = Callable[[SkeletonSequence], SkeletonSequence]
+"""Makes a recording fit a checkpoint, or raises a `MismatchError`."""
 
 
-@dataclass(frozen=True, eq=False)
-class RawClip:
-    """A recording as its file has it, before bodies are chosen.
+def select_bodies(
+    clip: RawClip,
+    body_selection: str | None = None,
+    max_bodies: int | None = None,
+    name: str | None = None,
+) -> SkeletonSequence:
+    """Choose the bodies of a parsed recording.
 
-    Attributes:
-        recording: Every body seen in every frame.
-        skeleton: The layout of the joints.
-        sample: Its name, label and fields.
-        where: Where it lies.
-        body_selection: The selection used where none is asked for.
-        max_bodies: How many bodies are kept where nothing else is asked for.
-        keeps_empty: Whether it is a recording also where nobody is seen.
-        in_fractions: Whether flat coordinates are fractions of the image by the definition of the format.
+    Args:
+        clip: What was parsed.
+        body_selection: Which bodies to keep; default: the format's.
+        max_bodies: The most bodies to keep; default: as many as the format's data sets.
+        name: What the recording is called; default: as its file says.
+
+    Returns:
+        The selected bodies' raw coordinates, all frames.
+
+    Raises:
+        ConfigError: If the selection is unknown or needs scores that there are not.
+        FormatError: If there is no body.
     """
-
-    recording: Recording
-    skeleton: Skeleton
-    sample: Sample
-    where: str
-    body_selection: str
-    max_bodies: int
-    keeps_empty: bool = False
-    in_fractions: bool = False
-
-    def select(
-        self,
-        body_selection: str | None = None,
-        max_bodies: int | None = None,
-        fields: Mapping[str, int] | None = None,
-    ) -> SkeletonSequence:
-        """Choose the bodies.
-
-        Args:
-            body_selection: Which bodies to keep; default: the format's.
-            max_bodies: The most bodies to keep; default: as many as the format's data sets.
-            fields: Fields beside the sample's own.
-
-        Returns:
-            The selected bodies' raw coordinates, all frames.
-
-        Raises:
-            ConfigError: If the selection is unknown or needs scores that there are not.
-            FormatError: If there is no body.
-        """
-        choose = get_selection(body_selection or self.body_selection)
-        joints, confidence = choose(self.recording, self.max_bodies if max_bodies is None else max_bodies)
-        if not len(joints) and not self.keeps_empty:
-            raise FormatError(f"no body in any of its {self.recording.num_frames} frames", self.where)
-        held = {**self.sample.fields, **(fields or {})}
-        return SkeletonSequence(joints, self.skeleton, self.sample.name, self.sample.label, confidence, held)
+    recording = clip.recording
+    choose = get_selection(body_selection or clip.body_selection)
+    joints, confidence = choose(recording, clip.max_bodies if max_bodies is None else max_bodies)
+    if not len(joints) and not clip.keeps_empty:
+        raise FormatError(f"no body in any of its {recording.num_frames} frames", clip.where)
+    return SkeletonSequence(
+        joints, clip.skeleton, clip.name if name is None else name, clip.label, confidence, dict(clip.fields),
+        fps=recording.fps,
+    )  # fmt: skip
 
 
 def read_sequence(
@@ -88,172 +75,277 @@ def read_sequence(
 ) -> SkeletonSequence:
     """Read one raw recording.
 
-    Without a skeleton: an NTU `.skeleton` file, an NW-UCLA `.json` file, a Kinetics-Skeleton `.json` file, or a folder
-    of OpenPose's frames. With one: a clip of one's own as `.npy`, `.npz`, `.csv` or `.json`, laid out as
-    docs/custom-data.md says.
-
     Args:
-        path: The file or folder. Where its name is a sample name of its data set, or a Kinetics file says so, the
-            sequence has a label; otherwise its label is None.
-        body_selection: Which bodies to keep; default: the data set's.
-        skeleton: The layout of the joints of a clip of one's own: a `Skeleton`, a name or a YAML file. Files that have
-            a skeleton of their own take no other.
+        path: A file of any format that docs/predict.md lists, or a folder with the frames of one recording. Where the
+            file says its class, the sequence has a label; otherwise its label is None.
+        body_selection: Which bodies to keep; default: the format's.
+        skeleton: The layout of the joints of a file that leaves it open: a `Skeleton`, a name or a YAML file. Files
+            that have a skeleton of their own take no other.
 
     Returns:
-        The selected bodies' raw coordinates, all frames.
+        The selected bodies' raw coordinates, all frames. 2D coordinates are left as the file has them.
 
     Raises:
         ConfigError: If the skeleton is unknown or not that of the file.
-        FormatError: If the file is missing, of an unknown kind, damaged, or holds no body.
+        FormatError: If the file is missing, of an unknown kind, damaged, or holds no body or more than one recording.
     """
+    clip = read_clip(path, skeleton=skeleton)
+    return select_bodies(clip, body_selection)
+
+
+def read_clip(path: str | Path, *, skeleton: str | Path | Skeleton | None = None) -> RawClip:
+    """Parse the one recording at a path, as `read_sequence` does, with every body that is seen in it.
+
+    Args:
+        path: A file, or a folder with the frames of one recording.
+        skeleton: The layout of the joints of a file that leaves it open.
+
+    Raises:
+        ConfigError: If the skeleton is unknown or not that of the file.
+        FormatError: If the file is missing, of an unknown kind, damaged, or holds more than one recording.
+    """
+    options = ReadingOptions(skeleton=None if skeleton is None else load_skeleton(skeleton), any_scale=True)
     if Path(path).is_dir():
-        clips = group_openpose(list_members([Path(path)]))
-        if len(clips) != 1:
-            raise FormatError(f"a folder of {len(clips)} OpenPose recordings: give one, or a single file", path)
-        return parse_frames(clips[0]).select(body_selection)
-    return read_member(file_member(path), body_selection=body_selection, skeleton=skeleton)
+        listed = list(find_recordings(list(list_members([Path(path)])), options))
+        if len(listed) != 1:
+            raise FormatError(f"a folder of {len(listed)} recordings: give one of them", path)
+        return _only(listed[0].name, listed[0].parse(), path)
+    return read_member(file_member(path), options)
 
 
-def file_member(path: str | Path) -> FileMember:
-    """Find one plain file, known by the path that the user gave.
-
-    Args:
-        path: The file.
-
-    Raises:
-        FormatError: If it is missing, or no file but such as a named pipe.
-    """
-    try:
-        state = Path(path).stat()
-    except OSError as error:
-        raise FormatError(f"cannot be read: {error.strerror}", path) from None
-    if is_special(state):
-        SpecialFile(str(path), 0, 0).read()
-    return FileMember(str(path), state.st_size, last_change(state), str(path))
-
-
-def read_member(
-    member: Member, *, body_selection: str | None = None, skeleton: str | Path | Skeleton | None = None
-) -> SkeletonSequence:
-    """Read one raw recording wherever it lies, as `read_sequence` does.
+def read_member(member: Member, options: ReadingOptions) -> RawClip:
+    """Parse the one recording of a file, wherever it lies.
 
     Args:
         member: A plain file or a member of an archive.
-        body_selection: Which bodies to keep; default: the data set's.
-        skeleton: The layout of the joints of a clip of one's own.
-
-    Returns:
-        The selected bodies' raw coordinates, all frames.
+        options: What is known of it from elsewhere.
 
     Raises:
-        ConfigError: If the skeleton is unknown or not that of the file.
-        FormatError: If the file is missing, of an unknown kind, damaged, or holds no body.
+        ConfigError: If the skeleton is not that of the file.
+        FormatError: If the file is of an unknown kind, damaged, or holds more than one recording.
     """
-    return parse_member(member, skeleton=skeleton).select(body_selection)
+    return _only(member.file_name.rpartition(".")[0], parse_member(member, options), member.where)
 
 
-def parse_frames(clip: OpenposeClip) -> RawClip:
-    """Parse a recording of OpenPose; people are followed from frame to frame (`dualhead.data.bodies.people`).
+def _only(name: str, clips: Iterable[RawClip | DualheadError], where: str | Path) -> RawClip:
+    found = list(clips)
+    if len(found) != 1:
+        raise FormatError(f"it holds {len(found)} recordings, and one is read at a time", where)
+    if isinstance(found[0], DualheadError):
+        raise found[0]
+    return replace(found[0], name=found[0].name or name)
 
-    Args:
-        clip: Its files.
 
-    Raises:
-        FormatError: If a file is damaged.
+@dataclass(frozen=True)
+class Reader:
+    """Reads recordings.
+
+    Attributes:
+        skeleton: The layout of the joints of files that leave it open (arrays, CSV, lists in JSON, pickles): a
+            `Skeleton`, a name or a YAML file. Files that have a skeleton of their own are refused if it is another.
+        usual: The layout of such files where `skeleton` does not say it.
+        body_selection: Which bodies of raw files to keep; default: the format's. Files without the scores that
+            `score` needs get their format's. A store has made its choice.
+        each_body: Keep up to `MOST_BODIES` people of raw files, each in a place of their own.
+        image_size: Width and height in pixels, both above 0, for flat coordinates whose file does not say it.
+        classes: The classes that labels stand for. A recording has a label where the name of its class is one of them.
+            None: labels are those of the recordings' own data sets.
+        fps: Frames a second, in place of what files say.
+        unit: The unit of 3D coordinates: "m", "cm", "mm" or "in"; None: as the format says, else metres.
+        extent: The size of bodies in metres that 3D recordings are compared with; None: not compared.
+        kind: The format that files are taken for; None: decided by their content.
     """
-    recording, skeleton = read_openpose(clip)
-    return RawClip(recording, skeleton, Sample(clip.name, None), clip.where, "people", _OPENPOSE_BODIES)
 
+    skeleton: str | Path | Skeleton | None = None
+    usual: Skeleton | None = None
+    body_selection: str | None = None
+    each_body: bool = False
+    image_size: tuple[int, ...] | None = None
+    classes: tuple[str, ...] | None = None
+    fps: float | None = None
+    unit: str | None = None
+    extent: float | None = None
+    kind: str | None = None
 
-def parse_member(
-    member: Member,
-    *,
-    skeleton: str | Path | Skeleton | None = None,
-    usual: Skeleton | None = None,
-    classes: Sequence[str] | None = None,
-) -> RawClip:
-    """Parse one raw recording wherever it lies.
+    def __post_init__(self) -> None:
+        """Check the size of the image and the frame rate.
 
-    Args:
-        member: A plain file or a member of an archive.
-        skeleton: The layout of the joints of a clip of one's own; refused where the file has another of its own.
-        usual: The layout of the joints where neither the file nor `skeleton` says it.
-        classes: Class names by label, for Kinetics-Skeleton files that name their class without its number; default:
-            those of Kinetics 400.
+        Raises:
+            ConfigError: If the size is no pair of numbers above 0, or the rate not above 0 and at most 1000.
+        """
+        if self.image_size is not None and (len(self.image_size) != 2 or min(self.image_size) < 1):
+            given = " ".join(map(str, self.image_size))
+            raise ConfigError(f"image_size is {given}: give width and height in pixels, such as 1920 1080")
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise ConfigError(f"fps is {self.fps:g}: give frames a second, above 0 and at most 1000")
 
-    Raises:
-        ConfigError: If the skeleton is unknown or not that of the file.
-        FormatError: If the file is missing, of an unknown kind or damaged.
-    """
-    where = PurePosixPath(member.where.replace("\\", "/"))
-    layout = None if skeleton is None else load_skeleton(skeleton)
-    bare = layout is None and usual is None
-    suffix = where.suffix.lower()
-    if suffix not in (SUFFIXES if bare else (*SUFFIXES, *ARRAY_SUFFIXES)):
-        if suffix in ARRAY_SUFFIXES:
-            reason = f"unknown kind of skeleton in a {suffix}: say it with --skeleton, a name or a YAML file"
-            raise FormatError(reason, member.where)
-        more = f", or with --skeleton {', '.join(ARRAY_SUFFIXES)}" if bare else ""
-        raise FormatError(f"unknown kind of file: give one that ends in {' or '.join(SUFFIXES)}{more}", member.where)
-    if is_openpose_frame(where.name) and (layout is None or layout in LAYOUTS):
-        return parse_frames(group_openpose([member])[0])
-    data = member.read()
-    if suffix == ".skeleton":
-        return _parse_named(get_source("ntu120"), data, where, layout)
-    content = parse_json(data, member.where) if suffix == ".json" else None
-    keys = content.keys() if isinstance(content, dict) else ()
-    if "skeletons" in keys:
-        return _parse_named(get_source("ucla"), data, where, layout)
-    if "data" in keys:
-        source = get_source("kinetics")
-        _check(source, layout)
-        recording, label = parse_kinetics(data, member.where, source.classes if classes is None else classes)
-        return _of(source, Sample(where.stem, label), recording, member.where, in_fractions=True)
-    held = layout or usual
-    if held is None:
-        raise FormatError(
-            "no JSON of NW-UCLA (key 'skeletons') or Kinetics-Skeleton (key 'data'): for a clip of your own say with "
-            "--skeleton which it has",
-            member.where,
+    @cached_property
+    def options(self) -> ReadingOptions:
+        """What is known of files from elsewhere.
+
+        Raises:
+            ConfigError: If the skeleton is unknown.
+            FormatError: If its file cannot be read.
+        """
+        return ReadingOptions(
+            skeleton=None if self.skeleton is None else load_skeleton(self.skeleton),
+            usual=self.usual,
+            classes=self.classes,
+            image_size=None if self.image_size is None else (self.image_size[0], self.image_size[1]),
+            fps=self.fps,
+            unit=self.unit,
+            extent=self.extent,
+            kind=self.kind,
         )
-    try:
-        clip = parse_clip(data, member.where, held)
-    except FormatError as error:
-        if layout is not None:
-            raise
-        raise FormatError(
-            f"{error.reason} (taken for {held.name!r}, as nothing says otherwise: say its skeleton if it is another)",
-            error.path,
-            error.line,
-        ) from None
-    custom = get_source("custom")
-    return RawClip(clip, held, Sample(where.stem, None), member.where, custom.body_selection, custom.max_bodies)
+
+    def read(
+        self,
+        path: Path,
+        on_rejected: Rejection | None = None,
+        fit: Fit = lambda sequence: sequence,
+        on_note: Note | None = None,
+    ) -> Iterator[SkeletonSequence]:
+        """Read recordings one after another.
+
+        Args:
+            path: A raw file; a store; or a folder, zip or tar archive with raw files anywhere inside, which come in the
+                order of their names. Files of one frame each are brought together to recordings. Recordings of the same
+                name are called after their path below the folder instead.
+            on_rejected: Called with the reason for each recording of a folder, archive or file of many that cannot be
+                read or does not fit, or on which the code fails, instead of raising. Those of a store are all of one
+                kind, and the first raises.
+            fit: What each recording goes through.
+            on_note: Called with each thing that was decided by evidence.
+
+        Yields:
+            The recordings.
+
+        Raises:
+            ConfigError: If a file has another skeleton than the one that is said, or the size of the image is given
+                for coordinates that are fractions of it.
+            FormatError: If there is nothing at `path`, or a file is damaged, of no known kind or without anybody.
+            MismatchError: If a recording does not fit.
+            StoreError: If a store is damaged.
+        """
+        if not path.exists():
+            raise FormatError("there is no such file or folder: give a raw file, a folder, an archive or a store", path)
+        if (path / "meta.json").is_file():
+            store = open_store(path)
+            yield from (fit(self._labelled(sequence, store.classes)) for sequence in store)
+        elif holds_many(path):
+            yield from self._read_many(path, on_rejected, fit, on_note)
+        else:
+            member = file_member(path)
+            name = member.file_name.rpartition(".")[0] or member.file_name
+            count: Counter[str] = Counter()
+            for clip in parse_member(member, self.options):
+                if isinstance(clip, DualheadError):
+                    raise clip
+                own = clip.name or name
+                count[own] += 1
+                unique = own if count[own] == 1 else f"{own}_{count[own]}"
+                yield fit(self._selected(clip, unique, on_note))
+
+    def _labelled(self, sequence: SkeletonSequence, classes: Sequence[str]) -> SkeletonSequence:
+        """Give a recording of a store the label that its class has here."""
+        label = sequence.label
+        if label is None or self.classes is None or self.classes[label : label + 1] == (classes[label],):
+            return sequence
+        return replace(sequence, label=self._label(classes[label]))
+
+    def _label(self, class_name: str | None) -> int | None:
+        assert self.classes is not None
+        return self.classes.index(class_name) if class_name in self.classes else None
+
+    def _read_many(
+        self, path: Path, on_rejected: Rejection | None, fit: Fit, on_note: Note | None
+    ) -> Iterator[SkeletonSequence]:
+        members = list(list_members([path]))
+        recordings = 0
+        for name, found, next_clip in self._each(members):
+            recordings += 1
+            try:
+                sequence = fit(self._selected(next_clip(), name, on_note))
+            except (MemoryError, OSError):
+                raise
+            except Exception as error:  # what one file meets must not cost the others
+                if on_rejected is None:
+                    raise
+                on_rejected(_reason(error, found.where))
+            else:
+                yield sequence
+        if not recordings:
+            raise FormatError(
+                f"no recording ({', '.join(readable_suffixes())}) among {len(members)} files: give the folder that "
+                "holds them",
+                path,
+            )
+
+    def _each(self, members: Sequence[Member]) -> Iterator[tuple[str, Found, Callable[[], RawClip]]]:
+        """Find the recordings among files, each under a name of its own, with what gives or raises it."""
+        listed = list(find_recordings(members, self.options))
+        count = Counter(found.name for found in listed if not found.holds_many)
+        for found in listed:
+            own = found.name if count[found.name] == 1 else _below(found.where) or found.name
+            try:
+                clips = iter(found.parse())
+            except Exception as error:  # noqa: BLE001 - raised in its turn
+                yield own, found, _raising(error)
+                continue
+            number = 0
+            while True:
+                try:
+                    clip = next(clips)
+                except StopIteration:
+                    break
+                except Exception as error:  # noqa: BLE001
+                    yield own, found, _raising(error)
+                    break
+                number += 1
+                if isinstance(clip, DualheadError):
+                    yield own, found, _raising(clip)
+                elif found.holds_many:
+                    name = clip.name or f"{found.name}_{number}"
+                    count[name] += 1
+                    unique = name if count[name] == 1 else f"{_below(found.where)}/{name}"
+                    yield unique, replace(found, where=clip.where or found.where), _giving(clip)
+                else:
+                    yield own if number == 1 else f"{own}_{number}", found, _giving(clip)
+
+    def _selected(self, clip: RawClip, name: str, on_note: Note | None) -> SkeletonSequence:
+        if on_note is not None:
+            for note in clip.notes:
+                on_note(f"{clip.where or name}: {note}")
+        selection = self.body_selection
+        if self.each_body:
+            # whoever laid the bodies out over time has said who is who
+            flat = clip.skeleton.dimensions == 2
+            selection = "order" if clip.body_selection == "order" else "people" if flat else "tracked"
+        elif selection == "score" and clip.recording.confidence is None:
+            selection = None
+        sequence = select_bodies(clip, selection, MOST_BODIES if self.each_body else None, name)
+        return sequence if self.classes is None else replace(sequence, label=self._label(clip.class_name))
 
 
-def _of(source: Source, sample: Sample, recording: Recording, where: str, in_fractions: bool = False) -> RawClip:
-    return RawClip(
-        recording, source.skeleton, sample, where, source.body_selection, source.max_bodies, source.keeps_empty,
-        in_fractions,
-    )  # fmt: skip
+def _giving(clip: RawClip) -> Callable[[], RawClip]:
+    return lambda: clip
 
 
-def _parse_named(source: Source, data: bytes, where: PurePosixPath, layout: Skeleton | None) -> RawClip:
-    """Parse a file whose name may be a sample name of its data set."""
-    assert isinstance(source, FileSource)
-    try:
-        sample = source.sample(where.stem)
-    except FormatError:
-        sample = None
-    _check(source, layout)
-    recording = source.parse(data, str(where), sample)
-    return _of(source, sample or Sample(where.stem, None), recording, str(where))
+def _raising(error: Exception) -> Callable[[], RawClip]:
+    def fail() -> RawClip:
+        raise error
+
+    return fail
 
 
-def _check(source: Source, layout: Skeleton | None) -> None:
-    """Refuse another skeleton than the source's.
+def _below(where: str) -> str:
+    """Return the path of a file below the folder or archive that was listed."""
+    return where.partition("/")[2]
 
-    Raises:
-        ConfigError: If it is another.
-    """
-    if layout is not None and layout != source.skeleton:
-        source.with_skeleton(layout)
+
+def _reason(error: Exception, where: str) -> FormatError | MismatchError:
+    """Say why a recording is left out, and which it is."""
+    if isinstance(error, FormatError | MismatchError):
+        return error
+    told = str(error) if isinstance(error, DualheadError) else defect(error, "that predicting it alone gives")
+    return FormatError(told, where)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from dualhead.formats.dense import dense_recording
+from dualhead.formats.file_format import Evidence, FileFormat, RawFile
 from dualhead.formats.files.array_rows import Rows, npz_rows
 from dualhead.formats.files.member import list_members
 from dualhead.formats.recording import Recording
@@ -105,3 +106,17 @@ def ctrgcn() -> CtrgcnSource:
             "Trailing frames of zeros were padding and are left out.",
         ),
     )
+
+
+def _recognise(file: RawFile) -> Evidence | None:
+    return Evidence("arrays x_train and y_train") if {"x_train", "y_train"} <= file.arrays.keys() else None
+
+
+CTRGCN_ARRAYS = FileFormat(
+    name="ctrgcn",
+    title="a whole data set as CTR-GCN has it",
+    suffixes=(".npz",),
+    recognise=_recognise,
+    instead="`dualhead prepare ctrgcn` makes a store of it",
+    holds_many=True,
+)

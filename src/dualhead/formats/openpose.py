@@ -2,62 +2,54 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dualhead.formats.file_format import (
+    POSSIBLE,
+    Evidence,
+    FileFormat,
+    FrameFiles,
+    RawClip,
+    RawFile,
+    ReadingOptions,
+    frame_name,
+    group_frames,
+    require_skeleton,
+)
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.files.member import Member
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import BODY25, OPENPOSE18, Skeleton
 
-_NAME = re.compile(r"(?P<clip>.*?)_?(?P<frame>\d{0,15})_keypoints\.json", re.ASCII)
 LAYOUTS = (BODY25, OPENPOSE18)
 """The skeletons that OpenPose's files may have."""
 
 _SIZES = {3 * skeleton.num_joints: skeleton for skeleton in LAYOUTS}
-_KEYS = ("pose_keypoints_2d", "pose_keypoints")
+_KEYS = ("pose_keypoints_2d", "pose_keypoints", "joints")
+_OTHER_PARTS = {"face": "face_keypoints_2d", "hands": "hand_left_keypoints_2d", "hand": "hand_right_keypoints_2d"}
 _MAX_FRAMES = 1_000_000
 _MAX_PEOPLE = 1_000
 _MAX_COORDINATE = 1e6
-
-
-@dataclass(frozen=True)
-class OpenposeClip:
-    """The frames of one recording.
-
-    Attributes:
-        name: What its files are called before the number; the folder's name where that is nothing.
-        where: Its folder, and its name inside it.
-        frames: Its files by the number in their names.
-    """
-
-    name: str
-    where: str
-    frames: Mapping[int, Member]
+_MAX_PIXELS = 100_000
+_LARGEST_FRACTION = 2.0
 
 
 def is_openpose_frame(file_name: str) -> bool:
-    """Tell whether a file is called as OpenPose calls those of its frames.
+    """Return whether a file is called as OpenPose calls those of its frames.
 
     Args:
         file_name: The last part of its path.
     """
-    return _NAME.fullmatch(file_name) is not None
+    return file_name.endswith("_keypoints.json") and frame_name(file_name) is not None
 
 
-def holds_frames(folder: Path) -> bool:
-    """Tell whether a folder holds frames of OpenPose, not only its subfolders."""
-    return folder.is_dir() and any(is_openpose_frame(file.name) for file in folder.iterdir())
-
-
-def group_openpose(members: Iterable[Member]) -> list[OpenposeClip]:
+def group_openpose(members: Iterable[Member]) -> list[FrameFiles]:
     """Bring the files of each recording together: those of one folder whose names are alike before the number.
 
     Args:
@@ -69,26 +61,14 @@ def group_openpose(members: Iterable[Member]) -> list[OpenposeClip]:
     Raises:
         FormatError: If two files of a recording have the same number.
     """
-    clips: dict[tuple[str, str], dict[int, Member]] = {}
-    for member in members:
-        match = _NAME.fullmatch(member.file_name)
-        if match is None:
-            continue
-        where = PurePosixPath(member.where.replace("\\", "/"))
-        frames = clips.setdefault((str(where.parent), match["clip"]), {})
-        number = int(match["frame"] or 0)
-        if number in frames:
-            raise FormatError(
-                f"frame {number} is in {frames[number].where} already: remove one of the two", member.where
-            )
-        frames[number] = member
-    return [
-        OpenposeClip(name or PurePosixPath(folder).name or "openpose", f"{folder}/{name}".rstrip("/"), frames)
-        for (folder, name), frames in clips.items()
-    ]
+    clips = group_frames(member for member in members if is_openpose_frame(member.file_name))
+    for clip in clips:
+        if clip.conflict is not None:
+            raise clip.conflict
+    return clips
 
 
-def read_openpose(clip: OpenposeClip) -> tuple[Recording, Skeleton]:
+def read_openpose(clip: FrameFiles) -> tuple[Recording, Skeleton]:
     """Read the frames of one recording.
 
     The lowest number is frame 0; a number without a file is a frame without anybody. A joint whose confidence is 0 is
@@ -103,8 +83,14 @@ def read_openpose(clip: OpenposeClip) -> tuple[Recording, Skeleton]:
         followed them; and its skeleton, BODY_25 or the 18 joints of COCO, as the files have it.
 
     Raises:
-        FormatError: If a file is damaged or of another layout, or the numbers leave gaps that no recording has.
+        FormatError: If a file is damaged or of another layout, holds no body but faces or hands, or the numbers leave
+            gaps that no recording has.
     """
+    found = _read(clip)
+    return found.recording, found.skeleton
+
+
+def _read(clip: FrameFiles) -> RawClip:
     start = min(clip.frames)
     num_frames = max(clip.frames) - start + 1
     if num_frames > _MAX_FRAMES:
@@ -117,10 +103,14 @@ def read_openpose(clip: OpenposeClip) -> tuple[Recording, Skeleton]:
     slots: list[int] = []
     ids: list[str] = []
     skeleton: Skeleton | None = None
+    parts: dict[str, None] = {}
+    size: dict[str, int] = {}
     for number in sorted(clip.frames):
         member = clip.frames[number]
-        found = parse_openpose(member.read(), member.where)
-        for slot, (pose, person, layout) in enumerate(found):
+        content = parse_json(member.read(), member.where)
+        size = size or _canvas(content)
+        parts |= dict.fromkeys(_other_parts(content))
+        for slot, (pose, person, layout) in enumerate(_people(content, member.where)):
             if skeleton is not None and layout != skeleton:
                 raise FormatError(
                     f"a person of {layout.num_joints} joints, but the frames before have {skeleton.num_joints}: "
@@ -132,17 +122,54 @@ def read_openpose(clip: OpenposeClip) -> tuple[Recording, Skeleton]:
             frames.append(number - start)
             slots.append(slot)
             ids.append(person)
+    if not poses and parts:
+        raise FormatError(
+            f"OpenPose frames with no body key points, only {' and '.join(parts)}: run OpenPose with the body on",
+            clip.where,
+        )
     skeleton = skeleton or BODY25
     values = np.stack(poses) if poses else np.zeros((0, skeleton.num_joints, 3))
     _check_scale(values, clip.where)
-    return Recording(
+    recording = Recording(
         joints=values[..., :2],
         frames=np.array(frames, np.int64),
         slots=np.array(slots, np.int64),
         num_frames=num_frames,
         body_ids=tuple(ids) if all(ids) else (),
         confidence=values[..., 2],
-    ), skeleton
+    )
+    seen = values[values[..., 2] > 0, :2]
+    in_pixels = bool(len(seen)) and float(np.abs(seen).mean()) > _LARGEST_FRACTION
+    return RawClip(
+        recording=recording,
+        skeleton=skeleton,
+        name=clip.name,
+        fields=size if in_pixels else {},
+        body_selection="people",
+        where=clip.where,
+        notes=(f"{' and '.join(parts)} are left out, only the body is read",) if parts else (),
+    )
+
+
+def _records(content: Any) -> Any:
+    """Return the record of a frame, also where it is the only entry of a list, as ControlNet nodes write it."""
+    return content[0] if isinstance(content, list) and len(content) == 1 else content
+
+
+def _canvas(content: Any) -> dict[str, int]:
+    record = _records(content)
+    sides = [record.get(f"canvas_{side}") for side in ("width", "height")] if isinstance(record, dict) else []
+    found = [side for side in sides if isinstance(side, int) and 0 < side <= _MAX_PIXELS]
+    return dict(zip(("width", "height"), found, strict=True)) if len(found) == 2 else {}
+
+
+def _other_parts(content: Any) -> list[str]:
+    """Name the parts of people beside the body that a frame has key points of."""
+    record = _records(content)
+    people = record.get("people") if isinstance(record, dict) else None
+    held = [person for person in people if isinstance(person, dict)] if isinstance(people, list) else []
+    found = [part for part, key in _OTHER_PARTS.items() if any(person.get(key) for person in held)]
+    return list(dict.fromkeys("hands" if part == "hand" else part for part in found))
 
 
 def parse_openpose(data: bytes, path: str | Path | None = None) -> list[tuple[NDArray[np.float64], str, Skeleton]]:
@@ -160,17 +187,23 @@ def parse_openpose(data: bytes, path: str | Path | None = None) -> list[tuple[ND
     Raises:
         FormatError: If the content is no frame, or of a layout other than BODY_25 and COCO.
     """
-    content = parse_json(data, path)
-    people = content.get("people") if isinstance(content, dict) else None
+    return _people(parse_json(data, path), path)
+
+
+def _people(content: Any, path: str | Path | None) -> list[tuple[NDArray[np.float64], str, Skeleton]]:
+    record = _records(content)
+    people = record.get("people", record.get("bodies")) if isinstance(record, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
-        raise FormatError("no frame of OpenPose: it needs a list 'people'", path)
+        raise FormatError("no frame of OpenPose: it needs a list 'people' (version 0.1: 'bodies')", path)
     if len(people) > _MAX_PEOPLE:
         raise FormatError(f"{len(people)} people are more than the {_MAX_PEOPLE} that one frame may hold", path)
     found = []
     for person in people:
         numbers = next((person[key] for key in _KEYS if key in person), None)
+        if numbers is None and any(key in person for key in _OTHER_PARTS.values()):
+            continue  # only a face or a hand of theirs was looked for
         if not isinstance(numbers, list):
-            raise FormatError("a person has no list 'pose_keypoints_2d': the file is damaged", path)
+            raise FormatError("a person has no list 'pose_keypoints_2d', which a frame of OpenPose has", path)
         if numbers:
             pose, skeleton = _pose(numbers, path)
             found.append((pose, _identity(person), skeleton))
@@ -213,3 +246,32 @@ def _check_scale(poses: NDArray[np.float64], where: str) -> None:
         raise FormatError(
             "its coordinates run from -1 to 1 (--keypoint_scale 4): run OpenPose with --keypoint_scale 0 or 3", where
         )
+
+
+def _recognise(file: RawFile) -> Evidence | None:
+    record = _records(file.json) if file.keys or len(file.items) == 1 else None
+    if not isinstance(record, dict):
+        return Evidence("its name ends in _keypoints.json", POSSIBLE) if is_openpose_frame(file.name) else None
+    if isinstance(record.get("people"), list):
+        return Evidence("a JSON record with 'people'")
+    bodies = record.get("bodies")
+    if isinstance(bodies, list) and all(isinstance(body, dict) and "joints" in body for body in bodies):
+        return Evidence("a JSON record with 'bodies' and their 'joints', as version 0.1 wrote it")
+    return Evidence("its name ends in _keypoints.json", POSSIBLE) if is_openpose_frame(file.name) else None
+
+
+def _parse_frames(files: FrameFiles, options: ReadingOptions) -> Iterator[RawClip]:
+    clip = _read(files)
+    if options.skeleton not in (None, *LAYOUTS):
+        require_skeleton(options, clip.skeleton, OPENPOSE_JSON.title)
+    yield clip
+
+
+OPENPOSE_JSON = FileFormat(
+    name="openpose",
+    title="OpenPose output",
+    suffixes=(".json",),
+    recognise=_recognise,
+    parse_frames=_parse_frames,
+    row="`body25` or `openpose18` | pixels or fractions | not said | `person_id` where OpenPose followed people",
+)

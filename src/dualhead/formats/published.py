@@ -11,6 +11,7 @@ import numpy as np
 
 from dualhead.formats.custom.skeleton_file import parse_skeleton_file
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
+from dualhead.formats.file_format import Evidence, FileFormat, RawFile
 from dualhead.formats.files.array_rows import Rows, npy_rows, opened, plain_path
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.files.member import Member, list_members
@@ -25,6 +26,7 @@ _DATA = ("data_joint.npy", "data.npy")
 _PROTOCOLS = ("xsub", "xview", "xset")
 _SUFFIXES = (".skeleton", ".json")
 _CHANNELS = 3
+_PUBLISHED_AXES = 5
 
 FACTS = "dualhead.json"
 """What `export_arrays` writes beside the arrays: what these do not say, the protocol, class names, skeleton
@@ -179,3 +181,33 @@ def published() -> PublishedSource:
             "recipe that did it can use them.",
         ),
     )
+
+
+def _recognise_array(file: RawFile) -> Evidence | None:
+    shape = file.arrays.get("")
+    if shape is None or len(shape) != _PUBLISHED_AXES:
+        return None
+    return Evidence(f"an array (samples, channels, frames, joints, bodies) of shape {shape}")
+
+
+def _recognise_labels(file: RawFile) -> Evidence | None:
+    return Evidence("its name ends in _label.pkl") if file.name.lower().endswith("_label.pkl") else None
+
+
+PUBLISHED_ARRAY = FileFormat(
+    name="published",
+    title="an array of a whole data set in the published layout",
+    suffixes=(".npy",),
+    recognise=_recognise_array,
+    instead="`dualhead prepare published` with its folder makes a store of it",
+    holds_many=True,
+)
+
+PUBLISHED_LABELS = FileFormat(
+    name="published_labels",
+    title="the labels of a whole data set in the published layout",
+    suffixes=(".pkl",),
+    recognise=_recognise_labels,
+    instead="`dualhead prepare published` with its folder makes a store of it",
+    holds_many=True,
+)

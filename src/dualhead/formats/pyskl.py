@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from dualhead.formats.custom.skeleton_file import parse_skeleton_file
 from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
-from dualhead.formats.files.array_rows import opened
+from dualhead.formats.file_format import LIKELY, Evidence, FileFormat, RawClip, RawFile, ReadingOptions
+from dualhead.formats.files.array_rows import opened, plain_path
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.files.unpickle import PICKLE_SUFFIXES, unpickle
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Sample, Source, SplitRule, names_to_leave_out
-from dualhead.runtime.errors import FormatError
+from dualhead.runtime.errors import DualheadError, FormatError
 from dualhead.skeleton import COCO17, NTU25, Skeleton
 
 _TRAIN, _TEST, _VALIDATION, _NEITHER = range(4)
@@ -233,3 +234,52 @@ def pyskl() -> PysklSource:
         keeps_empty=True,
         skeleton_is_free=True,
     )
+
+
+def _recognise(file: RawFile) -> Evidence | None:
+    return Evidence("a pickle", LIKELY)
+
+
+def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip | DualheadError]:
+    """Parse every annotation of a pickle; of one that cannot be used, the reason comes in its place."""
+    source: Source = pyskl() if options.skeleton is None else pyskl().with_skeleton(options.skeleton)
+    listing = source.list_items([Path(plain_path(file.member))])
+    learned = listing.source or source
+    for rejected in listing.rejected:
+        yield FormatError(rejected.reason, rejected.path)
+    for item in listing.items:
+        held = learned
+        if options.skeleton is None and options.usual is not None and isinstance(item.member, Annotation):
+            shape = item.member.joints.shape[2:]
+            usual = (options.usual.num_joints, options.usual.dimensions)
+            if shape == usual and shape[0] != learned.skeleton.num_joints:
+                held = replace(learned, skeleton=options.usual)
+        try:
+            recording = held.read(item)
+        except FormatError as error:
+            yield error
+            continue
+        label = item.sample.label
+        yield RawClip(
+            recording=recording,
+            skeleton=held.skeleton,
+            name=item.sample.name,
+            label=label,
+            class_name=None if label is None else held.classes[label],
+            fields=item.sample.fields,
+            body_selection=held.body_selection,
+            max_bodies=held.max_bodies,
+            keeps_empty=held.keeps_empty,
+            where=item.member.where,
+        )
+
+
+PYSKL_PICKLE = FileFormat(
+    name="pyskl",
+    title="a pickle of PYSKL or MMAction2",
+    suffixes=PICKLE_SUFFIXES,
+    recognise=_recognise,
+    parse=_parse,
+    holds_many=True,
+    row="COCO 17 in 2D, NTU 25 in 3D, or `--skeleton` | pixels with `img_shape`, or fractions | not said | places kept",
+)

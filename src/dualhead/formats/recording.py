@@ -27,6 +27,8 @@ class Recording:
         tracking: int64 `(B,)`, tracking state of each observation, or None where the file has none.
         confidence: float64 `(B, V)`, or None where the file has none.
         drops_confidence: Whether the file has one that the data set leaves out.
+        fps: Frames a second, or None where the file does not say it.
+        body_selection: The selection that its format asks for where the data set leaves it open, or "".
     """
 
     joints: NDArray[np.float64]
@@ -37,6 +39,8 @@ class Recording:
     tracking: NDArray[np.int64] | None = None
     confidence: NDArray[np.float64] | None = None
     drops_confidence: bool = False
+    fps: float | None = None
+    body_selection: str = ""
 
     @property
     def num_observations(self) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
 from dualhead.formats.file_source import FileSource
 from dualhead.formats.files.json_file import JsonText, odd_place, parse_json
 from dualhead.formats.recording import Recording
@@ -23,25 +26,28 @@ _MAX_COORDINATE = 1e6
 _MAX_FRAMES = 200_000
 
 
-def parse_ucla(data: bytes, path: str | Path | None = None) -> tuple[Recording, int]:
+def parse_ucla(data: bytes, path: str | Path | None = None, content: Any = None) -> tuple[Recording, int | None]:
     """Parse the content of one NW-UCLA JSON file.
 
     Args:
         data: The file's bytes.
         path: Where they came from, for the error message.
+        content: The bytes parsed as JSON, where that is done already.
 
     Returns:
         The recording, joints `(T, 20, 3)` in metres (one body in each of T frames), and its 0-based label (the file
-        counts from 1).
+        counts from 1), None where it has none.
 
     Raises:
         FormatError: If the content is not a whole recording.
     """
-    content, text = parse_json(data, path), JsonText(data, path)
-    if not isinstance(content, dict) or "skeletons" not in content or "label" not in content:
-        raise FormatError("no NW-UCLA recording: it needs the keys 'skeletons' and 'label'", path)
-    label = content["label"]
-    if not isinstance(label, int) or not 1 <= label <= len(_ACTIONS):
+    content, text = parse_json(data, path) if content is None else content, JsonText(data, path)
+    if not isinstance(content, dict) or "skeletons" not in content:
+        raise FormatError("no NW-UCLA recording: it needs the key 'skeletons'", path)
+    label = content.get("label")
+    if label in (None, -1):
+        label = None
+    elif not isinstance(label, int) or not 1 <= label <= len(_ACTIONS):
         reason = f"label {str(label)[:40]!r} instead of a whole number from 1 to {len(_ACTIONS)}"
         raise text.fault(reason, "label")
     try:
@@ -58,7 +64,7 @@ def parse_ucla(data: bytes, path: str | Path | None = None) -> tuple[Recording, 
         raise text.fault("'skeletons' holds a coordinate that is no number of metres", "skeletons", frame, joint)
     count = len(joints)
     recording = Recording(joints, np.arange(count, dtype=np.int64), np.zeros(count, np.int64), count)
-    return recording, label - 1
+    return recording, None if label is None else label - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +89,8 @@ class UclaSource(FileSource):
     def parse(self, data: bytes, where: str | Path, sample: Sample | None = None) -> Recording:
         """Parse the JSON and check its label against the name; see `FileSource.parse`."""
         recording, label = parse_ucla(data, where)
+        if label is None:
+            raise FormatError(f"it has no label from 1 to {len(_ACTIONS)}, which a data set needs", where)
         if sample is not None and sample.label != label:
             raise FormatError(f"its label is {label + 1}, but its name says {(sample.label or 0) + 1}: renamed?", where)
         return recording
@@ -96,3 +104,42 @@ def ucla() -> UclaSource:
         classes=load_class_names("ucla"),
         protocols={"xview": SplitRule("camera", (1, 2), (3,))},
     )
+
+
+def _recognise(file: RawFile) -> Evidence | None:
+    return Evidence("a JSON record with 'skeletons'") if "skeletons" in file.keys else None
+
+
+def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    """Parse one file; where it has a sample name of NW-UCLA, its label must be that of the name."""
+    require_skeleton(options, KINECT20, UCLA_JSON.title)
+    source = ucla()
+    try:
+        sample = source.sample(file.stem)
+    except FormatError:
+        sample = None
+    recording, label = parse_ucla(file.data, file.where, file.json)
+    if sample is not None and label not in (None, sample.label):
+        said = f"its label is {(label or 0) + 1}, but its name says {(sample.label or 0) + 1}"
+        raise FormatError(f"{said}: renamed?", file.where)
+    known = None if sample is None or label is None else label
+    yield RawClip(
+        recording=recording,
+        skeleton=KINECT20,
+        label=known,
+        class_name=None if known is None else source.classes[known],
+        fields={} if sample is None else sample.fields,
+        body_selection=source.body_selection,
+        max_bodies=source.max_bodies,
+        unit="m",
+    )
+
+
+UCLA_JSON = FileFormat(
+    name="ucla",
+    title="the JSON of NW-UCLA",
+    suffixes=(".json",),
+    recognise=_recognise,
+    parse=_parse,
+    row="`kinect20` | metres, y up | not said | one body",
+)

@@ -12,15 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from dualhead.data.reading import Many, Reader, Recordings, Rejection
 from dualhead.evaluation.fusion import Method
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.inference.batch import predict_batch
 from dualhead.inference.live import LiveStream
 from dualhead.inference.members import Member, Weights, choose_weights, find_device, load_members
 from dualhead.inference.prediction import Prediction
-from dualhead.inference.reading import Many, Reader, Recordings, Rejection, holds_many
 from dualhead.inference.segments import Segment
 from dualhead.inference.windows import FRAME_RATES, cut_windows, window_frames
+from dualhead.reading.listing import holds_many
 from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton

@@ -8,8 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dualhead.formats.registry import get_source, list_sources
 from dualhead.models.base import ModelConfig
+from dualhead.reading.sources import get_source, list_sources
 from dualhead.runtime.errors import ConfigError, MismatchError, unknown
 from dualhead.runtime.yaml_file import read_yaml
 from dualhead.skeleton import Skeleton

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from dualhead.runtime.errors import ConfigError, unknown
@@ -61,6 +62,31 @@ class Skeleton:
     def num_joints(self) -> int:
         """V, the number of joints."""
         return len(self.joints)
+
+    @cached_property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """The body parts: chains of the bone tree from one branching to the next, such as an arm.
+
+        Convention: a root, and a joint with two children or more, is where chains begin: each of its children starts a
+        new part. Parts are ordered by their smallest joint, and every joint is in exactly one.
+        """
+        children = [
+            [child for child, parent in enumerate(self.parents) if parent == joint != child]
+            for joint in range(self.num_joints)
+        ]
+        first = {
+            joint
+            for joint, parent in enumerate(self.parents)
+            if parent == joint or self.parents[parent] == parent or len(children[parent]) > 1
+        }
+        parts = []
+        for joint in first:
+            part, waiting = [], [joint]
+            while waiting:
+                part.append(waiting.pop())
+                waiting.extend(child for child in children[part[-1]] if child not in first)
+            parts.append(tuple(sorted(part)))
+        return tuple(sorted(parts))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as values that JSON and YAML know."""

@@ -21,6 +21,7 @@ from dualhead.runtime.errors import ConfigError
 from dualhead.training.evaluate import describe_store
 from dualhead.training.experiment import Experiment
 from dualhead.training.keeper import AtomicCheckpointIO
+from dualhead.training.objectives import Objective, create_objective
 from dualhead.training.run_folder import RunFolder
 from dualhead.version import __version__
 
@@ -61,6 +62,24 @@ def build_model(experiment: Experiment, store: Store, stream: str = "joint") -> 
         )
 
 
+def build_objective(experiment: Experiment, model: SkeletonModel) -> Objective:
+    """Build the experiment's objective, with weights that depend on the seed alone.
+
+    Args:
+        experiment: Names the objective and the seed.
+        model: The model that is trained.
+
+    Returns:
+        The objective on the CPU.
+
+    Raises:
+        ConfigError: If the objective or one of its arguments is unknown, or a value cannot be used.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(experiment.seed)
+        return create_objective(experiment.objective.name, model, experiment.objective.arguments)
+
+
 def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[str, Any]:
     """Give what every file of a run says of its origin, less `epoch`, `selection` and `split`."""
     recipe = get_recipe(experiment.recipe)
@@ -86,16 +105,17 @@ def micro_batch_size(experiment: Experiment, processes: int) -> int:
         processes: How many train together.
 
     Returns:
-        batch_size / (accumulate * processes).
+        batch_size / (accumulate_grad_batches * processes).
 
     Raises:
         ConfigError: If that is no whole number.
     """
-    size, rest = divmod(experiment.batch_size, experiment.accumulate * processes)
+    parts = experiment.accumulate_grad_batches
+    size, rest = divmod(experiment.batch_size, parts * processes)
     if rest or not size:
         raise ConfigError(
-            f"batch_size {experiment.batch_size} cannot be shared by {processes} processes in {experiment.accumulate} "
-            f"parts: give a multiple of {experiment.accumulate * processes}"
+            f"batch_size {experiment.batch_size} cannot be shared by {processes} processes in {parts} parts: give a "
+            f"multiple of {parts * processes}"
         )
     return size
 
@@ -105,7 +125,7 @@ def steps_per_epoch(experiment: Experiment, samples: int, processes: int) -> int
 
     Args:
         experiment: Names the batch size.
-        samples: Training samples.
+        samples: Training samples of an epoch, those of every pass counted.
         processes: How many train together.
 
     Returns:
@@ -115,7 +135,7 @@ def steps_per_epoch(experiment: Experiment, samples: int, processes: int) -> int
         ConfigError: If there are fewer samples than a step needs.
     """
     micro = micro_batch_size(experiment, processes)
-    steps = samples // processes // micro // experiment.accumulate
+    steps = samples // processes // micro // experiment.accumulate_grad_batches
     if not steps:
         raise ConfigError(f"batch_size {experiment.batch_size} is more than the {samples} training samples: lower it")
     return steps
@@ -171,9 +191,9 @@ def build_trainer(
         **launch,
         precision=_PRECISION[experiment.precision],
         max_epochs=until,
-        limit_train_batches=steps * experiment.accumulate,
-        accumulate_grad_batches=experiment.accumulate,
-        gradient_clip_val=experiment.clip_norm,
+        limit_train_batches=steps * experiment.accumulate_grad_batches,
+        accumulate_grad_batches=experiment.accumulate_grad_batches,
+        gradient_clip_val=experiment.gradient_clip_norm,
         callbacks=list(callbacks),
         logger=plots,
         plugins=plugins,

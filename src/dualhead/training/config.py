@@ -15,7 +15,7 @@ import yaml
 from dualhead.runtime.errors import ConfigError, FormatError, shorten, unknown
 from dualhead.runtime.files import write_text
 from dualhead.runtime.yaml_file import parse_yaml, read_yaml
-from dualhead.training.experiment import Experiment
+from dualhead.training.experiment import RENAMED_KEYS, Experiment
 
 
 def list_configs() -> list[str]:
@@ -45,13 +45,17 @@ def find_config(config: str | Path) -> Path:
     raise unknown("experiment (no such file, and no such name)", str(config), list_configs())
 
 
-def load_experiment(config: str | Path, overrides: Mapping[str, object] | None = None) -> Experiment:
-    """Read an experiment file.
+def load_experiment(
+    config: str | Path, overrides: Mapping[str, object] | None = None, *, saved: bool = False
+) -> Experiment:
+    """Load an experiment file.
 
     Args:
         config: A path to a YAML file, or a short name from `list_configs`.
         overrides: Values that replace the file's, by dotted key ("optimizer.lr"); text is read as YAML. A "model.name"
-            other than the file's drops the file's `model.arguments`, which are meant for the file's model.
+            other than the file's drops the file's `model.arguments`, which are meant for the file's model; likewise
+            "objective.name".
+        saved: Whether the file was written by a run, which may be one of an earlier version with other names of keys.
 
     Returns:
         The experiment.
@@ -66,29 +70,32 @@ def load_experiment(config: str | Path, overrides: Mapping[str, object] | None =
         raise ConfigError(str(error)) from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no keys: an experiment is a YAML mapping such as 'epochs: 65'")
-    model, chosen = values.get("model"), (overrides or {}).get("model.name")
-    if isinstance(model, dict) and chosen not in (None, model.get("name")):
-        model.pop("arguments", None)
+    for part in ("model", "objective"):
+        choice, chosen = values.get(part), (overrides or {}).get(f"{part}.name")
+        if isinstance(choice, dict) and chosen not in (None, choice.get("name")):
+            choice.pop("arguments", None)
     for key, value in (overrides or {}).items():
         _override(values, key, value)
-    return parse_experiment(values, str(config))
+    return parse_experiment(values, str(config), saved=saved)
 
 
-def parse_experiment(values: Mapping[str, Any], source: str = "experiment") -> Experiment:
+def parse_experiment(values: Mapping[str, Any], source: str = "experiment", *, saved: bool = False) -> Experiment:
     """Build an experiment from nested plain values, as read from YAML or JSON.
 
     Args:
         values: The keys of `Experiment`, nested.
         source: What error messages call the place the values come from.
+        saved: Whether they were written by a run, which may be one of an earlier version with other names of keys.
 
     Returns:
         The experiment.
 
     Raises:
-        ConfigError: If a key is unknown or missing, or a value has the wrong type or range.
+        ConfigError: If a key is unknown or missing, or a value has the wrong type or range; an old name of a key is
+            named with the new one.
     """
     try:
-        experiment: Experiment = _build(Experiment, values, "")
+        experiment: Experiment = _build(Experiment, _present_names(values, saved), "")
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from error
     return experiment
@@ -102,6 +109,18 @@ def save_experiment(path: str | Path, experiment: Experiment) -> None:
         experiment: What to write.
     """
     write_text(path, yaml.safe_dump(experiment.as_dict(), sort_keys=False, allow_unicode=True))
+
+
+def _present_names(values: Mapping[str, Any], saved: bool) -> Mapping[str, Any]:
+    """Translate keys of an earlier version where a run has saved them; refuse them elsewhere."""
+    old = [key for key in values if key in RENAMED_KEYS]
+    if old and not saved:
+        raise ConfigError(f"key {old[0]!r} has a new name: write {RENAMED_KEYS[old[0]]!r}")
+    present: dict[str, Any] = {key: value for key, value in values.items() if key not in old}
+    for key in old:
+        if values[key] != 0 or key != "label_smoothing":  # no smoothing is said by leaving it out
+            _override(present, RENAMED_KEYS[key], values[key])
+    return present
 
 
 def _override(values: dict[str, Any], key: str, value: object) -> None:

@@ -27,6 +27,7 @@ from dualhead.runtime.terminal import print_line
 from dualhead.training.config import parse_experiment
 from dualhead.training.experiment import Experiment, Validation
 from dualhead.training.forward import make_scores, score_loader
+from dualhead.training.mixing import create_collate
 from dualhead.training.processes import is_main, launch_settings, together
 from dualhead.training.progress import quiet_lightning, shown
 
@@ -86,7 +87,7 @@ def evaluate(
                 f"{checkpoint} does not say its {field}: give one that `dualhead train` wrote, or convert it again "
                 "with --experiment and --stream"
             )
-    experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment")
+    experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment", saved=True)
     store = open_store(store) if isinstance(store, str | Path) else store
     check_store(store, provenance, str(checkpoint), split)
     if out is not None:
@@ -148,7 +149,9 @@ def score_split(
     Raises:
         StoreError: If the split holds no sample.
     """
-    size = batch_size or experiment.eval_batch_size or max(1, experiment.batch_size // experiment.accumulate)
+    size = (
+        batch_size or experiment.eval_batch_size or max(1, experiment.batch_size // experiment.accumulate_grad_batches)
+    )
     validation = experiment.validation if split == "validation" else Validation(by="none")
     experiment = replace(experiment, validation=validation)  # the test side is the same with or without it
     module = data_module(store, experiment, provenance["stream"], batch_size=size, eval_batch_size=size)
@@ -207,7 +210,10 @@ def data_module(
         seed=experiment.seed,
         validation=experiment.validation.by,
         validation_fraction=experiment.validation.fraction,
-        workers=experiment.workers,
+        validation_value=experiment.validation.value,
+        repeat=experiment.repeat,
+        train_collate=create_collate(experiment, store),
+        workers=experiment.num_workers,
         drop_last=True,
     )
 

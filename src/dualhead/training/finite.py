@@ -100,4 +100,4 @@ class FiniteGuard(Callback):
             if broken.any():
                 names = [str(self._names[row]) for row in rows[-1][broken].tolist()]
                 return f"the clips of {', '.join(names)} hold values that are not finite: prepare them again"
-        return "their clips may be damaged, else try a smaller optimizer.lr, a clip_norm, or precision 32"
+        return "their clips may be damaged, else try a smaller optimizer.lr, a gradient_clip_norm, or precision 32"

@@ -15,7 +15,7 @@ from dualhead.data.store.store import Store
 from dualhead.evaluation.clip_average import average_clips
 from dualhead.evaluation.scores import Scores
 from dualhead.layers.bodies import DistinctBodies, send
-from dualhead.models.base import SkeletonModel
+from dualhead.models.base import ModelOutput, SkeletonModel
 from dualhead.training.processes import gather_rows
 
 
@@ -34,7 +34,7 @@ def clip_logits(
     Returns:
         Logits, `(N, H, K)` float32.
     """
-    logits: Tensor = model(clips, bodies)  # (N * test_clips, H, K)
+    logits = ModelOutput.of(model(clips, bodies)).logits  # (N * test_clips, H, K)
     return average_clips(logits.float().cpu().numpy(), test_clips, average)
 
 

@@ -9,37 +9,20 @@ import torch
 from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.models.base import ModelOutput
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import hold_frozen_norms
 from dualhead.training.forward import clip_logits
+from dualhead.training.objectives import Objective, create_objective
+from dualhead.training.optimizers import build_optimizer
 from dualhead.training.processes import gather_rows, sum_over_processes
 from dualhead.training.schedule import learning_rate
 
 Batch = dict[str, Any]
-"""Of tensors, `clips`, `labels` and `indices`; and `bodies`, the `DistinctBodies` of the clips."""
-
-
-def heads_loss(logits: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Give the mean over heads and samples of the cross-entropy.
-
-    Args:
-        logits: Logits, `(N, H, K)`.
-        labels: True classes, `(N,)` int64.
-        label_smoothing: Share of the target that is spread over all classes.
-
-    Returns:
-        The loss, a scalar, in float32 at least.
-    """
-    heads = logits.shape[1]
-    wide = logits if logits.dtype == torch.float64 else logits.float()  # half precision would round the loss
-    return F.cross_entropy(
-        wide.flatten(0, 1),  # (N * H, K)
-        labels.repeat_interleave(heads),  # (N * H,)
-        label_smoothing=label_smoothing,
-    )
+"""Of tensors, `clips`, `labels`, `indices` and, where samples are mixed, `targets`; and `bodies`, the `DistinctBodies`
+of the clips."""
 
 
 class StreamModule(LightningModule):
@@ -54,11 +37,21 @@ class StreamModule(LightningModule):
         experiment: What is trained and how.
         steps_per_epoch: Optimiser steps of an epoch.
         views: Clips of a validation sample.
+        objective: What is minimised; None: the experiment's, built here.
     """
 
-    def __init__(self, model: nn.Module, experiment: Experiment, steps_per_epoch: int, views: int = 1):
+    def __init__(
+        self,
+        model: nn.Module,
+        experiment: Experiment,
+        steps_per_epoch: int,
+        views: int = 1,
+        objective: Objective | None = None,
+    ):
         super().__init__()
         self.model = model
+        choice = experiment.objective
+        self.objective = objective or create_objective(choice.name, model, choice.arguments)
         self.experiment = experiment
         self.steps_per_epoch = steps_per_epoch
         self.views = views
@@ -67,32 +60,17 @@ class StreamModule(LightningModule):
         self._parts: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
 
     def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
-        """Give the logits `(N, H, K)` of clips `(N, C, T, V, M)`, of which the bodies that differ may be known."""
-        logits: Tensor = self.model(clips, bodies)
-        return logits
+        """Compute the logits `(N, H, K)` of clips `(N, C, T, V, M)`, of which the bodies that differ may be known."""
+        return ModelOutput.of(self.model(clips, bodies)).logits
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Look which bodies there are while the clips are still on the CPU."""
         return {**batch, "bodies": DistinctBodies.of(batch["clips"])}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Build the experiment's optimiser over all weights that are not frozen."""
-        settings = self.experiment.optimizer
-        weights = [weight for weight in self.model.parameters() if weight.requires_grad]
-        if settings.name == "sgd":
-            return torch.optim.SGD(
-                weights,
-                lr=settings.lr,
-                momentum=settings.momentum,
-                nesterov=settings.nesterov,
-                weight_decay=settings.weight_decay,
-            )
-        return torch.optim.AdamW(
-            weights,
-            lr=settings.lr,
-            betas=(settings.beta1, settings.beta2),
-            weight_decay=settings.weight_decay,
-        )
+        """Build the experiment's optimiser over all weights of model and objective that are not frozen."""
+        fused = self.device.type == "cuda" and self.experiment.precision != "fp16"  # its loss scale needs to step alone
+        return build_optimizer(self.experiment.optimizer, [self.model, self.objective], fused=fused)
 
     @property
     def learning_rate(self) -> float:
@@ -108,7 +86,7 @@ class StreamModule(LightningModule):
         """Seed the generators and set the learning rate of this batch."""
         seeds = [self.experiment.seed, self.trainer.current_epoch, batch_idx, self.trainer.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]))
-        step = self.trainer.current_epoch * self.steps_per_epoch + batch_idx // self.experiment.accumulate
+        step = self.trainer.current_epoch * self.steps_per_epoch + batch_idx // self.experiment.accumulate_grad_batches
         rate = learning_rate(
             self.experiment.schedule,
             self.experiment.optimizer.lr,
@@ -121,11 +99,11 @@ class StreamModule(LightningModule):
                 group["lr"] = rate
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Give the loss of a batch and count its right answers."""
+        """Compute the loss of a batch and count its right answers; a mixed sample's is its own class."""
         labels = batch["labels"]
-        logits = self(batch["clips"], batch["bodies"])  # (N, H, K)
-        loss = heads_loss(logits, labels, self.experiment.label_smoothing)
-        right = (logits.detach().mean(dim=1).argmax(dim=-1) == labels).sum()
+        output = ModelOutput.of(self.model(batch["clips"], batch["bodies"]))
+        loss: Tensor = self.objective(output, batch.get("targets", labels))
+        right = (output.logits.detach().mean(dim=1).argmax(dim=-1) == labels).sum()
         assert self._tally is not None
         count = torch.full_like(right, len(labels))
         self._tally += torch.stack([loss.detach().double() * len(labels), right.double(), count.double()])

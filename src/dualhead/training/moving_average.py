@@ -1,27 +1,87 @@
-"""An exponential moving average of the weights, which is then what is evaluated and saved."""
+"""An average of the weights, exponential or over the last epochs, which is then what is evaluated and saved."""
 
 from __future__ import annotations
 
+from itertools import chain
+from typing import Any
+
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import WeightAveraging
-from torch import nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from dualhead.training.processes import share_buffers
 
 
-class MovingAverage(WeightAveraging):
-    """Averages weights and batch statistics after every optimiser step.
+class _Average(AveragedModel):
+    """A copy of a module that moves towards it, some weights at a time.
 
-    Convention: the first step's weights start the average; from then on average = decay * average + (1 - decay) *
-    weights. Validation runs on the average, training goes on with the weights.
+    Differences from PyTorch's: it knows how often it was updated without asking the GPU, it moves all numbers in one
+    operation, and it copies counters instead of averaging them.
 
     Args:
-        decay: Above 0 and below 1.
+        module: What is averaged.
+        device: Where the average is kept.
     """
 
-    def __init__(self, decay: float):
-        super().__init__(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    def __init__(self, module: nn.Module, device: torch.device):
+        super().__init__(module, device, use_buffers=True)
+        self._updates: int | None = None  # None: to be read from n_averaged, after a resume too
+
+    def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
+        """Load a state, the number of updates with it."""
+        self._updates = None
+        return super().load_state_dict(*args, **kwargs)
+
+    @torch.no_grad()
+    def follow(self, module: nn.Module) -> None:
+        """Copy the weights and buffers of a module, which is not counted as an update."""
+        averages, values, counters, counts = _pairs(self.module, module)
+        torch._foreach_copy_([*averages, *counters], [*values, *counts])
+
+    @torch.no_grad()
+    def move(self, module: nn.Module, decay: float | None) -> None:
+        """Move towards the weights and buffers of a module.
+
+        Args:
+            module: What is averaged.
+            decay: average = decay * average + (1 - decay) * weights; None: the mean of all updates.
+        """
+        if self._updates is None:
+            self._updates = int(self.n_averaged)
+        weight = 1 / (self._updates + 1) if decay is None or not self._updates else 1 - decay
+        averages, values, counters, counts = _pairs(self.module, module)
+        if weight == 1:
+            torch._foreach_copy_(averages, values)
+        else:
+            torch._foreach_lerp_(averages, values, weight)
+        if counters:
+            torch._foreach_copy_(counters, counts)
+        self._updates += 1
+        self.n_averaged += 1
+
+
+class MovingAverage(WeightAveraging):
+    """Averages weights and batch statistics.
+
+    Convention: with a decay, after every optimiser step average = decay * average + (1 - decay) * weights, and the
+    first step's weights start it (exponential moving average). Without one, the average is the mean of the weights
+    after every step (stochastic weight averaging; Izmailov et al., UAI 2018, there once an epoch). Before `first_epoch`
+    it is the weights themselves. The running means and variances of batch norms are averaged as weights are; counters
+    are copied. Validation runs on the average, training goes on with the weights.
+
+    Args:
+        decay: Above 0 and below 1; None: an equal mean.
+        first_epoch: The epoch, from 0, with which averaging begins.
+    """
+
+    _average_model: _Average | None
+
+    def __init__(self, decay: float | None, first_epoch: int = 0):
+        super().__init__(use_buffers=True)
+        self._decay = decay
+        self._first_epoch = first_epoch
 
     @property
     def averaged(self) -> nn.Module:
@@ -30,7 +90,45 @@ class MovingAverage(WeightAveraging):
         module: nn.Module = self._average_model.module
         return module
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Make the copy."""
+        if stage == "fit":
+            self._average_model = _Average(pl_module, pl_module.device)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the average after an optimiser step."""
+        if trainer.global_step > self._latest_update_step and trainer.current_epoch >= self._first_epoch:
+            assert self._average_model is not None
+            self._average_model.move(pl_module, self._decay)
+            self._latest_update_step = trainer.global_step
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Have something to save before averaging begins."""
+        self._follow(trainer, pl_module)
+
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Let every process evaluate with the main one's average, then put it in place of the weights."""
+        self._follow(trainer, pl_module)
         share_buffers(self.averaged)
         super().on_validation_epoch_start(trainer, pl_module)
+
+    def _follow(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Make the average equal to the weights for as long as there is none."""
+        if trainer.current_epoch < self._first_epoch:
+            assert self._average_model is not None
+            self._average_model.follow(pl_module)
+
+
+def _pairs(average: nn.Module, module: nn.Module) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+    """Return the floating-point tensors of an average and of a module, then the counters of both."""
+    floats: tuple[list[Tensor], list[Tensor]] = ([], [])
+    counters: tuple[list[Tensor], list[Tensor]] = ([], [])
+    ours = chain(average.parameters(), average.buffers())
+    theirs = chain(module.parameters(), module.buffers())
+    for one, other in zip(ours, theirs, strict=True):
+        kind = floats if one.is_floating_point() else counters
+        kind[0].append(one)
+        kind[1].append(other)
+    return *floats, *counters

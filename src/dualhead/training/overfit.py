@@ -54,8 +54,11 @@ def overfit_experiment(experiment: Experiment, samples: int) -> Experiment:
         epochs=epochs,
         batch_size=batch_size,
         eval_batch_size=None,
-        accumulate=1,
+        accumulate_grad_batches=1,
         ema_decay=None,
+        swa_epochs=None,
+        repeat=1,
+        mixing=(),
         schedule=Schedule(warmup_epochs=epochs / 10),
         validation=Validation(by="none"),
     )
@@ -108,7 +111,7 @@ class OverfitData(ClipDataModule):
             batch_size=experiment.batch_size,
             seed=experiment.seed,
             validation="none",
-            workers=experiment.workers,
+            workers=experiment.num_workers,
         )
         self.train_indices = choose_samples(self.train_indices, store.labels, samples, experiment.seed)
         self.test_indices = self.test_indices[:0]

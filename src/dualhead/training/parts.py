@@ -15,6 +15,7 @@ from dualhead.models.transfer import LoadReport
 from dualhead.runtime.errors import ConfigError
 from dualhead.training.build import (
     build_model,
+    build_objective,
     build_provenance,
     check_precision,
     micro_batch_size,
@@ -23,6 +24,7 @@ from dualhead.training.build import (
 from dualhead.training.evaluate import data_module
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import FreezeReport, freeze, start_from
+from dualhead.training.objectives import Objective
 from dualhead.training.overfit import OverfitData, overfit_experiment
 
 
@@ -36,6 +38,7 @@ class RunParts:
         launch: How Lightning is started, from `launch_settings`.
         data: The sides as loaders.
         model: The model on the CPU, with the weights to start from.
+        objective: What is minimised.
         steps: Optimiser steps of an epoch.
         provenance: What every file of the run says of its origin.
         loaded: What became of the checkpoint that it starts from, if there is one.
@@ -47,6 +50,7 @@ class RunParts:
     launch: dict[str, Any]
     data: ClipDataModule
     model: SkeletonModel
+    objective: Objective
     steps: int
     provenance: dict[str, Any]
     loaded: LoadReport | None = None
@@ -147,8 +151,9 @@ def build_parts(
         micro = micro_batch_size(experiment, processes)
         size = experiment.eval_batch_size or micro
         data = data_module(store, experiment, stream, batch_size=micro, eval_batch_size=size)
-        steps = steps_per_epoch(experiment, len(data.train_indices), processes)
+        steps = steps_per_epoch(experiment, len(data.train_indices) * experiment.repeat, processes)
     model = build_model(experiment, store, stream)
     loaded = None if init is None else start_from(model, init, store.classes)
     report = freeze(model, frozen) if frozen else None
-    return RunParts(experiment, store, launch, data, model, steps, provenance, loaded, report)
+    objective = build_objective(experiment, model)
+    return RunParts(experiment, store, launch, data, model, objective, steps, provenance, loaded, report)

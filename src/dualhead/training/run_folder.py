@@ -98,7 +98,7 @@ class RunFolder:
             kept = json.loads(self.identity.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ConfigError(f"{self.identity} is damaged: give another folder for the run") from error
-        before = {**_flat(kept), **_flat(load_experiment(self.experiment).as_dict())}
+        before = {**_flat(kept), **_flat(load_experiment(self.experiment, saved=True).as_dict())}
         now = {**_flat(identity), **_flat(experiment.as_dict())}
         for key in sorted(before.keys() | now.keys()):
             old, new = before.get(key, "not given"), now.get(key, "not given")

@@ -14,8 +14,9 @@ def learning_rate(schedule: Schedule, peak: float, step: int, steps_per_epoch: i
     the start of an epoch.
 
     - Warm-up (multistep, cosine): over the first W = warmup_epochs * steps_per_epoch steps the rate is
-      peak * (step + 1) / W, so the last of them has the peak; what follows counts its epochs from the start of the run
-      (multistep) or goes from the end of the warm-up to the last step (cosine).
+      peak * (step + 1) / W, so the last of them has the peak; as a staircase it is peak * (epoch + 1) / warmup_epochs,
+      constant within an epoch and at most the peak (CTR-GCN; Chen et al., ICCV 2021). What follows counts its epochs
+      from the start of the run (multistep) or goes from the end of the warm-up to the last step (cosine).
     - multistep: peak * gamma^(number of milestones at or before this epoch); during warm-up the product of both.
     - cosine (Loshchilov and Hutter, ICLR 2017, one period): from peak at its first step towards final_fraction * peak,
       which is reached one step after the last.
@@ -36,7 +37,10 @@ def learning_rate(schedule: Schedule, peak: float, step: int, steps_per_epoch: i
     if schedule.name == "onecycle":
         return _onecycle(peak, step, total)
     warm = round(schedule.warmup_epochs * steps_per_epoch)
-    factor = min(1.0, (step + 1) / warm) if warm else 1.0
+    if schedule.warmup == "staircase":
+        factor = min(1.0, (step // steps_per_epoch + 1) / schedule.warmup_epochs)
+    else:
+        factor = min(1.0, (step + 1) / warm) if warm else 1.0
     if schedule.name == "multistep":
         epoch = step // steps_per_epoch
         return peak * factor * schedule.gamma ** sum(milestone <= epoch for milestone in schedule.milestones)

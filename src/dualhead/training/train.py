@@ -35,8 +35,10 @@ from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import describe_start
 from dualhead.training.finite import FiniteGuard
 from dualhead.training.keeper import Keeper
+from dualhead.training.mixing import check_mixing
 from dualhead.training.module import StreamModule
 from dualhead.training.moving_average import MovingAverage
+from dualhead.training.objectives import check_objective
 from dualhead.training.overfit import STARTS_OVER, OverfitData, OverfitWatch
 from dualhead.training.parts import RunParts, build_parts
 from dualhead.training.processes import is_main, launch_settings, launched_rank
@@ -109,15 +111,13 @@ def train(
         raise ConfigError(f"stop_after is {stop_after}: give 1 or more epochs")
     check_stream(stream)
     check_variant(experiment.model.name, experiment.model.arguments)
+    check_objective(experiment.objective.name, experiment.objective.arguments)
+    check_mixing(experiment.mixing)
     folder = RunFolder(out)
     folder.check_place()
     store = open_store(store) if isinstance(store, str | Path) else store
     facts = describe_store(store)
-    if experiment.dataset not in (None, facts["dataset"]):
-        raise MismatchError(
-            f"{store.path} is not the data of this experiment: its dataset is {facts['dataset']!r}, the experiment's "
-            f"is {experiment.dataset!r}; give another store, or dataset null in the experiment for any"
-        )
+    _check_data(experiment, store)
     said = describe_start(init, freeze) | ({} if overfit is None else {"overfit": overfit})
     identity = {"stream": stream, "dataset": facts["dataset"], "data_fingerprint": facts["data_fingerprint"], **said}
     folder.check(experiment, identity)
@@ -143,10 +143,22 @@ def train(
     return result
 
 
+def _check_data(experiment: Experiment, store: Store) -> None:
+    """Check that a store holds the data set, and of its bodies those, that the experiment is meant for."""
+    facts = describe_store(store)
+    expectations = {"dataset": ("dataset", experiment.dataset), "bodies": ("body_selection", experiment.bodies)}
+    for key, (field, expected) in expectations.items():
+        if expected not in (None, facts[field]):
+            raise MismatchError(
+                f"{store.path} is not the data of this experiment: its {field} is {facts[field]!r}, the experiment's "
+                f"is {expected!r}; give another store, or {key} null in the experiment for any"
+            )
+
+
 def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBar) -> TrainResult:
     """Fit up to the last epoch of this call; after the run's last epoch, score the test side and write the result."""
     experiment, store = parts.experiment, parts.store
-    average = None if experiment.ema_decay is None else MovingAverage(experiment.ema_decay)
+    average = _average(experiment)
     keeper = Keeper(folder, store, parts.provenance, average)
     guard = FiniteGuard(store.names, gradients=experiment.precision != "fp16")
     bar = EpochBar(bars, experiment.epochs)
@@ -158,7 +170,7 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
     for line in parts.story(first):
         logger.info(line)
     trainer.fit(
-        StreamModule(parts.model, experiment, parts.steps),
+        StreamModule(parts.model, experiment, parts.steps, objective=parts.objective),
         datamodule=parts.data,
         ckpt_path=folder.resume if first else None,
         weights_only=True,
@@ -167,7 +179,7 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
     finished = epochs >= experiment.epochs
     chosen = {"last": epochs} | ({} if keeper.best is None else {"best": keeper.best["epoch"]})
     tested = {}
-    if finished and parts.samples["test"]:
+    if finished and experiment.score_test and parts.samples["test"]:
         tested = _test(folder, store, experiment, trainer, bars, chosen)
     reached = {
         name: SelectionResult(
@@ -188,6 +200,13 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
     return result
 
 
+def _average(experiment: Experiment) -> MovingAverage | None:
+    """Build the average of the weights that the experiment asks for, if it does."""
+    if experiment.swa_epochs is not None:
+        return MovingAverage(None, first_epoch=experiment.epochs - experiment.swa_epochs)
+    return None if experiment.ema_decay is None else MovingAverage(experiment.ema_decay)
+
+
 def _overfit(parts: RunParts, folder: RunFolder, bars: NewBar) -> TrainResult:
     """Fit until every sample is right; nothing is scored, and there is nothing to go on from."""
     assert isinstance(parts.data, OverfitData)
@@ -198,7 +217,9 @@ def _overfit(parts: RunParts, folder: RunFolder, bars: NewBar) -> TrainResult:
     trainer = build_trainer(parts.experiment, folder, parts.launch, callbacks, first=0, until=until, steps=parts.steps)
     for line in parts.story(0):
         logger.info(line)
-    trainer.fit(StreamModule(parts.model, parts.experiment, parts.steps), datamodule=parts.data)
+    trainer.fit(
+        StreamModule(parts.model, parts.experiment, parts.steps, objective=parts.objective), datamodule=parts.data
+    )
     if not watch.fitted:
         raise TrainingError(
             f"the set-up does not learn {parts.samples['training']} samples by heart, {watch.line()}: look at the data "
@@ -246,7 +267,7 @@ def _test(
                 experiment,
                 provenance,
                 split="test",
-                workers=experiment.workers,
+                workers=experiment.num_workers,
                 device=trainer.strategy.root_device,
                 on_start=lambda total: bar.update(total=total),
                 on_batch=bar.advance,
@@ -296,9 +317,9 @@ def _explain(error: Exception, folder: RunFolder, again: str) -> str | None:
         # From a loading process PyTorch hands over the traceback as the message.
         return told.strip().splitlines()[-1].partition(": ")[2] if "in DataLoader worker process" in told else told
     if isinstance(error, torch.OutOfMemoryError):
-        return f"the GPU has too little memory ({told}): give a larger accumulate or a smaller batch_size"
+        return f"the GPU has too little memory ({told}): give a larger accumulate_grad_batches or a smaller batch_size"
     if isinstance(error, OSError | SafetensorError):
         return f"the machine failed while {folder.path} was written or the data read ({told}): mend it, then {again}"
     if "DataLoader worker" in told:
-        return f"a loading process died ({told.splitlines()[0]}): give fewer workers, or 0; {again}"
+        return f"a loading process died ({told.splitlines()[0]}): give a smaller num_workers, or 0; {again}"
     return None

@@ -67,7 +67,7 @@ def render(
     Args:
         source: A raw recording (.skeleton, .json, arrays, a folder of OpenPose's frames), a store's folder, or a
             recording in memory.
-        out: The file to write, .html, .gif or .mp4 (which needs ffmpeg); default: the recording's name with .html, in
+        out: The file to write, .html, .gif or .mp4 (by PyAV or ffmpeg); default: the recording's name with .html, in
             the current folder.
         sample: Name of the sample to draw, where the source is a store.
         checkpoint: Checkpoints of one or more streams, whose prediction is shown.
@@ -87,7 +87,7 @@ def render(
 
     Raises:
         ConfigError: If an argument cannot be used, `out` is a file that is read or lies in the store, there is no body
-            to draw, or .mp4 is asked for without ffmpeg.
+            to draw, or .mp4 is asked for without PyAV or ffmpeg.
         FormatError: If the recording cannot be read.
         StoreError: If the store cannot be opened or holds no such sample.
         CheckpointError: If a checkpoint cannot be read.

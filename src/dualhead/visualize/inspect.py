@@ -7,10 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dualhead.data.file_story import FileStory, explain_file
-from dualhead.data.inspection import StoreInspection, inspect_store
 from dualhead.data.store.fingerprint import verify as check_fingerprint
 from dualhead.data.store.store import open_store
+from dualhead.inspection.file_story import FileStory, explain_file
+from dualhead.inspection.store_inspection import StoreInspection, inspect_store
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.runtime.files import check_apart
 from dualhead.runtime.progress import Bar, show_progress

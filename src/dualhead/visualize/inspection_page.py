@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from dualhead.data.inspection import StoreInspection
+from dualhead.inspection.store_inspection import StoreInspection
 from dualhead.runtime.files import write_text
 from dualhead.visualize import plots
 from dualhead.visualize.data_summary import summarise

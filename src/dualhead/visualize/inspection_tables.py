@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from dualhead.data.file_story import FileStory
-from dualhead.data.inspection import StoreInspection
+from dualhead.inspection.file_story import FileStory
+from dualhead.inspection.store_inspection import StoreInspection
 from dualhead.runtime.terminal import cell, print_line
 
 _FEW = 12

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dualhead.poses.video import has_av
+from dualhead.poses.video_file import encode_video
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.files import replacing
 from dualhead.visualize.colours import rgb
@@ -109,7 +111,7 @@ def _reduced(picture: Image.Image, palette: Image.Image, ground: tuple[int, int,
 
 
 def write_video(pictures: Iterable[Image.Image], out: str | Path, *, fps: float) -> None:
-    """Write an H.264 video through the program `ffmpeg`.
+    """Write an H.264 video with PyAV where it is installed, else through the program `ffmpeg`.
 
     Args:
         pictures: RGB pictures of one size.
@@ -117,12 +119,16 @@ def write_video(pictures: Iterable[Image.Image], out: str | Path, *, fps: float)
         fps: Frames a second.
 
     Raises:
-        ConfigError: If there is no ffmpeg, or it fails; its last words are in the message.
+        ConfigError: If neither is there, or the encoder fails; its last words are in the message.
     """
+    if has_av():
+        encode_video(pictures, out, fps=fps)
+        return
     program = shutil.which("ffmpeg")
     if program is None:
         raise ConfigError(
-            f"{str(out)!r} needs the program ffmpeg, which was not found: install it, or ask for .gif or .html"
+            f"{str(out)!r} needs PyAV or the program ffmpeg, neither of which was found: "
+            "pip install 'dualhead[video]', install ffmpeg, or ask for .gif or .html"
         )
     supply = iter(pictures)
     first = next(supply)

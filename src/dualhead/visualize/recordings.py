@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from dualhead.data.reading import ARRAY_SUFFIXES, SUFFIXES, read_sequence
+from dualhead.data.reading import Reader, read_sequence
 from dualhead.data.store.store import Store, open_store
-from dualhead.formats.kinetics.labels import LABEL_FILE
-from dualhead.formats.openpose import holds_frames, is_openpose_frame
+from dualhead.formats.file_format import ReadingOptions
+from dualhead.formats.files.member import list_members
+from dualhead.reading.listing import find_recordings
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 
-if TYPE_CHECKING:
-    from dualhead.inference.reading import Reader
+_STORE_FILES = ("meta.json", "joints.npy")
+_FEW = 2
 
 
 def find_recording(
@@ -43,9 +42,7 @@ def find_recording(
         FormatError: If the file is missing, of an unknown kind, damaged, or holds no body.
         StoreError: If the store cannot be opened or holds no such sample.
     """
-    if not isinstance(source, SkeletonSequence) and _is_store(Path(source)):
-        if sample is None:
-            _refuse_many(Path(source))
+    if not isinstance(source, SkeletonSequence) and _is_store(Path(source), sample):
         store = open_store(source)
         if sample is None:
             raise ConfigError(
@@ -58,50 +55,48 @@ def find_recording(
         )
     if isinstance(source, SkeletonSequence):
         return source, ""
+    path = Path(source)
+    if path.is_dir():
+        _refuse_many(path)
     if reader is None:
-        return read_sequence(source, skeleton=skeleton), ""
-    found = list(islice(reader.read(Path(source)), 2))
+        return read_sequence(path, skeleton=skeleton), ""
+    found = list(islice(reader.read(path), _FEW))
     if len(found) != 1:
         raise ConfigError(f"{str(source)!r} holds more than one recording: give one of them")
     return found[0], ""
 
 
-def _is_store(path: Path) -> bool:
-    """Whether a folder is to be opened as a store: all are but those of OpenPose's frames."""
-    return path.is_dir() and not holds_frames(path)
+def _is_store(path: Path, sample: str | None) -> bool:
+    """Return whether a folder is to be opened as a store, be it a damaged one or one without anything to draw."""
+    if not path.is_dir():
+        return False
+    return sample is not None or any((path / name).exists() for name in _STORE_FILES) or not _recordings(path)
 
 
 def _refuse_many(folder: Path) -> None:
-    """Say what to do with a folder of recordings that is no store."""
-    if any((folder / name).exists() for name in ("meta.json", "joints.npy")):  # what a store has, be it damaged
-        return
+    """Say what to do with a folder of more than one recording.
+
+    Raises:
+        ConfigError: If it is one.
+    """
     found = _recordings(folder)
-    if found:
+    if len(found) > 1 or found[0] != folder.name:
         count = f"{len(found)} recording{'s' if len(found) > 1 else ''}"
         raise ConfigError(
             f"{str(folder)!r} is a folder of {count} and no store, and one recording is drawn at a time: give it by "
-            f"name, such as {str(found[0])!r}"
+            f"name, such as {str(folder / found[0])!r}"
         )
 
 
-def _recordings(folder: Path) -> list[Path]:
-    """Find what can be drawn below a folder: files, and folders of OpenPose's frames; stores are left out."""
-    found = set()
-    for place, folders, names in os.walk(folder):
-        if "meta.json" in names:
-            folders.clear()
-            continue
-        for name in names:
-            if is_openpose_frame(name):
-                found.add(Path(place))
-            elif name.lower().endswith((*SUFFIXES, *ARRAY_SUFFIXES)) and not _is_table(name):
-                found.add(Path(place, name))
-    return sorted(found)
-
-
-def _is_table(name: str) -> bool:
-    """Whether a file lies beside recordings and says their labels."""
-    return name == "table.csv" or name.endswith(LABEL_FILE)
+def _recordings(folder: Path) -> list[str]:
+    """List what can be drawn below a folder by its path in it, or by the folder's name where that is the recording."""
+    members = list(list_members([folder]))
+    places = []
+    for found in find_recordings(members, ReadingOptions()):
+        files = [member.where for member in members if member.where == found.where]
+        inside = (files[0] if files else found.where.rpartition("/")[0]).partition("/")[2]
+        places.append(inside or folder.name)
+    return sorted(dict.fromkeys(places))
 
 
 def take_sample(store: Store, name: str) -> tuple[SkeletonSequence, str]:

@@ -107,3 +107,24 @@ def test_every_class_keeps_something_to_learn_from(
         return
     assert set(labels[train]) == set(labels)
     assert len(validation) and sorted([*train, *validation]) == list(range(len(rows)))
+
+
+def test_one_value_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    fields = {"camera": np.arange(200) % 3}
+    train, validation = hold_out(TRAIN[:150], LABELS, fields, by="camera", value=2)
+    assert set(fields["camera"][train]) == {0, 1} and set(fields["camera"][validation]) == {2}
+    assert sorted([*train, *validation]) == TRAIN[:150].tolist()
+    for seed in (1, 2):  # nothing is drawn
+        assert hold_out(TRAIN[:150], LABELS, fields, by="camera", value=2, seed=seed)[1].tolist() == validation.tolist()
+    with caplog.at_level(logging.WARNING):
+        hold_out(TRAIN, np.where(fields["camera"] == 1, 9, LABELS), fields, by="camera", value=1)
+    assert "1 classes" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("by", "value", "named"), [("camera", 3, "0 1 2"), ("kamera", 1, "camera"), ("subject", 0, "subject")]
+)
+def test_a_value_that_leaves_nothing_or_everything_out_is_refused(by: str, value: int, named: str) -> None:
+    fields = {"camera": np.arange(200) % 3, "subject": np.zeros(200, dtype=np.int64)}
+    with pytest.raises(ConfigError, match=named):
+        hold_out(TRAIN, LABELS, fields, by=by, value=value)

@@ -98,3 +98,18 @@ def test_shards_fit_together(
 def test_wrong_numbers_are_refused(arguments: dict[str, int], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         EpochBatchSampler(**{"length": 4, "batch_size": 2, "shuffle": True, **arguments})
+
+
+def test_an_epoch_of_several_passes_draws_every_sample_anew_in_each() -> None:
+    sampler = EpochBatchSampler(5, 3, shuffle=True, seed=1, repeat=4)
+    sampler.set_epoch(2)
+    pairs = [pair for batch in sampler for pair in batch]
+    assert sorted(pairs) == [(draw, position) for draw in (8, 9, 10, 11) for position in range(5)]
+    assert pairs != sorted(pairs)
+    assert len(sampler) == 7
+    shards = [EpochBatchSampler(5, 3, shuffle=True, seed=1, repeat=4, rank=rank, world_size=2) for rank in range(2)]
+    assert sorted(pair for shard in shards for batch in shard for pair in batch) == [
+        (draw, position) for draw in range(4) for position in range(5)
+    ]
+    with pytest.raises(ConfigError, match="repeat"):
+        EpochBatchSampler(5, 3, shuffle=True, repeat=0)

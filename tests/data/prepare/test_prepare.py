@@ -24,8 +24,8 @@ from dualhead.data.store.writer import Chunk
 from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.ntu.sources import NtuSource
 from dualhead.formats.recording import Recording
-from dualhead.formats.registry import list_sources
 from dualhead.formats.source import Sample
+from dualhead.reading.sources import list_sources
 from dualhead.runtime.errors import ConfigError, FormatError, StoreError
 from tests.formats.kinetics.test_parse import write_tree
 from tests.formats.making import make_ntu_tree, make_skeleton, make_ucla_json, make_zip

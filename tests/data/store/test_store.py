@@ -185,9 +185,6 @@ def test_facts_that_do_not_fit_are_a_sentence(folder: Path, change: dict[str, An
         open_store(folder)
 
 
-def test_frames_of_openpose_are_no_store_and_it_is_said_what_they_are_for(tmp_path: Path) -> None:
+def test_a_folder_without_a_store_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"holds no store \(no meta\.json\): make one with `dualhead prepare`$"):
-        open_store(tmp_path)
-    (tmp_path / "clip_000000000000_keypoints.json").write_text("{}")
-    with pytest.raises(StoreError, match=r"holds no store .*: OpenPose's frames are read by `dualhead predict` and"):
         open_store(tmp_path)

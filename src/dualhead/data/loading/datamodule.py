@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
 import torch
 from torch.utils.data import DataLoader
 
-from dualhead.data.loading.dataset import Batch, ClipDataset, collate
+from dualhead.data.loading.dataset import Batch, ClipDataset, Sample, collate
 from dualhead.data.loading.holdout import hold_out
 from dualhead.data.loading.sampler import EpochBatchSampler
 from dualhead.data.recipes.recipes import Recipe, RecipeSpec, get_recipe
@@ -48,6 +48,9 @@ class ClipDataModule(L.LightningDataModule):
         seed: Seed of the order, the draws and the choice of the validation side.
         validation: What is held out together: "subject", another field, "sample", or "none" (see `hold_out`).
         validation_fraction: Share of the training side to hold out.
+        validation_value: Hold out the samples with this value of the field `validation` instead of a share.
+        repeat: Passes over the training side in an epoch.
+        train_collate: What makes a batch of training samples; it may mix them.
         workers: Processes that load, for each training process; 0 loads in the training process itself.
         drop_last: Leave out a last training batch that is not full.
 
@@ -72,6 +75,9 @@ class ClipDataModule(L.LightningDataModule):
         seed: int = 0,
         validation: str = "subject",
         validation_fraction: float = 0.1,
+        validation_value: int | None = None,
+        repeat: int = 1,
+        train_collate: Callable[[Sequence[Sample]], Batch] = collate,
         workers: int = 0,
         drop_last: bool = False,
     ):
@@ -86,6 +92,8 @@ class ClipDataModule(L.LightningDataModule):
         self.seed = seed
         self.workers = workers
         self.drop_last = drop_last
+        self.repeat = repeat
+        self.train_collate = train_collate
         train, self.test_indices = store.split(protocol)
         if not len(train):
             raise ConfigError(f"protocol {protocol!r} leaves no training samples in {store.path}: choose another")
@@ -94,7 +102,13 @@ class ClipDataModule(L.LightningDataModule):
                 f"{unlabelled} training samples have no label in {store.path}: prepare the store with labels"
             )
         self.train_indices, self.validation_indices = hold_out(
-            train, store.labels, store.fields, by=validation, fraction=validation_fraction, seed=seed
+            train,
+            store.labels,
+            store.fields,
+            by=validation,
+            fraction=validation_fraction,
+            value=validation_value,
+            seed=seed,
         )
         # an empty shard of a small test side is no error
         self.allow_zero_length_dataloader_with_multiple_devices = True
@@ -124,6 +138,7 @@ class ClipDataModule(L.LightningDataModule):
             shuffle=dataset.train,
             seed=self.seed,
             drop_last=dataset.train and self.drop_last,
+            repeat=self.repeat if dataset.train else 1,
             rank=rank,
             world_size=world_size,
         )
@@ -131,7 +146,7 @@ class ClipDataModule(L.LightningDataModule):
             dataset,  # type: ignore[arg-type]  # a sample becomes a batch in collate
             batch_sampler=sampler,
             num_workers=self.workers,
-            collate_fn=collate,
+            collate_fn=self.train_collate if dataset.train else collate,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.workers > 0,
             # of its own, so that the number of workers leaves the global generator (dropout) alone

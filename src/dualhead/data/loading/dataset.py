@@ -20,19 +20,27 @@ if TYPE_CHECKING:
 
 
 class Sample(TypedDict):
-    """One sample: its clips `(test_clips, C, T, V, M)`, label and row in the store."""
+    """One sample: its clips `(test_clips, C, T, V, M)`, label, row in the store, and the draw that it was asked for."""
 
     clips: NDArray[np.float32]
     label: int
     index: int
+    draw: int
 
 
-class Batch(TypedDict):
-    """Clips `(N * test_clips, C, T, V, M)` float32, a sample's clips side by side; labels and rows `(N,)` int64."""
-
+class _Batch(TypedDict):
     clips: Tensor
     labels: Tensor
     indices: Tensor
+
+
+class Batch(_Batch, total=False):
+    """Clips `(N * test_clips, C, T, V, M)` float32, a sample's clips side by side; labels and rows `(N,)` int64.
+
+    Where samples are mixed, `targets` are their soft labels `(N, K)` float32.
+    """
+
+    targets: Tensor
 
 
 def sample_rng(seed: int, epoch: int, row: int) -> np.random.Generator:
@@ -108,7 +116,7 @@ class ClipDataset(Dataset[Sample]):
         else:
             rng = sample_rng(self.seed, epoch, row) if self.train and self.recipe.draws else None
             clips = self.recipe.clip(sequence, self.stream, train=self.train, rng=rng)[None]
-        return {"clips": clips, "label": int(self.store.labels[row]), "index": row}
+        return {"clips": clips, "label": int(self.store.labels[row]), "index": row, "draw": epoch}
 
 
 def collate(samples: Sequence[Sample]) -> Batch:

@@ -23,14 +23,16 @@ def hold_out(
     *,
     by: str = "subject",
     fraction: float = 0.1,
+    value: int | None = None,
     seed: int = 0,
 ) -> tuple[Rows, Rows]:
     """Split the training side in one to learn from and one to validate on.
 
     Convention: by a field, whole groups (all recordings of a performer) are held out: the rounded fraction of their
     number, at least one, in an order drawn from the seed, passing over a group without which a class would have nothing
-    to learn from. With `by="sample"` the fraction is held out class by class. `by="subject"` turns to samples, and says
-    so in the log, where the data has no such field or fewer than 4 subjects.
+    to learn from. With a value, what is held out are the recordings of that value alone ("leave one camera out"), and
+    nothing is drawn. With `by="sample"` the fraction is held out class by class. `by="subject"` turns to samples, and
+    says so in the log, where the data has no such field or fewer than 4 subjects.
 
     Args:
         train: `(N,)` rows of the training side.
@@ -38,13 +40,15 @@ def hold_out(
         fields: Columns of whole numbers, one number for every row of the store.
         by: A field's name, "sample", or "none" for no validation side.
         fraction: Share of groups or samples to hold out, above 0 and below 1.
+        value: Hold out exactly the rows with this value of the field `by`; None: a share.
         seed: Seed of the choice, not negative.
 
     Returns:
         Rows to learn from and rows to validate on, each in the order of `train`.
 
     Raises:
-        ConfigError: If `by` is not known, the fraction out of range, or nothing can be held out.
+        ConfigError: If `by` is not known, the fraction out of range, or nothing can be held out; if no row has the
+            value, or all have it.
     """
     rows = np.asarray(train, dtype=np.int64)
     if by == "none":
@@ -55,6 +59,8 @@ def hold_out(
         raise unknown(
             "validation.by (the store has no such field)", by, dict.fromkeys(("subject", "sample", "none", *fields))
         )
+    if value is not None:
+        return _leave_out(rows, labels, fields, by, value)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
     classes = np.asarray(labels)[rows]
     held = np.zeros(len(rows), dtype=bool)
@@ -83,6 +89,26 @@ def hold_out(
             "--validation.fraction, or --validation.by none to hold out nothing"
         )
     _log.info("validation: %d of %d training samples held out (%s)", held.sum(), len(rows), how)
+    return rows[~held], rows[held]
+
+
+def _leave_out(
+    rows: Rows, labels: NDArray[np.integer], fields: Mapping[str, NDArray[np.integer]], by: str, value: int
+) -> tuple[Rows, Rows]:
+    """Hold out the rows with one value of a field."""
+    if by not in fields:
+        raise unknown("validation.by (the store has no such field)", by, fields)
+    values = np.asarray(fields[by])[rows]
+    held = values == value
+    there = " ".join(map(str, np.unique(values).tolist()))
+    if not held.any():
+        raise ConfigError(f"validation.value is {value}: the training side has no such {by}, give one of {there}")
+    if held.all():
+        raise ConfigError(f"validation.value is {value}: all training samples have this {by}, nothing is left to train")
+    lost = np.setdiff1d(np.asarray(labels)[rows[held]], np.asarray(labels)[rows[~held]])
+    if len(lost):
+        _log.warning("validation: %d classes have no training sample without %s %d", len(lost), by, value)
+    _log.info("validation: %d of %d training samples held out (%s %d)", held.sum(), len(rows), by, value)
     return rows[~held], rows[held]
 
 

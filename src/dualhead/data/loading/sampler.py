@@ -11,13 +11,16 @@ from dualhead.runtime.errors import ConfigError
 
 
 class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
-    """Batches of `(epoch, position)`, as `ClipDataset` is asked.
+    """Batches of `(draw, position)`, as `ClipDataset` is asked; the draw is the epoch, if it is one pass.
 
     Convention: process r of W takes every W-th place of the order, from place r on, so that the W batches of one step
     hold together what one process with a batch W times as large would see. With `shuffle` the order is a permutation
     drawn from (seed, epoch), and every process gets the same number of samples: the few at its end that do not fill a
     round of processes are left out of this epoch. Without `shuffle` the order is that of the data set and every sample
     is taken exactly once, so the numbers may differ by one.
+
+    With `repeat` R an epoch passes over the data set R times, all passes shuffled as one; pass r of epoch e asks for
+    draw e * R + r, so that every pass draws other augmentations.
 
     The epoch is kept by the process that iterates, not by the workers, so persistent workers follow it. A Lightning
     trainer sets it at the beginning of every epoch, also after a resume, with `use_distributed_sampler=False`.
@@ -28,6 +31,7 @@ class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
         shuffle: Training order; otherwise evaluation order.
         seed: Seed of the permutations, not negative.
         drop_last: Leave out a process's last batch if it is not full.
+        repeat: Passes over the data set in an epoch, at least 1.
         rank: This process, from 0.
         world_size: Number of processes.
 
@@ -43,11 +47,14 @@ class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
         shuffle: bool,
         seed: int = 0,
         drop_last: bool = False,
+        repeat: int = 1,
         rank: int = 0,
         world_size: int = 1,
     ):
         if batch_size < 1:
             raise ConfigError(f"batch size {batch_size} is too small: use 1 or more")
+        if repeat < 1:
+            raise ConfigError(f"repeat is {repeat}: use 1 or more")
         if seed < 0:
             raise ConfigError(f"seed {seed} is negative: use 0 or more")
         if not 0 <= rank < world_size:
@@ -57,6 +64,7 @@ class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
         self.shuffle = shuffle
         self.seed = seed
         self.drop_last = drop_last
+        self.repeat = repeat
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
@@ -75,7 +83,7 @@ class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
     @property
     def num_samples(self) -> int:
         """How many samples this process takes in an epoch, before `drop_last`."""
-        whole, rest = divmod(self.length, self.world_size)
+        whole, rest = divmod(self.length * self.repeat, self.world_size)
         return whole + (not self.shuffle and self.rank < rest)
 
     def set_epoch(self, epoch: int) -> None:
@@ -93,10 +101,13 @@ class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         """Give the batches of the chosen epoch."""
         epoch = self.epoch
-        order = np.arange(self.length)
+        order = np.arange(self.length * self.repeat)
         if self.shuffle:
             order = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(0, epoch))).permutation(order)
         mine = order[self.rank :: self.world_size][: self.num_samples].tolist()
         for batch in range(len(self)):
             start = batch * self.batch_size
-            yield [(epoch, position) for position in mine[start : start + self.batch_size]]
+            yield [
+                (epoch * self.repeat + place // self.length, place % self.length)
+                for place in mine[start : start + self.batch_size]
+            ]

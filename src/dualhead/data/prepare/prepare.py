@@ -19,8 +19,8 @@ from dualhead.data.prepare.worker import CHUNK, Task, Worker, running
 from dualhead.data.store.store import SCHEMA, open_store, read_meta
 from dualhead.data.store.writer import Chunk, StoreWriter, disk_errors, remove_leftover
 from dualhead.formats.custom.skeleton_file import load_skeleton
-from dualhead.formats.registry import get_source
 from dualhead.formats.source import Listing, Rejected, Source
+from dualhead.reading.sources import get_source
 from dualhead.runtime.errors import FormatError, StoreError
 from dualhead.runtime.log_file import log_to_file
 from dualhead.runtime.machine import check_workers, count_cores

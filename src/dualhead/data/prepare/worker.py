@@ -94,6 +94,8 @@ class Worker:
         except FormatError as error:
             reason, line = error.reason, error.line
         else:
+            if self.body_selection == "order" and recording.body_selection:
+                selection = get_selection(recording.body_selection)
             joints, confidence = selection(recording, self.source.max_bodies)  # (M, T, V, C), (M, T, V)
             kind, reason = "empty", f"no body in any of its {recording.num_frames} frames"
             if (len(joints) or self.source.keeps_empty) and task.missing is None:

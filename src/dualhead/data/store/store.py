@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.data.store.fingerprint import digest
-from dualhead.formats.openpose import holds_frames
 from dualhead.formats.source import SplitRule
 from dualhead.runtime.errors import ConfigError, StoreError, unknown
 from dualhead.sequence import SkeletonSequence
@@ -39,11 +38,6 @@ _UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, SyntaxError, TokenError, RecursionError,
     MemoryError, OverflowError, NotImplementedError, BadZipFile, zlib.error, struct.error, ConfigError,
 )  # fmt: skip
-
-_FRAMES = (
-    "OpenPose's frames are read by `dualhead predict` and `dualhead render`, a data set needs clips of the custom form "
-    "(docs/custom-data.md)"
-)
 
 
 class NoSuchRowError(StoreError, IndexError):
@@ -264,8 +258,7 @@ def read_meta(path: str | Path) -> dict[str, Any]:
         meta = json.loads(file.read_text(encoding="utf-8"))
         schema = meta["schema"]
     except (FileNotFoundError, NotADirectoryError):
-        instead = _FRAMES if holds_frames(Path(path)) else "make one with `dualhead prepare`"
-        raise StoreError(f"{path} holds no store (no meta.json): {instead}") from None
+        raise StoreError(f"{path} holds no store (no meta.json): make one with `dualhead prepare`") from None
     except _UNREADABLE as error:
         raise StoreError(f"{file} cannot be read ({error}): prepare the store again") from None
     if isinstance(schema, int) and schema > SCHEMA:

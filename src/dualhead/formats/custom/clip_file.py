@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.formats.dense import dense_recording
+from dualhead.formats.file_format import LIKELY, POSSIBLE, Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.arrays import parse_npy, parse_npz
 from dualhead.formats.files.json_file import JsonText, odd_place, parse_json
 from dualhead.formats.recording import Recording
@@ -186,3 +187,39 @@ def _columns(names: Sequence[str], path: str | Path, skeleton: Skeleton) -> list
         raise FormatError(f"its first line {what}: name the columns {wanted[0]}, {wanted[1]} and so on", path, 1)
     places = {name: place for place, name in enumerate(names)}
     return [places[name] for name in wanted]
+
+
+def _recognise(file: RawFile) -> Evidence | None:
+    if file.suffix != ".json":
+        return Evidence(f"an array or table of numbers ({file.suffix})", POSSIBLE)
+    if "joints" in file.keys:
+        return Evidence("a JSON record with 'joints'", LIKELY)
+    first = file.items[0] if file.items else None
+    return Evidence("nested JSON lists of numbers", LIKELY) if isinstance(first, list) else None
+
+
+def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    """Parse a clip whose skeleton the user says, or that is taken for the checkpoint's."""
+    skeleton = options.skeleton or options.usual
+    if skeleton is None:
+        reason = f"unknown kind of skeleton in a {file.suffix}: say it with --skeleton, a name or a YAML file"
+        raise FormatError(reason, file.where)
+    try:
+        recording = parse_clip(file.data, file.where, skeleton, options.has_confidence)
+    except FormatError as error:
+        if options.skeleton is not None:
+            raise
+        told = f"taken for {skeleton.name!r}, as nothing says otherwise: say its skeleton if it is another"
+        raise FormatError(f"{error.reason} ({told})", error.path, error.line) from None
+    yield RawClip(recording, skeleton)
+
+
+ARRAY_CLIP = FileFormat(
+    name="array",
+    title="a clip of your own",
+    suffixes=CLIP_SUFFIXES,
+    recognise=_recognise,
+    parse=_parse,
+    brings_skeleton=False,
+    row="`--skeleton`, else the checkpoint's | 3D: metres unless `--unit`; 2D: pixels or fractions | `--fps` | places",
+)

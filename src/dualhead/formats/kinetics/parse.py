@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualhead.formats.file_format import (
+    LIKELY,
+    Evidence,
+    FileFormat,
+    RawClip,
+    RawFile,
+    ReadingOptions,
+    require_skeleton,
+)
 from dualhead.formats.files.json_file import JsonText, parse_json
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.kinetics.labels import (
@@ -43,12 +52,19 @@ _V = OPENPOSE18.num_joints
 _MAX_COORDINATE = 1e6
 _MAX_PEOPLE = 10_000
 _NO_LABEL = -1
+_MOST_FRAMES = 100_000
 _SUFFIX = ".json"
 _NO_NUMBERS = (ValueError, TypeError, OverflowError)
 
 
 def parse_kinetics(
-    data: bytes, path: str | Path | None = None, classes: Sequence[str] = ()
+    data: bytes,
+    path: str | Path | None = None,
+    classes: Sequence[str] = (),
+    *,
+    content: Any = None,
+    most_frames: int = NUM_FRAMES,
+    lenient: bool = False,
 ) -> tuple[Recording, int | None]:
     """Parse the content of one Kinetics-Skeleton JSON file.
 
@@ -58,6 +74,10 @@ def parse_kinetics(
         data: The file's bytes.
         path: Where they came from, for the error message.
         classes: Class names by label, among which 'label' is looked up where there is no 'label_index'.
+        content: The bytes parsed as JSON, where that is done already.
+        most_frames: The most frames that it may have.
+        lenient: Whether a clip may lack its label and people their scores, as for prediction: the score of a joint is
+            then 1, or 0 for one at (0, 0).
 
     Returns:
         The recording, joints `(B, 18, 2)` as fractions of the image from its upper left corner, with the scores as
@@ -67,17 +87,18 @@ def parse_kinetics(
     Raises:
         FormatError: If the content is not a whole clip.
     """
-    content, text = parse_json(data, path), JsonText(data, path)
+    content, text = parse_json(data, path) if content is None else content, JsonText(data, path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise FormatError("no Kinetics-Skeleton clip: it needs a list 'data'", path)
-    label = _label(content, classes, text)
+    unlabelled = lenient and content.get("label_index") is None and content.get("label") is None
+    label = None if unlabelled else _label(content, classes, text)
     people: dict[int, list[Any]] = {}
     for number, entry in enumerate(content["data"]):
         if not isinstance(entry, dict) or not isinstance(entry.get("skeleton"), list):
             raise text.fault("an entry of 'data' has no list 'skeleton': the file is damaged", "data", number)
-        frame = text.whole_number(entry.get("frame_index"), NUM_FRAMES - 1, "data", number, "frame_index")
+        frame = text.whole_number(entry.get("frame_index"), most_frames - 1, "data", number, "frame_index")
         if frame in people:
-            reason = f"'frame_index' {frame} comes twice: the file is damaged"
+            reason = f"'frame_index' {frame} comes twice: leave one of the two out"
             raise text.fault(reason, "data", number, "frame_index")
         people[frame] = entry["skeleton"]
     frames: list[int] = []
@@ -90,7 +111,8 @@ def parse_kinetics(
                 raise text.fault(reason, *_odd_person(content["data"], lambda _: True))
             frames.append(frame)
             slots.append(slot)
-            values.append((person.get("pose"), person.get("score")))
+            pose, score = person.get("pose"), person.get("score")
+            values.append((pose, _scores_of(pose) if lenient and score is None else score))
     if len(values) > _MAX_PEOPLE:
         raise FormatError(f"{len(values)} people are more than the {_MAX_PEOPLE} that one clip may hold", path)
     try:
@@ -109,6 +131,13 @@ def parse_kinetics(
         num_frames=max(people, default=-1) + 1,
         confidence=scores,
     ), label
+
+
+def _scores_of(pose: Any) -> list[float] | None:
+    """Return a score of 1 for each joint that is not at (0, 0); None where that cannot be told."""
+    if not isinstance(pose, list) or len(pose) != 2 * _V:
+        return None
+    return [float(x != 0 or y != 0) for x, y in zip(pose[::2], pose[1::2], strict=True)]
 
 
 def _odd_person(entries: Sequence[Any], fits: Callable[[NDArray[np.float64]], bool]) -> tuple[str | int, ...]:
@@ -245,3 +274,44 @@ def kinetics() -> KineticsSource:
         has_confidence=True,
         keeps_empty=True,
     )
+
+
+def _recognise(file: RawFile) -> Evidence | None:
+    if "data" not in file.keys:
+        return None
+    entries = file.json["data"]
+    first = entries[0] if isinstance(entries, list) and entries else None
+    if isinstance(first, dict) and {"frame_index", "skeleton"} & first.keys():
+        return Evidence("a JSON record with 'data', a list of 'frame_index' and 'skeleton'")
+    return Evidence("a JSON record with 'data'", LIKELY)
+
+
+def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    """Parse one clip; a class that it names without its number is looked up among those of the checkpoint."""
+    require_skeleton(options, OPENPOSE18, KINETICS_JSON.title)
+    source = kinetics()
+    classes = source.classes if options.classes is None else options.classes
+    recording, label = parse_kinetics(
+        file.data, file.where, classes, content=file.json, most_frames=_MOST_FRAMES, lenient=True
+    )
+    name = file.json.get("label")
+    yield RawClip(
+        recording=recording,
+        skeleton=OPENPOSE18,
+        label=label,
+        class_name=name if isinstance(name, str) else None,
+        body_selection=source.body_selection,
+        max_bodies=source.max_bodies,
+        keeps_empty=source.keeps_empty,
+        unit="fraction",
+    )
+
+
+KINETICS_JSON = FileFormat(
+    name="kinetics",
+    title="the JSON of Kinetics-Skeleton",
+    suffixes=(".json",),
+    recognise=_recognise,
+    parse=_parse,
+    row="`openpose18` | fractions of the image, or pixels with `--image-size` | not said | none: followed where asked",
+)

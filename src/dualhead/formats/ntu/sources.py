@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dualhead.formats.file_format import (
+    LIKELY,
+    Evidence,
+    FileFormat,
+    RawClip,
+    RawFile,
+    ReadingOptions,
+    require_skeleton,
+)
 from dualhead.formats.file_source import FileSource
 from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.recording import Recording
@@ -117,3 +127,38 @@ def ntu120() -> NtuSource:
         protocols={"xsub": XSUB_120, "xset": XSET_120},
         num_setups=_NUM_SETUPS_120,
     )
+
+
+def _recognise(file: RawFile) -> Evidence | None:
+    return Evidence("its name ends in .skeleton", LIKELY)
+
+
+def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    """Parse one file; where it has a sample name of NTU RGB+D, that name gives class and fields."""
+    require_skeleton(options, NTU25, NTU_SKELETON.title)
+    source = ntu120()
+    try:
+        sample = source.sample(file.stem)
+    except FormatError:
+        sample = None
+    label = None if sample is None else sample.label
+    yield RawClip(
+        recording=parse_skeleton(file.data, file.where),
+        skeleton=NTU25,
+        label=label,
+        class_name=None if label is None else source.classes[label],
+        fields={} if sample is None else sample.fields,
+        body_selection=source.body_selection,
+        max_bodies=source.max_bodies,
+        unit="m",
+    )
+
+
+NTU_SKELETON = FileFormat(
+    name="ntu",
+    title="the .skeleton text of NTU RGB+D",
+    suffixes=(".skeleton",),
+    recognise=_recognise,
+    parse=_parse,
+    row="`ntu25` | metres, y up | not said | body IDs, followed",
+)

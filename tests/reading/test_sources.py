@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from dualhead.formats.registry import get_source, list_sources
+from dualhead.reading.sources import get_source, list_sources
 from dualhead.runtime.errors import ConfigError
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.data.inspection import inspect_store
+from dualhead.inspection.store_inspection import inspect_store
 from dualhead.runtime.errors import StoreError
 from tests.data.small_store import make_store
 

@@ -8,16 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dualhead.formats.custom.clip_file import CLIP_SUFFIXES, parse_clip
 from dualhead.formats.custom.skeleton_file import parse_skeleton_file
 from dualhead.formats.custom.table import CustomTable, read_custom_table
+from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Source, SplitRule, names_to_leave_out
-from dualhead.runtime.errors import FormatError, unknown
+from dualhead.reading.listing import parse_member
+from dualhead.reading.recognise import recognise, require_supported
+from dualhead.reading.registry import readable_suffixes
+from dualhead.runtime.errors import DualheadError, FormatError, MismatchError, unknown
 from dualhead.runtime.yaml_file import parse_yaml
+from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import NTU25, SKELETONS, Skeleton
+from dualhead.skeleton_maps import convert_skeleton
 
 DESCRIPTION = "dataset.yaml"
 """The file that describes a data set of one's own; everything that it names lies beside or below it."""
@@ -30,8 +36,43 @@ class CustomSource(Source):
     """Clips named in a table; each further column of the table is a field that protocols are rules over."""
 
     def read(self, item: Item) -> Recording:
-        """Read and parse one clip; see `Source.read`."""
-        return parse_clip(item.member.read(), item.member.where, self.skeleton, self.has_confidence)
+        """Read and parse one clip of any format, and bring it to the skeleton of the data set; see `Source.read`."""
+        fields = item.sample.fields
+        size = (fields.get("width", 0), fields.get("height", 0))
+        found = require_supported(recognise(RawFile(item.member)), item.member.where)
+        options = ReadingOptions(
+            skeleton=None if found.brings_skeleton else self.skeleton,
+            image_size=size if min(size) > 0 else None,
+            has_confidence=self.has_confidence,
+            any_scale=True,
+        )
+        clips = list(parse_member(item.member, options))
+        if len(clips) != 1:
+            raise FormatError(f"it holds {len(clips)} recordings: a clip is one", item.member.where)
+        clip = clips[0]
+        if isinstance(clip, DualheadError):
+            raise clip
+        return self._fitted(clip, size)
+
+    def _fitted(self, clip: RawClip, size: tuple[int, int]) -> Recording:
+        """Bring a clip to the skeleton, the unit and the confidence of the data set."""
+        recording = clip.recording
+        if clip.skeleton != self.skeleton:
+            try:
+                recording = convert_recording(recording, clip.skeleton, self.skeleton)
+            except MismatchError as error:
+                raise FormatError(str(error), clip.where) from None
+        if clip.unit == "px" and min(size) == 0 and "width" in clip.fields:  # the table has no columns for it
+            image = (clip.fields["width"], clip.fields["height"])
+            recording = replace(recording, joints=recording.joints / np.array(image, np.float64))
+        confidence = recording.confidence
+        seen: NDArray[np.bool_] = np.any(recording.joints, axis=2)
+        if self.has_confidence and confidence is None:
+            recording = replace(recording, confidence=seen.astype(np.float64))
+        elif not self.has_confidence and confidence is not None:
+            recording = replace(recording, confidence=None, drops_confidence=True)
+        selection = "" if clip.body_selection == "order" else clip.body_selection
+        return replace(recording, body_selection=selection)
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """Read the description and the table, and find their clips; see `Source.list_items`."""
@@ -53,17 +94,16 @@ class CustomSource(Source):
             raise FormatError(f"'confidence' is {str(confidence)[:40]!r}: give true or false", description.where)
         if isinstance(bodies, bool) or not isinstance(bodies, int) or bodies < 1:
             raise FormatError(f"'bodies' is {str(bodies)[:40]!r}: give a whole number from 1 on", description.where)
+        suffixes = readable_suffixes()
         settings = {description.where, table.where, skeleton_file}
         clips = [
-            member
-            for member in members
-            if member.file_name.lower().endswith(CLIP_SUFFIXES) and member.where not in settings
+            member for member in members if member.file_name.lower().endswith(suffixes) and member.where not in settings
         ]
         items, rejected, duplicates = _matched(said, clips)
         if not items:
             raise FormatError(
                 f"none of the {len(said.samples)} names in it is that of one of {len(clips)} clips "
-                f"({', '.join(CLIP_SUFFIXES)}): a clip is a file NAME.npy or the like",
+                f"({', '.join(suffixes)}): a clip is a file NAME.npy or the like",
                 table.where,
             )
         source = replace(
@@ -80,6 +120,27 @@ class CustomSource(Source):
         )
         missing = names_to_leave_out(missing_list, said.samples)
         return Listing(tuple(items), tuple(rejected), tuple(duplicates), 0, missing, source)
+
+
+def convert_recording(recording: Recording, source: Skeleton, target: Skeleton) -> Recording:
+    """Convert every observation of a recording to another skeleton, as `convert_skeleton` does.
+
+    Args:
+        recording: The recording.
+        source: The layout that it has.
+        target: The layout that is wanted.
+
+    Raises:
+        MismatchError: If there is no map between the two.
+    """
+    scores = None if recording.confidence is None else recording.confidence.astype(np.float32)[None]
+    held = SkeletonSequence(recording.joints.astype(np.float32)[None], source, confidence=scores)
+    made = convert_skeleton(held, target)
+    return replace(
+        recording,
+        joints=made.joints[0].astype(np.float64),
+        confidence=None if made.confidence is None else made.confidence[0].astype(np.float64),
+    )
 
 
 def _described(description: Member) -> dict[str, Any]:

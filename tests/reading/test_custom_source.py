@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from dualhead.formats.custom.source import custom
+from dualhead.reading.custom_source import custom
 from dualhead.runtime.errors import FormatError
 from tests.formats.custom.test_skeleton_file import STICK
 from tests.formats.files.test_arrays import npy

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dualhead.data.clip_figures import ClipFigures
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.store.store import Store, open_store
-from dualhead.data.suspicion import find_suspects
 from dualhead.formats.ntu.parse import write_skeleton
+from dualhead.inspection.anomalies import find_suspects
+from dualhead.inspection.clip_figures import ClipFigures
 from tests.formats.making import make_recording
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,17 @@ import numpy as np
 from dualhead.data.bodies.ghosts import MAX_MOTION, MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
 from dualhead.data.bodies.selection import body_energy
 from dualhead.data.bodies.tracking import find_people, unit
-from dualhead.data.reading import file_member, read_sequence
-from dualhead.data.whole_set import refuse_whole_set
+from dualhead.data.reading import read_member, select_bodies
 from dualhead.formats.custom.skeleton_file import load_skeleton
+from dualhead.formats.file_format import RawFile, ReadingOptions
+from dualhead.formats.files.member import ARCHIVE_SUFFIXES
 from dualhead.formats.ntu.lines import first_lines, parse_beginning
 from dualhead.formats.ntu.parse import parse_skeleton
+from dualhead.formats.ntu.sources import NTU_SKELETON
 from dualhead.formats.recording import Recording
+from dualhead.reading.conventions import body_extent, points_down
+from dualhead.reading.listing import file_member
+from dualhead.reading.recognise import Recognised, recognise, require_supported
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25, Skeleton
 
@@ -70,6 +75,12 @@ class FileStory:
         energies: Energy of each place among the bodies of a frame, which body selection `energy` ranks by.
         events: What happens, by line.
         damage: Why it cannot be read, or None.
+        taken_for: What the file is taken for, and why.
+        skeleton: The name of its layout of joints, "" where it is not known.
+        fps: Frames a second, or None where the file does not say it.
+        extent: The size of its bodies from end to end in the unit of its coordinates, 0 where there are none.
+        unit: That unit: "m", "px", "fraction", or "" where it is not known.
+        notes: What was decided by evidence, and what a user should know; a sentence each.
     """
 
     path: Path
@@ -79,29 +90,54 @@ class FileStory:
     energies: tuple[float, ...] = ()
     events: tuple[Event, ...] = ()
     damage: FormatError | None = None
+    taken_for: str = ""
+    skeleton: str = ""
+    fps: float | None = None
+    extent: float = 0.0
+    unit: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of the command that explains the file: 1 where it is damaged."""
+        return int(self.damage is not None)
 
 
-def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None) -> FileStory:
+def explain_file(
+    path: str | Path, skeleton: str | Path | Skeleton | None = None, options: ReadingOptions | None = None
+) -> FileStory:
     """Explain one raw file; a damaged `.skeleton` file up to its damage.
 
     Args:
         path: A file that `read_sequence` reads. Body IDs and line numbers are told of `.skeleton` files alone.
-        skeleton: The layout of the joints of a clip of one's own, as `read_sequence` takes it.
+        skeleton: The layout of the joints of a file that leaves it open, as `read_sequence` takes it.
+        options: What else is known of the file.
 
     Returns:
         What is in it.
 
     Raises:
         ConfigError: If the skeleton is unknown or not that of the file.
-        FormatError: If it cannot be opened, is of no known kind, or holds a whole data set.
+        FormatError: If it cannot be opened, is of no known kind, or holds more than one recording.
     """
     path = Path(path)
-    refuse_whole_set(path)
+    if path.name.lower().endswith(ARCHIVE_SUFFIXES):
+        raise FormatError("an archive of recordings: `dualhead prepare` makes a store of it, inspect that", path)
     layout = None if skeleton is None else load_skeleton(skeleton)
-    if path.suffix.lower() != ".skeleton" or layout not in (None, NTU25):
-        return _explain_plain(path, layout)
-    data = file_member(path).read()
+    options = replace(options or ReadingOptions(), any_scale=True)
+    options = replace(options, skeleton=options.skeleton if layout is None else layout)
+    file = RawFile(file_member(path))
+    try:
+        found = recognise(file, options.kind)
+    except FormatError as error:
+        if file.suffix != ".json" or _is_json(file):
+            raise
+        return FileStory(path, 0, (), damage=error)
+    require_supported(found, str(path))
+    if found.format is not NTU_SKELETON or options.skeleton not in (None, NTU25):
+        return _explain_plain(path, found, options)
     damage = None
+    data = file.data
     try:
         recording = parse_skeleton(data, path)
     except FormatError as error:
@@ -111,6 +147,7 @@ def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None
     if damage is not None:
         events.append(Event(damage.line, None, f"damaged: {damage.reason}"))
     counts = np.bincount(recording.frames, minlength=recording.num_frames)
+    down = points_down(recording.joints, NTU25)
     return FileStory(
         path=path,
         frames=recording.num_frames,
@@ -119,18 +156,47 @@ def explain_file(path: str | Path, skeleton: str | Path | Skeleton | None = None
         energies=_energies(recording),
         events=tuple(events),
         damage=damage,
+        taken_for=_taken_for(found),
+        skeleton=NTU25.name,
+        extent=body_extent(recording.joints),
+        unit="m",
+        notes=(down,) if down else (),
     )
 
 
-def _explain_plain(path: Path, skeleton: Skeleton | None) -> FileStory:
+def _is_json(file: RawFile) -> bool:
     try:
-        sequence = read_sequence(path, skeleton=skeleton)
+        file.json  # noqa: B018  (parses it)
+    except FormatError:
+        return False
+    return True
+
+
+def _taken_for(found: Recognised) -> str:
+    return f"{found.format.title} ({found.reason})"
+
+
+def _explain_plain(path: Path, found: Recognised, options: ReadingOptions) -> FileStory:
+    if not found.format.brings_skeleton and options.skeleton is None and options.usual is None:
+        reason = f"unknown kind of skeleton in a {path.suffix.lower()}: say it with --skeleton, a name or a YAML file"
+        raise FormatError(reason, path)
+    try:
+        clip = read_member(file_member(path), options)
+        sequence = select_bodies(clip)
     except FormatError as error:
-        if not path.is_file() or error.reason.startswith("unknown kind"):
-            raise
-        return FileStory(path, 0, (), damage=error)
+        return FileStory(path, 0, (), damage=error, taken_for=_taken_for(found))
     counts = (sequence.joints != 0).any(axis=(2, 3)).sum(axis=0)  # (T,)
-    return FileStory(path, sequence.num_frames, tuple(np.bincount(counts).tolist()))
+    return FileStory(
+        path,
+        sequence.num_frames,
+        tuple(np.bincount(counts).tolist()),
+        taken_for=_taken_for(found),
+        skeleton=sequence.skeleton.name,
+        fps=sequence.fps,
+        extent=body_extent(sequence.joints),
+        unit=clip.unit,
+        notes=clip.notes,
+    )
 
 
 def _energies(recording: Recording) -> tuple[float, ...]:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.data.clip_figures import ClipFigures, measure_clips
 from dualhead.data.store.store import Store, open_store
-from dualhead.data.suspicion import Suspect, find_suspects
+from dualhead.inspection.anomalies import Suspect, find_suspects
+from dualhead.inspection.clip_figures import ClipFigures, measure_clips
 
 
 @dataclass(frozen=True, eq=False)

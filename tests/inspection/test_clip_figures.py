@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data import clip_figures
-from dualhead.data.clip_figures import ClipFigures, _measure, measure_clips
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.store.store import open_store
+from dualhead.inspection import clip_figures
+from dualhead.inspection.clip_figures import ClipFigures, _measure, measure_clips
 from tests.formats.making import make_ntu_tree
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.data.clip_figures import ClipFigures
 from dualhead.data.store.store import Store
+from dualhead.inspection.clip_figures import ClipFigures
 
 SHORT = 11
 """Frames below which a clip counts as short."""

@@ -1,11 +1,10 @@
-"""The sources by name."""
+"""The data sets that `prepare` knows, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from dualhead.formats.ctrgcn import ctrgcn
-from dualhead.formats.custom.source import custom
 from dualhead.formats.kinetics.parse import kinetics
 from dualhead.formats.ntu.sources import ntu60, ntu120
 from dualhead.formats.published import published
@@ -13,6 +12,7 @@ from dualhead.formats.pyskl import pyskl
 from dualhead.formats.source import Source
 from dualhead.formats.synthetic import synthetic
 from dualhead.formats.ucla import ucla
+from dualhead.reading.custom_source import custom
 from dualhead.runtime.errors import unknown
 
 _SOURCES: dict[str, Callable[[], Source]] = {

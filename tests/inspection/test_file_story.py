@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data.file_story import explain_file
 from dualhead.formats.ntu.parse import format_skeleton
 from dualhead.formats.recording import from_dense
+from dualhead.inspection.file_story import explain_file
 from dualhead.runtime.errors import ConfigError, FormatError
 from tests.formats.making import make_ucla_json
 
@@ -128,7 +128,7 @@ def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="cannot be read: No such file"):
         explain_file(tmp_path / "nothing.skeleton")
     (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(FormatError, match=r"unknown kind of file: .* \.json, or with --skeleton \.npy, \.npz, \.csv"):
+    with pytest.raises(FormatError, match=r"unknown kind of file: .* \.json, \.npy, \.npz, \.csv"):
         explain_file(tmp_path / "thesis.tex")
 
 

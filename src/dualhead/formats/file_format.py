@@ -1,0 +1,361 @@
+"""How a raw format declares itself: how its files are recognised, and what they are parsed to."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Literal
+
+from dualhead.formats.files.arrays import BAD_ZIP, read_header
+from dualhead.formats.files.json_file import parse_json
+from dualhead.formats.files.raw_file import FileMember, Member
+from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import ConfigError, DualheadError, FormatError
+from dualhead.skeleton import Skeleton
+
+CERTAIN, LIKELY, POSSIBLE = 3, 2, 1
+"""How strongly a file's content speaks for a format: keys that no other format has; a layout that fits; nothing but the
+ending of its name."""
+
+Unit = Literal["m", "cm", "mm", "in", "px", "fraction", ""]
+"""The unit of the coordinates of a clip; "" where the format leaves it open."""
+
+START_BYTES = 2**16
+"""How much of a file is looked at to recognise it, where that does."""
+
+_FIRST_LINES = 8
+_MOST_ARRAYS = 1000
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a file is taken for a format.
+
+    Attributes:
+        reason: What speaks for it, such as "a list of records with 'image_id' and 'keypoints'".
+        strength: `CERTAIN`, `LIKELY` or `POSSIBLE`; the format with the strongest evidence is taken.
+    """
+
+    reason: str
+    strength: int = CERTAIN
+
+
+class RawFile:
+    """A file that is to be recognised and parsed: its name, its bytes and what they decode to, each read once.
+
+    Attributes:
+        member: Where it lies.
+        where: What the user knows it by.
+        name: The last part of its path.
+        stem: `name` without its ending.
+        suffix: The ending in lower case, such as ".json".
+    """
+
+    def __init__(self, member: Member):
+        self.member = member
+        self.where = member.where
+        path = PurePosixPath(member.where.replace("\\", "/"))
+        self.name, self.stem, self.suffix = path.name, path.stem, path.suffix.lower()
+
+    @cached_property
+    def data(self) -> bytes:
+        """The whole content.
+
+        Raises:
+            FormatError: If it cannot be read or is too large for a recording.
+        """
+        return self.member.read()
+
+    @cached_property
+    def json(self) -> Any:
+        """The content parsed as JSON.
+
+        Raises:
+            FormatError: If it is not whole JSON.
+        """
+        return parse_json(self.data, self.where)
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of a JSON record; empty where the file is none, or is damaged."""
+        content = self._json_or_none
+        return frozenset(content) if isinstance(content, dict) else frozenset()
+
+    @property
+    def items(self) -> list[Any]:
+        """The entries of a JSON list; empty where the file is none, or is damaged."""
+        content = self._json_or_none
+        return content if isinstance(content, list) else []
+
+    @property
+    def _json_or_none(self) -> Any:
+        if self.suffix != ".json":
+            return None
+        try:
+            return self.json
+        except FormatError:
+            return None
+
+    @cached_property
+    def rows(self) -> list[list[str]]:
+        """The cells of the first lines of a text file, split at commas where there are any, else at blanks."""
+        text = self.start.decode("utf-8-sig", "replace")
+        lines = [line for line in text.splitlines() if line.strip()][:_FIRST_LINES]
+        if any("," in line for line in lines):
+            try:
+                return [[cell.strip() for cell in row] for row in csv.reader(io.StringIO("\n".join(lines)))]
+            except csv.Error:
+                return []
+        return [line.split() for line in lines]
+
+    @cached_property
+    def start(self) -> bytes:
+        """The first bytes, at most `START_BYTES`; nothing more is read of a plain file.
+
+        Raises:
+            FormatError: If the file cannot be read.
+        """
+        with self._open() as stream:
+            return stream.read(START_BYTES)
+
+    def _open(self) -> IO[bytes]:
+        if type(self.member) is FileMember:
+            try:
+                return Path(self.member.path).open("rb")
+            except OSError as error:
+                raise FormatError(f"cannot be read: {error.strerror or error}", self.where) from None
+        return io.BytesIO(self.data)
+
+    @cached_property
+    def arrays(self) -> Mapping[str, tuple[int, ...] | None]:
+        """Names and shapes of the arrays of an `.npz` (None for one that is not of numbers); `.npy`: one named ""."""
+        try:
+            if self.suffix == ".npy":
+                return {"": _shape(self.start, self.where)}
+            if self.suffix == ".npz":
+                with self._open() as file, zipfile.ZipFile(file) as archive:
+                    found = {}
+                    for info in archive.infolist()[:_MOST_ARRAYS]:
+                        with archive.open(info) as stream:
+                            found[info.filename.removesuffix(".npy")] = _shape(stream.read(START_BYTES), self.where)
+                    return found
+        except (*BAD_ZIP, OSError, FormatError):
+            pass
+        return {}
+
+
+def _shape(start: bytes, where: str) -> tuple[int, ...] | None:
+    try:
+        return read_header(io.BytesIO(start), where).shape
+    except FormatError:
+        return None
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """What is known of recordings from elsewhere than their files.
+
+    Attributes:
+        skeleton: The layout of the joints, as the user says; files that have another of their own are refused.
+        usual: The layout of files that leave it open where `skeleton` does not say it: the checkpoint's.
+        classes: Class names by label, for files that name their class; None: those of the format.
+        image_size: Width and height of the image in pixels.
+        fps: Frames a second.
+        unit: The unit of 3D coordinates: "m", "cm", "mm" or "in"; None: as the format says.
+        extent: The size of bodies that 3D coordinates are compared with, in metres; None: not compared.
+        has_confidence: Whether the data set keeps confidences; None: as the files have them.
+        any_scale: Whether 2D coordinates may be pixels of images whose size is not known, as for a picture.
+        kind: The name of the format that files are to be taken for; None: as they are recognised.
+    """
+
+    skeleton: Skeleton | None = None
+    usual: Skeleton | None = None
+    classes: tuple[str, ...] | None = None
+    image_size: tuple[int, int] | None = None
+    fps: float | None = None
+    unit: str | None = None
+    extent: float | None = None
+    has_confidence: bool | None = None
+    any_scale: bool = False
+    kind: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class RawClip:
+    """A recording as its file has it, before bodies are chosen.
+
+    Attributes:
+        recording: Every body seen in every frame, with `fps` where the file says it.
+        skeleton: The layout of the joints.
+        name: Its name; "": its file's.
+        label: Its 0-based class number in the format's own data set, or None.
+        class_name: The name of its class, or None where that is not known. It decides whether the label means anything
+            to a checkpoint.
+        fields: Whole numbers known of it, `width` and `height` of the image among them.
+        body_selection: The selection used where none is asked for: "order" where each body keeps its place in the file,
+            "people" or "tracked" where they are to be followed.
+        max_bodies: How many bodies are kept where nothing else is asked for.
+        keeps_empty: Whether it is a recording also where nobody is seen.
+        unit: The unit of the coordinates, after the parser's conversion. Metres are x right, y up, z away, as the
+            Kinect's camera has them.
+        notes: What a user should know of it, such as "hands are left out"; a sentence each.
+        where: Where it lies; "": its file.
+    """
+
+    recording: Recording
+    skeleton: Skeleton
+    name: str = ""
+    label: int | None = None
+    class_name: str | None = None
+    fields: Mapping[str, int] = field(default_factory=dict)
+    body_selection: str = "order"
+    max_bodies: int = 2
+    keeps_empty: bool = False
+    unit: Unit = ""
+    notes: tuple[str, ...] = ()
+    where: str = ""
+
+
+Recognise = Callable[[RawFile], "Evidence | None"]
+Parse = Callable[[RawFile, ReadingOptions], "Iterable[RawClip | DualheadError]"]
+ParseFrames = Callable[["FrameFiles", ReadingOptions], "Iterable[RawClip | DualheadError]"]
+
+
+@dataclass(frozen=True)
+class FrameFiles:
+    """The files of one recording in a format with a file for each frame.
+
+    Attributes:
+        name: The recording's name.
+        where: Its folder, and its name inside it.
+        frames: The files by frame number, as their names have it; the lowest is frame 0.
+        conflict: Why they cannot be read, where two have the same number; or None.
+    """
+
+    name: str
+    where: str
+    frames: Mapping[int, Member]
+    conflict: FormatError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileFormat:
+    """A kind of raw file.
+
+    Attributes:
+        name: What options know it by, such as "alphapose".
+        title: What messages call it, such as "AlphaPose results".
+        suffixes: Endings of its files in lower case; nothing else is shown to `recognise`.
+        recognise: Looks at a file and returns the evidence that it is of this format, or None.
+        parse: Parses a file to its recordings, lazily where there are many. An error in the place of a recording leaves
+            that one out; an error raised, all of them. None: recognised but not supported, see `instead`.
+        instead: What to do with a file that is recognised but not supported, one sentence.
+        parse_frames: In the place of `parse` for formats with one file a frame: parses all frames of one recording.
+            Files of one folder whose names are alike before the number (`frame_name`) are one recording.
+        brings_skeleton: Whether its files say what their joints are; others need `--skeleton` or a checkpoint.
+        holds_many: Whether one file holds many recordings.
+        row: What docs/predict.md says of it: joints, unit and axes, frame rate, identities.
+    """
+
+    name: str
+    title: str
+    suffixes: tuple[str, ...]
+    recognise: Recognise
+    parse: Parse | None = None
+    instead: str = ""
+    parse_frames: ParseFrames | None = None
+    brings_skeleton: bool = True
+    holds_many: bool = False
+    row: str = ""
+
+    @property
+    def is_supported(self) -> bool:
+        """Whether its files can be read."""
+        return self.parse is not None or self.parse_frames is not None
+
+
+_FRAME_NAME = re.compile(
+    r"(?P<clip>.*?)[_.-]?(?P<frame>\d{0,15})(?P<end>_keypoints|_pose|)\.(?:json|txt)", re.IGNORECASE
+)
+
+
+def frame_name(file_name: str) -> tuple[str, int] | None:
+    """Split the name of a file that holds one frame: "walk_000012_keypoints.json" is frame 12 of "walk".
+
+    Args:
+        file_name: The last part of its path.
+
+    Returns:
+        The recording's name, which may be "", and the frame number; None for a name without a number.
+    """
+    match = _FRAME_NAME.fullmatch(file_name)
+    if match is None or not (match["frame"] or match["end"]):
+        return None
+    return match["clip"], int(match["frame"] or 0)
+
+
+def group_frames(members: Iterable[Member]) -> list[FrameFiles]:
+    """Bring the files of each recording together: those of one folder whose names are alike before the number.
+
+    Args:
+        members: Files of one frame each; those without a number in their names are passed over.
+
+    Returns:
+        The recordings, in the order of their first files; one without a name has that of its folder.
+    """
+    clips: dict[tuple[str, str, str], dict[int, Member]] = {}
+    conflicts: dict[tuple[str, str, str], FormatError] = {}
+    for member in members:
+        named = frame_name(member.file_name)
+        if named is None:
+            continue
+        path = PurePosixPath(member.where.replace("\\", "/"))
+        clip = (str(path.parent), named[0], path.suffix.lower())
+        other = clips.setdefault(clip, {}).setdefault(named[1], member)
+        if other is not member:
+            reason = f"frame {named[1]} is in {other.where} already: remove one of the two"
+            conflicts.setdefault(clip, FormatError(reason, member.where))
+    return [
+        FrameFiles(
+            clip[1] or PurePosixPath(clip[0]).name or "frames",
+            f"{clip[0]}/{clip[1]}".rstrip("/"),
+            frames,
+            conflicts.get(clip),
+        )
+        for clip, frames in clips.items()
+    ]
+
+
+def dump_keys(keys: Iterable[str], most: int = 6) -> str:
+    """Return the first keys of a record as text, for a message.
+
+    Args:
+        keys: The keys.
+        most: How many are shown.
+    """
+    shown = sorted(map(str, keys))
+    return ", ".join(json.dumps(key[:40]) for key in shown[:most]) + (", ..." if len(shown) > most else "")
+
+
+def require_skeleton(options: ReadingOptions, skeleton: Skeleton, title: str) -> None:
+    """Check that the skeleton the user gave is the one that the format defines.
+
+    Args:
+        options: What the user said.
+        skeleton: The format's.
+        title: What the format is called.
+
+    Raises:
+        ConfigError: If the user gave another one.
+    """
+    if options.skeleton is not None and options.skeleton != skeleton:
+        raise ConfigError(
+            f"{title} has the skeleton {skeleton.name!r}, not {options.skeleton.name!r}: leave the skeleton out"
+        )

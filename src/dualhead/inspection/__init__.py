@@ -1,0 +1,1 @@
+"""What is in a store or a raw file, and what looks wrong in it."""

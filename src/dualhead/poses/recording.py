@@ -1,0 +1,220 @@
+"""The poses of one video: in memory, in a file, and as a recording of the rest of the package."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.poses.camera import to_camera
+from dualhead.poses.network import NUM_LANDMARKS, Pose
+from dualhead.poses.tracker import PoseTracker
+from dualhead.poses.video import Moving
+from dualhead.runtime.errors import FormatError
+from dualhead.runtime.files import replacing
+from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import Skeleton
+from dualhead.skeletons.mediapipe import MEDIAPIPE33, MEDIAPIPE33_IMAGE
+
+SCHEMA = 1
+"""Layout of the files that `PoseRecording.save` writes."""
+
+_ARRAYS = ("joints", "confidence", "image", "world", "times")
+
+
+@dataclass(frozen=True, eq=False)
+class PoseRecording:
+    """The poses of up to M people in a video.
+
+    Convention: whoever is not seen in a frame is all zeros there; people who are never seen are left out: M may be 0.
+
+    Attributes:
+        joints: float32 `(M, T, 33, 3)`, metres in camera space: x to the camera's left, y up, z away from it.
+        confidence: float32 `(M, T, 33)`, the visibility of each landmark.
+        image: float32 `(M, T, 33, 2)`, fractions of the picture from its upper left corner.
+        world: float32 `(M, T, 33, 3)`, metres around the hips as the network gives them: x right, y down, z away.
+        times: float64 `(T,)`, seconds of each frame.
+        fps: Frames a second.
+        size: Width and height of the picture that the poses were found in.
+        source: Name of the video.
+        damage: What could not be decoded, in words; "" where there is nothing.
+        settings: What else the poses depend on, in words.
+    """
+
+    joints: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+    image: NDArray[np.float32]
+    world: NDArray[np.float32]
+    times: NDArray[np.float64]
+    fps: float
+    size: tuple[int, int]
+    source: str
+    damage: str = ""
+    settings: str = ""
+
+    @property
+    def num_people(self) -> int:
+        """M, the people that are seen."""
+        return int(self.joints.shape[0])
+
+    @property
+    def num_frames(self) -> int:
+        """T, the frames."""
+        return int(self.joints.shape[1])
+
+    def to_sequence(self, *, flat: bool = False) -> SkeletonSequence:
+        """Convert to a recording that a predictor takes.
+
+        Args:
+            flat: Whether as key points in the picture, for checkpoints of flat skeletons, instead of camera space.
+
+        Returns:
+            The recording, of skeleton `mediapipe33` or its flat form; the name is the video's without its ending.
+        """
+        fields = {"width": self.size[0], "height": self.size[1]} if flat else {}
+        joints = self.image * np.array(self.size, np.float32) if flat else self.joints
+        skeleton = MEDIAPIPE33_IMAGE if flat else MEDIAPIPE33
+        return SkeletonSequence(joints, skeleton, Path(self.source).stem, None, self.confidence, fields)
+
+    def save(self, path: str | Path) -> None:
+        """Write an `.npz` that `load_poses` reads whole, and the package as a clip of one's own.
+
+        Args:
+            path: The file to create or replace, in one step.
+        """
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(
+                file,
+                joints=self.joints,
+                confidence=self.confidence,
+                image=self.image,
+                world=self.world,
+                times=self.times,
+                fps=np.float64(self.fps),
+                image_size=np.array(self.size, np.int64),
+                source=np.array(self.source),
+                damage=np.array(self.damage),
+                settings=np.array(self.settings),
+                skeleton=np.array(MEDIAPIPE33.name),
+                poses_schema=np.int64(SCHEMA),
+            )
+
+
+def load_poses(path: str | Path) -> PoseRecording:
+    """Load what `PoseRecording.save` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The poses.
+
+    Raises:
+        FormatError: If it cannot be read or is no file of poses.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            values = {name: file[name] for name in file.files}
+        schema = int(values["poses_schema"])
+        if schema > SCHEMA:
+            raise FormatError(f"poses of layout {schema}, expected {SCHEMA}: install a newer version of dualhead", path)
+        arrays = {name: values[name] for name in _ARRAYS}
+        size = values["image_size"]
+        return PoseRecording(
+            **arrays,
+            fps=float(values["fps"]),
+            size=(int(size[0]), int(size[1])),
+            source=str(values["source"]),
+            damage=str(values["damage"]),
+            settings=str(values["settings"]),
+        )
+    except FileNotFoundError:
+        raise FormatError("no such file", path) from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise FormatError(f"expected poses that `dualhead poses` wrote ({error})", path) from None
+
+
+def estimate(moving: Moving, tracker: PoseTracker, *, on_frame: Callable[[int], object] | None = None) -> PoseRecording:
+    """Find the poses in all frames of a video.
+
+    Args:
+        moving: The video, just opened.
+        tracker: Finds the poses; it forgets who it followed before.
+        on_frame: Called with the number of frames done.
+
+    Returns:
+        The poses; memory grows with the number of frames by their landmarks alone, 1.4 kB a person.
+    """
+    tracker.reset()
+
+    def found() -> Iterable[list[Pose | None]]:
+        poses: list[Pose | None] = []
+        for number, frame in enumerate(moving.frames(), start=1):
+            if not frame.repeated or not poses:
+                poses = tracker.push(frame.pixels)
+            yield poses
+            if on_frame is not None:
+                on_frame(number)
+
+    return collect(found(), fps=moving.fps, size=(moving.width, moving.height), source=moving.path.name, moving=moving)
+
+
+def collect(
+    frames: Iterable[list[Pose | None]],
+    *,
+    fps: float,
+    size: tuple[int, int],
+    source: str,
+    moving: Moving | None = None,
+) -> PoseRecording:
+    """Bring the poses of single frames together.
+
+    Args:
+        frames: For each frame the poses by place, None where somebody is not seen.
+        fps: Frames a second.
+        size: Width and height of the picture.
+        source: Name of the video.
+        moving: Says the damage once all frames are read.
+
+    Returns:
+        The poses; people who are never seen are left out.
+    """
+    rows = [[None if pose is None else place_pose(pose, size) for pose in poses] for poses in frames]
+    people = max(map(len, rows), default=0)
+    shape = (people, len(rows), NUM_LANDMARKS)
+    joints, image, world = (np.zeros((*shape, channels), np.float32) for channels in (3, 2, 3))
+    confidence = np.zeros(shape, np.float32)
+    for frame, row in enumerate(rows):
+        for person, values in enumerate(row):
+            if values is not None:
+                for array, value in zip((joints, image, world, confidence), values, strict=True):
+                    array[person, frame] = value
+    seen = joints.any(axis=(1, 2, 3))
+    times = np.arange(len(rows)) / fps
+    damage = "" if moving is None else str(moving.damage)
+    return PoseRecording(joints[seen], confidence[seen], image[seen], world[seen], times, fps, size, source, damage)
+
+
+def place_pose(pose: Pose, size: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
+    """Compute what is kept of a pose.
+
+    Args:
+        pose: The pose.
+        size: Width and height of the picture.
+
+    Returns:
+        Joints in camera space `(33, 3)`, fractions of the picture `(33, 2)`, world landmarks `(33, 3)`, visibility
+        `(33,)`.
+    """
+    joints = to_camera(pose.image, pose.world, pose.visibility, size)
+    fractions = (pose.image[:, :2] / np.array(size)).astype(np.float32)
+    return joints, fractions, pose.world, pose.visibility
+
+
+def skeleton_for(target: Skeleton) -> Skeleton:
+    """Return the form of the poses that a checkpoint of a skeleton takes: flat for flat ones, else camera space."""
+    return MEDIAPIPE33_IMAGE if target.dimensions == 2 else MEDIAPIPE33

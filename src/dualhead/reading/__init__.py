@@ -1,0 +1,1 @@
+"""From a path to recordings: the registry of formats, recognition, and the conventions that hold for all."""

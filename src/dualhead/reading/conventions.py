@@ -1,0 +1,300 @@
+"""What recordings of every format are held to: units, confidence, absent joints, the size of the image.
+
+Nothing is guessed silently: what the numbers decide is said in a note, what they leave open is refused with the flag
+that settles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.formats.file_format import RawClip, ReadingOptions, Unit
+from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import ConfigError, FormatError, unknown
+from dualhead.skeleton import Skeleton
+
+METRES = MappingProxyType({"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254})
+"""Metres of each unit."""
+
+MOST_EXTENT = 3.0
+"""How many times larger or smaller than expected a body may be before its unit is doubted."""
+
+LARGEST_FRACTION = 2.0
+"""Largest mean of 2D coordinates that are taken for fractions of the image."""
+
+_LARGEST_SCORE = 1.5  # a confidence may go a little past 1
+_OUTSIDE, _FEW_OUTSIDE = 1.1, 0.1
+_SAME_PLACE = 0.03  # of a body's extent
+_FEWEST_SHARED = 5
+_UPPER = ("head", "nose", "neck", "left_shoulder", "right_shoulder", "shoulder_centre", "spine_shoulder")
+_LOWER = ("left_foot", "right_foot", "left_ankle", "right_ankle", "left_knee", "right_knee")
+
+
+def body_extent(joints: NDArray[np.floating]) -> float:
+    """Measure how large bodies are.
+
+    Convention: of each body in each frame the largest extent along an axis, over the joints that are not all zeros;
+    then the median. A standing adult is about 1.3 to 1.9 metres.
+
+    Args:
+        joints: `(..., V, C)`.
+
+    Returns:
+        The extent in the unit of the coordinates; 0 where no body has two joints.
+    """
+    values = joints.reshape(-1, *joints.shape[-2:])
+    seen = (values != 0).any(axis=2)  # (B, V)
+    rows = seen.sum(axis=1) > 1
+    values, seen = values[rows], seen[rows]
+    if not len(values):
+        return 0.0
+    high = np.where(seen[..., None], values, -np.inf).max(axis=1)
+    low = np.where(seen[..., None], values, np.inf).min(axis=1)
+    return float(np.median((high - low).max(axis=1)))
+
+
+def apply_conventions(clip: RawClip, options: ReadingOptions) -> RawClip:
+    """Check a parsed recording, and bring it to known units.
+
+    Args:
+        clip: As its parser has it.
+        options: What is known of it from elsewhere.
+
+    Returns:
+        The recording: 3D in metres where its unit is known, 2D with the fields `width` and `height` where it is in
+        pixels; joints at zero without a confidence, people who were reported twice once; with a note for each thing
+        that was decided by evidence.
+
+    Raises:
+        ConfigError: If the user said something that cannot be.
+        FormatError: If the unit is not the one expected, a confidence is none, or the size of the image is lacking or
+            given for fractions.
+    """
+    recording, notes = clip.recording, list(clip.notes)
+    if options.fps is not None:
+        recording = replace(recording, fps=options.fps)
+    recording, scaled = scale_confidence(recording, clip.where)
+    notes += scaled
+    if clip.body_selection == "people":
+        recording, repeated = drop_repeated(recording)
+        notes += repeated
+    clip = replace(clip, recording=recording, notes=tuple(notes))
+    return _check_flat(clip, options) if clip.skeleton.dimensions == 2 else _check_solid(clip, options)
+
+
+def scale_confidence(recording: Recording, where: str = "") -> tuple[Recording, list[str]]:
+    """Bring confidences to 0..1, and set those of joints at zero to 0: a joint that is not there has none.
+
+    Args:
+        recording: The recording.
+        where: Where it lies, for the error message.
+
+    Returns:
+        The recording, and what was decided by evidence.
+
+    Raises:
+        FormatError: If they run from 0 to neither 1 nor 100.
+    """
+    scores = recording.confidence
+    if scores is None or not scores.size:
+        return recording, []
+    absent = ~recording.joints.any(axis=2)  # (B, V)
+    if scores[absent].any():
+        scores = np.where(absent, 0, scores)
+        recording = replace(recording, confidence=scores)
+    highest, lowest = float(scores.max()), float(scores.min())
+    if highest <= _LARGEST_SCORE and lowest >= -_LARGEST_SCORE:
+        return recording, []
+    positive = scores[scores > 0]
+    if lowest >= 0 and highest <= 100 and len(positive) and float(np.median(positive)) > 10:
+        told = f"confidences run to {highest:.4g}: taken for percent and divided by 100"
+        return replace(recording, confidence=scores / 100), [told]
+    if recording.drops_confidence:
+        return recording, []
+    raise FormatError(
+        f"the number behind the coordinates runs from {lowest:.4g} to {highest:.4g}, that is no confidence "
+        "(0 to 1, or 0 to 100): is it a coordinate of another skeleton?",
+        where,
+    )
+
+
+def drop_repeated(recording: Recording) -> tuple[Recording, list[str]]:
+    """Leave out people who are reported more than once in a frame: all joints that two share lie in the same place.
+
+    Convention: the same place is within 3 % of the body's extent in the mean over at least 5 shared joints (or all, of
+    fewer). The one with more joints stays, of equal ones the first.
+
+    Args:
+        recording: The recording.
+
+    Returns:
+        The recording, and what was left out.
+    """
+    frames = recording.frames
+    crowded = np.flatnonzero(np.bincount(frames, minlength=1) > 1)
+    if not len(crowded):
+        return recording, []
+    present: NDArray[np.bool_] = np.any(recording.joints, axis=2)  # (B, V)
+    keep = np.ones(len(frames), np.bool_)
+    starts = np.searchsorted(frames, crowded)
+    for start, stop in zip(starts.tolist(), np.searchsorted(frames, crowded, side="right").tolist(), strict=True):
+        rows = sorted(range(start, stop), key=lambda row: -int(present[row].sum()))
+        kept: list[int] = []
+        for row in rows:
+            if any(_same_place(recording.joints, present, row, other) for other in kept):
+                keep[row] = False
+            else:
+                kept.append(row)
+    if keep.all():
+        return recording, []
+    count = int((~keep).sum())
+    return _take(recording, keep), [f"{count} bodies that repeat another in the same frame are left out"]
+
+
+def _same_place(joints: NDArray[np.float64], present: NDArray[np.bool_], one: int, other: int) -> bool:
+    both = present[one] & present[other]
+    if both.sum() < min(_FEWEST_SHARED, max(int(present[one].sum()), 1)):
+        return False
+    distance = np.linalg.norm(joints[one, both] - joints[other, both], axis=1).mean()
+    return bool(distance <= _SAME_PLACE * body_extent(joints[other]))
+
+
+def _take(recording: Recording, keep: NDArray[np.bool_]) -> Recording:
+    """Return a recording with some of its observations, whose slots move up."""
+    frames = recording.frames[keep]
+    first = np.searchsorted(frames, frames)
+    return replace(
+        recording,
+        joints=recording.joints[keep],
+        frames=frames,
+        slots=np.arange(len(frames)) - first,
+        body_ids=tuple(name for name, kept in zip(recording.body_ids, keep.tolist(), strict=False) if kept),
+        tracking=None if recording.tracking is None else recording.tracking[keep],
+        confidence=None if recording.confidence is None else recording.confidence[keep],
+    )
+
+
+def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
+    """Bring 3D coordinates to metres and compare the size of the bodies with the one expected."""
+    recording, notes = clip.recording, list(clip.notes)
+    unit: Unit = clip.unit
+    if options.unit is not None:
+        factor = METRES.get(options.unit)
+        if factor is None:
+            raise unknown("unit", options.unit, METRES)
+        if factor != 1:
+            recording = replace(recording, joints=recording.joints * factor)
+        unit = "m"
+    check_extent(body_extent(recording.joints), options.extent, clip.where)
+    down = points_down(recording.joints, clip.skeleton)
+    if down:
+        notes.append(down)
+    if len(recording.joints) and not recording.joints[..., 2].any():
+        notes.append("every z is 0: are these 2D coordinates?")
+    return replace(clip, recording=recording, unit=unit, notes=tuple(notes))
+
+
+def check_extent(extent: float, expected: float | None, where: str, more: str = "") -> None:
+    """Refuse bodies of another size than expected by more than `MOST_EXTENT` times.
+
+    Args:
+        extent: Their size, as `body_extent` measures it; 0 where there are none.
+        expected: The size expected, in metres; None where that is not known.
+        where: Where they lie, for the error message.
+        more: What to do beside giving the unit, for the error message.
+
+    Raises:
+        FormatError: If the two differ by more than that.
+    """
+    if not expected or not extent or 1 / MOST_EXTENT <= extent / expected <= MOST_EXTENT:
+        return
+    fitting = [name for name, metres in METRES.items() if 1 / MOST_EXTENT <= extent * metres / expected <= MOST_EXTENT]
+    cure = f"pass --unit {fitting[0]}" if len(fitting) == 1 else "pass --unit m, cm, mm or in"
+    raise FormatError(
+        f"the bodies are {extent:.4g} units tall, but {expected:.3g} metres are expected: {cure}{more}", where
+    )
+
+
+def points_down(joints: NDArray[np.floating], skeleton: Skeleton) -> str:
+    """Tell 3D coordinates whose y axis points down, so that bodies stand on their heads.
+
+    Args:
+        joints: `(B, V, 3)`.
+        skeleton: The layout of the V joints.
+
+    Returns:
+        A sentence; "" where the head is above the feet, or the skeleton's names do not say which joints those are.
+    """
+    upper = [skeleton.joints.index(name) for name in _UPPER if name in skeleton.joints]
+    lower = [skeleton.joints.index(name) for name in _LOWER if name in skeleton.joints]
+    if not upper or not lower or not len(joints):
+        return ""
+    known: NDArray[np.bool_] = np.any(joints[:, [*upper, *lower]], axis=2)  # (B, n)
+    seen = joints[known.all(axis=1)]
+    if not len(seen):
+        return ""
+    height = float(np.median(seen[:, upper, 1].mean(axis=1) - seen[:, lower, 1].mean(axis=1)))
+    if height < -0.25 * body_extent(seen):
+        return "y points down: the head lies below the feet, where this skeleton's data have y up"
+    return ""
+
+
+def _check_flat(clip: RawClip, options: ReadingOptions) -> RawClip:
+    """Find out whether 2D coordinates are fractions of the image or pixels, and whether its size fits."""
+    if options.unit is not None:
+        raise ConfigError(f"unit {options.unit!r} is of 3D coordinates: 2D ones take --image-size WIDTH HEIGHT instead")
+    joints, fields = clip.recording.joints, dict(clip.fields)
+    seen = joints.any(axis=2)
+    mean = float(np.abs(joints).sum() / max(2 * seen.sum(), 1))
+    in_pixels = mean > LARGEST_FRACTION
+    told = (fields.get("width", 0), fields.get("height", 0))
+    size = told if min(told) > 0 else options.image_size
+    if in_pixels:
+        if size is None and options.any_scale:
+            return replace(clip, unit="px")
+        if size is None:
+            raise FormatError(
+                f"coordinates of {mean:.4g} on average, which look like pixels: say the size of the image "
+                "(image_size; --image-size WIDTH HEIGHT), or give fractions of it",
+                clip.where,
+            )
+        fields |= {"width": int(size[0]), "height": int(size[1])}
+        return replace(clip, fields=fields, unit="px", notes=(*clip.notes, *outside(joints, size)))
+    if seen.any() and min(told) > 0:
+        raise FormatError(
+            f"coordinates of {mean:.4g} on average are fractions of the image already: leave out its size, {told[0]} x "
+            f"{told[1]}, which the file says",
+            clip.where,
+        )
+    if seen.any() and options.image_size is not None and clip.unit != "fraction":
+        raise FormatError(
+            f"coordinates of {mean:.4g} on average are fractions of the image already: leave its size out", clip.where
+        )
+    return replace(clip, fields=fields, unit="fraction")
+
+
+def outside(joints: NDArray[np.floating], size: Sequence[int]) -> list[str]:
+    """Tell key points in pixels that lie outside their image.
+
+    Args:
+        joints: `(..., 2)`.
+        size: Width and height of the image.
+
+    Returns:
+        A sentence where a tenth of them or more do, else nothing.
+    """
+    seen = joints[joints.any(axis=-1)]
+    if not len(seen):
+        return []
+    share = float((seen > np.array(size) * _OUTSIDE).any(axis=1).mean())
+    if share < _FEW_OUTSIDE:
+        return []
+    return [
+        f"{share:.0%} of the joints lie outside the image of {size[0]} x {size[1]} (width x height): are the two "
+        "swapped?"
+    ]
