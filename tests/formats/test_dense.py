@@ -32,7 +32,7 @@ def test_an_extra_channel_is_the_confidence() -> None:
     recording = dense_recording(joints, None, PAIR, "x", has_confidence=True)
     assert recording.joints.tolist() == [[[1, 2, 3], [0, 0, 0]]]
     assert recording.confidence is not None
-    assert recording.confidence.tolist() == [[0.5, 0.25]]
+    assert recording.confidence.tolist() == [[0.5, 0]]  # what lies at zero is absent, whatever its score
     assert dense_recording(joints, None, PAIR, "x", has_confidence=False).confidence is None
     assert dense_recording(joints, None, PAIR, "x", has_confidence=None).confidence is not None
     without = dense_recording(joints[..., :3], None, PAIR, "x", has_confidence=True)

@@ -20,14 +20,25 @@ MAX_COORDINATE = 1e6
 
 _MAX_FRAMES = 1_000_000
 _MAX_LABEL = 100_000
+_MISSING = 9999.0
+_LARGEST_SCORE, _LEAST_PERCENT, _MOST_PERCENT = 1.5, 10.0, 100.0  # a score may go a little past 1
+_LEAST_PIXELS = 20.0
 
 
 def dense_recording(
-    joints: NDArray[Any], confidence: NDArray[Any] | None, skeleton: Skeleton, where: str, has_confidence: bool | None
+    joints: NDArray[Any],
+    confidence: NDArray[Any] | None,
+    skeleton: Skeleton,
+    where: str,
+    has_confidence: bool | None,
+    *,
+    given: tuple[int, ...] | None = None,
+    is_scored: bool = False,
 ) -> Recording:
     """Check a clip whose bodies are laid out over time.
 
-    Convention: a joint with a NaN among its coordinates is missing and becomes all zeros, its confidence 0.
+    Convention: a joint is missing, all zeros and with confidence 0, where one of its coordinates is NaN or 9999 (also
+    -9999), or all of them are -1, or 0 whatever its confidence.
 
     Args:
         joints: `(T, V, C)` or `(M, T, V, C)`; one channel more than the skeleton's is taken for the confidence.
@@ -36,6 +47,9 @@ def dense_recording(
         where: Where it came from, for the error message.
         has_confidence: Whether the source has one. A clip without then gets 0 for a joint at zero, 1 for any other; it
             is dropped where the source has none. None: as the clip has.
+        given: The shape as the file has it, for the error message; default: that of `joints`.
+        is_scored: Whether the format defines the channel behind the coordinates as the confidence; otherwise its values
+            must allow it.
 
     Returns:
         The recording; each body keeps its place, frames without it take no room.
@@ -43,12 +57,16 @@ def dense_recording(
     Raises:
         FormatError: If the shape is another or too long, or a number is infinite or too large to be a coordinate.
     """
-    given, given_confidence = joints.shape, None if confidence is None else confidence.shape
+    given = joints.shape if given is None else given
+    given_confidence = None if confidence is None else confidence.shape
     if joints.ndim == 3:
         joints = joints[None]
-        confidence = None if confidence is None else confidence[None]
+    if confidence is not None and confidence.ndim == joints.ndim - 2:
+        confidence = confidence[None]
     num_joints, channels = skeleton.num_joints, skeleton.dimensions
     if joints.ndim == 4 and joints.shape[3] == channels + 1 and confidence is None:
+        if not is_scored:
+            _check_scores(joints, skeleton, where)
         joints, confidence = joints[..., :channels], joints[..., channels]
     if joints.ndim != 4 or joints.shape[2:] != (num_joints, channels):
         raise FormatError(
@@ -62,23 +80,66 @@ def dense_recording(
         raise FormatError(f"confidence of shape {given_confidence}, but joints of shape {given}", where)
     with np.errstate(invalid="ignore"):  # damaged bytes can be any number; what is out of range is refused below
         values: NDArray[np.float64] = np.array(joints, np.float64)
-    missing = np.isnan(values).any(axis=3)  # (M, T, V)
+    marked = (np.abs(values) == _MISSING).any(axis=3) | (values == -1).all(axis=3)
+    missing = np.isnan(values).any(axis=3) | marked  # (M, T, V)
     values[missing] = 0
+    notes = [f"{int(marked.sum())} joints at -1 or 9999 are taken for missing"] if marked.any() else []
     if not np.abs(values).max(initial=0) <= MAX_COORDINATE:
         raise FormatError(f"a coordinate is infinite or beyond {MAX_COORDINATE:.0f}: the clip is damaged", where)
     scores: NDArray[np.float64] | None = None
     if confidence is not None if has_confidence is None else has_confidence:
         seen: NDArray[Any] = np.any(values, axis=3) if confidence is None else confidence
         scores = seen.astype(np.float64)
-        scores[missing | np.isnan(scores)] = 0
+        scores[np.isnan(scores)] = 0
         if not np.abs(scores).max(initial=0) <= MAX_COORDINATE:
             raise FormatError("a confidence is infinite: the clip is damaged", where)
+        scores[~np.any(values, axis=3)] = 0
     present: NDArray[np.bool_] = np.any(values, axis=(2, 3))
-    if scores is not None:
-        present |= np.any(scores, axis=2)
+    if confidence is None and channels == 3:
+        _check_depth(values[present], skeleton, where)
     ids = [str(body) for body in range(len(values))]
     recording = from_dense(values, present, ids, scores, keep_places=True)
-    return replace(recording, drops_confidence=confidence is not None and scores is None)
+    return replace(recording, drops_confidence=confidence is not None and scores is None, notes=tuple(notes))
+
+
+def _check_scores(joints: NDArray[Any], skeleton: Skeleton, where: str) -> None:
+    """Refuse a last channel that is no confidence: negative, or too large for a probability or a percentage.
+
+    Raises:
+        FormatError: If it is none.
+    """
+    coordinates, last = joints[..., :-1], joints[..., -1]
+    with np.errstate(invalid="ignore"):
+        scores = last[np.isfinite(last) & np.any(coordinates != 0, axis=-1) & (last != -1)]
+    if not scores.size:
+        return
+    low, high = float(scores.min()), float(scores.max())
+    percent = high > _LARGEST_SCORE and float(np.median(scores)) > _LEAST_PERCENT
+    if low < 0 or high > _MOST_PERCENT or (high > _LARGEST_SCORE and not percent):
+        raise FormatError(
+            f"the number behind the {skeleton.dimensions} coordinates of each joint runs from {low:.4g} to {high:.4g}, "
+            f"that is no confidence (0 to 1): is it a coordinate of another skeleton than {skeleton.name!r}?",
+            where,
+        )
+
+
+def _check_depth(joints: NDArray[np.float64], skeleton: Skeleton, where: str) -> None:
+    """Refuse x and y in pixels with a score in the place of z.
+
+    Raises:
+        FormatError: If the third coordinate runs from 0 to 1 while the others are pixels.
+    """
+    seen = joints[np.any(joints != 0, axis=2)]
+    if not len(seen):
+        return
+    across, depth = np.abs(seen[:, :2]), seen[:, 2]
+    if float(depth.min()) >= 0 and 0 < float(depth.max()) <= 1 and float(np.median(across.max(axis=1))) > _LEAST_PIXELS:
+        raise FormatError(
+            f"the third number of each joint runs from {depth.min():.3g} to {depth.max():.3g} while the others, up to "
+            f"{across.max():.4g}, are pixels: it is a score and no coordinate, so these are 2D key points and not "
+            f"skeleton {skeleton.name!r} (say which with --skeleton, such as body25)",
+            where,
+        )
 
 
 def whole_label(label: Any, where: str) -> int:

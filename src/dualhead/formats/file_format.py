@@ -171,6 +171,7 @@ class ReadingOptions:
         unit: The unit of 3D coordinates: "m", "cm", "mm" or "in"; None: as the format says.
         extent: The size of bodies that 3D coordinates are compared with, in metres; None: not compared.
         has_confidence: Whether the data set keeps confidences; None: as the files have them.
+        axes: The order of the axes of arrays, such as "TMVC"; None: as their numbers say.
         any_scale: Whether 2D coordinates may be pixels of images whose size is not known, as for a picture.
         kind: The name of the format that files are to be taken for; None: as they are recognised.
     """
@@ -183,6 +184,7 @@ class ReadingOptions:
     unit: str | None = None
     extent: float | None = None
     has_confidence: bool | None = None
+    axes: str | None = None
     any_scale: bool = False
     kind: str | None = None
 

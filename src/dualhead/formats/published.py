@@ -51,7 +51,7 @@ class PublishedSource(Source):
         """Read one row; see `Source.read`."""
         values = self.rows[item.sample.fields["side"]].parse(item.member.read())  # (3, T, V, M)
         joints = values.transpose(3, 1, 2, 0)  # (M, T, V, 3)
-        return dense_recording(joints, None, self.skeleton, item.member.where, self.has_confidence)
+        return dense_recording(joints, None, self.skeleton, item.member.where, self.has_confidence, is_scored=True)
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """List the rows of both sides; see `Source.list_items`."""

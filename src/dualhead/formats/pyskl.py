@@ -50,7 +50,12 @@ class PysklSource(Source):
     A split of the file is a protocol here, as a field named after it: 0 train, 1 test, 2 validation, 3 neither. The
     validation side of a file without a test side is the test side, as the field reports it. The file says which samples
     there are: one of zeros alone stays, without a body.
+
+    Attributes:
+        needs_labels: Whether annotations without a name or a label are rejected; to predict neither is needed.
     """
+
+    needs_labels: bool = True
 
     def read(self, item: Item) -> Recording:
         """Check one annotation; see `Source.read`."""
@@ -67,16 +72,17 @@ class PysklSource(Source):
         contents = [(member, _load(member)) for member in files]
         if len(files) > 1 and any("split" in content for _, content in contents):
             raise FormatError(f"{len(files)} pickles with splits of their own: give one of them", files[0].where)
-        splits = _splits(contents)
+        splits = _splits(contents, {} if not self.needs_labels else _endings(contents))
         skeleton = self._skeleton(contents)
-        found: dict[str, tuple[Annotation, int, Mapping[str, int]]] = {}
+        found: dict[str, tuple[Annotation, int | None, Mapping[str, int]]] = {}
         rejected: list[Rejected] = []
         duplicates: list[Duplicate] = []
         for member, content in contents:
             for number, annotation in enumerate(content["annotations"]):
                 where = f"{member.where}, annotation {number}"
                 try:
-                    name, label, held, size = _annotation(annotation, where, member.modified)
+                    stem = "" if self.needs_labels else _stem(member, number, len(content["annotations"]))
+                    name, label, held, size = _annotation(annotation, where, member.modified, stem, self.needs_labels)
                 except FormatError as error:
                     rejected.append(Rejected(f"annotation {number}", where, error.reason))
                     continue
@@ -87,7 +93,7 @@ class PysklSource(Source):
         if not found:
             first = f", the first: {rejected[0]}" if rejected else ""
             raise FormatError(f"no usable annotation among {len(rejected)}{first}", files[0].where)
-        rejected += _absent(contents, found)
+        rejected += _absent(contents, {*found, *(stem for stem, name in _endings(contents).items() if name in found)})
         names = sorted(found)
         flat = skeleton.dimensions == 2
         from_names = fields_of_names(names) or [{}] * len(names)
@@ -106,7 +112,7 @@ class PysklSource(Source):
         source = replace(
             self,
             skeleton=skeleton,
-            classes=classes_of(names, [found[name][1] for name in names], known),
+            classes=_classes(found, names, known),
             fields=tuple(items[0].sample.fields),
             protocols={protocol: SplitRule(f"{protocol}_side", (_TRAIN,), (_TEST,)) for protocol in splits},
             has_confidence=any(held.confidence is not None for held, _, _ in found.values()),
@@ -122,14 +128,15 @@ class PysklSource(Source):
             return self.skeleton
         if isinstance(content.get("skeleton"), dict):
             return parse_skeleton_file(content["skeleton"], member.where)
-        shapes = (
-            annotation["keypoint"].shape
+        arrays = (
+            _numbers(annotation.get("keypoint"))
             for _, content in contents
             for annotation in content["annotations"]
-            if isinstance(annotation, dict) and isinstance(annotation.get("keypoint"), np.ndarray)
+            if isinstance(annotation, dict)
         )
-        first = next(shapes, (0,))
-        return COCO17 if first[-1:] == (2,) else NTU25
+        shape = next((array.shape for array in arrays if array is not None and array.ndim > 2), (0, 0))
+        scored = shape[-2:] == (COCO17.num_joints, 3)  # x, y and a score in one array
+        return COCO17 if shape[-1] == 2 or scored else NTU25
 
 
 def _load(member: Member) -> Mapping[str, Any]:
@@ -137,6 +144,8 @@ def _load(member: Member) -> Mapping[str, Any]:
         content = unpickle(stream, member.where)
     if isinstance(content, list):
         content = {"annotations": content}
+    if isinstance(content, dict) and "keypoint" in content and "annotations" not in content:
+        content = {"annotations": [content]}  # one bare annotation
     if not isinstance(content, dict) or not isinstance(content.get("annotations"), list):
         raise FormatError(
             "no PYSKL or MMAction2 pickle: it needs 'annotations', and 'split' where it has one", member.where
@@ -148,38 +157,117 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)
 
 
-def _annotation(annotation: Any, where: str, modified: int) -> tuple[str, int, Annotation, dict[str, int]]:
-    """Take one annotation apart: name, label, arrays, and the size of its images."""
-    if not isinstance(annotation, dict) or not isinstance(annotation.get("frame_dir"), str):
-        raise FormatError("an annotation without 'frame_dir', the name of its clip", where)
-    joints, confidence = annotation.get("keypoint"), annotation.get("keypoint_score")
-    if not isinstance(joints, np.ndarray) or joints.ndim != 4 or joints.dtype.kind not in "fiu":
-        raise FormatError("no array 'keypoint' (bodies, frames, joints, coordinates): are they in other files?", where)
-    if confidence is not None and (not isinstance(confidence, np.ndarray) or confidence.dtype.kind not in "fiu"):
+def _annotation(
+    annotation: Any, where: str, modified: int, name: str, needs_label: bool
+) -> tuple[str, int | None, Annotation, dict[str, int]]:
+    """Take one annotation apart: name, label, arrays, and the size of its images.
+
+    Args:
+        annotation: What the pickle holds.
+        where: The file and the annotation's number, for the error message.
+        modified: When the file last changed.
+        name: What the clip is called where the annotation does not say it; "" if it must.
+        needs_label: Whether one without a label is refused.
+    """
+    if not isinstance(annotation, dict):
+        raise FormatError(f"an annotation is a {type(annotation).__name__} and no dict with 'keypoint'", where)
+    given = annotation.get("frame_dir")
+    if not isinstance(given, str) or not given:
+        if not name:
+            raise FormatError("an annotation without 'frame_dir', the name of its clip", where)
+        given = name
+    joints = _numbers(annotation.get("keypoint"))
+    if joints is None or joints.ndim not in (3, 4):
+        found = "" if joints is None else f": 'keypoint' has shape {joints.shape}"
+        reason = f"no array 'keypoint' (bodies, frames, joints, coordinates){found or ': are they in other files?'}"
+        raise FormatError(reason, where)
+    scores = annotation.get("keypoint_score")
+    confidence = _numbers(scores)
+    if scores is not None and confidence is None:
         raise FormatError("its 'keypoint_score' is no array of numbers", where)
+    if joints.ndim == 3:  # of one body, without the axis of bodies
+        joints = joints[None]
+        confidence = confidence[None] if confidence is not None and confidence.ndim == 2 else confidence
     frames = annotation.get("total_frames", joints.shape[1])
-    if not np.isscalar(frames) or frames != joints.shape[1]:
+    if not np.isscalar(frames) or not isinstance(frames, int | np.integer) or not 0 < frames <= joints.shape[1]:
         raise FormatError(f"'total_frames' is {str(frames)[:40]}, but 'keypoint' has {joints.shape[1]} frames", where)
+    joints = joints[:, : int(frames)]  # what lies behind is padding
+    confidence = confidence[:, : int(frames)] if confidence is not None and confidence.ndim > 1 else confidence
     shape = annotation.get("img_shape")
     shape = shape.ravel().tolist() if isinstance(shape, np.ndarray) else shape
     known = shape[:2] if isinstance(shape, (list, tuple)) else ()
     sizes = [int(size) for size in known if isinstance(size, (int, np.integer)) and size >= 0]
     height, width = sizes if len(sizes) == 2 else (0, 0)
     held = Annotation(where, int(joints.nbytes), modified, joints, confidence)
-    if "label" not in annotation:
-        raise FormatError("it has no key 'label', the number of its class", where)
-    label = whole_label(annotation["label"], where)
-    return annotation["frame_dir"], label, held, {"height": height, "width": width}
+    return given, _label(annotation, where, needs_label), held, {"height": height, "width": width}
 
 
-def _splits(contents: Sequence[tuple[Member, Mapping[str, Any]]]) -> dict[str, dict[str, int]]:
-    """Read the side of each sample by protocol."""
+def _numbers(value: Any) -> NDArray[Any] | None:
+    """Return an array of numbers, also from nested lists; None for anything else."""
+    if isinstance(value, list | tuple):
+        try:
+            value = np.array(value, np.float32)
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return value if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" else None
+
+
+def _label(annotation: Mapping[str, Any], where: str, needs_label: bool) -> int | None:
+    label = annotation.get("label")
+    if needs_label:
+        if "label" not in annotation:
+            raise FormatError("it has no key 'label', the number of its class", where)
+        if isinstance(label, list | tuple):
+            raise FormatError(
+                f"'label' is a list, {str(list(label))[:40]}: a clip has one class, give its number", where
+            )
+        return whole_label(label, where)
+    try:
+        return whole_label(label, where)
+    except FormatError:  # unknown, or several at once: nothing that a prediction could be compared with
+        return None
+
+
+def _stem(member: Member, number: int, count: int) -> str:
+    """Name an annotation that does not say its name after its file."""
+    stem = member.file_name.rpartition(".")[0]
+    return stem if count == 1 else f"{stem}_{number}"
+
+
+def _classes(
+    found: Mapping[str, tuple[Annotation, int | None, Mapping[str, int]]], names: Sequence[str], known: Sequence[str]
+) -> tuple[str, ...]:
+    labelled = [(name, label) for name in names if (label := found[name][1]) is not None]
+    return classes_of([name for name, _ in labelled], [label for _, label in labelled], known)
+
+
+def _endings(contents: Sequence[tuple[Member, Mapping[str, Any]]]) -> dict[str, str]:
+    """Find the clips that a split may name without the ending of their video: "v0" for "v0.mp4"."""
+    names = [
+        name
+        for _, content in contents
+        for annotation in content["annotations"]
+        if isinstance(annotation, dict) and isinstance(name := annotation.get("frame_dir"), str)
+    ]
+    found: dict[str, str] = {}
+    for name in names:
+        stem = name.rpartition(".")[0]
+        if stem and found.setdefault(stem, name) != name:
+            found[stem] = ""  # two clips: nobody knows which is meant
+    held = set(names)
+    return {stem: name for stem, name in found.items() if name and stem not in held}
+
+
+def _splits(
+    contents: Sequence[tuple[Member, Mapping[str, Any]]], endings: Mapping[str, str]
+) -> dict[str, dict[str, int]]:
+    """Read the side of each sample by protocol; a clip may be named without its ending."""
     lists: dict[str, Sequence[str]] = {}
     for member, content in contents:
         split = content.get("split", {})
         if not isinstance(split, dict) or not all(_is_names(names) for names in split.values()):
             raise FormatError("its 'split' is no table of lists of names", member.where)
-        lists.update({str(name): names for name, names in split.items()})
+        lists.update({str(name): [endings.get(one, one) for one in names] for name, names in split.items()})
         if not split:
             found = [
                 item["frame_dir"] for item in content["annotations"] if isinstance(item, dict) and "frame_dir" in item
@@ -242,11 +330,13 @@ def _recognise(file: RawFile) -> Evidence | None:
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip | DualheadError]:
     """Parse every annotation of a pickle; of one that cannot be used, the reason comes in its place."""
-    source: Source = pyskl() if options.skeleton is None else pyskl().with_skeleton(options.skeleton)
+    source: Source = replace(pyskl(), needs_labels=False)
+    source = source if options.skeleton is None else source.with_skeleton(options.skeleton)
     listing = source.list_items([Path(plain_path(file.member))])
     learned = listing.source or source
     for rejected in listing.rejected:
-        yield FormatError(rejected.reason, rejected.path)
+        if rejected.kind != "missing":  # a split that names other clips is no fault of these
+            yield FormatError(rejected.reason, rejected.path)
     for item in listing.items:
         held = learned
         if options.skeleton is None and options.usual is not None and isinstance(item.member, Annotation):

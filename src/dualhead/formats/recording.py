@@ -29,6 +29,7 @@ class Recording:
         drops_confidence: Whether the file has one that the data set leaves out.
         fps: Frames a second, or None where the file does not say it.
         body_selection: The selection that its format asks for where the data set leaves it open, or "".
+        notes: What was decided by evidence while it was read, a sentence each.
     """
 
     joints: NDArray[np.float64]
@@ -41,6 +42,7 @@ class Recording:
     drops_confidence: bool = False
     fps: float | None = None
     body_selection: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def num_observations(self) -> int:

@@ -123,7 +123,9 @@ def _checked(clips: Clips, where: str, options: ReadingOptions) -> Iterator[RawC
             yield clip
             continue
         try:
-            yield apply_conventions(replace(clip, where=clip.where or where), options)
+            yield apply_conventions(
+                replace(clip, where=clip.where or where, notes=(*clip.recording.notes, *clip.notes)), options
+            )
         except DualheadError as error:
             yield error
 

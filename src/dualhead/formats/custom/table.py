@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from dualhead.formats.custom.clip_file import CLIP_SUFFIXES, read_table
+from dualhead.formats.custom.clip_file import CLIP_SUFFIXES
+from dualhead.formats.custom.columns import read_table
 from dualhead.formats.files.member import Member
 from dualhead.formats.source import Rejected, Sample
 from dualhead.runtime.errors import FormatError, unknown

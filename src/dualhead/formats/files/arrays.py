@@ -23,6 +23,9 @@ _BAD_HEADER = (ValueError, TypeError, SyntaxError, KeyError, EOFError, Recursion
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError, struct.error)
 """What `zipfile` raises on damage, beside `OSError`."""
 
+_MOST_NAMES = 1000
+_HEAD_BYTES = 2**16
+
 
 @dataclass(frozen=True)
 class Header:
@@ -110,6 +113,37 @@ def parse_npy(data: bytes, path: str | Path | None = None) -> NDArray[Any]:
     check_size(header, len(data) - header.offset, path)
     flat = np.frombuffer(data, header.dtype, offset=header.offset)
     return flat.reshape(header.shape, order="F" if header.fortran else "C")
+
+
+def npz_shapes(data: bytes, path: str | Path | None = None) -> dict[str, tuple[int, ...] | None]:
+    """List the arrays of a `.npz`.
+
+    Args:
+        data: The file's bytes.
+        path: Where they came from, for the error message.
+
+    Returns:
+        Names and shapes, None for an array that is not one of numbers.
+
+    Raises:
+        FormatError: If the content is not a whole archive.
+    """
+    shapes: dict[str, tuple[int, ...] | None] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for info in archive.infolist()[:_MOST_NAMES]:
+                with archive.open(info) as stream:
+                    shapes[info.filename.removesuffix(".npy")] = _shape(io.BytesIO(stream.read(_HEAD_BYTES)))
+    except (*BAD_ZIP, OSError) as error:
+        raise FormatError(f"not a whole .npz ({error}): copy or save it again", path) from None
+    return shapes
+
+
+def _shape(stream: IO[bytes]) -> tuple[int, ...] | None:
+    try:
+        return read_header(stream).shape
+    except FormatError:
+        return None
 
 
 def parse_npz(data: bytes, names: Container[str], path: str | Path | None = None) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,188 @@
+"""The order of the axes and columns of an array of numbers: as documented, as its numbers show, or as the user says.
+
+Letters stand for axes: M bodies, T frames, V joints, C coordinates (with a confidence behind them, where there is one).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.runtime.errors import FormatError
+from dualhead.skeleton import Skeleton
+
+AXES = tuple(
+    "".join(letters) for count in (3, 4) for letters in permutations("MTVC", count) if {"T", "V", "C"} <= {*letters}
+)
+"""What `axes` may be, such as "TMVC"; of a table of numbers the T stands for its lines."""
+
+_FEWEST_JOINTS = 5  # of fewer joints the numbers do not tell one order of columns from another
+_MOST_BODIES = 8  # more than that and fewer frames: bodies and frames are probably swapped
+_CLEAR, _ALIKE = 2.0, 1.25  # how many times better a reading must be to be taken, and may be to be no other
+
+
+def order_axes(
+    values: NDArray[Any], skeleton: Skeleton, where: str, axes: str | None = None
+) -> tuple[NDArray[Any], list[str]]:
+    """Bring an array to `(M, T, V, C)`, C with or without a confidence.
+
+    Convention: `(T, V, C)` and `(M, T, V, C)` are documented and taken wherever they fit and the numbers do not clearly
+    say otherwise. Other orders are taken where only they fit, or where the numbers say so: along time neighbours differ
+    less than from body to body, and the joints of a body lie closer together in one coordinate than coordinates do.
+
+    Args:
+        values: An array of two to four axes.
+        skeleton: What V and C must be.
+        where: Where it came from, for the error message.
+        axes: The order of its axes, one of `AXES`; None: found out.
+
+    Returns:
+        The array in that order, and what was decided by evidence, a sentence each. An array that fits in no order is
+        returned as it is.
+
+    Raises:
+        FormatError: If it fits in two orders and the numbers leave open which, or not in the order that is said.
+    """
+    if axes is not None:
+        return _as_said(values, skeleton, where, axes.upper()), []
+    if values.ndim == 2:
+        return _columns(values, skeleton, where)
+    fitting = list(_fitting(values.shape, skeleton))
+    documented = "MTVC"[-values.ndim :] if values.ndim in (3, 4) else ""
+    if not fitting:
+        return values, []
+    if documented not in fitting:
+        order = fitting[0]
+        if (
+            len({frozenset((letter, size) for letter, size in zip(one, values.shape, strict=True)) for one in fitting})
+            > 1
+        ):
+            readings = " or ".join(map(str, fitting))
+            raise FormatError(f"an array of shape {values.shape} could be {readings}: say which with --axes", where)
+        return _ordered(values, order), [f"its axes are taken for {_spelled(order)}"]
+    if values.ndim == 4 and values.shape[0] > values.shape[1]:
+        return _bodies_or_frames(values, where)
+    return _ordered(values, documented), []
+
+
+def _fits(count: int, skeleton: Skeleton) -> bool:
+    return count in (skeleton.dimensions, skeleton.dimensions + 1)
+
+
+def _fitting(shape: tuple[int, ...], skeleton: Skeleton) -> Iterator[str]:
+    """List the orders in which joints and coordinates fit, the documented one and those with time in front first."""
+    known = {"MTVC": 0, "TMVC": 1, "TVC": 0}
+    for order in sorted((order for order in AXES if len(order) == len(shape)), key=lambda order: known.get(order, 2)):
+        sizes = dict(zip(order, shape, strict=True))
+        few = sizes.get("M", 1) <= _MOST_BODIES or order == "MTVC"
+        if sizes["V"] == skeleton.num_joints and _fits(sizes["C"], skeleton) and few:
+            yield order
+
+
+def _ordered(values: NDArray[Any], order: str) -> NDArray[Any]:
+    if len(order) == 3:
+        values, order = values[None], f"M{order}"
+    return values.transpose([order.index(letter) for letter in "MTVC"])
+
+
+def _spelled(order: str) -> str:
+    names = {"M": "bodies", "T": "frames", "V": "joints", "C": "coordinates"}
+    return f"({', '.join(names[letter] for letter in order)})"
+
+
+def _bodies_or_frames(values: NDArray[Any], where: str) -> tuple[NDArray[Any], list[str]]:
+    """Tell `(M, T, V, C)` from `(T, M, V, C)` where there are more bodies than frames: people move little."""
+    bodies, frames = values.shape[:2]
+    if frames > _MOST_BODIES:
+        return values, []
+    between_first, between_second = _step(values, 0), _step(values, 1)
+    if between_second > _CLEAR * between_first > 0:
+        return values.swapaxes(0, 1), [
+            f"its axes are taken for (frames, bodies, ...): {frames} bodies of {bodies} frames"
+        ]
+    if bodies > _MOST_BODIES and not between_first > _CLEAR * between_second:
+        raise FormatError(
+            f"{bodies} bodies of {frames} frames: are the axes swapped? say it with --axes TMVC (frames first) or MTVC",
+            where,
+        )
+    return values, []
+
+
+def _step(values: NDArray[Any], axis: int) -> float:
+    """Measure how far neighbours along an axis are apart, in the median."""
+    if values.shape[axis] < 2:
+        return 0.0
+    steps = np.abs(np.diff(values.astype(np.float64), axis=axis))
+    steps = steps[np.isfinite(steps)]
+    return float(np.median(steps)) if steps.size else 0.0
+
+
+def _as_said(values: NDArray[Any], skeleton: Skeleton, where: str, axes: str) -> NDArray[Any]:
+    if axes not in AXES:
+        raise FormatError(
+            f"axes {axes[:10]!r} are none: give the letters M, T, V, C in their order, such as TMVC", where
+        )
+    joints, channels = skeleton.num_joints, skeleton.dimensions
+    if values.ndim == 2 and axes[0] == "T":
+        for count in (channels, channels + 1):
+            bodies, rest = divmod(values.shape[1], joints * count)
+            if not rest and bodies and (bodies == 1 or "M" in axes):
+                sizes = {"T": len(values), "M": bodies, "V": joints, "C": count}
+                return _ordered(values.reshape([sizes[letter] for letter in axes]), axes)
+    elif values.ndim == len(axes) and _ordered(values, axes).shape[2] == joints:
+        return _ordered(values, axes)
+    raise FormatError(f"an array of shape {values.shape} is not {_spelled(axes)} of skeleton {skeleton.name!r}", where)
+
+
+def _columns(values: NDArray[Any], skeleton: Skeleton, where: str) -> tuple[NDArray[Any], list[str]]:
+    """Split the columns of a table `(T, n)` into bodies, joints and coordinates.
+
+    The documented order is body after body, joint after joint, its coordinates side by side. The joints of a body lie
+    closer together in x, in y, in z and in their scores than x, y, z and scores do among one another, so a wrong
+    reading mixes what lies far apart.
+    """
+    frames, width = values.shape
+    readings: list[tuple[float, str, NDArray[Any]]] = []
+    for count in (skeleton.dimensions, skeleton.dimensions + 1):
+        bodies, rest = divmod(width, skeleton.num_joints * count)
+        if rest or not bodies:
+            continue
+        scored = "" if count == skeleton.dimensions else " with a confidence"
+        people = f"{bodies} {'body' if bodies == 1 else 'bodies'}{scored}"
+        by_joint = values.reshape(frames, bodies, skeleton.num_joints, count)
+        by_axis = values.reshape(frames, bodies, count, skeleton.num_joints).swapaxes(2, 3)
+        readings.append((_spread(by_joint), f"{people}, joint after joint", by_joint))
+        readings.append((_spread(by_axis), f"{people}, coordinate after coordinate", by_axis))
+    if not readings:
+        return values, []
+    if skeleton.num_joints < _FEWEST_JOINTS:
+        return readings[0][2].swapaxes(0, 1), []
+    spread, said, best = min(readings, key=lambda reading: reading[0])
+    if readings[0][0] <= _ALIKE * spread or len(readings) == 1:
+        return readings[0][2].swapaxes(0, 1), []
+    others = [reading for reading in readings if reading[2] is not best]
+    if min(reading[0] for reading in others) < _CLEAR * spread:
+        fitting = sorted(readings, key=lambda reading: reading[0])[:2]
+        raise FormatError(
+            f"{width} numbers a line could be {fitting[0][1]}, or {fitting[1][1]}: say it with --axes TMVC "
+            "(joint after joint) or TMCV, or give .npz with 'joints' and 'confidence'",
+            where,
+        )
+    return best.swapaxes(0, 1), [f"{width} numbers a line are taken for {said}"]
+
+
+def _spread(values: NDArray[Any]) -> float:
+    """Measure how far the joints of a body are apart within each coordinate, in the mean. `(T, M, V, C)`."""
+    held = np.where(values == 0, np.nan, values.astype(np.float64))
+    counts = np.isfinite(held).sum(axis=2)
+    some = counts > 1
+    if not some.any():
+        return 0.0
+    held = np.where(np.isfinite(held), held, 0)
+    mean = held.sum(axis=2) / np.maximum(counts, 1)
+    squares = (held**2).sum(axis=2) / np.maximum(counts, 1) - mean**2
+    return float(np.sqrt(np.maximum(squares, 0))[some].mean())

@@ -1,0 +1,240 @@
+"""A table of numbers with whatever people put around them: headers, row numbers, times, a class."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.runtime.errors import FormatError
+from dualhead.skeleton import Skeleton
+
+_AXES = "xyz"
+_ABSENT = ("", "nan", "na", "null", "none")
+_SCORE = ("score", "confidence", "visibility", "conf", "c")
+_ROW = ("", "index", "frame", "frame_id", "frameid", "frame_number", "idx", "row", "unnamed: 0")
+_TIME = ("time", "timestamp", "time_s", "timestamp_s", "seconds", "t", "timestamp_ms")
+_CLASS = ("class", "label", "action", "activity", "pose", "asana", "category", "target")
+_QUOTED = 60
+_FEWEST_NUMBERED = 10  # of fewer columns 1, 2, 3, ... may be data
+_JOINT_COLUMN = re.compile(r"(?P<joint>.+?)[ ._-]?(?P<axis>[xyz]|score|confidence|visibility|conf)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class NumberTable:
+    """The numbers of a table, and what stood around them.
+
+    Attributes:
+        values: `(T, n)`, or `(T, V, C)` where named columns say which number is which; NaN where a cell is empty.
+        first_line: The 1-based line of the first row.
+        class_name: The class that a column names, or "".
+        fps: Frames a second by a column of times, or None.
+        notes: What was decided by evidence, a sentence each.
+    """
+
+    values: NDArray[np.float64]
+    first_line: int | None
+    class_name: str = ""
+    fps: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
+    """Split a CSV file into cells.
+
+    Args:
+        data: The file's bytes, UTF-8.
+        path: Where they came from, for the error message.
+
+    Returns:
+        The 1-based number and the cells of each line that is not blank, without blanks around them. A line of
+        separators alone is one of empty cells.
+
+    Raises:
+        FormatError: If it is empty, no text or no CSV, or another mark than the comma separates its cells.
+    """
+    try:
+        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError("not UTF-8 text: save it as CSV in UTF-8", path, line) from None
+    except csv.Error as error:
+        raise FormatError(f"not CSV ({str(error)[:_QUOTED]})", path) from None
+    lines = [(line, cells) for line, cells in lines if len(cells) > 1 or any(cells)]
+    if not lines:
+        raise FormatError("it is empty", path)
+    first, cells = lines[0]
+    for mark, name in ((";", "';'"), ("\t", "tabs")):
+        if any(mark in cell for cell in cells):
+            reason = f"its cells are separated by {name} instead of ',': save it with commas, and points in numbers"
+            raise FormatError(reason, path, first)
+    return lines
+
+
+def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTable:
+    """Read a table with a line for each frame.
+
+    Convention: numbers, or under a first line of names `JOINT_x` and so on, in any order. A first line that counts the
+    columns (0, 1, 2, ... as pandas writes it) is none of data; a first column that counts the rows, a column of times
+    and a last column with one and the same word, the class, are no coordinates.
+
+    Args:
+        data: The file's bytes.
+        path: Where they came from, for the error message.
+        skeleton: The layout of the joints.
+
+    Raises:
+        FormatError: If the content is no such table; it names the column or quotes the cell.
+    """
+    lines = read_table(data, path)
+    notes: list[str] = []
+    names: list[str] | None = None
+    header = lines[0][1]
+    if _counts_columns(header) and len(lines) > 1:
+        line = lines.pop(0)[0]
+        names = header if not all(cell.isdigit() for cell in header) else None
+        notes.append(f"line {line} numbers the columns and is left out")
+    elif _is_names(header):
+        names = lines.pop(0)[1]
+    width = len(names or (lines[0][1] if lines else ()))
+    for line, cells in lines:
+        if len(cells) != width:
+            raise FormatError(f"{len(cells)} numbers instead of {width} as in the first line", path, line)
+    columns = [[cells[column] for _, cells in lines] for column in range(width)]
+    kept = list(range(width))
+    class_name, fps = "", None
+    for column in list(kept):
+        name = None if names is None else names[column].lower()
+        if name in _ROW and not _is_coordinate(name, skeleton):
+            kept.remove(column)
+            notes.append(f"column {name!r} numbers the rows and is left out")
+        elif name in _TIME:
+            kept.remove(column)
+            fps = _frame_rate(columns[column])
+            told = "" if fps is None else f": {fps:.4g} frames a second"
+            notes.append(f"column {name!r} is the time{told}")
+        elif columns[column] and _is_word(columns[column]):
+            said = f"column {names[column]!r}" if names else f"column {column + 1}"
+            if len(set(columns[column])) > 1:
+                words = " and ".join(repr(word[:20]) for word in list(dict.fromkeys(columns[column]))[:2])
+                raise FormatError(
+                    f"{said} holds words, {words}, and not one class: leave it out, or cut the recording at them", path
+                )
+            kept.remove(column)
+            class_name = columns[column][0]
+            notes.append(f"{said} is the class, {class_name[:_QUOTED]!r}")
+        elif name in _CLASS and not _is_coordinate(name, skeleton):
+            kept.remove(column)
+            notes.append(f"column {name!r} is a label and is left out")
+    values = _numbers(lines, kept, path)
+    first = lines[0][0] if lines else None
+    if names is not None and not _counts_columns(names) and kept:
+        return NumberTable(
+            _by_name(values, [names[column] for column in kept], path, skeleton), first, class_name, fps, tuple(notes)
+        )
+    sizes = [skeleton.num_joints * count for count in (skeleton.dimensions, skeleton.dimensions + 1)]
+    wide = values.shape[1]
+    one_more = wide > 1 and all(wide % size for size in sizes) and any((wide - 1) % size == 0 for size in sizes)
+    if one_more and len(values) > 1 and _counts_rows(values[:, 0]):
+        values = values[:, 1:]
+        notes.append("the first column numbers the rows and is left out")
+    return NumberTable(values, first, class_name, fps, tuple(notes))
+
+
+def _numbers(lines: Sequence[tuple[int, Sequence[str]]], kept: Sequence[int], path: str | Path) -> NDArray[np.float64]:
+    values = np.empty((len(lines), len(kept)))
+    for index, (line, cells) in enumerate(lines):
+        for place, column in enumerate(kept):
+            number = _number(cells[column])
+            if number is None:
+                raise FormatError(f"{cells[column][:40]!r} is {_why_no_number(cells[column])}", path, line)
+            values[index, place] = number
+    return values
+
+
+def _number(cell: str) -> float | None:
+    if cell.lower() in _ABSENT:
+        return float("nan")
+    try:
+        return float(cell) if "_" not in cell else None
+    except ValueError:
+        return None
+
+
+def _is_names(cells: Sequence[str]) -> bool:
+    """Tell a line of column names from one of numbers, in which some cells may be something else."""
+    numbers = [_number(cell.replace(",", ".")) for cell in cells]
+    return None in numbers and all(number is None or math.isnan(number) for number in numbers)
+
+
+def _counts_columns(cells: Sequence[str]) -> bool:
+    """Tell a line that numbers its columns, from 0 or 1, with or without a name for another column at either end."""
+    numbers = [int(cell) for cell in cells if cell.isdigit() and len(cell) < 7]
+    if len(numbers) < max(len(cells) - 2, _FEWEST_NUMBERED) or numbers[0] not in (0, 1):
+        return False
+    others = [place for place, cell in enumerate(cells) if not cell.isdigit()]
+    at_the_ends = all(place in (0, len(cells) - 1) for place in others)
+    return at_the_ends and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def _counts_rows(column: NDArray[np.float64]) -> bool:
+    return bool(column[0] in (0, 1) and np.array_equal(column, column[0] + np.arange(len(column))))
+
+
+def _is_word(cells: Sequence[str]) -> bool:
+    return all(_number(cell.replace(",", ".")) is None for cell in cells)
+
+
+def _is_coordinate(name: str, skeleton: Skeleton) -> bool:
+    match = _JOINT_COLUMN.fullmatch(name)
+    return match is not None and match["joint"] in skeleton.joints
+
+
+def _frame_rate(cells: Sequence[str]) -> float | None:
+    """Find the frame rate of times in seconds, milliseconds or microseconds."""
+    numbers = np.array([number for cell in cells if (number := _number(cell)) is not None])
+    steps = np.diff(numbers[np.isfinite(numbers)])
+    step = float(np.median(steps)) if len(steps) else 0.0
+    if not step > 0:
+        return None
+    unit = 1.0 if step < 1 else 1e3 if step < 1e3 else 1e6
+    rate = unit / step
+    return round(rate, 2) if 0.5 <= rate <= 1000 else None
+
+
+def _why_no_number(cell: str) -> str:
+    if _number(cell.replace(",", ".")) is not None:
+        return "a number with a decimal comma: write it with a point"
+    return "no number: where a joint is missing leave it empty"
+
+
+def _by_name(values: NDArray[np.float64], names: Sequence[str], path: str | Path, skeleton: Skeleton) -> NDArray[Any]:
+    """Bring named columns to `(T, V, C)`, with a confidence behind the coordinates where each joint has one."""
+    axes = list(_AXES[: skeleton.dimensions])
+    wanted = [f"{joint}_{axis}" for joint in skeleton.joints for axis in axes]
+    score = next((mark for mark in _SCORE if f"{skeleton.joints[0]}_{mark}" in names), None)
+    if score is not None:
+        axes.append(score)
+        wanted = [f"{joint}_{axis}" for joint in skeleton.joints for axis in axes]
+    if sorted(names) != sorted(wanted):
+        odd = next((name for name in names if name not in wanted), None)
+        lacking = next((name for name in wanted if name not in names), None)
+        if odd is not None:
+            what = f"holds {odd[:40]!r}, which is no coordinate of a joint"
+        elif lacking is not None:
+            what = f"has no {lacking!r}"
+        else:
+            what = f"has {next(name for name in names if names.count(name) > 1)!r} twice"
+        raise FormatError(f"its first line {what}: name the columns {wanted[0]}, {wanted[1]} and so on", path, 1)
+    places = {name: place for place, name in enumerate(names)}
+    order = [places[name] for name in wanted]
+    return values[:, order].reshape(len(values), skeleton.num_joints, len(axes))
