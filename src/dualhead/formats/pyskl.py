@@ -115,7 +115,10 @@ class PysklSource(Source):
             classes=_classes(found, names, known),
             fields=tuple(items[0].sample.fields),
             protocols={protocol: SplitRule(f"{protocol}_side", (_TRAIN,), (_TEST,)) for protocol in splits},
-            has_confidence=any(held.confidence is not None for held, _, _ in found.values()),
+            has_confidence=any(
+                held.confidence is not None or held.joints.shape[-1] == skeleton.dimensions + 1
+                for held, _, _ in found.values()
+            ),
         )
         return Listing(
             tuple(items), tuple(rejected), tuple(duplicates), 0, names_to_leave_out(missing_list, found), source
@@ -192,7 +195,11 @@ def _annotation(
     if not np.isscalar(frames) or not isinstance(frames, int | np.integer) or not 0 < frames <= joints.shape[1]:
         raise FormatError(f"'total_frames' is {str(frames)[:40]}, but 'keypoint' has {joints.shape[1]} frames", where)
     joints = joints[:, : int(frames)]  # what lies behind is padding
-    confidence = confidence[:, : int(frames)] if confidence is not None and confidence.ndim > 1 else confidence
+    if confidence is not None:
+        if confidence.ndim != 3:
+            reason = f"its 'keypoint_score' has shape {confidence.shape} and not (bodies, frames, joints)"
+            raise FormatError(reason, where)
+        confidence = confidence[:, : int(frames)]
     shape = annotation.get("img_shape")
     shape = shape.ravel().tolist() if isinstance(shape, np.ndarray) else shape
     known = shape[:2] if isinstance(shape, (list, tuple)) else ()
@@ -218,9 +225,7 @@ def _label(annotation: Mapping[str, Any], where: str, needs_label: bool) -> int 
         if "label" not in annotation:
             raise FormatError("it has no key 'label', the number of its class", where)
         if isinstance(label, list | tuple):
-            raise FormatError(
-                f"'label' is a list, {str(list(label))[:40]}: a clip has one class, give its number", where
-            )
+            raise FormatError(f"'label' is a list, {str(list(label))[:40]}: give the number of one class", where)
         return whole_label(label, where)
     try:
         return whole_label(label, where)

@@ -28,7 +28,7 @@ LARGEST_FRACTION = 2.0
 """Largest mean of 2D coordinates that are taken for fractions of the image."""
 
 _LARGEST_SCORE = 1.5  # a confidence may go a little past 1
-_OUTSIDE, _FEW_OUTSIDE = 1.1, 0.1
+_OUTSIDE, _FEW_OUTSIDE, _SOME_OUTSIDE = 1.1, 0.1, 0.01
 _SAME_PLACE = 0.03  # of a body's extent
 _FEWEST_SHARED = 5
 _UPPER = ("head", "nose", "neck", "left_shoulder", "right_shoulder", "shoulder_centre", "spine_shoulder")
@@ -291,8 +291,11 @@ def outside(joints: NDArray[np.floating], size: Sequence[int]) -> list[str]:
     seen = joints[joints.any(axis=-1)]
     if not len(seen):
         return []
-    share = float((seen > np.array(size) * _OUTSIDE).any(axis=1).mean())
-    if share < _FEW_OUTSIDE:
+    image = np.array(size, np.float64)
+    share = float((seen > image).any(axis=1).mean())
+    far = float((seen > image * _OUTSIDE).any(axis=1).mean())
+    swapped = float((seen > image[::-1]).any(axis=1).mean())
+    if far < _FEW_OUTSIDE and not (share > _SOME_OUTSIDE and swapped < share):
         return []
     return [
         f"{share:.0%} of the joints lie outside the image of {size[0]} x {size[1]} (width x height): are the two "

@@ -139,8 +139,8 @@ def _no_joints(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
     ]
     if fitting:
         return (
-            f"it has no array 'joints', but {listed}: if {fitting[0][:40]!r} are the joint positions, save it as 'joints', "
-            "and say its skeleton"
+            f"it has no array 'joints', but {listed}: if {fitting[0][:40]!r} are the joint positions, save it as "
+            "'joints', and say its skeleton"
         )
     if any(shape is None for shape in shapes.values()):
         return (
