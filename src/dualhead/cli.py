@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dualhead.runtime.errors import DualheadError, printable_line, unknown
 from dualhead.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
+from dualhead.runtime.plugins import import_plugins, imported
 from dualhead.version import __version__
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ commands:
 options:
   -h, --help  Show this page; `dualhead COMMAND --help` shows the arguments of a command.
   --version   Show the version.
+  --import MODULE  Before or after any command: import a module that registers models, streams, recipes,
+              objectives, mixing rules or formats; repeatable.
 
 Set DUALHEAD_DEBUG=1 to see the traceback of an error.
 """
@@ -160,7 +163,7 @@ def main(words: Sequence[str] | None = None) -> int:
     process_is_ours = words is None
     if process_is_ours:
         end_on_signals()  # as long as nothing has begun
-    words = list(sys.argv[1:] if words is None else words)
+    words, plugins = _take_plugins(list(sys.argv[1:] if words is None else words))
     command = COMMANDS.get(words[0]) if words else None
     if sys.stdout is None:
         _say("standard output is closed: leave it open, or send it to a file or to /dev/null")
@@ -171,6 +174,8 @@ def main(words: Sequence[str] | None = None) -> int:
             if command is not None:
                 _import_for_good(command)
                 raise_on_signals()
+        if plugins:
+            import_plugins(plugins)
         code = _top_level(words) if command is None else _run(command, words[1:])
         sys.stdout.flush()
     except BrokenPipeError:
@@ -198,6 +203,19 @@ def main(words: Sequence[str] | None = None) -> int:
         if process_is_ours:
             end_on_signals()
     return code
+
+
+def _take_plugins(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the words without every `--import MODULE`, which any command takes anywhere, and those modules."""
+    rest, modules = [], []
+    given = iter(words)
+    for word in given:
+        name, equals, value = word.partition("=")
+        if name != "--import":
+            rest.append(word)
+        else:
+            modules.append(value if equals else next(given, ""))
+    return rest, modules
 
 
 def _take_any_text() -> None:
@@ -244,7 +262,10 @@ def _run(command: Command, words: Sequence[str]) -> int:
     if command.experiment is not None:
         from dualhead.training.config import load_experiment
 
-        arguments[command.experiment] = load_experiment(arguments[command.experiment], {**command.changes, **keys})
+        changes: dict[str, object] = {**command.changes, **keys}
+        if modules := imported():
+            changes["imports"] = list(modules)
+        arguments[command.experiment] = load_experiment(arguments[command.experiment], changes)
     return int(getattr(function(**arguments), "exit_code", OK))
 
 

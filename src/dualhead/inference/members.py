@@ -21,6 +21,7 @@ from dualhead.inference.deploy import deploy
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, unknown
+from dualhead.runtime.plugins import explained
 
 Weights = Sequence[float] | Mapping[str, float] | Literal["equal", "published"] | str | Path
 """Weights of streams: as for `fuse`, or the score file that `fuse` wrote."""
@@ -82,8 +83,10 @@ def _load(path: Path, device: torch.device) -> tuple[SkeletonModel, Recipe, dict
                 f"{path} does not say its {field}: give a checkpoint that `dualhead train` wrote, or convert it "
                 f"again with --{field}"
             )
-    check_stream(provenance["stream"])
-    return deploy(model.to(device), inplace=True), get_recipe(provenance["recipe"]), provenance
+    with explained(provenance, path):
+        check_stream(provenance["stream"])
+        recipe = get_recipe(provenance["recipe"])
+    return deploy(model.to(device), inplace=True), recipe, provenance
 
 
 def _check_pair(loaded: Sequence[tuple[SkeletonModel, Recipe, dict[str, Any]]], paths: Sequence[Path], at: int) -> None:

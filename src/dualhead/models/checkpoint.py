@@ -16,6 +16,7 @@ from dualhead.models.base import ModelConfig, SkeletonModel
 from dualhead.models.registry import create_model
 from dualhead.runtime.errors import CheckpointError, ConfigError
 from dualhead.runtime.files import replacing
+from dualhead.runtime.plugins import explained
 from dualhead.version import __version__
 
 SCHEMA = 1
@@ -102,14 +103,15 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
     """
     config, provenance = read_metadata(path)
     try:
-        model = create_model(
-            config.name,
-            num_classes=config.num_classes,
-            skeleton=config.skeleton,
-            num_bodies=config.num_bodies,
-            in_channels=config.in_channels,
-            **config.variant,
-        )
+        with explained(provenance, path):
+            model = create_model(
+                config.name,
+                num_classes=config.num_classes,
+                skeleton=config.skeleton,
+                num_bodies=config.num_bodies,
+                in_channels=config.in_channels,
+                **config.variant,
+            )
     except (ConfigError, TypeError) as error:
         raise CheckpointError(f"{path} says of its model what cannot be built ({error}): take a whole copy") from error
     with safe_open(path, framework="pt") as file:

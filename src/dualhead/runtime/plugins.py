@@ -64,6 +64,22 @@ def imported() -> tuple[str, ...]:
     return tuple(_given)
 
 
+def require(modules: Iterable[str], where: object) -> None:
+    """Check that the modules a file names have been imported.
+
+    Args:
+        modules: Dotted names.
+        where: The file.
+
+    Raises:
+        ConfigError: If one has not; names the option that imports it.
+    """
+    missing = [name for name in modules if name not in _given]
+    if missing:
+        words = " ".join(f"--import {printable_line(name)}" for name in missing)
+        raise ConfigError(f"{where} needs {words}: give it on the command line, or call dualhead.import_plugins first")
+
+
 def discover() -> None:
     """Import the plugins that installed packages declare, once; one that cannot be imported is logged and left out."""
     global _discovered

@@ -18,6 +18,7 @@ from dualhead.data.store.store import Store
 from dualhead.models.base import MIN_FRAMES, SkeletonModel
 from dualhead.models.registry import create_model
 from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.plugins import imported
 from dualhead.training.evaluate import describe_store
 from dualhead.training.experiment import Experiment
 from dualhead.training.keeper import AtomicCheckpointIO
@@ -92,6 +93,7 @@ def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[
         "model": experiment.model.name,
         "variant": experiment.model.arguments,
         "experiment": experiment.as_dict(),
+        **({"imports": list(modules)} if (modules := imported()) else {}),
         "version": __version__,
         "seed": experiment.seed,
     }

@@ -14,6 +14,7 @@ import yaml
 
 from dualhead.runtime.errors import ConfigError, FormatError, shorten, unknown
 from dualhead.runtime.files import write_text
+from dualhead.runtime.plugins import require
 from dualhead.runtime.yaml_file import parse_yaml, read_yaml
 from dualhead.training.experiment import RENAMED_KEYS, Experiment
 
@@ -61,7 +62,8 @@ def load_experiment(
         The experiment.
 
     Raises:
-        ConfigError: If the file is not found or not YAML, or a key or value is not valid; names the nearest key.
+        ConfigError: If the file is not found or not YAML, a key or value is not valid (names the nearest key), or it
+            needs a module that has not been imported.
     """
     path = find_config(config)
     try:
@@ -76,7 +78,10 @@ def load_experiment(
             choice.pop("arguments", None)
     for key, value in (overrides or {}).items():
         _override(values, key, value)
-    return parse_experiment(values, str(config), saved=saved)
+    experiment = parse_experiment(values, str(config), saved=saved)
+    if not saved:
+        require(experiment.imports, config)
+    return experiment
 
 
 def parse_experiment(values: Mapping[str, Any], source: str = "experiment", *, saved: bool = False) -> Experiment:

@@ -15,6 +15,8 @@ from torch import distributed
 from torch.utils.data import DataLoader
 
 from dualhead.data.loading.datamodule import ClipDataModule
+from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.recipes.streams import check_stream
 from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.tables import scores_table
@@ -23,6 +25,7 @@ from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, StoreError, unknown
 from dualhead.runtime.files import check_apart, check_writable
 from dualhead.runtime.machine import check_workers
+from dualhead.runtime.plugins import explained
 from dualhead.runtime.terminal import print_line
 from dualhead.training.config import parse_experiment
 from dualhead.training.experiment import Experiment, Validation
@@ -88,6 +91,9 @@ def evaluate(
                 "with --experiment and --stream"
             )
     experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment", saved=True)
+    with explained(provenance, checkpoint):
+        get_recipe(experiment.recipe)
+        check_stream(provenance["stream"])
     store = open_store(store) if isinstance(store, str | Path) else store
     check_store(store, provenance, str(checkpoint), split)
     if out is not None:

@@ -228,6 +228,8 @@ class Experiment:
         validation: What is kept back from the training side.
         score_test: Whether the test side is scored at the end; false while settings are still being chosen.
         seed: Start of all randomness, 0 or more.
+        imports: Modules outside of the package that register what is named here; they are imported with `--import`,
+            never because a file names them.
         num_workers: Processes that load data beside each training process, 0 or more; does not change the result.
     """
 
@@ -253,6 +255,7 @@ class Experiment:
     validation: Validation = field(default_factory=Validation)
     score_test: bool = True
     seed: int = 0
+    imports: tuple[str, ...] = ()
     num_workers: int = 2
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from dualhead.runtime.errors import TrainingError
 from dualhead.runtime.interrupts import check_interrupt
 from dualhead.runtime.machine import count_cores
+from dualhead.runtime.plugins import import_plugins
 from dualhead.runtime.processes import WorkerPool
 from dualhead.training.experiment import Experiment
 
@@ -100,5 +101,6 @@ def _work(experiment: Experiment, store: str | Path, run: Path, stream: str) -> 
 
     from dualhead.training.train import train
 
+    import_plugins(experiment.imports)
     torch.set_num_threads(1)
     train(experiment, store, run, stream=stream, device="cpu", quiet=True)
