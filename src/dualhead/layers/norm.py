@@ -100,23 +100,54 @@ class _CountedNorm(torch.autograd.Function):
         if not ctx.needs_input_grad[0]:
             return None, grad_weight, grad_bias, None, None, None
         total = num_written_out(x, ctx.repeats, ctx.span) * (x.numel() // (len(x) * len(weight)))
-        shape = (-1, *[1] * (x.ndim - 2))
-        terms = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)
-        scale, slope, offset = (term.view(shape) for term in terms)
         bodies = [(slice(row * ctx.span, (row + 1) * ctx.span), times) for row, times in ctx.repeats]
-        if x.is_cuda:  # one kernel, in the type of x
+        if x.is_cuda:  # one kernel for all, in the type of x
             count = torch.full((1,), total, dtype=torch.int32, device=x.device)
             sums = grad_bias, grad_weight / deviation  # of grad, and of grad times the distance from the mean
             x, grad = x.contiguous(), grad.contiguous()  # the kernel takes both to lie alike
             grad_x = torch.batch_norm_backward_elemt(grad, x, mean, deviation, weight, *sums, count)
-            for body, times in bodies:
-                grad_x[body] -= (times - 1) * (slope * x[body] + offset)
+            for body, times in bodies:  # what the statistics alone give, as often as it is still missing
+                some = x[body]
+                given = torch.batch_norm_backward_elemt(
+                    torch.zeros_like(some), some, mean, deviation, weight, *sums, count
+                )
+                grad_x[body].add_(given, alpha=times - 1)
         else:
+            shape = (-1, *[1] * (x.ndim - 2))
+            terms = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)
+            scale, slope, offset = (term.view(shape) for term in terms)
             grad_x = torch.addcmul(-offset, x, slope, value=-1)  # what the statistics give
             for body, times in bodies:
-                grad_x[body] *= times
+                grad_x[body].mul_(times)
             grad_x.addcmul_(grad, scale)
         return grad_x, grad_weight, grad_bias, None, None, None
+
+
+class _WithZeroGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(tensor: Tensor, other: Tensor) -> Tensor:
+        return tensor.view_as(tensor)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.shape, ctx.dtype = inputs[1].shape, inputs[1].dtype
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        return grad, grad.new_zeros(ctx.shape, dtype=ctx.dtype)
+
+
+def with_zero_gradient(tensor: Tensor, other: Tensor) -> Tensor:
+    """Return `tensor` so that `other`, which has no say in the result, gets a gradient of 0 instead of none.
+
+    Args:
+        tensor: Any.
+        other: What takes part, say a bias that a norm takes away again.
+    """
+    if not torch.is_grad_enabled():
+        return tensor
+    result: Tensor = _WithZeroGradient.apply(tensor, other)  # type: ignore[no-untyped-call]
+    return result
 
 
 def num_written_out(rows: Tensor, repeats: Repeats, span: int = 1) -> int:
@@ -169,8 +200,9 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
         dims = [dim for dim in range(x.ndim) if dim != 1]
         variance, mean = torch.var_mean(x.to(wide), dim=dims, correction=0)
         return mean, variance
-    ignored = x.new_zeros(2, x.shape[1], dtype=wide)  # running statistics, whose type decides that of the result
-    mean, variance = torch.ops.aten.batch_norm_update_stats(x, ignored[0], ignored[1], 0.0)
+    # running statistics, whose type decides that of the result on a CPU
+    ignored = (None, None) if x.is_cuda else x.new_zeros(2, x.shape[1], dtype=wide).unbind()
+    mean, variance = torch.ops.aten.batch_norm_update_stats(x, *ignored, 0.0)
     return mean, variance
 
 
@@ -264,7 +296,7 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
         y = F.batch_norm(rows, _joined(means), _joined(variances), weight, bias, False, 0.0, first.eps)
         return _as_activation(y, x)
     if shift is not None:
-        bias = bias + 0 * shift  # so that the shift takes part, with its gradient of 0
+        bias = with_zero_gradient(bias, shift)
     repeats = counted()
     if repeats:
         span = len(rows) // len(x)

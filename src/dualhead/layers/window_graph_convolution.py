@@ -17,7 +17,7 @@ from dualhead.layers.collapse import collapse_windows
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold
 from dualhead.layers.graph_convolution import start_residual_adjacency
-from dualhead.layers.norm import BatchNorm, batch_norm, counted, remember
+from dualhead.layers.norm import BatchNorm, batch_norm, counted, remember, with_zero_gradient
 from dualhead.layers.prepared import PreparedModule, in_place, is_eager
 from dualhead.layers.recomputed import recomputed
 from dualhead.layers.threads import in_threads, split_frames
@@ -115,7 +115,7 @@ class WindowGraphConvolution(PreparedModule):
 
     def _collapse_in_cache(self, nodes: Tensor, mix: Tensor | None, shift: Tensor, collapse: Tensor) -> Tensor:
         """Mix, normalise, ReLU and collapse `(B, T', V * W, I)` to `(B, T', V, O)`, in training."""
-        bias = self.norm.bias + 0 * shift  # which the norm takes away again
+        bias = with_zero_gradient(self.norm.bias, shift)
         y, mean, variance, count = collapse_windows(
             nodes.contiguous(), mix, self.norm.weight, bias, collapse, counted(), self.norm.eps
         )
