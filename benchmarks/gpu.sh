@@ -18,6 +18,7 @@ parts=${*:-tests speed runs}
 python=${PYTHON:-python3}
 : "${TEST_SECONDS:=150}" "${SPEED_SECONDS:=170}" "${RUN_SECONDS:=200}" "${JOBS:=8}" "${KEEP:=}"
 : "${MPS:=0}" "${RUNS:=benchmarks/gpu_runs.txt}" "${STORES:=stores}" "${COMPILED:=dualhead,ctrgcn}"
+: "${SPEED:=--models dualhead,msg3d --frames 300; --models dualhead,ctrgcn,dgstgcn --frames 64}"
 export PYTHONPATH=src:.${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
 export TORCHINDUCTOR_CACHE_DIR=${TORCHINDUCTOR_CACHE_DIR:-/tmp/inductor} TORCHINDUCTOR_FX_GRAPH_CACHE=1
 mkdir -p "$out"
@@ -43,7 +44,7 @@ if [[ " $parts " == *" speed "* ]]; then
     left=$((SPEED_SECONDS - SECONDS + began)); part=$((part + 1))
     # shellcheck disable=SC2086
     [[ $left -gt 5 ]] && timeout $((left + 30)) "$python" -m benchmarks.cuda $words --compiled "$COMPILED" --rounds 4 \
-      --seconds "$left" --out "$out/cuda-$part.json" >"$out/cuda-$part.log" 2>&1
+      --seconds "$left" --out "$out/cuda-$part.json" >"$out/cuda-$part.log" 2>&1 </dev/null
     tail -2 "$out/cuda-$part.log"
   done <<<"${SPEED//; /$'\n'}"
   echo "speed done after $SECONDS s"
