@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
 from dualhead.formats.ntu.parse import format_skeleton
 from dualhead.formats.recording import Recording, from_dense
+from dualhead.reading.listing import file_member, parse_member
+from dualhead.reading.recognise import recognise
 
 
 def make_recording(frames: int = 4, bodies: int = 1, seed: int = 0) -> Recording:
@@ -42,3 +46,20 @@ def make_zip(path: Path, files: dict[str, bytes], method: int = zipfile.ZIP_DEFL
         for name, data in files.items():
             archive.writestr(name, data)
     return path
+
+
+def read_raw(folder: Path, name: str, data: bytes, **options: Any) -> list[RawClip]:
+    """Write a file, recognise it and parse it, as every command does; an error in a recording's place is raised."""
+    (folder / name).write_bytes(data)
+    clips = []
+    for clip in parse_member(file_member(folder / name), ReadingOptions(**options)):
+        if not isinstance(clip, RawClip):
+            raise clip
+        clips.append(clip)
+    return clips
+
+
+def kind_of(folder: Path, name: str, data: bytes) -> str:
+    """Write a file and name the format that it is taken for."""
+    (folder / name).write_bytes(data)
+    return recognise(RawFile(file_member(folder / name))).format.name

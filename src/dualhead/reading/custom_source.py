@@ -42,6 +42,7 @@ class CustomSource(Source):
         found = require_supported(recognise(RawFile(item.member)), item.member.where)
         options = ReadingOptions(
             skeleton=None if found.brings_skeleton else self.skeleton,
+            usual=self.skeleton,
             image_size=size if min(size) > 0 else None,
             has_confidence=self.has_confidence,
             any_scale=True,

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from dualhead.formats.alphapose import ALPHAPOSE
+from dualhead.formats.azure_kinect import AZURE_KINECT
+from dualhead.formats.bvh import BVH
+from dualhead.formats.coco import COCO_ANNOTATIONS, COCO_RESULTS
 from dualhead.formats.ctrgcn import CTRGCN_ARRAYS
 from dualhead.formats.custom.clip_file import ARRAY_CLIP
 from dualhead.formats.file_format import FileFormat
+from dualhead.formats.kinect_csv import KINECT_CSV
 from dualhead.formats.kinetics.parse import KINETICS_JSON
+from dualhead.formats.lifters import LIFTED
+from dualhead.formats.mediapipe import MEDIAPIPE
+from dualhead.formats.mmpose import MMPOSE
+from dualhead.formats.ntu.array import NTU_ARRAY
 from dualhead.formats.ntu.sources import NTU_SKELETON
+from dualhead.formats.number_lines import HAND_IMAGE_LINES, HAND_LINES, PKU_LABELS, PKU_MMD, SBU_LINES
 from dualhead.formats.openpose import OPENPOSE_JSON
 from dualhead.formats.published import PUBLISHED_ARRAY, PUBLISHED_LABELS
 from dualhead.formats.pyskl import PYSKL_PICKLE
+from dualhead.formats.smarthome import SMARTHOME
+from dualhead.formats.smpl import SMPL_JOINTS
 from dualhead.formats.ucla import UCLA_JSON
+from dualhead.formats.ultralytics import ULTRALYTICS, ULTRALYTICS_FRAMES, ULTRALYTICS_LABELS
 from dualhead.formats.unsupported import UNSUPPORTED
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.registry import Registry
@@ -43,11 +56,31 @@ for _known in (
     UCLA_JSON,
     KINETICS_JSON,
     OPENPOSE_JSON,
+    ALPHAPOSE,
+    COCO_RESULTS,
+    COCO_ANNOTATIONS,
+    MMPOSE,
+    ULTRALYTICS,
+    ULTRALYTICS_FRAMES,
+    ULTRALYTICS_LABELS,
+    MEDIAPIPE,
+    AZURE_KINECT,
+    KINECT_CSV,
+    NTU_ARRAY,
+    PKU_MMD,
+    SBU_LINES,
+    HAND_LINES,
+    SMARTHOME,
+    LIFTED,
+    SMPL_JOINTS,
+    BVH,
     ARRAY_CLIP,
     PYSKL_PICKLE,
     CTRGCN_ARRAYS,
     PUBLISHED_ARRAY,
     PUBLISHED_LABELS,
+    PKU_LABELS,
+    HAND_IMAGE_LINES,
     *UNSUPPORTED,
 ):
     register_format(_known)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dualhead.formats.files import raw_file
 from dualhead.runtime.errors import FormatError
 
-_BAD_HEADER = (ValueError, TypeError, SyntaxError, KeyError, EOFError, RecursionError, MemoryError, tokenize.TokenError)
+BAD_HEADER = (ValueError, TypeError, SyntaxError, KeyError, EOFError, RecursionError, MemoryError, tokenize.TokenError)
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError, struct.error)
 """What `zipfile` raises on damage, beside `OSError`."""
 
@@ -70,7 +70,7 @@ def read_header(stream: IO[bytes], path: str | Path | None = None) -> Header:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that a file of Python 2 takes longer to read
             shape, fortran, dtype = read[version](stream)
-    except _BAD_HEADER as error:
+    except BAD_HEADER as error:
         reason = " ".join(str(error).split())[:120]
         raise FormatError(f"not a whole .npy ({reason}): copy or save it again", path) from None
     if dtype.kind not in "biuf":

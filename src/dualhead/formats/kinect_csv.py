@@ -1,0 +1,78 @@
+"""Logs of Kinect v2 as CSV: a line for each joint of each frame, or one for each frame with columns for all joints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from dualhead.formats.custom.columns import read_table
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
+from dualhead.formats.landmark_table import LandmarkColumns, find_columns, read_landmarks
+from dualhead.runtime.errors import FormatError
+from dualhead.skeleton import NTU25
+
+
+def parse_kinect_csv(data: bytes, where: str) -> RawClip:
+    """Parse a log of Kinect v2.
+
+    Convention: positions in metres, x left in the image, y up, z away. Long: `JointID` (0 to 24, or a name such as
+    `SpineBase`), `Position.X`, `Position.Y`, `Position.Z`, perhaps a time, a frame, an identity and a `State`, whose 0
+    is a joint that is not tracked. Wide: `SpineBase_X`, `SpineBase_Y`, `SpineBase_Z` and so on for all 25 joints. Other
+    columns, such as orientations, are passed over.
+
+    Args:
+        data: The file's bytes.
+        where: Where they came from, for the error message.
+
+    Returns:
+        The recording, joints `(B, 25, 3)`, with the frame rate where there is a time.
+
+    Raises:
+        FormatError: If it is not such a table, or a line is damaged.
+    """
+    rows = read_table(data, where)
+    columns = _columns(rows[0][1])
+    if columns is None:
+        raise FormatError("expected a column for the joint and its X, Y and Z, or columns for all 25 joints", where, 1)
+    table = read_landmarks(rows[1:], columns, NTU25, where)
+    absent = ~table.points.any(axis=2, keepdims=True)
+    points = np.where(absent, np.nan, table.points)
+    return RawClip(
+        table.recording(NTU25, points, where),
+        NTU25,
+        class_name=table.class_name,
+        body_selection="tracked",
+        unit="m",
+    )
+
+
+def _columns(header: list[str]) -> LandmarkColumns | None:
+    columns = find_columns(header, NTU25)
+    return columns if columns is not None and columns.dimensions == 3 else None
+
+
+def _recognise(file: RawFile) -> Evidence | None:
+    if not file.rows:
+        return None
+    columns = _columns(file.rows[0])
+    if columns is None or columns.has_confidence:
+        return None
+    if columns.joint >= 0:
+        return Evidence(f"columns {file.rows[0][columns.joint][:40]!r} and its X, Y and Z")
+    return Evidence("columns for X, Y and Z of the 25 joints of Kinect v2")
+
+
+def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    require_skeleton(options, NTU25, KINECT_CSV.title)
+    yield parse_kinect_csv(file.data, file.where)
+
+
+KINECT_CSV = FileFormat(
+    name="kinect_csv",
+    title="Kinect v2 log",
+    suffixes=(".csv", ".txt"),
+    recognise=_recognise,
+    parse=_parse,
+    row="`ntu25` | metres, x left in the image, y up, z away | from the times | a column such as `BodyID`",
+)

@@ -1,0 +1,256 @@
+"""Text of numbers: PKU-MMD, DHG-14/28 and SHREC'17, SBU Kinect Interaction, one line a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.formats.dense import MAX_COORDINATE
+from dualhead.formats.file_format import (
+    LIKELY,
+    Evidence,
+    FileFormat,
+    RawClip,
+    RawFile,
+    ReadingOptions,
+    require_skeleton,
+)
+from dualhead.formats.observations import MAX_FRAMES, check_frames
+from dualhead.formats.recording import Recording, from_dense
+from dualhead.runtime.errors import FormatError
+from dualhead.skeleton import HAND22, KINECT15, NTU25
+
+_PKU_WIDTH = 2 * 25 * 3
+_HAND_WIDTH = 22 * 3
+_HAND_IMAGE_WIDTH = 22 * 2
+_SBU_WIDTH = 1 + 2 * 15 * 3
+
+
+@dataclass(frozen=True)
+class LabelledInterval:
+    """A stretch of a recording with one action.
+
+    Attributes:
+        label: The number of the action as the file has it.
+        start: The first frame, as the file counts.
+        stop: The last frame, as the file counts.
+        confidence: How sure the annotation is, as the file has it.
+    """
+
+    label: int
+    start: int
+    stop: int
+    confidence: float
+
+
+def parse_number_lines(data: bytes, width: int, where: str, separator: str | None = None) -> NDArray[np.float64]:
+    """Parse lines of numbers.
+
+    Args:
+        data: The file's bytes.
+        width: How many numbers a line has.
+        where: Where they came from, for the error message.
+        separator: What stands between them; default: blanks.
+
+    Returns:
+        `(lines, width)`; lines without anything are passed over.
+
+    Raises:
+        FormatError: If there is none, there are too many, or one has another number of numbers.
+    """
+    rows: list[NDArray[np.float64]] = []
+    for number, line in enumerate(data.decode("ascii", "replace").splitlines(), 1):
+        cells = [cell.strip() for cell in line.split(separator)] if line.strip() else []
+        if separator is not None and cells and not cells[-1]:
+            cells.pop()  # a separator at the end of the line
+        if not cells:
+            continue
+        if len(cells) != width:
+            raise FormatError(f"{len(cells)} numbers instead of {width} in a line", where, number)
+        try:
+            values = np.array(cells, np.float64)
+        except ValueError:
+            raise FormatError("a line holds something other than numbers", where, number) from None
+        if not np.abs(values).max() <= MAX_COORDINATE:  # also true for NaN
+            raise FormatError("a line holds a number that no coordinate can be", where, number)
+        rows.append(values)
+    if not rows:
+        raise FormatError("it is empty", where)
+    if len(rows) > MAX_FRAMES:
+        raise FormatError(f"{len(rows)} lines are more than the {MAX_FRAMES} frames of a recording", where)
+    return np.stack(rows)
+
+
+def parse_pku(data: bytes, where: str) -> Recording:
+    """Parse a recording of PKU-MMD (Liu et al., 2017).
+
+    Args:
+        data: Lines of 150 numbers: x, y, z of the 25 joints of one person, then of another; zeros where there is none.
+            Metres, x left in the image, y up, z away.
+        where: Where they came from, for the error message.
+
+    Returns:
+        The recording, 30 frames a second; each body keeps its place.
+
+    Raises:
+        FormatError: If a line is damaged.
+    """
+    lines = parse_number_lines(data, _PKU_WIDTH, where)
+    bodies = lines.reshape(len(lines), 2, NTU25.num_joints, 3).swapaxes(0, 1)
+    return replace(from_dense(bodies, keep_places=True), fps=30.0)
+
+
+def parse_pku_labels(data: bytes, where: str) -> list[LabelledInterval]:
+    """Parse the intervals of a recording of PKU-MMD.
+
+    Args:
+        data: Lines `class,start,end,confidence`; classes count from 1.
+        where: Where they came from, for the error message.
+
+    Returns:
+        The intervals, as the file has them and in its order.
+
+    Raises:
+        FormatError: If a line is damaged, or an interval ends before it starts.
+    """
+    found = []
+    for label, start, stop, confidence in parse_number_lines(data, 4, where, ",").tolist():
+        if not (label.is_integer() and start.is_integer() and stop.is_integer() and 0 <= start <= stop and label >= 0):
+            shown = f"{label:g},{start:g},{stop:g}"
+            raise FormatError(f"{shown} is not a class, a first and a last frame", where)
+        found.append(LabelledInterval(int(label), int(start), int(stop), confidence))
+    return found
+
+
+def parse_hand(data: bytes, where: str) -> Recording:
+    """Parse a hand of DHG-14/28 or SHREC'17 (De Smedt et al., 2016 and 2017).
+
+    Args:
+        data: Lines of 66 numbers: x, y, z of 22 joints in metres, in the axes of the depth camera.
+        where: Where they came from, for the error message.
+
+    Returns:
+        The recording, 30 frames a second.
+
+    Raises:
+        FormatError: If a line is damaged.
+    """
+    lines = parse_number_lines(data, _HAND_WIDTH, where)
+    return replace(from_dense(lines.reshape(1, len(lines), HAND22.num_joints, 3)), fps=30.0)
+
+
+def parse_sbu(data: bytes, where: str) -> Recording:
+    """Parse a recording of SBU Kinect Interaction (Yun et al., 2012).
+
+    Convention: as published, x = 1280 - 2560 x', y = 960 - 1920 y', z = 10000 z' / 7.8125 millimetres undo the
+    normalisation. The result is metres, x left in the image, y up, z away. A joint whose three numbers are 0 is absent.
+
+    Args:
+        data: Lines of 91 numbers between commas: the frame, then x', y', z' of 15 joints of one person and of another.
+        where: Where they came from, for the error message.
+
+    Returns:
+        The recording, 15 frames a second; each body keeps its place. The lowest frame number is frame 0.
+
+    Raises:
+        FormatError: If a line is damaged, or a frame comes twice.
+    """
+    lines = parse_number_lines(data, _SBU_WIDTH, where, ",")
+    numbers = lines[:, 0]
+    if not (numbers == np.floor(numbers)).all() or len(np.unique(numbers)) != len(numbers):
+        raise FormatError("the first numbers of its lines are not the numbers of different frames", where)
+    frames = numbers.astype(np.int64) - int(numbers.min())
+    count = int(frames.max()) + 1
+    check_frames(int(numbers.min()), count, len(frames), where)
+    given = np.zeros((count, 2, KINECT15.num_joints, 3))
+    given[frames] = lines[:, 1:].reshape(len(lines), 2, KINECT15.num_joints, 3)
+    present: NDArray[np.bool_] = np.any(given, axis=3, keepdims=True)
+    millimetres = given * [-2560, -1920, 10000 / 7.8125] + [1280, 960, 0]
+    joints = (millimetres / 1000 * present).swapaxes(0, 1)
+    return replace(from_dense(joints, keep_places=True), fps=15.0)
+
+
+def _has_lines(file: RawFile, width: int) -> bool:
+    """Return whether the first lines are all of so many numbers."""
+    try:
+        return bool(file.rows) and all(len([float(cell) for cell in row if cell]) == width for row in file.rows)
+    except ValueError:
+        return False
+
+
+def _recognise_lines(width: int, what: str) -> Callable[[RawFile], Evidence | None]:
+    def recognise(file: RawFile) -> Evidence | None:
+        return Evidence(f"lines of {width} numbers: {what}", LIKELY) if _has_lines(file, width) else None
+
+    return recognise
+
+
+def _recognise_labels(file: RawFile) -> Evidence | None:
+    if not _has_lines(file, 4) or b"," not in file.data[:1000]:
+        return None
+    values = [[float(cell) for cell in row if cell] for row in file.rows]
+    if all(label.is_integer() and start.is_integer() and 0 <= start <= stop for label, start, stop, _ in values):
+        return Evidence("lines of a class, a first and a last frame and a confidence", LIKELY)
+    return None
+
+
+def _parse_pku(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    require_skeleton(options, NTU25, PKU_MMD.title)
+    yield RawClip(parse_pku(file.data, file.where), NTU25, unit="m")
+
+
+def _parse_hand(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    require_skeleton(options, HAND22, HAND_LINES.title)
+    yield RawClip(parse_hand(file.data, file.where), HAND22, max_bodies=1, unit="m")
+
+
+def _parse_sbu(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    require_skeleton(options, KINECT15, SBU_LINES.title)
+    yield RawClip(parse_sbu(file.data, file.where), KINECT15, unit="m")
+
+
+PKU_MMD = FileFormat(
+    name="pku_mmd",
+    title="PKU-MMD skeletons",
+    suffixes=(".txt",),
+    recognise=_recognise_lines(_PKU_WIDTH, "two bodies of 25 joints"),
+    parse=_parse_pku,
+    row="`ntu25` | metres, x left in the image, y up, z away | 30 | places",
+)
+
+PKU_LABELS = FileFormat(
+    name="pku_mmd_labels",
+    title="intervals of PKU-MMD, not a skeleton",
+    suffixes=(".txt",),
+    recognise=_recognise_labels,
+    instead="give the file of the skeletons, whose lines have 150 numbers",
+)
+
+HAND_LINES = FileFormat(
+    name="hand",
+    title="hand of DHG-14/28 or SHREC'17",
+    suffixes=(".txt",),
+    recognise=_recognise_lines(_HAND_WIDTH, "22 joints of a hand in space"),
+    parse=_parse_hand,
+    row="`hand22` | metres, in the axes of the depth camera | 30 | one hand",
+)
+
+HAND_IMAGE_LINES = FileFormat(
+    name="hand_image",
+    title="a hand of DHG-14/28 or SHREC'17 in the image, not in space",
+    suffixes=(".txt",),
+    recognise=_recognise_lines(_HAND_IMAGE_WIDTH, "22 joints of a hand in the image"),
+    instead="give the file of the positions in space beside it, such as skeleton_world.txt",
+)
+
+SBU_LINES = FileFormat(
+    name="sbu",
+    title="SBU Kinect Interaction skeletons",
+    suffixes=(".txt", ".csv"),
+    recognise=_recognise_lines(_SBU_WIDTH, "a frame number and two bodies of 15 joints"),
+    parse=_parse_sbu,
+    row="`kinect15` | normalisation undone to metres, x left in the image, y up, z away | 15 | places",
+)

@@ -1,0 +1,264 @@
+"""What the parsers of pose programs share: checked numbers, frame numbers in names, and people frame by frame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.formats.dense import MAX_COORDINATE
+from dualhead.formats.recording import Recording
+from dualhead.runtime.errors import FormatError
+from dualhead.skeleton import COCO17, HALPE26, Skeleton
+
+MAX_FRAMES = 1_000_000
+"""The most frames of a recording."""
+
+MAX_PEOPLE = 1_000
+"""The most people of a frame."""
+
+MAX_PIXELS = 100_000
+"""The largest width or height of an image."""
+
+BODY_LAYOUTS: Mapping[int, Skeleton] = {17: COCO17, 26: HALPE26, 133: COCO17, 136: HALPE26}
+"""The skeleton of the body by the number of key points, those of COCO and Halpe; hands and face come behind it."""
+
+_SPARSE = 100
+_NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d{1,15})(?P<behind>\D*)", re.ASCII | re.DOTALL)
+
+
+class Observations:
+    """The people of a recording, added one by one in any order.
+
+    Args:
+        skeleton: The layout of their joints.
+    """
+
+    def __init__(self, skeleton: Skeleton):
+        self.skeleton = skeleton
+        self._frames: list[int] = []
+        self._joints: list[NDArray[np.float64]] = []
+        self._confidence: list[NDArray[np.float64]] = []
+        self._ids: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def add(
+        self,
+        frame: int,
+        joints: NDArray[np.float64],
+        confidence: NDArray[np.float64] | None = None,
+        body_id: str = "",
+    ) -> None:
+        """Add one body in one frame.
+
+        Args:
+            frame: The frame, counted from anywhere.
+            joints: `(V, C)`; a joint with a NaN among its coordinates is absent.
+            confidence: `(V,)`; either every body has one or none.
+            body_id: The identity that the file gives, or "".
+        """
+        self._frames.append(frame)
+        self._joints.append(joints)
+        if confidence is not None:
+            self._confidence.append(confidence)
+        self._ids.append(body_id)
+
+    def recording(
+        self, first: int | None = None, num_frames: int | None = None, fps: float | None = None, where: str = ""
+    ) -> Recording:
+        """Put the observations in the order of their frames.
+
+        Convention: a joint is absent, all zeros with confidence 0, where a coordinate is NaN, the confidence is not
+        above 0, or all coordinates are 0. Identities count where every body has one and no frame has one twice.
+
+        Args:
+            first: The number of frame 0; default: the lowest that was added.
+            num_frames: How many frames there are; default: up to the last that was added.
+            fps: Frames a second, or None.
+            where: Where they came from, for the error message.
+
+        Returns:
+            The recording.
+
+        Raises:
+            FormatError: If the frame numbers leave gaps that no recording has, or a frame holds too many people.
+        """
+        start = min(self._frames, default=0) if first is None else first
+        count = (max(self._frames, default=start - 1) - start + 1) if num_frames is None else num_frames
+        check_frames(start, count, len({*self._frames}), where)
+        order = np.argsort(np.array(self._frames, np.int64), kind="stable")
+        frames = np.array(self._frames, np.int64)[order] - start
+        shape = (self.skeleton.num_joints, self.skeleton.dimensions)
+        joints = np.stack(self._joints)[order] if self._joints else np.zeros((0, *shape))
+        confidence = None
+        present: NDArray[np.bool_] = ~np.isnan(joints).any(axis=2) & np.any(joints, axis=2)  # (B, V)
+        if len(self._confidence) == len(self._joints) and self._joints:
+            confidence = np.nan_to_num(np.stack(self._confidence)[order])
+            present &= confidence > 0
+            confidence = np.where(present, confidence, 0.0)
+        slots = np.arange(len(frames)) - np.searchsorted(frames, frames)
+        if slots.max(initial=0) >= MAX_PEOPLE:
+            raise FormatError(f"more than the {MAX_PEOPLE} people that one frame may hold", where)
+        ids = [self._ids[row] for row in order.tolist()]
+        known = all(ids) and len({*zip(ids, frames.tolist(), strict=True)}) == len(ids)
+        return Recording(
+            joints=np.where(present[..., None], joints, 0.0),
+            frames=frames,
+            slots=slots.astype(np.int64),
+            num_frames=count,
+            body_ids=tuple(ids) if known else (),
+            confidence=confidence,
+            fps=fps,
+        )
+
+
+def check_frames(first: int, num_frames: int, filled: int, where: str) -> None:
+    """Check that frame numbers are those of one recording.
+
+    Args:
+        first: The lowest number.
+        num_frames: How many there are from it to the highest.
+        filled: How many frames hold somebody.
+        where: Where they came from, for the error message.
+
+    Raises:
+        FormatError: If there are more frames than a recording has, or hardly any of them holds somebody.
+    """
+    if num_frames > MAX_FRAMES or (filled and num_frames > _SPARSE * (filled + 10)):
+        raise FormatError(
+            f"its frames are numbered {first} to {first + num_frames - 1}, but only {filled} hold somebody: these are "
+            "single pictures, not the frames of one recording",
+            where,
+        )
+
+
+def number_array(value: Any, where: str | Path | None, what: str) -> NDArray[np.float64]:
+    """Convert nested lists to an array; null becomes NaN.
+
+    Args:
+        value: What a file holds.
+        where: Where it came from, for the error message.
+        what: What it is called.
+
+    Returns:
+        The array, of any shape.
+
+    Raises:
+        FormatError: If it is not an array of numbers, or one is infinite or beyond `MAX_COORDINATE`.
+    """
+    try:
+        array = np.array(value, np.float64)
+    except (ValueError, TypeError, OverflowError):
+        raise FormatError(f"expected an array of numbers in {what}, but found something else", where) from None
+    if (np.abs(array) > MAX_COORDINATE).any():  # false for NaN
+        raise FormatError(f"{what} holds a number beyond {MAX_COORDINATE:.0f}, which no coordinate is", where)
+    return array
+
+
+def key_points(
+    value: Any, where: str | Path | None, what: str = "'keypoints'"
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Skeleton]:
+    """Convert the key points of one body, x, y and score side by side, to joints.
+
+    Args:
+        value: 3 numbers a key point, in one list or a list for each.
+        where: Where they came from, for the error message.
+        what: What they are called.
+
+    Returns:
+        Joints `(V, 2)`, scores `(V,)` and the skeleton, COCO 17 or Halpe 26; hands and face are left out.
+
+    Raises:
+        FormatError: If they are not numbers, or of another layout.
+    """
+    array = number_array(value, where, what)
+    count, rest = divmod(array.size, 3)
+    if rest or count not in BODY_LAYOUTS or array.shape not in ((array.size,), (count, 3)):
+        raise FormatError(
+            f"{what} holds numbers of shape {array.shape}, but 3 numbers are expected for each of "
+            f"{', '.join(map(str, BODY_LAYOUTS))} key points",
+            where,
+        )
+    skeleton = BODY_LAYOUTS[count]
+    points = array.reshape(count, 3)[: skeleton.num_joints]
+    return points[:, :2], points[:, 2], skeleton
+
+
+def identity(value: Any) -> str:
+    """Return a number from 0 on as text, also the first one in nested lists; "" where there is none."""
+    for _ in range(4):
+        if not isinstance(value, list):
+            break
+        value = value[0] if value else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return value[:40] if isinstance(value, str) else ""
+    return str(int(value)) if 0 <= value < 2**63 and value == int(value) else ""
+
+
+def frame_of_image(image: Any) -> tuple[str, int]:
+    """Split the name or number of an image into the recording and the frame.
+
+    Args:
+        image: A whole number, or a name such as "walk/000012.jpg".
+
+    Returns:
+        What is written before the last number, such as "walk", and the number; a name without one is frame 0 of a
+        recording of its own.
+
+    Raises:
+        FormatError: If it is neither.
+    """
+    if isinstance(image, int) and not isinstance(image, bool) and 0 <= image < 10**15:
+        return "", image
+    if not isinstance(image, str):
+        raise FormatError(f"an image is called {str(image)[:40]!r}: expected a name or a whole number")
+    stem = re.sub(r"\.[A-Za-z]{1,5}$", "", image.replace("\\", "/")[-200:])
+    found = _NUMBERED.fullmatch(stem)
+    if found is None:
+        return stem, 0
+    return (found["before"] + found["behind"]).strip("/_-. "), int(found["number"])
+
+
+def image_size(width: Any, height: Any) -> dict[str, int]:
+    """Return the size of an image as the fields of a recording; nothing where it is not known.
+
+    Args:
+        width: In pixels, of whatever type a file has it.
+        height: The same.
+    """
+    sizes = [side for side in (width, height) if isinstance(side, int) and not isinstance(side, bool)]
+    if len(sizes) < 2 or not all(0 < side <= MAX_PIXELS for side in sizes):
+        return {}
+    return {"width": sizes[0], "height": sizes[1]}
+
+
+def steady_rate(times: Sequence[float], frames: Sequence[int] | None = None) -> float | None:
+    """Compute the frame rate from the times of frames, whatever unit they are in.
+
+    Convention: of seconds, milliseconds, microseconds and ticks of 100 nanoseconds the first counts that makes 4 to 250
+    frames a second. Steps that differ from the median by more than a half are pauses and do not count.
+
+    Args:
+        times: In order.
+        frames: The numbers of the frames; default: consecutive.
+
+    Returns:
+        Frames a second, or None where no unit fits.
+    """
+    numbers = np.arange(len(times)) if frames is None else np.array(frames, np.float64)
+    between = np.diff(numbers)
+    with np.errstate(all="ignore"):
+        steps = np.diff(np.array(times, np.float64)) / between
+    steps = steps[np.isfinite(steps) & (steps > 0) & (between > 0)]
+    if not len(steps):
+        return None
+    middle = float(np.median(steps))
+    step = float(steps[np.abs(steps - middle) <= middle / 2].mean())
+    rates = [unit / step for unit in (1, 1e3, 1e6, 1e7)]
+    return next((round(rate, 2) for rate in rates if 4 <= rate <= 250), None)
