@@ -1,3 +1,5 @@
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,13 +8,14 @@ import pytest
 import torch
 
 from dualhead.data.recipes.recipes import get_recipe
-from dualhead.data.store.store import Store
+from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, StoreError
 from dualhead.training.build import build_model, build_provenance
 from dualhead.training.evaluate import evaluate, evaluate_and_print
+from dualhead.training.trained_on import digest_names
 from tests.training.conftest import MakeExperiment
 from tests.training.launch import one_thread, run
 
@@ -85,10 +88,10 @@ def test_the_validation_side_is_the_one_that_training_kept_back(checkpoint: Path
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("skeleton", "ntu25", "skeleton is 'ntu25', the store's is 'kinect20'"),
-        ("dataset", "ntu60", "dataset is 'ntu60', the store's is 'ucla'"),
-        ("classes", ["sit"], "classes is '1 names', the store's is '10 names'"),
-        ("body_selection", "tracked", "body_selection is 'tracked', the store's is 'energy'"),
+        ("skeleton", "ntu25", "skeleton is 'ntu25' there and 'kinect20' in the store"),
+        ("dataset", "ntu60", "dataset is 'ntu60' there and 'ucla'"),
+        ("classes", ["sit"], "classes is 1 names there and 10 names"),
+        ("body_selection", "tracked", "body_selection is 'tracked' there and 'energy'"),
     ],
 )
 def test_a_store_of_another_kind_is_refused_by_the_field(
@@ -178,3 +181,27 @@ def test_scores_are_not_written_over_what_is_read(checkpoint: Path, store: Store
     with pytest.raises(ConfigError, match=r"meta\.json lies in .*, which is read"):
         evaluate(checkpoint, store, store.path / "meta.json", workers=0, quiet=True)
     assert (checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()) == (weights, meta)
+
+
+def test_a_protocol_whose_sides_were_swapped_is_refused(checkpoint: Path, store: Store, tmp_path: Path) -> None:
+    other = with_meta(store, tmp_path / "swapped", protocols={"xview": {"field": "camera", "train": [3], "test": [1]}})
+    with pytest.raises(MismatchError, match="protocol_rule is "):
+        evaluate(checkpoint, other, workers=0, quiet=True)
+    older = changed(checkpoint, protocol_rule=None)  # as checkpoints of earlier versions are
+    assert len(evaluate(older, other, workers=0, quiet=True)) == 40
+
+
+def test_samples_that_were_trained_on_are_told(
+    checkpoint: Path, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [str(name) for name in store.names[store.split("xview")[1][:3]]]
+    scores = evaluate(changed(checkpoint, trained_on=digest_names(names)), store, workers=0, quiet=True)
+    assert scores.provenance["trained_on_samples"] == 3
+    assert "trained_on" not in scores.provenance
+    assert names[0] in caplog.text and " 3 of the 40 " in caplog.text
+
+
+def with_meta(store: Store, folder: Path, **fields: object) -> Store:
+    shutil.copytree(store.path, folder)
+    (folder / "meta.json").write_text(json.dumps(store.meta | fields))
+    return open_store(folder)

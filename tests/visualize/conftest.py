@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +59,15 @@ def small_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     (raw / "S001C001P001R001A004.skeleton").write_text("2\n1\nnonsense\n")
     prepare("ntu60", raw, folder / "store", workers=1)
     return open_store(folder / "store")
+
+
+@pytest.fixture(scope="session")
+def scored_store(small_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """The small store with the three classes that `make_scores` names."""
+    folder = tmp_path_factory.mktemp("scored") / "store"
+    shutil.copytree(small_store.path, folder)
+    (folder / "meta.json").write_text(json.dumps(small_store.meta | {"classes": CLASSES}))
+    return open_store(folder)
 
 
 def make_scores(

@@ -15,19 +15,19 @@ from .conftest import CLASSES, make_scores, write_run
 from .test_page import Parts, assert_self_contained
 
 
-def test_the_whole_page(small_store: Store, tmp_path: Path) -> None:
-    names = [str(name) for name in small_store.names]
+def test_the_whole_page(scored_store: Store, tmp_path: Path) -> None:
+    names = [str(name) for name in scored_store.names]
     labels = [0, 1, 2, 0, 1, 2]
     runs = []
     for stream, predicted in (("joint", [0, 1, 2, 0, 1, 1]), ("bone", [0, 2, 2, 0, 1, 1])):
-        folder = write_run(tmp_path / stream, stream, predicted, labels, data_fingerprint=small_store.fingerprint)
+        folder = write_run(tmp_path / stream, stream, predicted, labels, data_fingerprint=scored_store.fingerprint)
         for selection in ("last", "best"):
             scores = Scores.load(folder / "scores" / f"test_{selection}.npz")
             Scores(np.array(names), scores.labels, scores.logits, scores.heads, scores.provenance).save(
                 folder / "scores" / f"test_{selection}.npz"
             )
         runs.append(folder)
-    out = write_report(tmp_path / "report.html", runs=runs, store=small_store.path, command='run --title "<i>"')
+    out = write_report(tmp_path / "report.html", runs=runs, store=scored_store.path, command='run --title "<i>"')
     page = out.read_text(encoding="utf-8")
     assert_self_contained(page)
     parts = Parts(page)
@@ -38,7 +38,7 @@ def test_the_whole_page(small_store: Store, tmp_path: Path) -> None:
     for text in (
         "<title>ntu60 xsub</title>", "Last epoch", "Best epoch on validation", "Weights found on validation scores",
         "joint", "bone", "fused", "fine", "coarse", "83.33", "66.67", "Training loss", "Validation top-1",
-        "wave &lt;script&gt;alert(1)&lt;/script&gt;", "3 train, 3 test", "(line 3)", small_store.fingerprint,
+        "wave &lt;script&gt;alert(1)&lt;/script&gt;", "3 train, 3 test", "(line 3)", scored_store.fingerprint,
         "run --title &#34;&lt;i&gt;&#34;", "# &lt;b&gt;bold&lt;/b&gt;",
     ):  # fmt: skip
         assert text in page, text
@@ -85,11 +85,11 @@ def test_only_right_answers(tmp_path: Path) -> None:
     assert "100.00" in page
 
 
-def test_what_does_not_belong_together_leaves_nothing_behind(small_store: Store, tmp_path: Path) -> None:
+def test_what_does_not_belong_together_leaves_nothing_behind(scored_store: Store, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a report needs scores"):
         write_report(tmp_path / "a.html")
     with pytest.raises(MismatchError, match="data_fingerprint"):
-        write_report(tmp_path / "a.html", scores=[make_scores([0], [0], data_fingerprint="x")], store=small_store)
+        write_report(tmp_path / "a.html", scores=[make_scores([0], [0], data_fingerprint="x")], store=scored_store)
     assert not list(tmp_path.iterdir())
     assert CLASSES[2].startswith("wave <script>")
 

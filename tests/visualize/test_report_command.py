@@ -32,11 +32,11 @@ def a_run(folder: Path, store: Store) -> Path:
 
 
 def test_a_run_beside_its_store_becomes_a_page_that_opens_from_the_disk(
-    small_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scored_store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "stores").mkdir()
-    (tmp_path / "stores" / "ntu").symlink_to(small_store.path)
-    run = a_run(tmp_path / "runs" / "joint", small_store)
+    (tmp_path / "stores" / "ntu").symlink_to(scored_store.path)
+    run = a_run(tmp_path / "runs" / "joint", scored_store)
     page = report([run], out=tmp_path / "report.html")
     said = capsys.readouterr().err
     assert f"store: {tmp_path / 'stores' / 'ntu'}" in said
@@ -87,18 +87,18 @@ def test_what_cannot_be_reported_leaves_no_page(tmp_path: Path) -> None:
     assert not (tmp_path / "a.html").exists()
 
 
-def test_a_report_is_not_written_over_what_it_is_made_of(small_store: Store, tmp_path: Path) -> None:
-    run = a_run(tmp_path / "run", small_store)
+def test_a_report_is_not_written_over_what_it_is_made_of(scored_store: Store, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", scored_store)
     scores = run / "scores" / "test_last.npz"
-    kept = [run / "metrics.csv", scores, small_store.path / "meta.json"]
+    kept = [run / "metrics.csv", scores, scored_store.path / "meta.json"]
     before = [path.read_bytes() for path in kept]
     for path in (scores, run / "metrics.csv", run / "experiment.yaml", run / "run.json"):
         with pytest.raises(ConfigError, match=r"is read and would be written over|lies in .*scores, which is read"):
             report([scores, run] if path is scores else [run], out=path)
     with pytest.raises(ConfigError, match=r"meta\.json lies in .*store, which is read"):
-        report([run], out=small_store.path / "meta.json", store=small_store.path)
+        report([run], out=scored_store.path / "meta.json", store=scored_store.path)
     assert [path.read_bytes() for path in kept] == before
-    assert report([run], out=run / "report.html", store=small_store.path).is_file()
+    assert report([run], out=run / "report.html", store=scored_store.path).is_file()
 
 
 def test_hostile_names_and_neighbours_make_a_page_and_no_noise(

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from dualhead.data.store.identity import LATER_FIELDS, difference
 from dualhead.evaluation.scores import Scores
-from dualhead.runtime.errors import ConfigError, MismatchError
+from dualhead.runtime.errors import ConfigError, MismatchError, shorten
 
-SHARED_FIELDS = ("dataset", "protocol", "split", "skeleton", "classes", "data_fingerprint")
+SHARED_FIELDS = ("dataset", "protocol", "split", "skeleton", "classes", "data_fingerprint", *LATER_FIELDS)
 """Provenance fields in which score files must agree to be fused."""
 
 IDENTITY_FIELDS = ("stream", "model", "variant", "recipe", "selection", "epoch", "seed", "experiment")
@@ -92,7 +93,8 @@ def check_fields(
         other: The other.
         first_label: What to call the one.
         other_label: What to call the other.
-        fields: The provenance fields to compare; one that is absent on both sides agrees.
+        fields: The provenance fields to compare; one that is absent on both sides agrees, as does one of
+            `LATER_FIELDS` that is absent on one.
 
     Raises:
         MismatchError: Naming the field and both values.
@@ -115,15 +117,15 @@ def check_provenance(
         other: The other.
         first_label: What to call the one.
         other_label: What to call the other.
-        fields: The fields to compare; one that is absent on both sides agrees.
+        fields: The fields to compare; one that is absent on both sides agrees, and one of `LATER_FIELDS` on one side.
 
     Raises:
         MismatchError: Naming the field and both values.
     """
     for field in fields:
         left, right = first.get(field), other.get(field)
-        if left != right:
-            one, two = _difference(left, right)
+        if left != right and not (field in LATER_FIELDS and None in (left, right)):
+            one, two = difference(left, right)
             raise MismatchError(f"{field} differs: {one} in {first_label} but {two} in {other_label}; {_FROM_SAME_RUN}")
 
 
@@ -183,7 +185,7 @@ def _no_partner(test: Scores, validation: Sequence[Scores], label: str) -> str:
         have = ", ".join(repr(item.provenance.get("stream")) for item in validation)
         return f"no validation file for stream {stream!r} of {label}: those given are of {have}; give that checkpoint's"
     wrong = [field for field in IDENTITY_FIELDS if near[0].provenance.get(field) != test.provenance.get(field)]
-    one, two = _difference(test.provenance.get(wrong[0]), near[0].provenance.get(wrong[0]))
+    one, two = difference(test.provenance.get(wrong[0]), near[0].provenance.get(wrong[0]))
     return f"{wrong[0]} differs: {one} in {label} but {two} in its validation file; give the same checkpoint's"
 
 
@@ -251,27 +253,8 @@ def _members(provenance: Mapping[str, Any], label: str) -> list[Mapping[str, Any
         return [provenance]
     if not isinstance(parts, Mapping) or not all(isinstance(part, Mapping) for part in parts.values()):
         raise MismatchError(
-            f"fused_from is {_short(parts)} in {label}, which does not say stream by stream what was fused: fuse those "
-            "score files again"
+            f"fused_from is {shorten(parts)} in {label}, which does not say stream by stream what was fused: fuse "
+            "those score files again"
         )
     common = {key: value for key, value in provenance.items() if key != "fused_from"}
     return [member for part in parts.values() for member in _members({**common, **part}, label)]
-
-
-def _difference(left: Any, right: Any) -> tuple[str, str]:
-    """Say how two values differ, shortly even where they are long lists or dicts."""
-    if isinstance(left, list) and isinstance(right, list):
-        if len(left) != len(right):
-            return f"{len(left)} names", f"{len(right)} names"
-        at = next(number for number, pair in enumerate(zip(left, right, strict=True)) if pair[0] != pair[1])
-        return f"number {at} is {left[at]!r}", f"{right[at]!r}"
-    if isinstance(left, dict) and isinstance(right, dict):
-        keys = sorted(key for key in {*left, *right} if left.get(key) != right.get(key))
-        one, two = _difference(left.get(keys[0]), right.get(keys[0])) if keys else ("absent", "present")
-        return f"{keys[0]} is {one}" if keys else one, two
-    return _short(left), _short(right)
-
-
-def _short(value: Any) -> str:
-    text = "absent" if value is None else repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -14,12 +14,12 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from dualhead.data.recipes.recipes import get_recipe
+from dualhead.data.store.identity import describe_store
 from dualhead.data.store.store import Store
 from dualhead.models.base import MIN_FRAMES, SkeletonModel
 from dualhead.models.registry import create_model
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.plugins import imported
-from dualhead.training.evaluate import describe_store
 from dualhead.training.experiment import Experiment
 from dualhead.training.keeper import AtomicCheckpointIO
 from dualhead.training.objectives import Objective, create_objective
@@ -85,7 +85,7 @@ def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[
     """Give what every file of a run says of its origin, less `epoch`, `selection` and `split`."""
     recipe = get_recipe(experiment.recipe)
     return {
-        **describe_store(store),
+        **describe_store(store, experiment.protocol),
         "protocol": experiment.protocol,
         "recipe": recipe.spec,
         "stream": stream,

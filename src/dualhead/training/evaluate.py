@@ -17,12 +17,13 @@ from torch.utils.data import DataLoader
 from dualhead.data.loading.datamodule import ClipDataModule
 from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.recipes.streams import check_stream
+from dualhead.data.store.identity import check_store
 from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.tables import scores_table
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
-from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, StoreError, unknown
+from dualhead.runtime.errors import CheckpointError, ConfigError, StoreError, unknown
 from dualhead.runtime.files import check_apart, check_writable
 from dualhead.runtime.machine import check_workers
 from dualhead.runtime.plugins import explained
@@ -33,6 +34,7 @@ from dualhead.training.forward import make_scores, score_loader
 from dualhead.training.mixing import create_collate
 from dualhead.training.processes import is_main, launch_settings, together
 from dualhead.training.progress import quiet_lightning, shown
+from dualhead.training.trained_on import FIELD, find_trained_on
 
 SPLITS = ("test", "validation")
 """The sides of a protocol that can be scored."""
@@ -95,9 +97,13 @@ def evaluate(
         get_recipe(experiment.recipe)
         check_stream(provenance["stream"])
     store = open_store(store) if isinstance(store, str | Path) else store
-    check_store(store, provenance, str(checkpoint), split)
+    same = store.fingerprint == provenance.get("data_fingerprint")
+    passed_over = () if split == "validation" else ("data_fingerprint",)  # only the same data have the same side
+    check_store(store, provenance, str(checkpoint), passed_over=passed_over, needed=True)
     if out is not None:
         check_writable(out)
+    if not same:
+        logger.warning("%s was trained on other data of the same kind: its data_fingerprint differs", checkpoint)
     with quiet_lightning(), shown(Console(), not quiet) as bars:
         fabric = Fabric(**launch_settings(device))
         fabric.launch()
@@ -114,6 +120,9 @@ def evaluate(
             on_start=lambda total: bar.update(total=total),
             on_batch=bar.advance,
         )
+    overlap = _warn_of_overlap(str(checkpoint), provenance, scores)
+    if overlap:
+        scores = replace(scores, provenance={**scores.provenance, "trained_on_samples": overlap})
     if out is not None and is_main():
         scores.save(out)
     return scores
@@ -224,49 +233,17 @@ def data_module(
     )
 
 
-def describe_store(store: Store) -> dict[str, Any]:
-    """Give what a checkpoint's provenance says of the data it was trained on."""
-    return {
-        "dataset": store.meta["dataset"],
-        "skeleton": store.skeleton.name,
-        "classes": list(store.classes),
-        "body_selection": store.meta["body_selection"],
-        "data_fingerprint": store.fingerprint,
-    }
-
-
-def check_store(store: Store, provenance: Mapping[str, Any], checkpoint: str, split: str = "test") -> None:
-    """Check that a store is of the kind that a checkpoint was trained on.
-
-    Args:
-        store: The store that is to be scored.
-        provenance: The checkpoint's.
-        checkpoint: What error messages call the checkpoint.
-        split: "validation" asks for the very data of the training: only there the side kept back is the same.
-
-    Raises:
-        MismatchError: If they differ; names the field.
-    """
-    for field, ours in describe_store(store).items():
-        theirs = provenance.get(field)
-        if theirs == ours or (field == "body_selection" and theirs is None):  # older checkpoints do not say
-            continue
-        if field == "classes":
-            ours, theirs = _first_difference(ours, theirs or [])
-        if field == "data_fingerprint" and split != "validation":
-            logger.warning("%s was trained on other data of the same kind: its data_fingerprint differs", checkpoint)
-            continue
-        raise MismatchError(
-            f"{checkpoint} and the store {store.path} do not belong together: the checkpoint's {field} is {theirs!r}, "
-            f"the store's is {ours!r}; give the store that it was trained on"
-        )
-
-
-def _first_difference(ours: list[str], theirs: list[str]) -> tuple[object, object]:
-    """Give the first pair of class names that differ, or the numbers of classes."""
-    if len(ours) != len(theirs):
-        return f"{len(ours)} names", f"{len(theirs)} names"
-    return next((pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]), (ours, theirs))
+def _warn_of_overlap(checkpoint: str, provenance: Mapping[str, Any], scores: Scores) -> int:
+    """Report how many of the scored samples the checkpoint was trained on."""
+    known = find_trained_on(provenance.get(FIELD), scores.names)
+    count = int(known.sum())
+    if count:
+        logger.warning(
+            "%s was trained on %d of the %d samples that are scored, such as %s: this is no measure of how it does on "
+            "others",
+            checkpoint, count, len(scores), scores.names[known.argmax()],
+        )  # fmt: skip
+    return count
 
 
 def evaluate_and_print(

@@ -17,6 +17,7 @@ from dualhead.evaluation.scores import Scores
 from dualhead.layers.bodies import DistinctBodies, send
 from dualhead.models.base import ModelOutput, SkeletonModel
 from dualhead.training.processes import gather_rows
+from dualhead.training.trained_on import FIELD
 
 
 def clip_logits(
@@ -114,4 +115,5 @@ def make_scores(
         The scores.
     """
     names = np.asarray(store.names)[rows]
-    return Scores(names, np.asarray(store.labels)[rows], logits, model.heads, provenance)
+    said = {key: value for key, value in provenance.items() if key != FIELD}
+    return Scores(names, np.asarray(store.labels)[rows], logits, model.heads, said)

@@ -26,6 +26,7 @@ from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import FreezeReport, freeze, start_from
 from dualhead.training.objectives import Objective
 from dualhead.training.overfit import OverfitData, overfit_experiment
+from dualhead.training.trained_on import FIELD, digest_names
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def build_parts(
         size = experiment.eval_batch_size or micro
         data = data_module(store, experiment, stream, batch_size=micro, eval_batch_size=size)
         steps = steps_per_epoch(experiment, len(data.train_indices) * experiment.repeat, processes)
+    provenance[FIELD] = digest_names(map(str, store.names[data.train_indices]))
     model = build_model(experiment, store, stream)
     loaded = None if init is None else start_from(model, init, store.classes)
     report = freeze(model, frozen) if frozen else None

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from dualhead.data.store.identity import LATER_FIELDS, difference
 from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
 from dualhead.runtime.files import remove_temporaries, write_text
 from dualhead.runtime.locks import LockedError, ProcessLock
@@ -18,6 +19,9 @@ from dualhead.training.experiment import MACHINE_FIELDS, Experiment
 
 SELECTIONS = ("last", "best")
 """The two epochs whose weights are kept: the last one, and the one of highest validation top-1."""
+
+_LATER_FIELDS = ("skeleton", "classes", *LATER_FIELDS)
+"""What run.json of earlier versions does not say."""
 
 _BEFORE_A_CLAIM = re.compile(r"\.lock|\.run-.*")
 """What a run that was killed at its very start leaves behind: its lock, and what was to become run.json."""
@@ -68,12 +72,12 @@ class RunFolder:
                 f"{self.path} holds {foreign[0]} and no run: give a folder that is empty or does not exist yet"
             )
 
-    def check(self, experiment: Experiment, identity: Mapping[str, str]) -> None:
+    def check(self, experiment: Experiment, identity: Mapping[str, Any]) -> None:
         """Check that the folder is free or already this run's; one in which no epoch was finished is free.
 
         Args:
             experiment: What is trained and how.
-            identity: What else makes a run itself: stream, dataset, data_fingerprint.
+            identity: What else makes a run itself: the stream, and the data as `describe_store` gives them.
 
         Raises:
             MismatchError: If the folder holds another run; names the field that differs.
@@ -83,7 +87,7 @@ class RunFolder:
         if self.resume.exists() or self.result.exists():
             self._compare(experiment, identity)
 
-    def claim(self, experiment: Experiment, identity: Mapping[str, str]) -> None:
+    def claim(self, experiment: Experiment, identity: Mapping[str, Any]) -> None:
         """Make the folder this run's, after `check`.
 
         Args:
@@ -93,7 +97,7 @@ class RunFolder:
         write_text(self.identity, json.dumps(dict(identity), indent=1))
         save_experiment(self.experiment, experiment)
 
-    def _compare(self, experiment: Experiment, identity: Mapping[str, str]) -> None:
+    def _compare(self, experiment: Experiment, identity: Mapping[str, Any]) -> None:
         try:
             kept = json.loads(self.identity.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -102,9 +106,12 @@ class RunFolder:
         now = {**_flat(identity), **_flat(experiment.as_dict())}
         for key in sorted(before.keys() | now.keys()):
             old, new = before.get(key, "not given"), now.get(key, "not given")
+            if key.partition(".")[0] in _LATER_FIELDS and key.partition(".")[0] not in kept:
+                continue  # a run of an earlier version does not say it
             if key not in MACHINE_FIELDS and old != new:
+                one, two = difference(old, new)
                 raise MismatchError(
-                    f"{self.path} holds another run: its {key} is {old!r}, here it is {new!r}; "
+                    f"{self.path} holds another run: its {key} is {one}, here it is {two}; "
                     "give another folder, or the run's own settings to go on with it"
                 )
 

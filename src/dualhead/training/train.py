@@ -18,6 +18,7 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from dualhead.data.recipes.streams import check_stream
+from dualhead.data.store.identity import describe_store
 from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
@@ -29,7 +30,7 @@ from dualhead.runtime.log_file import log_to_file
 from dualhead.runtime.progress import NewBar
 from dualhead.training.build import build_trainer
 from dualhead.training.config import load_experiment
-from dualhead.training.evaluate import describe_store, score_split
+from dualhead.training.evaluate import score_split
 from dualhead.training.execution import Execution, matrix_precision
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import describe_start
@@ -45,6 +46,7 @@ from dualhead.training.processes import is_main, launch_settings, launched_rank
 from dualhead.training.progress import EpochBar, quiet_lightning, shown
 from dualhead.training.result import SelectionResult, TrainResult, load_result, save_result, summary
 from dualhead.training.run_folder import RunFolder
+from dualhead.training.trained_on import FIELD
 
 _AGAIN = "the same command goes on from the last whole epoch"
 
@@ -116,10 +118,10 @@ def train(
     folder = RunFolder(out)
     folder.check_place()
     store = open_store(store) if isinstance(store, str | Path) else store
-    facts = describe_store(store)
+    facts = describe_store(store, experiment.protocol)
     _check_data(experiment, store)
     said = describe_start(init, freeze) | ({} if overfit is None else {"overfit": overfit})
-    identity = {"stream": stream, "dataset": facts["dataset"], "data_fingerprint": facts["data_fingerprint"], **said}
+    identity = {"stream": stream, **facts, **said}
     folder.check(experiment, identity)
     main = launched_rank() == 0
     with ExitStack() as stack:
@@ -236,7 +238,7 @@ def _overfit(parts: RunParts, folder: RunFolder, bars: NewBar) -> TrainResult:
 
 def _details(parts: RunParts) -> dict[str, Any]:
     """Give what result.json says beside the figures."""
-    return {key: value for key, value in parts.provenance.items() if key not in ("classes", "experiment")} | {
+    return {key: value for key, value in parts.provenance.items() if key not in ("classes", "experiment", FIELD)} | {
         "parameters": parts.parameters,
         "frozen_parameters": 0 if parts.frozen is None else parts.frozen.weights,
         "samples": parts.samples,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dualhead.data.store.store import Store
 from dualhead.evaluation.scores import Scores, softmax
-from dualhead.runtime.errors import ConfigError, MismatchError
+from dualhead.runtime.errors import ConfigError
 from dualhead.visualize.page import Clip, make_clip
 from dualhead.visualize.recordings import take_sample
 from dualhead.visualize.scene import make_scene
@@ -61,17 +61,8 @@ def pick_clips(standing: Standing, store: Store, mistakes: int) -> list[Clip]:
 
     Returns:
         The clips; one that holds no body is passed over for the next.
-
-    Raises:
-        MismatchError: If the store is not the one that the scores are of.
     """
     scores = standing.scores
-    fingerprint = scores.provenance.get("data_fingerprint")
-    if fingerprint is not None and fingerprint != store.fingerprint:
-        raise MismatchError(
-            f"data_fingerprint is {fingerprint!r} in the scores and {store.fingerprint!r} in the store: "
-            "give the store that the scores were made from"
-        )
     clips = []
     for row in choose(scores, mistakes):
         sequence, _ = take_sample(store, str(scores.names[row]))

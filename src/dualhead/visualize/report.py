@@ -10,6 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from dualhead.data.store.identity import check_store
 from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.fusion import FusionResult
 from dualhead.evaluation.metrics import class_accuracy, confusion_matrix
@@ -78,6 +79,10 @@ def write_report(
     tables = standings(folders, as_scores(scores), fusions)
     main = tables[0]
     opened = open_store(store) if isinstance(store, str | Path) else store
+    if opened is not None:
+        for table in tables:
+            for name, item in table.streams.items():
+                check_store(opened, item.provenance, f"the scores of {name}")
     clips = [] if opened is None else pick_clips(main, opened, mistakes)
     page = fill(
         "report.html",
