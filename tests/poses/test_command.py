@@ -43,7 +43,7 @@ def test_a_folder_of_videos_is_done_once(
     poses(videos, tmp_path / "out")
     said = capsys.readouterr().err
     assert "nobody was found" in said and "left out" in said and "b.mp4" in said
-    kept = tmp_path / "out" / "wave" / "a.mp4.poses.npz"
+    kept = tmp_path / "out" / "wave" / "a.npz"
     before = kept.stat().st_mtime_ns
     assert load_poses(kept).num_people == 0
     poses(videos, tmp_path / "out")

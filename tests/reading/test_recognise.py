@@ -38,7 +38,7 @@ ROWS = np.zeros((2, 4), np.float32)
         ),
         ("000001.npy", npy(np.zeros((9, 263), np.float32)), "motion features of HumanML3D .*new_joints"),
         ("walk.c3d", b"\2P", "markers of C3D"),
-        ("walk.mp4", b"x", "a video, not a skeleton"),
+        ("walk.png", b"x", "a picture, not a skeleton"),
     ],
 )
 def test_what_is_known_and_not_supported_is_named(tmp_path: Path, name: str, data: bytes, reason: str) -> None:

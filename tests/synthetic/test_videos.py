@@ -9,7 +9,7 @@ import pytest
 
 from dualhead.poses.video import Video
 from dualhead.runtime.errors import ConfigError
-from dualhead.synthetic.videos import TRUTH_SUFFIX, VideoTake, generate_videos
+from dualhead.synthetic.videos import VideoTake, generate_videos
 
 
 def test_truth_depends_on_the_numbers_alone() -> None:
@@ -34,12 +34,15 @@ def test_unknown_actions_are_named() -> None:
 
 def test_a_folder_for_each_class(tmp_path: Path) -> None:
     pytest.importorskip("av")
-    paths = generate_videos(tmp_path, actions=("clap", "kick"), num_performers=1, fps=5, size=(96, 72), progress=False)
+    videos, truths = tmp_path / "videos", tmp_path / "truth"
+    paths = generate_videos(
+        videos, actions=("clap", "kick"), num_performers=1, fps=5, size=(96, 72), truth=truths, quiet=True
+    )
     assert [path.parent.name for path in paths] == ["clap", "kick"]
-    truth = np.load(paths[0].with_name(paths[0].stem + TRUTH_SUFFIX))
+    truth = np.load(truths / "clap" / f"{paths[0].stem}.npy")
     with Video(paths[0]) as video:
         assert (video.fps, video.width, video.height) == (5, 96, 72)
         assert len(list(video.frames())) == truth.shape[1]
     before = paths[0].stat().st_mtime_ns
-    generate_videos(tmp_path, actions=("clap",), num_performers=1, fps=5, size=(96, 72), progress=False)
+    generate_videos(videos, actions=("clap",), num_performers=1, fps=5, size=(96, 72), quiet=True)
     assert paths[0].stat().st_mtime_ns == before

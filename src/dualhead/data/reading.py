@@ -13,6 +13,7 @@ from dualhead.data.store.store import open_store
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.file_format import RawClip, ReadingOptions
 from dualhead.formats.files.member import Member, list_members
+from dualhead.poses.command import PoseEstimator
 from dualhead.reading.listing import Found, file_member, find_recordings, holds_many, parse_member
 from dualhead.reading.registry import readable_suffixes
 from dualhead.runtime.errors import ConfigError, DualheadError, FormatError, MismatchError, defect
@@ -154,6 +155,8 @@ class Reader:
         unit: The unit of 3D coordinates: "m", "cm", "mm" or "in"; None: as the format says, else metres.
         extent: The size of bodies in metres that 3D recordings are compared with; None: not compared.
         kind: The format that files are taken for; None: decided by their content.
+        poses: Estimates the poses in videos; None: one with the usual settings.
+        trained_on: The data set that the checkpoint learned from, or None.
     """
 
     skeleton: str | Path | Skeleton | None = None
@@ -166,6 +169,8 @@ class Reader:
     unit: str | None = None
     extent: float | None = None
     kind: str | None = None
+    poses: PoseEstimator | None = None
+    trained_on: str | None = None
 
     def __post_init__(self) -> None:
         """Check the size of the image and the frame rate.
@@ -196,6 +201,8 @@ class Reader:
             unit=self.unit,
             extent=self.extent,
             kind=self.kind,
+            poses=self.poses,
+            trained_on=self.trained_on,
         )
 
     def read(

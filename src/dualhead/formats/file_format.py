@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from dualhead.formats.files.arrays import BAD_ZIP, read_header
 from dualhead.formats.files.json_file import parse_json
@@ -19,6 +19,9 @@ from dualhead.formats.files.raw_file import FileMember, Member
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import ConfigError, DualheadError, FormatError
 from dualhead.skeleton import Skeleton
+
+if TYPE_CHECKING:
+    from dualhead.poses.command import PoseEstimator
 
 CERTAIN, LIKELY, POSSIBLE = 3, 2, 1
 """How strongly a file's content speaks for a format: keys that no other format has; a layout that fits; nothing but the
@@ -174,6 +177,8 @@ class ReadingOptions:
         axes: The order of the axes of arrays, such as "TMVC"; None: as their numbers say.
         any_scale: Whether 2D coordinates may be pixels of images whose size is not known, as for a picture.
         kind: The name of the format that files are to be taken for; None: as they are recognised.
+        poses: Estimates the poses in videos; None: one with the usual settings.
+        trained_on: The data set that the checkpoint learned from, or None.
     """
 
     skeleton: Skeleton | None = None
@@ -187,6 +192,8 @@ class ReadingOptions:
     axes: str | None = None
     any_scale: bool = False
     kind: str | None = None
+    poses: PoseEstimator | None = None
+    trained_on: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

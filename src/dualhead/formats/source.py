@@ -169,6 +169,7 @@ class Source(ABC):
         prepared: The recipe whose normalisation and padding the coordinates already have, or "" where they are raw.
         notes: What else a user of the store should know, one sentence each.
         skeleton_is_free: Whether the format leaves open which skeleton it holds, so that the user may say.
+        chunk: Samples that are worked on and written together: many for little overhead, few where each takes long.
     """
 
     name: str
@@ -183,6 +184,7 @@ class Source(ABC):
     prepared: str = ""
     notes: tuple[str, ...] = ()
     skeleton_is_free: bool = False
+    chunk: int = 64
 
     def facts(self) -> dict[str, Any]:
         """Give what a store's `meta.json` says about its source, as JSON-able values."""

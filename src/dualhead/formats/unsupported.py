@@ -6,7 +6,6 @@ from dualhead.formats.file_format import Evidence, FileFormat, RawFile
 
 _FEATURES = 263  # HumanML3D; KIT has 251
 _KIT_FEATURES = 251
-_VIDEO = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
 _PICTURE = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 
 
@@ -28,7 +27,7 @@ def _c3d(file: RawFile) -> Evidence | None:
     return Evidence("its name ends in .c3d")
 
 
-def _video(file: RawFile) -> Evidence | None:
+def _picture(file: RawFile) -> Evidence | None:
     return Evidence(f"its name ends in {file.suffix}")
 
 
@@ -56,20 +55,12 @@ C3D = FileFormat(
     instead="compute joint positions from the markers and give those as .npy, .csv or BVH",
 )
 
-VIDEO = FileFormat(
-    name="video",
-    title="a video, not a skeleton",
-    suffixes=_VIDEO,
-    recognise=_video,
-    instead="find its skeletons first, with a pose program such as OpenPose, AlphaPose or MMPose",
-)
-
 PICTURE = FileFormat(
     name="picture",
     title="a picture, not a skeleton",
     suffixes=_PICTURE,
-    recognise=_video,
-    instead="find its skeletons first, with a pose program such as OpenPose, AlphaPose or MMPose",
+    recognise=_picture,
+    instead="find its skeletons first: dualhead poses PICTURE OUT.npz",
 )
 
-UNSUPPORTED = (SMPL_ANGLES, MOTION_FEATURES, C3D, VIDEO, PICTURE)
+UNSUPPORTED = (SMPL_ANGLES, MOTION_FEATURES, C3D, PICTURE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,9 +16,6 @@ from dualhead.poses.weights import cache_folder, check_weights, fetch_weights, f
 from dualhead.runtime.errors import ConfigError, FormatError, printable_line
 from dualhead.runtime.files import check_apart
 from dualhead.runtime.progress import show_progress
-
-POSES_SUFFIX = ".poses.npz"
-"""Ending of the files that `poses` writes into a folder."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class PoseEstimator:
             FormatError: If the source cannot be decoded.
         """
         place = Path(source)
-        kept = None if self.keep is None else self.keep / f"{place.name}{POSES_SUFFIX}"
+        kept = None if self.keep is None else self.keep / f"{place.stem}.npz"
         if kept is not None and place.exists():
             known = self.known(place, kept)
             if known is not None:
@@ -200,9 +198,11 @@ def _jobs(source: Path, out: Path) -> Iterator[tuple[Path, Path]]:
         return
     if out.is_file() or out.suffix == ".npz":
         raise ConfigError(f"{source} is a folder of {len(videos)} videos, but {out} is one file: give a folder")
+    names = Counter(video.with_suffix("") for video in videos)
     for video in videos:
         below = video.relative_to(source)
-        yield video, out / below.with_name(below.name + POSES_SUFFIX)
+        ending = "" if names[video.with_suffix("")] == 1 else below.suffix  # a.mp4 beside a.mov
+        yield video, out / below.with_name(f"{below.stem}{ending}.npz")
 
 
 def find_videos(folder: Path) -> Sequence[Path]:

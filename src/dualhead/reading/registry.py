@@ -25,6 +25,7 @@ from dualhead.formats.smpl import SMPL_JOINTS
 from dualhead.formats.ucla import UCLA_JSON
 from dualhead.formats.ultralytics import ULTRALYTICS, ULTRALYTICS_FRAMES, ULTRALYTICS_LABELS
 from dualhead.formats.unsupported import UNSUPPORTED
+from dualhead.formats.video import POSES, VIDEO
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.registry import Registry
 
@@ -81,6 +82,8 @@ for _known in (
     PUBLISHED_LABELS,
     PKU_LABELS,
     HAND_IMAGE_LINES,
+    VIDEO,
+    POSES,
     *UNSUPPORTED,
 ):
     register_format(_known)

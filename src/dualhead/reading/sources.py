@@ -13,6 +13,7 @@ from dualhead.formats.source import Source
 from dualhead.formats.synthetic import synthetic
 from dualhead.formats.ucla import ucla
 from dualhead.reading.custom_source import custom
+from dualhead.reading.videos_source import videos
 from dualhead.runtime.errors import unknown
 
 _SOURCES: dict[str, Callable[[], Source]] = {
@@ -24,6 +25,7 @@ _SOURCES: dict[str, Callable[[], Source]] = {
     "ctrgcn": ctrgcn,
     "published": published,
     "custom": custom,
+    "videos": videos,
     "synthetic": synthetic,
 }
 

@@ -1,4 +1,4 @@
-"""Videos of generated people, a folder for each class, with the truth beside them."""
+"""Videos of generated people, a folder for each class, whose true joints are known."""
 
 from __future__ import annotations
 
@@ -21,9 +21,6 @@ from dualhead.synthetic.scene import FRAMES_PER_SECOND, film, make_setup, perfor
 
 VIDEO_ACTIONS = ("wave a hand", "hands on hips", "sit down", "put on a hat")
 """Actions that differ clearly also where poses are estimated from a video."""
-
-TRUTH_SUFFIX = ".truth.npy"
-"""Ending of the files with the true joints `(M, T, 25, 3)` of `NTU25` in camera space."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +87,10 @@ def generate_videos(
     fps: int = FRAMES_PER_SECOND,
     size: tuple[int, int] = (640, 480),
     seed: int = 0,
-    progress: bool = True,
+    truth: str | Path | None = None,
+    quiet: bool = False,
 ) -> list[Path]:
-    """Draw videos of people who act, `OUT/ACTION/NAME.mp4`, with the true joints beside each.
+    """Draw videos of people who act, `OUT/ACTION/NAME.mp4`.
 
     Videos that are there already are left as they are, so that an interrupted call goes on where it was.
 
@@ -105,7 +103,9 @@ def generate_videos(
         fps: Frames a second, a number that divides 30.
         size: Width and height in pixels.
         seed: Start of all randomness.
-        progress: Whether to show a bar.
+        truth: A folder for the true joints `(M, T, 25, 3)` of `NTU25` in camera space, `TRUTH/ACTION/NAME.npy`; None:
+            they are not written.
+        quiet: Show no progress.
 
     Returns:
         The videos, by action and name.
@@ -120,13 +120,15 @@ def generate_videos(
         for repeat in range(1, repeats + 1)
     ]
     paths = []
-    with show_progress(not progress) as new_bar:
+    with show_progress(quiet) as new_bar:
         bar = new_bar("drawing videos", len(takes))
         for take in takes:
             path = Path(out) / take.action / f"{take.name}.mp4"
-            if not path.is_file():
-                with replacing(path.with_name(take.name + TRUTH_SUFFIX)) as temporary, temporary.open("wb") as file:
+            if truth is not None:
+                place = Path(truth) / take.action / f"{take.name}.npy"
+                with replacing(place) as temporary, temporary.open("wb") as file:
                     np.save(file, take.truth().astype(np.float32))
+            if not path.is_file():
                 encode_video(take.pictures(), path, fps=fps)
             paths.append(path)
             bar.advance()

@@ -15,7 +15,7 @@ from typing import Any
 from dualhead.data.bodies.selection import get_selection
 from dualhead.data.prepare.partial_folder import named
 from dualhead.data.prepare.report import PrepareReport
-from dualhead.data.prepare.worker import CHUNK, Task, Worker, running
+from dualhead.data.prepare.worker import Task, Worker, running
 from dualhead.data.store.store import SCHEMA, open_store, read_meta
 from dualhead.data.store.writer import Chunk, StoreWriter, disk_errors, remove_leftover
 from dualhead.formats.custom.skeleton_file import load_skeleton
@@ -53,7 +53,8 @@ def prepare(
         dataset: The kind of data: `ntu60`, `ntu120` (their `.skeleton` files), `kinetics` (Kinetics-Skeleton 400: JSON
             clips and label files), `ucla` (Northwestern-UCLA JSON), `pyskl` (a pickle of PYSKL or MMAction2, 2D or
             3D), `ctrgcn` (an npz such as NTU60_CS.npz), `published` (`*_data_joint.npy` and `*_label.pkl`), `custom`
-            (your own, as docs/custom-data.md says), or `synthetic` (what this package generates).
+            (your own, as docs/custom-data.md says), `videos` (a folder of videos for each class, whose poses are
+            estimated: docs/video.md), or `synthetic` (what this package generates).
         raw: The folder or archive (zip, tar) of the raw data, or several of them; a file for `pyskl` and `ctrgcn`.
             Folders are searched to any depth, archives in them too; nothing is unpacked to disk.
         out: The folder to create.
@@ -62,7 +63,7 @@ def prepare(
             `tracked` (by body ID, ghosts left out), `score` (the published way for Kinetics: in each frame the people
             seen most surely), `people` (each followed over time, those seen most; for 2D key points) or `order` (as
             they stand in the file); default: that of the data set.
-        skeleton: For `pyskl`, `ctrgcn` and `published`, which do not say what their joints are: `ntu25`,
+        skeleton: For `pyskl`, `ctrgcn`, `published` and `videos`, which do not say what their joints are: `ntu25`,
             `openpose18`, `kinect20`, `coco17` or a YAML file (docs/custom-data.md); default: COCO 17 for 2D pickles,
             NTU 25 otherwise.
         workers: Number of processes; default: one per core.
@@ -96,7 +97,12 @@ def prepare(
         report = _report_existing(target, listing, started)
     else:
         with _logged(target):
-            plan = {"identity": identity, "version": __version__, "chunk": CHUNK, "files": _state_of_files(listing)}
+            plan = {
+                "identity": identity,
+                "version": __version__,
+                "chunk": source.chunk,
+                "files": _state_of_files(listing),
+            }
             with StoreWriter(target, plan) as writer:
                 worker = Worker(source, selection)
                 _fill(writer, worker, listing, roots, workers or count_cores(), strict, quiet)
@@ -156,8 +162,9 @@ def _fill(
 ) -> None:
     """Append every chunk that is not written yet."""
     tasks = [Task(item, listing.missing.get(item.sample.name)) for item in listing.items]
-    chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
-    done = min(writer.chunks * CHUNK, len(tasks))
+    size = worker.source.chunk
+    chunks = [tasks[start : start + size] for start in range(0, len(tasks), size)]
+    done = min(writer.chunks * size, len(tasks))
     if writer.restarted:
         _log.info("what was left in %s was for other files or options: started anew", writer.partial)
     if done:
@@ -185,7 +192,7 @@ def _fill(
                 _stop_at_damage(chunk.rejected)
             writer.append(chunk)
             count = len(listing.rejected) + len(writer.rejected)
-            bar.update(min(writer.chunks * CHUNK, len(tasks)), note=f"{count} rejected")
+            bar.update(min(writer.chunks * size, len(tasks)), note=f"{count} rejected")
 
 
 def _stop_at_damage(rejected: Sequence[Rejected]) -> None:

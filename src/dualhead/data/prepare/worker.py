@@ -25,9 +25,6 @@ from dualhead.runtime.interrupts import check_interrupt
 from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.processes import WorkerPool
 
-CHUNK = 64
-"""Samples that travel together: large enough for little overhead, small enough to lose."""
-
 _KEPT_BYTES = 2**24  # more than the text of a file; asking anew for each costs a fifth of the work
 
 
