@@ -15,7 +15,8 @@ def test_every_source_is_complete_and_travels_to_a_worker() -> None:
         assert source.name == name
         assert pickle.loads(pickle.dumps(source)) == source  # noqa: S301
         assert get_source(source) is source
-        assert source.classes or name in ("pyskl", "ctrgcn", "published", "custom", "videos")  # theirs come with the data
+        learns = ("pyskl", "ctrgcn", "published", "custom", "videos")  # their classes come with the data
+        assert source.classes or name in learns
         assert {rule.field for rule in source.protocols.values()} <= set(source.fields)
 
 
