@@ -14,16 +14,16 @@ from torch import Tensor
 
 from dualhead.runtime.errors import TrainingError
 
-CHECK_EVERY = 50
-"""Batches between two looks at a GPU's flags; each look makes the host wait for the GPU."""
+CHECK_EVERY = 400
+"""Flags of a GPU (one or two a batch) between two looks at them; each look makes the host wait for the GPU."""
 
 
 class FiniteGuard(Callback):
     """Raises a `TrainingError` at the first loss or gradient that is NaN or infinite, before anything is saved.
 
-    On the CPU this is before the optimiser's step; on a GPU flags are collected without waiting and looked at every
-    `CHECK_EVERY` batches, before validation and at the end of an epoch. Infinite gradients under fp16 are how its loss
-    scaling finds its scale, so there only the loss counts.
+    On the CPU this is before the optimiser's step; on a GPU flags are collected without waiting and looked at when
+    there are `CHECK_EVERY`, before validation and at the end of an epoch. Infinite gradients under fp16 are how its
+    loss scaling finds its scale, so there only the loss counts.
 
     Args:
         names: Sample name of every row of the store.
@@ -54,8 +54,9 @@ class FiniteGuard(Callback):
         """Check the gradient."""
         window, self._window = self._window, []
         if self._gradients:
-            gradients = [weight.grad for weight in pl_module.parameters() if weight.grad is not None]
-            norm = torch.nn.utils.get_total_norm(gradients)
+            weights = (weight for group in optimizer.param_groups for weight in group["params"])
+            norm = torch.nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+            pl_module.gradient_norm = norm  # for clipping
             self._watch(trainer, "gradient", norm.isfinite(), window)
 
     def on_train_batch_end(

@@ -9,12 +9,14 @@ import torch
 from lightning.pytorch import LightningModule
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from dualhead.evaluation.clip_average import average_clips
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.prepared import without_waiting
 from dualhead.models.base import ModelOutput
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import hold_frozen_norms
-from dualhead.training.forward import clip_logits
 from dualhead.training.objectives import Objective, create_objective
 from dualhead.training.optimizers import build_optimizer
 from dualhead.training.processes import gather_rows, sum_over_processes
@@ -56,8 +58,11 @@ class StreamModule(LightningModule):
         self.steps_per_epoch = steps_per_epoch
         self.views = views
         self.validation_rows: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
-        self._tally: Tensor | None = None  # (3,): sum of losses, right answers, samples
-        self._parts: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+        self.gradient_norm: Tensor | None = None  # of the step that is about to be taken, where somebody asked for it
+        self._losses: Tensor | None = None  # sums over the samples of the epoch so far, on the device
+        self._right: Tensor | None = None
+        self._samples = 0
+        self._parts: list[tuple[Tensor, Tensor]] = []  # rows, and their logits on the device
 
     def forward(self, clips: Tensor, bodies: DistinctBodies | None = None) -> Tensor:
         """Compute the logits `(N, H, K)` of clips `(N, C, T, V, M)`, of which the bodies that differ may be known."""
@@ -66,6 +71,13 @@ class StreamModule(LightningModule):
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Look which bodies there are while the clips are still on the CPU."""
         return {**batch, "bodies": DistinctBodies.of(batch["clips"])}
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Move what is computed with, without waiting for a GPU; `indices` stay where they can be looked at."""
+        moved: Batch = {
+            key: without_waiting(batch[key], device) for key in ("clips", "labels", "targets") if key in batch
+        }
+        return {**batch, **moved, "bodies": batch["bodies"].to(device)}
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Build the experiment's optimiser over all weights of model and objective that are not frozen."""
@@ -80,12 +92,15 @@ class StreamModule(LightningModule):
     def on_train_epoch_start(self) -> None:
         """Start the epoch's tally; frozen batch norms go into evaluation mode, whatever came before."""
         hold_frozen_norms(self)
-        self._tally = torch.zeros(3, dtype=torch.float64, device=self.device)
+        wide = torch.float32 if self.device.type == "mps" else torch.float64
+        self._losses = torch.zeros((), dtype=wide, device=self.device)
+        self._right = torch.zeros((), dtype=torch.int64, device=self.device)
+        self._samples = 0
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the generators and set the learning rate of this batch."""
         seeds = [self.experiment.seed, self.trainer.current_epoch, batch_idx, self.trainer.global_rank]
-        torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]))
+        _seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0]), self.device)
         step = self.trainer.current_epoch * self.steps_per_epoch + batch_idx // self.experiment.accumulate_grad_batches
         rate = learning_rate(
             self.experiment.schedule,
@@ -103,16 +118,33 @@ class StreamModule(LightningModule):
         labels = batch["labels"]
         output = ModelOutput.of(self.model(batch["clips"], batch["bodies"]))
         loss: Tensor = self.objective(output, batch.get("targets", labels))
-        right = (output.logits.detach().mean(dim=1).argmax(dim=-1) == labels).sum()
-        assert self._tally is not None
-        count = torch.full_like(right, len(labels))
-        self._tally += torch.stack([loss.detach().double() * len(labels), right.double(), count.double()])
+        assert self._losses is not None
+        assert self._right is not None
+        self._losses.add_(loss.detach(), alpha=len(labels))
+        self._right.add_((output.logits.detach().mean(dim=1).argmax(dim=-1) == labels).sum())
+        self._samples += len(labels)
         return loss
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Limit the norm of the gradient, which is not computed again where it is known."""
+        norm, self.gradient_norm = self.gradient_norm, None
+        if norm is None or gradient_clip_val is None:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+            return
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        torch.nn.utils.clip_grads_with_norm_(weights, gradient_clip_val, norm)
 
     def training_figures(self) -> dict[str, float]:
         """Loss and top-1 over all samples and processes of the epoch so far; every process must ask at once."""
-        assert self._tally is not None
-        loss, right, count = sum_over_processes(self._tally).tolist()
+        assert self._losses is not None
+        assert self._right is not None
+        own = torch.stack([self._losses, self._right.to(self._losses.dtype), self._losses.new_tensor(self._samples)])
+        loss, right, count = sum_over_processes(own).tolist()
         return {"train_loss": loss / max(count, 1), "train_top1": right / max(count, 1)}
 
     def on_validation_epoch_start(self) -> None:
@@ -120,11 +152,21 @@ class StreamModule(LightningModule):
         self._parts = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep the logits of a batch, the views of a sample averaged."""
-        logits = clip_logits(self, batch["clips"], batch["bodies"], self.views)
-        self._parts.append((batch["indices"].cpu().numpy(), logits))
+        """Keep the logits of a batch."""
+        self._parts.append((batch["indices"], self(batch["clips"], batch["bodies"])))
 
     def on_validation_epoch_end(self) -> None:
-        """Bring together the logits of all processes."""
-        self.validation_rows = gather_rows(self._parts)
-        self._parts = []
+        """Bring together the logits of all processes, the clips of a sample averaged."""
+        parts, self._parts = self._parts, []
+        self.validation_rows = gather_rows(
+            [(rows.numpy(), average_clips(logits.float().cpu().numpy(), self.views)) for rows, logits in parts]
+        )
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """Seed the generators that training draws from; `torch.manual_seed` takes a millisecond where CUDA is not used."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)

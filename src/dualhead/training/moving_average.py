@@ -13,6 +13,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from dualhead.training.processes import share_buffers
 
+Tensors = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
+"""Floating-point tensors of an average and of a module, then the counters of both."""
+
 
 class _Average(AveragedModel):
     """A copy of a module that moves towards it, some weights at a time.
@@ -28,17 +31,33 @@ class _Average(AveragedModel):
     def __init__(self, module: nn.Module, device: torch.device):
         super().__init__(module, device, use_buffers=True)
         self._updates: int | None = None  # None: to be read from n_averaged, after a resume too
+        self._tensors: tuple[nn.Module, Tensors] | None = None
 
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """Load a state, the number of updates with it."""
         self._updates = None
+        self._tensors = None
         return super().load_state_dict(*args, **kwargs)
+
+    def place(self, device: torch.device) -> None:
+        """Move to a device."""
+        self.to(device)
+        self._tensors = None
 
     @torch.no_grad()
     def follow(self, module: nn.Module) -> None:
         """Copy the weights and buffers of a module, which is not counted as an update."""
-        averages, values, counters, counts = _pairs(self.module, module)
+        averages, values, counters, counts = self._pairs(module)
         torch._foreach_copy_([*averages, *counters], [*values, *counts])
+
+    @torch.no_grad()
+    def swap(self, module: nn.Module) -> None:
+        """Exchange weights and buffers with a module."""
+        averages, values, counters, counts = self._pairs(module)
+        ours, theirs = [*averages, *counters], [*values, *counts]
+        kept = [tensor.clone() for tensor in ours]
+        torch._foreach_copy_(ours, theirs)
+        torch._foreach_copy_(theirs, kept)
 
     @torch.no_grad()
     def move(self, module: nn.Module, decay: float | None) -> None:
@@ -51,7 +70,7 @@ class _Average(AveragedModel):
         if self._updates is None:
             self._updates = int(self.n_averaged)
         weight = 1 / (self._updates + 1) if decay is None or not self._updates else 1 - decay
-        averages, values, counters, counts = _pairs(self.module, module)
+        averages, values, counters, counts = self._pairs(module)
         if weight == 1:
             torch._foreach_copy_(averages, values)
         else:
@@ -60,6 +79,12 @@ class _Average(AveragedModel):
             torch._foreach_copy_(counters, counts)
         self._updates += 1
         self.n_averaged += 1
+
+    def _pairs(self, module: nn.Module) -> Tensors:
+        """Return the tensors of both, which are listed once: walking through a model takes as long as moving it."""
+        if self._tensors is None or self._tensors[0] is not module:
+            self._tensors = module, _pair(self.module, module)
+        return self._tensors[1]
 
 
 class MovingAverage(WeightAveraging):
@@ -95,6 +120,11 @@ class MovingAverage(WeightAveraging):
         if stage == "fit":
             self._average_model = _Average(pl_module, pl_module.device)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Move the copy to where the weights are by now: from another device, every step would wait for it."""
+        assert self._average_model is not None
+        self._average_model.place(pl_module.device)
+
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
@@ -112,7 +142,13 @@ class MovingAverage(WeightAveraging):
         """Let every process evaluate with the main one's average, then put it in place of the weights."""
         self._follow(trainer, pl_module)
         share_buffers(self.averaged)
-        super().on_validation_epoch_start(trainer, pl_module)
+        assert self._average_model is not None
+        self._average_model.swap(pl_module)
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Go on with the weights."""
+        assert self._average_model is not None
+        self._average_model.swap(pl_module)
 
     def _follow(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Make the average equal to the weights for as long as there is none."""
@@ -121,7 +157,7 @@ class MovingAverage(WeightAveraging):
             self._average_model.follow(pl_module)
 
 
-def _pairs(average: nn.Module, module: nn.Module) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
+def _pair(average: nn.Module, module: nn.Module) -> Tensors:
     """Return the floating-point tensors of an average and of a module, then the counters of both."""
     floats: tuple[list[Tensor], list[Tensor]] = ([], [])
     counters: tuple[list[Tensor], list[Tensor]] = ([], [])
