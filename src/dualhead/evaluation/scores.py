@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,21 +13,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from dualhead.runtime.errors import ConfigError, FormatError, unknown
 from dualhead.runtime.files import replacing
+from dualhead.runtime.npz import NPZ_DAMAGE, read_npz
 from dualhead.version import __version__
 
 SCHEMA = 1
 """Version of the file layout; raised when an older reader would misread a file."""
 
 _ARRAYS = ("schema", "version", "names", "labels", "logits", "heads", "provenance")
-
-_MAX_RATIO = 100
-"""Largest ratio of content to file; what `save` writes is not compressed at all."""
-
-# Everything that NumPy, zipfile and json raise on damaged bytes; anything else would be a defect of ours.
-_DAMAGE = (
-    ValueError, TypeError, KeyError, EOFError, OverflowError, MemoryError, NotImplementedError, RuntimeError, OSError,
-    SyntaxError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +209,7 @@ class Scores:
             raise FormatError(str(error), path) from error
         except PermissionError as error:
             raise FormatError("score file that this user may not read: change its permissions", path) from error
-        except _DAMAGE as error:
+        except NPZ_DAMAGE as error:
             raise FormatError(f"damaged score file ({_first_line(error)}): write it again", path) from error
 
 
@@ -289,15 +278,12 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
             raise FormatError("score file of 0 bytes: write it again", path)
         if start != b"PK":
             raise FormatError("not a score file: give the .npz that an evaluation wrote", path)
-    with np.load(path, allow_pickle=False) as archive:
-        missing = [name for name in _ARRAYS if name not in archive.files]
-        if missing:
+        try:
+            return read_npz(head, _ARRAYS)
+        except KeyError as error:
             raise FormatError(
-                f"not a score file, it has no {missing[0]!r}: give the .npz that an evaluation wrote", path
-            )
-        if sum(info.file_size for info in archive.zip.infolist()) > _MAX_RATIO * path.stat().st_size:
-            raise FormatError("score file that grows more than a hundredfold when read: refused, write it again", path)
-        return {name: archive[name] for name in _ARRAYS}
+                f"not a score file, it has no {error.args[0]!r}: give the .npz that an evaluation wrote", path
+            ) from None
 
 
 def _first_line(error: BaseException) -> str:

@@ -60,3 +60,18 @@ def test_a_changed_column_is_noticed(tmp_path: Path, column: str) -> None:
     _change_index(store, **{column: values})
     with pytest.raises(StoreError, match="is not what was prepared"):
         verify(open_store(store.path))
+
+
+def test_any_change_of_the_metadata_is_noticed(tmp_path: Path) -> None:
+    path = make_store(tmp_path, subjects=(1,)).path
+    file = path / "meta.json"
+    meta = json.loads(file.read_text())
+    verify(open_store(path))
+    rule = {**meta["protocols"]["xview"], "train": [3], "test": [1, 2]}
+    for change in ({"protocols": {"xview": rule}}, {"body_selection": "tracked"}, {"notes": ["x"]}, {"more": 1}):
+        file.write_text(json.dumps(meta | change))
+        with pytest.raises(StoreError, match=r"its meta\.json was changed"):
+            verify(open_store(path))
+    del meta["meta_digest"]  # as earlier versions wrote it
+    file.write_text(json.dumps(meta))
+    verify(open_store(path))

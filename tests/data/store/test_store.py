@@ -188,3 +188,51 @@ def test_facts_that_do_not_fit_are_a_sentence(folder: Path, change: dict[str, An
 def test_a_folder_without_a_store_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"holds no store \(no meta\.json\): make one with `dualhead prepare`$"):
         open_store(tmp_path)
+
+
+@pytest.mark.parametrize(("column", "value"), [("frames", 2**62), ("bodies", 2**61), ("frames", 2**40)])
+def test_sizes_that_overflow_are_a_sentence(folder: Path, column: str, value: int) -> None:
+    with np.load(folder / "index.npz") as index:
+        columns = dict(index)
+    columns[column][3] = value  # times 25 joints of 3 coordinates, in 64 bits, that may be any number
+    np.savez(folder / "index.npz", **columns)
+    meta = json.loads((folder / "meta.json").read_text())
+    del meta["index_digest"]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    with pytest.raises(StoreError, match="more coordinates than there are"):
+        open_store(folder)
+
+
+def test_a_store_that_is_cut_while_it_is_read_is_a_sentence(folder: Path) -> None:
+    store = open_store(folder)
+    assert store[11].joints.size
+    with (folder / "joints.npy").open("rb+") as file:
+        file.truncate(200)
+    for read in (lambda: store[11], lambda: store.coordinates(0, 12), lambda: store.stored_bytes(3)):
+        with pytest.raises(StoreError, match="was cut while it was read"):
+            read()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": 5},
+        {"classes": [1, 2]},
+        {"dataset": None},
+        {"body_selection": 3},
+        {"counts": {"samples": 12, "skipped": "x"}},
+        {"counts": {"samples": 10**40}},
+        {"rejected": [{}]},
+        {"rejected": 5},
+        {"prepared": 5},
+        {"confidence": "no"},
+        {"fingerprint": []},
+        {"fields": [["camera"]]},
+        {"protocols": {"x": {"field": "camera", "train": [10**30]}}},
+        {"schema": True},
+    ],
+)
+def test_odd_values_in_the_metadata_are_a_sentence(folder: Path, change: dict[str, Any]) -> None:
+    _change_meta(folder, **change)
+    with pytest.raises(StoreError, match=next(iter(change))):
+        open_store(folder)

@@ -15,7 +15,7 @@ from dualhead.formats.source import Rejected, Source
 from dualhead.formats.ucla import ucla
 from dualhead.runtime.errors import StoreError
 
-META = {"dataset": "ucla", "counts": {"samples": 2}}
+META = {"dataset": "ucla", "body_selection": "order", "counts": {"samples": 2}}
 PLAN = {"what": "this"}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dualhead.runtime.errors import StoreError
 from dualhead.skeleton import Skeleton
@@ -44,6 +44,16 @@ def fingerprint(skeleton: Skeleton, fields: Iterable[str], has_confidence: bool,
     return state.hexdigest()
 
 
+def digest_meta(meta: Mapping[str, Any]) -> str:
+    """Hash the content of `meta.json`.
+
+    Args:
+        meta: What is in it; its own digest does not count.
+    """
+    content = {key: value for key, value in meta.items() if key != "meta_digest"}
+    return digest(json.dumps(content, sort_keys=True).encode())
+
+
 def verify(store: Store, on_progress: Callable[[int, int], object] | None = None) -> None:
     """Read a whole store and check that it is what was prepared.
 
@@ -52,8 +62,11 @@ def verify(store: Store, on_progress: Callable[[int, int], object] | None = None
         on_progress: Called with the number of samples read and the number of all.
 
     Raises:
-        StoreError: If labels, fields, lengths, skeleton or coordinates changed since.
+        StoreError: If labels, fields, lengths, skeleton, coordinates or anything in `meta.json` changed since; stores
+            of earlier versions have no digest of the last.
     """
+    if digest_meta(store.meta) != store.meta.get("meta_digest", digest_meta(store.meta)):
+        raise StoreError(f"{store.path} is not what was prepared: its meta.json was changed since; prepare it again")
 
     def samples() -> Iterable[SampleFacts]:
         for row in range(len(store)):

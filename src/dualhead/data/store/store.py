@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 
 from dualhead.data.store.fingerprint import digest
 from dualhead.formats.source import SplitRule
-from dualhead.runtime.errors import ConfigError, StoreError, unknown
+from dualhead.runtime.errors import ConfigError, StoreError, shorten, unknown
+from dualhead.runtime.npz import read_npz
+from dualhead.runtime.schema import SchemaError, boolean, list_of, mapping_of, nullable, record, text, whole
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 from dualhead.version import __version__
@@ -38,6 +40,54 @@ _UNREADABLE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, SyntaxError, TokenError, RecursionError,
     MemoryError, OverflowError, NotImplementedError, BadZipFile, zlib.error, struct.error, ConfigError,
 )  # fmt: skip
+
+
+_MAX_FRAMES = 2**24  # of a sample: six days at 30 a second
+
+_PAIR = list_of(whole(0), 2, 2)
+
+_META = record(
+    {
+        "dataset": text,
+        "body_selection": text,
+        "skeleton": record(
+            {
+                "name": text,
+                "joints": list_of(text, 1, 10_000),
+                "parents": list_of(whole(0)),
+                "edges": list_of(_PAIR),
+                "mirror": list_of(_PAIR),
+                "centre": whole(0),
+                "origin": whole(0),
+                "spine": nullable(_PAIR),
+                "shoulders": nullable(_PAIR),
+                "dimensions": whole(2, 3),
+            }
+        ),
+        "classes": list_of(text),
+        "fields": list_of(text),
+        "protocols": mapping_of(
+            record({"field": text, "train": list_of(whole())}, {"test": nullable(list_of(whole()))})
+        ),
+        "confidence": boolean,
+        "fingerprint": text,
+        "counts": record(
+            {"samples": whole(0)},
+            {"frames": whole(0), "duplicates": whole(0), "skipped": whole(0), "remarks": mapping_of(whole(0))},
+        ),
+    },
+    {
+        "prepared": text,
+        "version": text,
+        "identity": text,
+        "index_digest": text,
+        "meta_digest": text,
+        "rejected": list_of(
+            record({"name": text, "path": text, "reason": text, "kind": text}, {"line": nullable(whole(0))})
+        ),
+    },
+)
+"""The form of meta.json."""
 
 
 class NoSuchRowError(StoreError, IndexError):
@@ -86,21 +136,23 @@ class Store:
             self.has_confidence = bool(self.meta["confidence"])
             self._prepared: str = self.meta.get("prepared", "")
             data = (self.path / "index.npz").read_bytes()
-            with np.load(io.BytesIO(data), allow_pickle=False) as index:
-                self.names: NDArray[np.str_] = index["name"]
-                self.labels: NDArray[np.int64] = index["label"]
-                self._offsets: NDArray[np.int64] = index["offset"]
-                self.frames: NDArray[np.int64] = index["frames"]
-                self.bodies: NDArray[np.int64] = index["bodies"]
-                self.fields: Mapping[str, NDArray[np.int64]] = {name: index[name] for name in self.meta["fields"]}
+            index = read_npz(io.BytesIO(data), (*COLUMNS, *self.meta["fields"]))
+            self.names: NDArray[np.str_] = index["name"]
+            self.labels: NDArray[np.int64] = index["label"]
+            self._offsets: NDArray[np.int64] = index["offset"]
+            self.frames: NDArray[np.int64] = index["frames"]
+            self.bodies: NDArray[np.int64] = index["bodies"]
+            self.fields: Mapping[str, NDArray[np.int64]] = {name: index[name] for name in self.meta["fields"]}
             joints = np.load(self.path / "joints.npy", mmap_mode="r", allow_pickle=False)
             self._joints: NDArray[np.float32] = np.asarray(joints)  # a plain view of the map: faster to slice
+            self._map = joints._mmap
+            self._bytes = self._map.size()
             self._channels = self.skeleton.dimensions + self.has_confidence
             self._check()
             if "index_digest" in self.meta and self.meta["index_digest"] != digest(data):  # older stores have none
                 raise ValueError("its index.npz was changed after it was prepared")
         except _UNREADABLE as error:
-            raise StoreError(f"{self.path} is a damaged store ({error}): prepare it again") from None
+            raise StoreError(f"{self.path} is a damaged store ({_reason(error)}): prepare it again") from None
 
     def _check(self) -> None:
         """Check that index, arrays and `meta.json` fit together.
@@ -114,13 +166,18 @@ class Store:
             raise ValueError("its index and its arrays differ in length")
         if self.names.dtype.kind != "U" or any(column.dtype != np.int64 for column in numbers):
             raise ValueError("a column of its index is of the wrong type")
-        sizes = self.bodies * self.frames * self.skeleton.num_joints * self._channels
+        if self._joints.dtype != np.float32 or self._joints.ndim != 1:
+            raise ValueError("its array of coordinates is of the wrong type")
+        values = self.skeleton.num_joints * self._channels
+        # in floating point, which no number of frames or bodies in the index can overflow
         if (
-            self._joints.dtype != np.float32
-            or self._joints.shape != (int(sizes.sum()),)
-            or not np.array_equal(self._offsets, np.cumsum(sizes) - sizes)
-            or min(self.bodies.min(initial=0), self.frames.min(initial=0)) < 0
+            min(self.bodies.min(initial=0), self.frames.min(initial=0)) < 0
+            or self.frames.max(initial=0) > _MAX_FRAMES
+            or (self.bodies.astype(float) * self.frames * values).max(initial=0) > len(self._joints)
         ):
+            raise ValueError("its index names more coordinates than there are")
+        sizes = self.bodies * self.frames * values
+        if len(self._joints) != int(sizes.sum()) or not np.array_equal(self._offsets, np.cumsum(sizes) - sizes):
             raise ValueError("its index and its arrays differ")
         if self.labels.min(initial=-1) < -1 or self.labels.max(initial=-1) >= len(self.classes):
             raise ValueError(f"a label is none of {len(self.classes)} classes")
@@ -149,6 +206,7 @@ class Store:
         bodies, frames = int(self.bodies[row]), int(self.frames[row])
         shape = (bodies, frames, self.skeleton.num_joints, self._channels)
         start = int(self._offsets[row])
+        self._check_whole()
         values = self._joints[start : start + bodies * frames * shape[2] * shape[3]].reshape(shape)
         label = int(self.labels[row])
         return SkeletonSequence(
@@ -182,7 +240,13 @@ class Store:
         """
         return self._stored(row, row + 1).tobytes()
 
+    def _check_whole(self) -> None:
+        """Check that nobody has cut the file since it was opened: reading what is gone would kill the process."""
+        if self._map.size() < self._bytes:
+            raise StoreError(f"{self.path / 'joints.npy'} was cut while it was read: prepare the store again")
+
     def _stored(self, start: int, stop: int) -> NDArray[np.float32]:
+        self._check_whole()
         begin, end = (int(self._offsets[row]) if row < len(self) else len(self._joints) for row in (start, stop))
         return self._joints[begin:end]
 
@@ -238,6 +302,10 @@ def _pairs(values: list[list[int]]) -> tuple[tuple[int, int], ...]:
     return tuple((first, second) for first, second in values)
 
 
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def _rule(rule: dict[str, Any]) -> SplitRule:
     test = rule.get("test")
     train, test = tuple(map(int, rule["train"])), None if test is None else tuple(map(int, test))
@@ -260,14 +328,20 @@ def read_meta(path: str | Path) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(f"{path} holds no store (no meta.json): make one with `dualhead prepare`") from None
     except _UNREADABLE as error:
-        raise StoreError(f"{file} cannot be read ({error}): prepare the store again") from None
+        raise StoreError(f"{file} cannot be read ({_reason(error)}): prepare the store again") from None
     if isinstance(schema, int) and schema > SCHEMA:
         raise StoreError(
             f"{path} has schema {schema}, this is dualhead {__version__} which reads up to {SCHEMA}: "
             f"install dualhead {meta.get('version', '(a later one)')} or later"
         )
-    if schema != SCHEMA:
-        raise StoreError(f"{path} has schema {schema!r}, which no version of dualhead writes: prepare the store again")
+    if schema != SCHEMA or isinstance(schema, bool):
+        raise StoreError(
+            f"{path} has schema {shorten(schema)}, which no version of dualhead writes: prepare the store again"
+        )
+    try:
+        _META(meta, "")
+    except SchemaError as error:
+        raise StoreError(f"{path} is a damaged store ({file.name}: {error}): prepare it again") from None
     return dict(meta)
 
 

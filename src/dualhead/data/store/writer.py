@@ -21,7 +21,7 @@ from typing import IO, Any
 import numpy as np
 
 from dualhead.data.prepare.partial_folder import LOCK, claim, discard, put_in_place
-from dualhead.data.store.fingerprint import digest, fingerprint
+from dualhead.data.store.fingerprint import digest, digest_meta, fingerprint
 from dualhead.data.store.store import SCHEMA
 from dualhead.formats.source import Rejected, Source
 from dualhead.runtime.errors import StoreError
@@ -237,9 +237,11 @@ class StoreWriter:
                 "index_digest": digest(index.getbuffer()),
                 "rejected": [asdict(rejected) for rejected in self.rejected],
             }
-            text = json.dumps({**facts, **meta}, indent=1, sort_keys=True, ensure_ascii=False)
+            facts |= meta
+            facts["meta_digest"] = digest_meta(facts)
+            text = json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False)
             with (folder / "meta.json").open("wb") as file:
-                file.write(text.encode())
+                file.write(text.encode("utf-8", "backslashreplace"))  # a lone surrogate as JSON escapes it
                 _sync(file)
             put_in_place(folder, self.out)
         self.discard()
