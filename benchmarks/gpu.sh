@@ -7,8 +7,7 @@
 # speed  python -m benchmarks.cuda, the compiler's cache filled beforehand       -> OUT/cuda-1.json, ...
 # runs   the runs that RUNS lists, side by side on the one GPU                   -> OUT/runs.tar.gz, OUT/NAME.safetensors
 #
-# RUNS (default benchmarks/gpu_runs.txt) has a line a run: NAME STORE STREAM CONFIG [--key value ...]; STORE is a folder
-# below STORES (default stores). KEEP names runs whose weights are kept. JOBS runs go on at a time; a part that is not
+# RUNS and STORES are those of benchmarks/runs.sh. KEEP names runs whose weights are kept. JOBS runs go on at a time; a part that is not
 # done after its *_SECONDS is stopped, and what it has written stays. MPS=1 lets the kernels of several runs share the
 # GPU at the same moment (NVIDIA's Multi-Process Service), where it starts.
 set -uo pipefail
@@ -17,7 +16,7 @@ out=$1; shift
 parts=${*:-tests speed runs}
 python=${PYTHON:-python3}
 : "${TEST_SECONDS:=150}" "${SPEED_SECONDS:=170}" "${RUN_SECONDS:=200}" "${JOBS:=8}" "${KEEP:=}"
-: "${MPS:=0}" "${RUNS:=benchmarks/gpu_runs.txt}" "${STORES:=stores}" "${COMPILED:=dualhead,ctrgcn}"
+: "${MPS:=0}" "${RUNS:=results/ablations/ucla/runs.txt}" "${STORES:=stores}" "${COMPILED:=dualhead,ctrgcn}"
 : "${SPEED:=--models dualhead,msg3d --frames 300; --models dualhead,ctrgcn,dgstgcn --frames 64}"
 export PYTHONPATH=src:.${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1
 export TORCHINDUCTOR_CACHE_DIR=${TORCHINDUCTOR_CACHE_DIR:-/tmp/inductor} TORCHINDUCTOR_FX_GRAPH_CACHE=1
@@ -62,19 +61,11 @@ if [[ " $parts " == *" runs "* ]]; then
       echo "MPS does not start: runs take turns"
     fi
   fi
-  train() {
-    local name=$1 store=$2 stream=$3 config=$4; shift 4
-    "$python" -m dualhead train --config "$config" --store "$STORES/$store" --out "$runs/$name" --stream "$stream" \
-      --device cuda --quiet "$@" >"$runs/$name.log" 2>&1
-    echo "$name ended with $? after $SECONDS s" >>"$runs/$name.log"
-  }
-  export -f train; export runs python STORES
-  grep -v '^#' "$RUNS" | grep -v '^ *$' |
-    timeout "$RUN_SECONDS" xargs -d '\n' -P "$JOBS" -I LINE bash -c 'train LINE'
+  PYTHON=$python JOBS=$JOBS STORES=$STORES timeout "$RUN_SECONDS" bash benchmarks/runs.sh "$RUNS" "$runs" --device cuda
   [[ -n ${CUDA_MPS_PIPE_DIRECTORY:-} ]] && echo quit | timeout 20 nvidia-cuda-mps-control
   for name in $KEEP; do cp "$runs/$name/last.safetensors" "$out/$name.safetensors" 2>/dev/null; done
   (cd "$runs" && tar czf - --exclude='*.safetensors' --exclude='*.ckpt' --exclude=tensorboard .) >"$out/runs.tar.gz"
-  tail -qn 1 "$runs"/*.log
+  tail -qn 1 "$runs"/*.out
   for metrics in "$runs"/*/metrics.csv; do echo "$metrics: $(tail -1 "$metrics")"; done
   echo "runs done after $SECONDS s"
 fi
