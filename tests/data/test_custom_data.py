@@ -60,7 +60,7 @@ def test_the_example_of_the_page_makes_a_store(tmp_path: Path) -> None:
     assert (store.skeleton.name, store.skeleton.joints[store.skeleton.parents[0]]) == ("utd20", "shoulder_centre")
     for sequence in store:
         np.testing.assert_array_equal(sequence.joints[0], raw[sequence.name].transpose(2, 0, 1).astype(np.float32))
-        for recipe in RECIPES[:-1]:  # the last one is for flat skeletons
+        for recipe in RECIPES[:4]:
             for stream in STREAMS:
                 assert np.isfinite(get_recipe(recipe).clip(sequence, stream)).all()
 

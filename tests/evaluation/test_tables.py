@@ -65,6 +65,19 @@ def test_scores_show_heads_and_their_mean() -> None:
     ]
 
 
+def test_one_clip_stands_below_the_average_of_several() -> None:
+    target, scores = console(), make_scores([[0, 1.0], [2.0, 0]], [1, 0])
+    alone = {"count": 2, "top1": 0.5, "top5": 1.0, "mean_class": 0.5, "cross_entropy": 1.0}
+    provenance = {**scores.provenance, "test_clips": 9, "clip_average": "logits", "one_clip": {"mean": alone}}
+    averaged = Scores(scores.names, scores.labels, scores.logits, scores.heads, provenance)
+    target.print(scores_table({"joint": averaged}))
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text_of(target).splitlines() if "│" in line]
+    assert rows == [
+        ["joint, 9 clips", "mean", "2", "100.00", "100.00", "100.00"],
+        ["one clip", "mean", "2", "50.00", "100.00", "50.00"],
+    ]
+
+
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scores([[2.0, 0], [0, 1]], [0, 1]).save(tmp_path / "joint.npz")
     make_scores([[1.0, 0], [3, 1]], [0, 1], "bone").save(tmp_path / "bone.npz")

@@ -110,4 +110,14 @@ def test_nothing_is_lacking_where_all_is_said(tmp_path: Path) -> None:
     convert_and_print(source, out, experiment="kinetics/stgcn", stream="joint")
     _, provenance = load_checkpoint(out)
     assert lacking(provenance) == []
-    assert (provenance["recipe"], provenance["num_bodies"]) == ("moving300", 2)
+    assert (provenance["recipe"], provenance["num_bodies"]) == ("stgcn_kinetics", 2)
+
+
+@pytest.mark.parametrize(("skeleton", "recipe"), [("ntu25", "stgcn_ntu"), ("openpose18", "stgcn_kinetics")])
+def test_weights_of_stgcn_have_recipes_of_their_own(skeleton: str, recipe: str, tmp_path: Path) -> None:
+    """The published runs left NTU's coordinates as recorded and let y of Kinetics point down."""
+    source = published(tmp_path / "a.pt", "stgcn", skeleton, num_classes=10, in_channels=3)
+    convert_and_print(source, tmp_path / "b.safetensors", "stgcn", skeleton)
+    assert load_checkpoint(tmp_path / "b.safetensors")[1]["recipe"] == recipe
+    convert_and_print(source, tmp_path / "c.safetensors", "stgcn", skeleton, recipe="dualhead")
+    assert load_checkpoint(tmp_path / "c.safetensors")[1]["recipe"] == "dualhead"

@@ -9,6 +9,7 @@ import torch
 
 from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.store import Store, open_store
+from dualhead.evaluation.clip_average import one_clip_figures
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
@@ -62,7 +63,7 @@ def test_batch_size_and_workers_change_nothing(checkpoint: Path, store: Store) -
     np.testing.assert_allclose(one.logits, two.logits, atol=1e-6)
 
 
-def test_the_views_of_a_recipe_are_averaged_as_probabilities(
+def test_the_test_clips_of_a_recipe_are_averaged_and_one_clip_stands_beside(
     make_experiment: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:
     experiment = make_experiment(recipe="uniform8")
@@ -72,9 +73,17 @@ def test_the_views_of_a_recipe_are_averaged_as_probabilities(
     scores = evaluate(tmp_path / "last.safetensors", store, workers=0, quiet=True)
     clips = torch.from_numpy(get_recipe("uniform8").clips(store[int(store.split("xview")[1][3])], "joint"))
     with torch.no_grad():
-        probabilities = model(clips).softmax(-1).mean(0).numpy()  # (H, K), mean of 10 views
+        probabilities = model(clips).softmax(-1).mean(0).numpy()  # (H, K), mean of 10 test clips
     own = np.exp(scores.logits[3]) / np.exp(scores.logits[3]).sum(-1, keepdims=True)
     np.testing.assert_allclose(own, probabilities, atol=1e-6)
+    assert (scores.provenance["test_clips"], scores.provenance["clip_average"]) == (10, "probabilities")
+    rows = store.split("xview")[1]
+    single = torch.from_numpy(np.stack([get_recipe("uniform8").clip(store[int(row)], "joint") for row in rows]))
+    with torch.no_grad():
+        right = (model(single).mean(1).argmax(-1).numpy() == scores.labels).mean()
+    figures = one_clip_figures(scores)
+    assert figures is not None and figures["mean"].top1 == pytest.approx(right)
+    assert set(figures) == {"fine", "coarse", "mean"}
 
 
 def test_the_validation_side_is_the_one_that_training_kept_back(checkpoint: Path, store: Store) -> None:

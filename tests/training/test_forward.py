@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dualhead.data.store.store import Store
 from dualhead.layers.bodies import DistinctBodies
-from dualhead.training.forward import clip_logits, half_precision, make_scores, score_loader
+from dualhead.training.forward import half_precision, make_scores, score_loader
 from tests.training.plain import Plain
 
 
@@ -20,12 +20,16 @@ class Sum(nn.Module):
         return logits * math.nan if self.training else logits
 
 
-def test_views_are_averaged_as_probabilities() -> None:
-    # Views of odds 1 : 3 and 1 : 1 for class 1: probabilities 3/4 and 1/2, average 5/8.
+def test_test_clips_are_averaged_beside_the_first() -> None:
+    # Clips of odds 1 : 3 and 1 : 1 for class 1: probabilities 3/4 and 1/2, average 5/8; the mean of the logits is half.
     clips = torch.tensor([math.log(3), 0.0]).reshape(2, 1, 1, 1, 1)
-    logits = clip_logits(Sum().eval(), clips, DistinctBodies.of(clips), test_clips=2)
-    assert logits.shape == (1, 1, 2)
+    batches = [{"clips": clips, "indices": torch.tensor([4])}]
+    rows, logits = score_loader(Sum(), batches, device=torch.device("cpu"), test_clips=2, first_clip=True)
+    assert rows.tolist() == [4] and logits.shape == (1, 2, 2)
     assert np.exp(logits[0, 0, 1]) / np.exp(logits[0, 0]).sum() == pytest.approx(5 / 8)
+    assert logits[0, 1].tolist() == [0, pytest.approx(math.log(3))]
+    _, mean = score_loader(Sum(), batches, device=torch.device("cpu"), test_clips=2, average="logits")
+    assert mean[0, 0].tolist() == [0, pytest.approx(math.log(3) / 2)]
 
 
 def test_the_loop_sorts_by_row_and_leaves_the_mode_as_it_was() -> None:

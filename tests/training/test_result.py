@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,18 @@ def heads(top1: float) -> dict[str, Metrics]:
     return {"mean": Metrics(count=10, top1=top1, top5=1.0, mean_class=top1, cross_entropy=0.5)}
 
 
-def result(folder: Path, finished: bool = True, best: bool = True) -> TrainResult:
+def result(folder: Path, finished: bool = True, best: bool = True, one_clip: bool = False) -> TrainResult:
     last = SelectionResult(4, folder / "last.safetensors", heads(0.5), heads(0.4))
     chosen = SelectionResult(2, folder / "best.safetensors", heads(0.7), heads(0.6)) if best else None
+    last = replace(last, one_clip=heads(0.3)) if one_clip else last
     return TrainResult(folder, finished, 4, last, chosen, {"stream": "bone"})
 
 
 @pytest.mark.parametrize("best", [True, False])
-def test_what_is_saved_is_read_back(tmp_path: Path, best: bool) -> None:
-    save_result(RunFolder(tmp_path), result(tmp_path, best=best))
-    assert load_result(RunFolder(tmp_path)) == result(tmp_path, best=best)
+@pytest.mark.parametrize("one_clip", [True, False])
+def test_what_is_saved_is_read_back(tmp_path: Path, best: bool, one_clip: bool) -> None:
+    save_result(RunFolder(tmp_path), result(tmp_path, best=best, one_clip=one_clip))
+    assert load_result(RunFolder(tmp_path)) == result(tmp_path, best=best, one_clip=one_clip)
 
 
 def test_the_summary_names_last_and_best_apart(tmp_path: Path) -> None:
@@ -29,6 +32,7 @@ def test_the_summary_names_last_and_best_apart(tmp_path: Path) -> None:
         "best epoch by validation top-1 (2): validation top-1 70.00 %, test top-1 60.00 %, best.safetensors",
         "last epoch (4): validation top-1 50.00 %, test top-1 40.00 %, last.safetensors",
     ]
+    assert "test top-1 40.00 %, one clip top-1 30.00 %" in summary(result(tmp_path, one_clip=True))[1]
     assert summary(result(tmp_path, finished=False, best=False))[1:] == [
         "stopped after epoch 4; the same command goes on"
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.evaluation.scores import log_softmax
+from dualhead.evaluation.metrics import Metrics
+from dualhead.evaluation.scores import Scores, log_softmax
 from dualhead.runtime.errors import ConfigError
 
 
@@ -45,3 +46,16 @@ def average_clips(logits: ArrayLike, test_clips: int, average: str = "probabilit
     # Averaged beside their largest term, so that a class that every clip finds hopeless keeps a finite log.
     averaged: NDArray[np.float32] = (np.log(np.exp(clips - peak).mean(axis=1)) + peak[:, 0]).astype(np.float32)
     return averaged
+
+
+def one_clip_figures(scores: Scores) -> dict[str, Metrics] | None:
+    """Return what the first test clip of each sample reaches alone.
+
+    Args:
+        scores: Scores that are averages over several test clips.
+
+    Returns:
+        Figures by head, the heads' mean as "mean"; None if each sample has one clip.
+    """
+    figures = scores.provenance.get("one_clip")
+    return None if figures is None else {head: Metrics(**values) for head, values in figures.items()}

@@ -9,6 +9,7 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from dualhead.evaluation.clip_average import one_clip_figures
 from dualhead.evaluation.fusion import FusionResult, Method, fuse
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
@@ -30,6 +31,8 @@ def percent(value: float) -> str:
 def scores_table(scores: Mapping[str, Scores], title: str | None = None) -> Table:
     """Lay out the figures of score files, one row each head and one for the heads' mean.
 
+    Where several test clips were averaged, the figures of one clip follow.
+
     Args:
         scores: Scores by the name they go under.
         title: A title, or none.
@@ -43,14 +46,16 @@ def scores_table(scores: Mapping[str, Scores], title: str | None = None) -> Tabl
     for column in ("samples", "top-1 %", "top-5 %", "mean class %"):
         table.add_column(column, justify="right")
     for name, item in scores.items():
-        figures = measure_heads(item)
-        if len(item.heads) == 1:
-            del figures[item.heads[0]]
-        for number, (head, metrics) in enumerate(figures.items()):
-            table.add_row(
-                cell(name) if number == 0 else "", cell(head), str(metrics.count), *_figures(metrics),
-                end_section=number == len(figures) - 1,
-            )  # fmt: skip
+        alone = one_clip_figures(item)
+        parts = [(name if alone is None else f"{name}, {item.provenance['test_clips']} clips", measure_heads(item))]
+        for title_of_part, figures in parts if alone is None else [*parts, ("one clip", alone)]:
+            if len(item.heads) == 1:
+                figures.pop(item.heads[0], None)
+            for number, (head, metrics) in enumerate(figures.items()):
+                table.add_row(
+                    cell(title_of_part) if number == 0 else "", cell(head), str(metrics.count), *_figures(metrics),
+                    end_section=number == len(figures) - 1,
+                )  # fmt: skip
     return table
 
 

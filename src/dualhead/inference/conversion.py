@@ -17,6 +17,12 @@ from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError
 from dualhead.runtime.terminal import cell, print_line
 from dualhead.training.config import load_experiment
 
+_OWN_RECIPES: dict[tuple[str | None, str | None], str] = {
+    ("stgcn", "ntu25"): "stgcn_ntu",
+    ("stgcn", "openpose18"): "stgcn_kinetics",
+}
+"""Recipes of published weights by model and skeleton, where no other weights of that model are published."""
+
 
 def convert_and_print(
     source: Path,
@@ -47,7 +53,8 @@ def convert_and_print(
             with the package, such as "ntu60_xsub/msg3d". It gives model, skeleton, data set, protocol, recipe and class
             names.
         stream: The stream that the weights were trained on, such as "joint". Default: the checkpoint does not say.
-        recipe: The recipe of the clips that they were trained on, such as "dualhead". Default: the experiment's.
+        recipe: The recipe of the clips that they were trained on, such as "dualhead". Default: the experiment's;
+            without one, that of the published ST-GCN weights, whose clips differ from those of all later models.
         classes: A text file with the name of a class on each line, in the order of the labels. Default: the names of
             the experiment's data set.
 
@@ -60,6 +67,8 @@ def convert_and_print(
         MismatchError: If two of the arguments, or one and the source, contradict each other.
     """
     console = Console()
+    if experiment is None and recipe is None:
+        recipe = _OWN_RECIPES.get((model, skeleton))
     used: RecipeSpec | None = recipe
     if experiment is not None:
         used = recipe or load_experiment(experiment).recipe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.recipes.streams import check_stream
 from dualhead.data.store.identity import check_store
 from dualhead.data.store.store import Store, open_store
+from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.tables import scores_table
 from dualhead.models.base import SkeletonModel
@@ -56,7 +57,9 @@ def evaluate(
     """Score one side of a store with a checkpoint.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
-    and give the same scores as one. On the test side all test clips of the recipe are averaged.
+    and give the same scores as one. All test clips of the recipe are averaged; where it has several, the provenance of
+    the scores says how many (`test_clips`), what was averaged (`clip_average`), and what the first clip of each sample
+    reaches alone (`one_clip`: the figures by head, the heads' mean as "mean").
 
     Args:
         checkpoint: A `.safetensors` file that `train` wrote.
@@ -175,23 +178,31 @@ def score_split(
         raise StoreError(
             f"protocol {experiment.protocol!r} leaves no {split} samples in {store.path}: nothing to score"
         )
-    whole = module.test_dataloader() if split == "test" else module.val_dataloader()
-    assert isinstance(whole, DataLoader)
+    whole = module.all_clips(rows)
     rank, processes = (distributed.get_rank(), distributed.get_world_size()) if together() else (0, 1)
     batches = list(whole.batch_sampler or ())[rank::processes]
     loader = DataLoader(whole.dataset, batch_sampler=batches, num_workers=workers, collate_fn=whole.collate_fn)
     if on_start is not None:
         on_start(sum(len(batch) for batch in batches))
+    clips, average = module.recipe.num_test_clips, module.recipe.test_clips.average
     scored, logits = score_loader(
         model,
         loader,
         device=device,
-        test_clips=module.recipe.num_test_clips if split == "test" else 1,
-        average=module.recipe.test_clips.average,
+        test_clips=clips,
+        average=average,
         precision=experiment.precision,
         on_batch=on_batch,
+        first_clip=clips > 1,
     )
-    return make_scores(store, scored, logits, model, {**provenance, "split": split})
+    provenance = {**provenance, "split": split}
+    if clips > 1:
+        heads = len(model.heads)
+        alone = measure_heads(make_scores(store, scored, logits[:, heads:], model, provenance))
+        figures = {head: asdict(metrics) for head, metrics in alone.items()}
+        provenance |= {"test_clips": clips, "clip_average": average, "one_clip": figures}
+        logits = logits[:, :heads]
+    return make_scores(store, scored, logits, model, provenance)
 
 
 def data_module(

@@ -20,23 +20,33 @@ from dualhead.training.processes import gather_rows
 from dualhead.training.trained_on import FIELD
 
 
-def clip_logits(
-    model: nn.Module, clips: Tensor, bodies: DistinctBodies, test_clips: int = 1, average: str = "probabilities"
-) -> NDArray[np.float32]:
-    """Compute the logits of samples, averaged over a sample's clips.
+def clip_logits(model: nn.Module, clips: Tensor, bodies: DistinctBodies) -> NDArray[np.float32]:
+    """Compute the logits of clips.
 
     Args:
         model: The model, `(N, C, T, V, M)` and their distinct bodies to `(N, H, K)`.
-        clips: Clips of N samples, `(N * test_clips, C, T, V, M)`, those of a sample one after another.
+        clips: `(N, C, T, V, M)`.
         bodies: Which of their bodies differ.
-        test_clips: Clips of a sample.
-        average: What of them is averaged; see `average_clips`.
 
     Returns:
         Logits, `(N, H, K)` float32.
     """
-    logits = ModelOutput.of(model(clips, bodies)).logits  # (N * test_clips, H, K)
-    return average_clips(logits.float().cpu().numpy(), test_clips, average)
+    logits: NDArray[np.float32] = ModelOutput.of(model(clips, bodies)).logits.float().cpu().numpy()  # (N, H, K)
+    return logits
+
+
+def with_first_clip(logits: NDArray[np.float32], test_clips: int, average: str) -> NDArray[np.float32]:
+    """Average logits over a sample's clips, and put those of its first clip beside them.
+
+    Args:
+        logits: Logits of every clip, `(N * test_clips, H, K)`.
+        test_clips: Clips of a sample.
+        average: What of them is averaged; see `average_clips`.
+
+    Returns:
+        `(N, 2 * H, K)` float32: the heads of the average, then those of the first clip.
+    """
+    return np.concatenate([average_clips(logits, test_clips, average), logits[::test_clips]], axis=1)
 
 
 def half_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
@@ -65,6 +75,7 @@ def score_loader(
     average: str = "probabilities",
     precision: str = "32",
     on_batch: Callable[[int], object] | None = None,
+    first_clip: bool = False,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Run a model in evaluation mode over a loader, in every process over its share.
 
@@ -76,6 +87,7 @@ def score_loader(
         average: What of them is averaged; see `average_clips`.
         precision: "32", "bf16" or "fp16".
         on_batch: Called with the number of samples after every batch.
+        first_clip: Return `(N, 2 * H, K)`, with the logits of each sample's first clip after the average.
 
     Returns:
         The rows `(N,)` and logits `(N, H, K)` of all samples of all processes, sorted by row.
@@ -86,7 +98,9 @@ def score_loader(
     try:
         with torch.inference_mode(), half_precision(precision, device):
             for batch in loader:
-                logits = clip_logits(model, *send(batch["clips"], device), test_clips, average)
+                logits = clip_logits(model, *send(batch["clips"], device))
+                merge = with_first_clip if first_clip else average_clips
+                logits = merge(logits, test_clips, average)
                 parts.append((batch["indices"].numpy(), logits))
                 if on_batch is not None:
                     on_batch(len(logits))

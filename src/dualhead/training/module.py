@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dualhead.evaluation.clip_average import average_clips
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.prepared import without_waiting
 from dualhead.models.base import ModelOutput
@@ -38,7 +37,6 @@ class StreamModule(LightningModule):
         model: The model, `(N, C, T, V, M)` to `(N, H, K)`.
         experiment: What is trained and how.
         steps_per_epoch: Optimiser steps of an epoch.
-        views: Clips of a validation sample.
         objective: What is minimised; None: the experiment's, built here.
     """
 
@@ -47,7 +45,6 @@ class StreamModule(LightningModule):
         model: nn.Module,
         experiment: Experiment,
         steps_per_epoch: int,
-        views: int = 1,
         objective: Objective | None = None,
     ):
         super().__init__()
@@ -56,7 +53,6 @@ class StreamModule(LightningModule):
         self.objective = objective or create_objective(choice.name, model, choice.arguments)
         self.experiment = experiment
         self.steps_per_epoch = steps_per_epoch
-        self.views = views
         self.validation_rows: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
         self.gradient_norm: Tensor | None = None  # of the step that is about to be taken, where somebody asked for it
         self._losses: Tensor | None = None  # sums over the samples of the epoch so far, on the device
@@ -152,15 +148,13 @@ class StreamModule(LightningModule):
         self._parts = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep the logits of a batch."""
+        """Keep the logits of a batch, those of each sample's first test clip."""
         self._parts.append((batch["indices"], self(batch["clips"], batch["bodies"])))
 
     def on_validation_epoch_end(self) -> None:
-        """Bring together the logits of all processes, the clips of a sample averaged."""
+        """Bring together the logits of all processes."""
         parts, self._parts = self._parts, []
-        self.validation_rows = gather_rows(
-            [(rows.numpy(), average_clips(logits.float().cpu().numpy(), self.views)) for rows, logits in parts]
-        )
+        self.validation_rows = gather_rows([(rows.numpy(), logits.float().cpu().numpy()) for rows, logits in parts])
 
 
 def _seed(seed: int, device: torch.device) -> None:

@@ -26,12 +26,14 @@ class SelectionResult:
         checkpoint: The weights.
         validation: Figures on the validation side by head, the prediction as "mean"; None without one.
         test: The same on the test side; None while the run has not finished, or if there is none.
+        one_clip: The same of the first test clip of each sample, where `test` averages several; else None.
     """
 
     epoch: int
     checkpoint: Path
     validation: dict[str, Metrics] | None = None
     test: dict[str, Metrics] | None = None
+    one_clip: dict[str, Metrics] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ def _selection(folder: RunFolder, values: dict[str, Any] | None) -> SelectionRes
     if values is None:
         return None
     sides = {
-        side: None if values[side] is None else {head: Metrics(**numbers) for head, numbers in values[side].items()}
-        for side in ("validation", "test")
+        side: {head: Metrics(**numbers) for head, numbers in values[side].items()} if values.get(side) else None
+        for side in ("validation", "test", "one_clip")
     }
     return SelectionResult(values["epoch"], folder.path / values["checkpoint"], **sides)
 
@@ -128,7 +130,11 @@ def summary(result: TrainResult) -> list[str]:
 def _sides(selection: SelectionResult) -> str:
     words = [
         f"{side} top-1 {100 * heads['mean'].top1:.2f} %"
-        for side, heads in (("validation", selection.validation), ("test", selection.test))
+        for side, heads in (
+            ("validation", selection.validation),
+            ("test", selection.test),
+            ("one clip", selection.one_clip),
+        )
         if heads is not None
     ]
     return ", ".join([*words, selection.checkpoint.name])

@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from dualhead.data.recipes.streams import check_stream
 from dualhead.data.store.identity import describe_store
 from dualhead.data.store.store import Store, open_store
+from dualhead.evaluation.clip_average import one_clip_figures
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
@@ -189,6 +190,7 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
             folder.checkpoint(name),
             None if keeper.best is None else measure_heads(Scores.load(folder.scores("validation", name))),
             measure_heads(tested[name]) if name in tested else None,
+            one_clip_figures(tested[name]) if name in tested else None,
         )
         for name, epoch in chosen.items()
     }
@@ -275,7 +277,7 @@ def _test(
                 on_batch=bar.advance,
             )
         scores = by_epoch[epoch]
-        provenance = {**provenance, "split": "test"}
+        provenance = {**scores.provenance, **provenance}
         tested[name] = Scores(scores.names, scores.labels, scores.logits, scores.heads, provenance)
         if is_main():
             tested[name].save(folder.scores("test", name))

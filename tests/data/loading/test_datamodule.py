@@ -56,6 +56,9 @@ def test_only_the_test_side_has_all_test_clips(store: Store) -> None:
     assert next(iter(data.test_dataloader()))["clips"].shape == (30, 3, 8, 20, 2)
     assert next(iter(data.val_dataloader()))["clips"].shape == (3, 3, 8, 20, 2)
     assert next(iter(data.train_dataloader()))["clips"].shape == (3, 3, 8, 20, 2)
+    batches = list(data.all_clips(data.validation_indices))
+    assert batches[0]["clips"].shape == (30, 3, 8, 20, 2)
+    assert torch.cat([batch["indices"] for batch in batches]).tolist() == data.validation_indices.tolist()
 
 
 def test_no_validation_side(store: Store) -> None:

@@ -19,7 +19,6 @@ from dualhead.data.recipes.augment import (
     RotateView,
     TimeCrop,
     TimeWarp,
-    body_parts,
     random_move,
     random_rotation,
     random_view,
@@ -207,13 +206,12 @@ def test_axis_drop_zeroes_one_axis() -> None:
     assert axes == {0, 1, 2}
 
 
-def test_parts_are_limbs_and_trunk() -> None:
-    parts = body_parts(KINECT20)
-    assert sorted(joint for part in parts for joint in part) == list(range(20))
-    assert set(parts) == {(0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10, 11), (12, 13, 14, 15), (16, 17, 18, 19)}
-    dropped = {tuple(np.flatnonzero(~apply(PartDrop(probability=1), np.ones_like(CLIP), seed=s).any(axis=(0, 1, 3))))
-               for s in range(60)}  # fmt: skip
-    assert dropped == set(parts)
+def test_part_drop_zeroes_one_part_of_the_body() -> None:
+    dropped = {
+        tuple(np.flatnonzero(~apply(PartDrop(probability=1), np.ones_like(CLIP), seed=seed).any(axis=(0, 1, 3))))
+        for seed in range(100)
+    }
+    assert dropped == set(KINECT20.parts) and (8, 9, 10, 11) in dropped
 
 
 def test_noise_has_its_deviation_and_spares_scores() -> None:

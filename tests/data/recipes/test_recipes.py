@@ -34,12 +34,12 @@ def walk(*steps: float) -> list[np.ndarray]:
 
 def test_names() -> None:
     assert [get_recipe(name).name for name in RECIPES] == list(RECIPES)
-    assert [get_recipe(name).frames for name in RECIPES] == [300, 64, 100, 52, 300]
-    assert [get_recipe(name).train_frames for name in RECIPES] == [300, 64, 100, 52, 150]
-    assert [get_recipe(name).num_test_clips for name in RECIPES] == [1, 1, 10, 1, 1]
-    skeletons = (NTU25, NTU25, NTU25, NTU25, OPENPOSE18)
+    assert [get_recipe(name).frames for name in RECIPES] == [300, 64, 100, 52, 300, 300, 300]
+    assert [get_recipe(name).train_frames for name in RECIPES] == [300, 64, 100, 52, 150, 300, 150]
+    assert [get_recipe(name).num_test_clips for name in RECIPES] == [1, 1, 10, 1, 1, 1, 1]
+    skeletons = (NTU25, NTU25, NTU25, NTU25, OPENPOSE18, NTU25, OPENPOSE18)
     bodies = [get_recipe(name).num_bodies(skeleton) for name, skeleton in zip(RECIPES, skeletons, strict=True)]
-    assert bodies == [2, 2, 2, 1, 2]
+    assert bodies == [2, 2, 2, 1, 2, 2, 2]
     assert get_recipe("dualhead300") == get_recipe("dualhead")
     assert (get_recipe("resample32").name, get_recipe("resample32").frames) == ("resample32", 32)
     assert get_recipe(get_recipe("ucla26")) == get_recipe("ucla26")
@@ -51,7 +51,7 @@ def test_names() -> None:
 )
 def test_unknown_names_are_refused(name: str) -> None:
     with pytest.raises(
-        ConfigError, match="valid: dualhead, resample64, uniform100, ucla52, moving300, or the same words"
+        ConfigError, match=r"valid: dualhead, resample64, .*, moving300, stgcn_ntu, .* or the same words"
     ):
         get_recipe(name)
 
@@ -260,6 +260,103 @@ def test_uniform_scales_key_points_by_half_the_image() -> None:
     np.testing.assert_allclose(clip[:, 99, :2, 0].T, [(0.5, -0.5, 1), (0, 0, 1)])
 
 
+def published_test_frames(length: int, frames: int) -> np.ndarray:
+    """PYSKL's test clips: NumPy's legacy generator, two idle draws a clip, frame i as the start of very short clips."""
+    rng = np.random.RandomState(255)
+    clips = []
+    for clip in range(10):
+        rng.rand()
+        rng.randint(1)
+        if length < frames:
+            start = clip if length < 10 else clip * length // 10
+            rows = [(start + frame) % length for frame in range(frames)]
+        elif length < 2 * frames:
+            skipped = set(rng.choice(frames + 1, length - frames, replace=False).tolist())
+            rows, shift = [], 0
+            for frame in range(frames):
+                shift += frame in skipped
+                rows.append(frame + shift)
+        else:
+            edges = [segment * length // frames for segment in range(frames + 1)]
+            rows = list(np.array(edges[:-1]) + rng.randint(np.diff(edges)))
+        clips.append(rows)
+    return np.array(clips)
+
+
+@pytest.mark.parametrize("length", [1, 4, 9, 10, 57, 99, 100, 101, 150, 199, 200, 251])
+def test_uniform_test_frames_are_the_published_ones(length: int) -> None:
+    clips = get_recipe("uniform100").clips(line(walk(*range(length))), "joint")
+    np.testing.assert_allclose(clips[:, 0, :, 1, 0], published_test_frames(length, 100), atol=1e-4)
+    first = get_recipe("uniform100").trace(line(walk(*range(length)))).index
+    np.testing.assert_array_equal(first, published_test_frames(length, 100)[0])
+
+
+def test_uniform_flat_bones_of_the_hips_begin_at_the_nose_and_scores_are_means() -> None:
+    joints = np.zeros((1, 2, 17, 2), np.float32)
+    joints[0, :, 0], joints[0, :, 5], joints[0, :, 11] = (0.5, 0.5), (0.6, 0.6), (0.75, 0.25)  # nose, shoulder, hip
+    joints[0, 1, 11] = (0.8, 0.25)
+    scores = np.zeros((1, 2, 17), np.float32)
+    scores[0, 0, [0, 5, 11]], scores[0, 1, [0, 5, 11]] = (0.9, 0.6, 0.5), (0.7, 0.6, 0.3)
+    sequence = SkeletonSequence(joints, COCO17, confidence=scores)
+    streams = {stream: get_recipe("uniform2").clip(sequence, stream)[..., 0] for stream in STREAMS}
+    np.testing.assert_allclose(streams["joint"][:, 0, 11], (0.5, -0.5, 0.5), atol=1e-6)
+    np.testing.assert_allclose(streams["bone"][:, 0, 11], (0.5, -0.5, (0.5 + 0.9) / 2), atol=1e-6)  # not the shoulder
+    np.testing.assert_allclose(streams["bone"][:, 0, 0], (0, 0, 0.9), atol=1e-6)  # the root keeps its score
+    np.testing.assert_allclose(streams["joint_motion"][:, 0, 11], (0.1, 0, (0.5 + 0.3) / 2), atol=1e-6)
+    assert not streams["joint_motion"][:, 1].any()
+    np.testing.assert_allclose(streams["bone_motion"][:, 0, 11], (0.1, 0, (0.7 + 0.5) / 2), atol=1e-6)
+    assert not streams["bone_motion"][:, 1].any()
+    assert COCO17.parents[11] == 5  # the graph stays
+
+
+def test_uniform_flat_key_points_of_almost_no_score_are_zero() -> None:
+    scores = np.full((1, 1, 17), 0.5, np.float32)
+    scores[0, 0, 3:5] = 0.01, 0.011
+    sequence = SkeletonSequence(np.full((1, 1, 17, 2), 0.75, np.float32), COCO17, confidence=scores)
+    clip = get_recipe("uniform1").clip(sequence, "joint")[:, 0, :, 0]
+    np.testing.assert_allclose(clip[:, 3:5].T, [(0, 0, 0.01), (0.5, 0.5, 0.011)], atol=1e-6)
+
+
+def test_strong_augmentation_of_pyskl() -> None:
+    """RandomScale 0.1, then RandomRot 0.3, after the normalisation and before the streams; DG-STGCN does not align."""
+    strong = {"base": "uniform100", "augment": [{"random_scale": {"limit": 0.1}}, {"random_rotation": {"limit": 0.3}}]}
+    assert names(strong) == [
+        "longest_body_first", "centre_on_frame0", "align_axes", "scale_image", "random_scale", "random_rotation",
+        "stream", "spread_frames",
+    ]  # fmt: skip
+    unaligned = {"base": "uniform100", "without": ["align_axes"], "augment": [{"random_rotation": {"limit": 0.2}}]}
+    assert names(unaligned) == [
+        "longest_body_first", "centre_on_frame0", "scale_image", "random_rotation", "stream", "spread_frames",
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="did you mean 'align_axes'"):
+        get_recipe({"base": "uniform100", "without": ["align_axis"]})
+
+
+# stgcn_ntu, stgcn_kinetics
+
+
+def test_stgcn_takes_ntu_as_recorded_in_the_order_of_the_bodies() -> None:
+    first, second = walk(0, 1), [EMPTY, walk(3)[0]]
+    clip = get_recipe("stgcn_ntu").clip(line(first, second), "joint", train=True)
+    assert clip.shape == (3, 300, 4, 2)
+    np.testing.assert_array_equal(clip[:, :2, :, 0].transpose(1, 2, 0), first)
+    np.testing.assert_array_equal(clip[:, :2, :, 1].transpose(1, 2, 0), second)
+    assert not clip[:, 2:].any()
+    np.testing.assert_array_equal(get_recipe("stgcn_ntu4").trace(line(first)).index, [0, 1, np.nan, np.nan])
+    long = get_recipe("stgcn_ntu2").clip(line(walk(0, 1, 2)), "joint")
+    np.testing.assert_array_equal(long[..., 0].transpose(1, 2, 0), walk(0, 1))
+
+
+def test_stgcn_lets_y_point_down_on_kinetics() -> None:
+    sequence = image(9)
+    ours, later = (get_recipe(name).clip(sequence, "joint") for name in ("stgcn_kinetics", "moving300"))
+    np.testing.assert_array_equal(ours[1], -later[1])
+    np.testing.assert_array_equal(ours[[0, 2]], later[[0, 2]])
+    assert ours[1].any() and get_recipe("stgcn_kinetics").train_frames == 150
+    drawn = get_recipe("stgcn_kinetics").clip(sequence, "joint", train=True, rng=np.random.default_rng(0))
+    assert drawn.shape == (3, 150, 18, 2)
+
+
 # ucla52
 
 
@@ -343,6 +440,8 @@ def test_an_inline_recipe_without_changes_is_its_base() -> None:
         ("resample64", NTU25),
         ("uniform100", NTU25),
         ("moving300", OPENPOSE18),
+        ("stgcn_ntu", NTU25),
+        ("stgcn_kinetics", OPENPOSE18),
     ):
         joints = np.random.default_rng(0).uniform(0.1, 0.9, (2, 40, skeleton.num_joints, skeleton.dimensions))
         sequence = SkeletonSequence(joints.astype(np.float32), skeleton)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from dualhead.data.loading.dataset import Batch, ClipDataset, Sample, collate
@@ -129,6 +131,18 @@ class ClipDataModule(L.LightningDataModule):
     def test_dataloader(self) -> ClipLoader:
         """Load the test side in store order, with all test clips of each sample."""
         return self._loader(self._test, self.eval_batch_size)
+
+    def all_clips(self, rows: NDArray[np.int64]) -> ClipLoader:
+        """Load rows of the store in their order, with all test clips of each sample.
+
+        Args:
+            rows: Rows of the store.
+
+        Returns:
+            The loader.
+        """
+        dataset = ClipDataset(self.store, rows, self.recipe, self.stream, False, all_test_clips=True)
+        return self._loader(dataset, self.eval_batch_size)
 
     def _loader(self, dataset: ClipDataset, batch_size: int) -> ClipLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)

@@ -390,7 +390,7 @@ class AxisDrop(Occasional):
 @register_step("part_drop")
 @dataclass(frozen=True)
 class PartDrop(Occasional):
-    """Set one part of the body, an arm, a leg or the trunk, to 0 in the whole clip.
+    """Set one part of the body, such as an arm (`Skeleton.parts`), to 0 in the whole clip.
 
     Attributes:
         probability: Share of the clips that it changes.
@@ -398,7 +398,7 @@ class PartDrop(Occasional):
 
     def change(self, draft: Draft, rng: np.random.Generator) -> None:
         """Drop the part."""
-        parts = body_parts(draft.skeleton)
+        parts = draft.skeleton.parts
         clip = draft.clip.copy()
         clip[:, :, list(parts[int(rng.integers(len(parts)))])] = 0
         draft.clip = clip
@@ -488,31 +488,3 @@ def _mirrored(mirror: tuple[tuple[int, int], ...], num_joints: int) -> NDArray[n
 def mirrored_joints(skeleton: Skeleton) -> NDArray[np.intp]:
     """Return `(V,)`, the joint that takes each joint's place in a mirror."""
     return _mirrored(skeleton.mirror, skeleton.num_joints)
-
-
-_LIMBS = {
-    "arm": ("shoulder", "elbow", "wrist", "hand", "thumb", "clavicle", "collar"),
-    "leg": ("hip", "knee", "ankle", "foot", "heel", "toe"),
-}
-
-
-@lru_cache(maxsize=32)
-def _parts(joints: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
-    parts: dict[str, list[int]] = {}
-    for number, joint in enumerate(joints):
-        side = next((side for side in ("left", "right") if joint.startswith(side)), "")
-        limb = next((limb for limb, words in _LIMBS.items() if any(word in joint for word in words)), "")
-        parts.setdefault(f"{side} {limb}" if side and limb else "trunk", []).append(number)
-    return tuple(tuple(part) for part in parts.values())
-
-
-def body_parts(skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
-    """Divide the joints into parts of the body by their names: left and right arm and leg, and the trunk with the head.
-
-    Args:
-        skeleton: Its joints are called "left_elbow" and the like; joints without a side or a limb belong to the trunk.
-
-    Returns:
-        The joints of each part; together they are all joints.
-    """
-    return _parts(skeleton.joints)

@@ -208,31 +208,36 @@ def unsized_pixels(flat: NDArray[np.float32], fields: Mapping[str, int]) -> floa
     return mean if mean > _LARGEST_FRACTION else 0.0
 
 
-def centre_image(clip: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Move the middle of the image to 0 and let y point up (the published Kinetics preparation).
+def centre_image(clip: NDArray[np.float32], up: bool = True) -> NDArray[np.float32]:
+    """Move the middle of the image to 0 (the published Kinetics preparations).
 
-    Convention: x - 0.5 and 0.5 - y; both are 0 where the score is 0; the score stays.
+    Convention: x - 0.5; 0.5 - y if y is to point up (2s-AGCN and its successors), else y - 0.5 (ST-GCN); both are 0
+    where the score is 0; the score stays.
 
     Args:
         clip: `(3, T, V, M)`, x and y as fractions of the image, score.
+        up: Let y point up.
 
     Returns:
         `(3, T, V, M)`, x and y from about -0.5 to 0.5.
     """
     seen = clip[2] != 0
-    return np.stack([(clip[0] - 0.5) * seen, (0.5 - clip[1]) * seen, clip[2]])
+    y = 0.5 - clip[1] if up else clip[1] - 0.5
+    return np.stack([(clip[0] - 0.5) * seen, y * seen, clip[2]])
 
 
-def scale_image(clip: NDArray[np.float32]) -> NDArray[np.float32]:
+def scale_image(clip: NDArray[np.float32], least_score: float = 0.01) -> NDArray[np.float32]:
     """Scale coordinates by half the image size around its centre (as PYSKL does with 2D key points).
 
-    Convention: x and y from 0..1 to -1..1, y still pointing down; both are 0 where the score is 0; the score stays.
+    Convention: x and y from 0..1 to -1..1, y still pointing down; both are 0 where the score is `least_score` or less;
+    the score stays.
 
     Args:
         clip: `(3, T, V, M)`, x and y as fractions of the image, score.
+        least_score: The largest score of a key point that does not count as seen.
 
     Returns:
         `(3, T, V, M)`.
     """
-    seen = clip[2] != 0
+    seen = clip[2] > least_score
     return np.stack([(2 * clip[0] - 1) * seen, (2 * clip[1] - 1) * seen, clip[2]])

@@ -10,6 +10,7 @@ A recipe's name is one word, its family and its number of frames: `resample64`, 
     scale: scale_uniformly       # another step that scales; null for none
     augment: [time_crop, ...]    # replaces everything that is done in training alone
     add: [repeat_single_body]    # further steps, each at the place of its stage
+    without: [align_axes]        # steps of the base that are left out
     test_clips: {cuts: [[0, 1], [0, 0.8]], yaws: [0, -30, 30], average: logits}
     name: my_recipe              # what messages call it
 
@@ -45,6 +46,8 @@ from dualhead.data.recipes.steps import (
     Crop,
     DropEmptyFrames,
     LongestBodyFirst,
+    Pad,
+    RawCoordinates,
     RepeatOrPad,
     Resize,
     Sampler,
@@ -106,16 +109,16 @@ def _uniform(frames: int) -> list[Step]:
 
     3D: the body with more non-empty frames comes first, and only the frames that have it are kept; its origin joint in
     the first of them is subtracted from everything present; spine and shoulders are turned to z and x. 2D: coordinates
-    are scaled by half the image size around its centre. Bone and motion are taken on the full recording, then frames
-    are drawn (`spread_index`). Test draws come from one fixed seed, the same for every recording; a recording
-    shorter than the clip is taken in order, wrapping round, from i x length / 10 for test clip i.
+    are scaled by half the image size around its centre, and the scores of bones and motions are means
+    (`to_stream_with_mean_scores`). Bone and motion are taken on the full recording, then frames are drawn
+    (`spread_index`); test frames are the published ones (`published_spread`).
     """
     return [
         LongestBodyFirst(only=3),
         CentreOnFrame0(only=3),
         AlignAxes(only=3),
         ScaleImage(only=2),
-        TakeStream(),
+        TakeStream(mean_scores=True),
         SpreadFrames(frames),
     ]
 
@@ -149,6 +152,26 @@ def _moving(frames: int) -> list[Step]:
     return [CentreImage(), RepeatOrPad(frames), TakeStream(), RandomWindow(max(1, frames // 2)), RandomMove()]
 
 
+@register_recipe("stgcn_ntu", frames=300, bare=True)
+def _stgcn_ntu(frames: int) -> list[Step]:
+    """Return ST-GCN's preparation of NTU RGB+D (Yan et al., AAAI 2018): coordinates as recorded, zeros to 300 frames.
+
+    Two bodies in the order of the file (the body selection `order`); no centring, no rotation, no augmentation. Of a
+    longer recording the first `frames` frames are kept. 3D only.
+    """
+    return [RawCoordinates(), Pad(frames), TakeStream()]
+
+
+@register_recipe("stgcn_kinetics", frames=300, bare=True)
+def _stgcn_kinetics(frames: int) -> list[Step]:
+    """Return ST-GCN's own preparation of Kinetics-Skeleton (Yan et al., AAAI 2018), in which y points down.
+
+    The image's middle becomes 0 and the rest of 300 frames is zeros; train: half of them from a random start, turned,
+    resized and shifted, as `moving300` does with y pointing up. 2D only.
+    """
+    return [CentreImage(up=False), Pad(frames), TakeStream(), RandomWindow(max(1, frames // 2)), RandomMove()]
+
+
 RECIPES = tuple(recipe_names())
 """The recipes as published."""
 
@@ -179,8 +202,8 @@ def get_recipe(spec: RecipeSpec | Recipe) -> Recipe:
     return family.recipe(family_name(match[1], frames), frames)
 
 
-_KEYS = ("base", "name", "frames", "bodies", "steps", "sample", "scale", "augment", "add", "test_clips")
-_CHANGES = ("sample", "scale", "augment", "add")
+_KEYS = ("base", "name", "frames", "bodies", "steps", "sample", "scale", "augment", "add", "without", "test_clips")
+_CHANGES = ("sample", "scale", "augment", "add", "without")
 
 
 def _inline(given: Mapping[str, Any]) -> Recipe:
@@ -225,6 +248,10 @@ def _changed(spec: Mapping[str, Any], base: Recipe | None, frames: object) -> tu
         return tuple(_step(entry, frames) for entry in _entries(spec, "steps"))
     assert base is not None
     steps = base.steps
+    for name in _entries(spec, "without"):
+        if name not in [step.name for step in steps]:
+            raise unknown(f"step of recipe {base.name!r}:", str(name), [step.name for step in steps])
+        steps = tuple(step for step in steps if step.name != name)
     if "augment" in spec:
         steps = tuple(step for step in steps if not step.train_only)
         for step in [_step(entry, frames) for entry in _entries(spec, "augment")]:

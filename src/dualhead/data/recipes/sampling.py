@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,7 +94,7 @@ def wrapped_index(length: int, frames: int, start: int) -> Index:
     return np.arange(start, start + frames) % length
 
 
-def spread_index(length: int, frames: int, rng: np.random.Generator) -> Index:
+def spread_index(length: int, frames: int, rng: np.random.Generator | np.random.RandomState) -> Index:
     """Draw frames that cover a whole recording evenly (Duan et al., "Revisiting Skeleton-based Action Recognition").
 
     Convention: from twice `frames` on, one random frame of each of `frames` equal segments, segment i being
@@ -108,13 +110,49 @@ def spread_index(length: int, frames: int, rng: np.random.Generator) -> Index:
         `(frames,)` numbers in 0..length-1.
     """
     if length < frames:
-        return wrapped_index(length, frames, int(rng.integers(length)))
+        return wrapped_index(length, frames, int(_integers(rng, length)))
     if length < 2 * frames:
         skip = np.zeros(frames + 1, dtype=np.intp)
         skip[rng.choice(frames + 1, length - frames, replace=False)] = 1
         return np.arange(frames) + np.cumsum(skip)[:-1]
     edges = np.arange(frames + 1) * length // frames
-    return edges[:-1] + rng.integers(np.diff(edges))
+    return edges[:-1] + _integers(rng, np.diff(edges))
+
+
+def _integers(rng: np.random.Generator | np.random.RandomState, high: int | Index) -> Index:
+    """Draw integers from 0 to below `high`."""
+    drawn = rng.integers(high) if isinstance(rng, np.random.Generator) else rng.randint(high)
+    return np.asarray(drawn, dtype=np.intp)
+
+
+@lru_cache(maxsize=1024)
+def published_spread(length: int, frames: int, clips: int, seed: int) -> Index:
+    """Draw the test clips of a recording as PYSKL does (Duan et al., "PYSKL", 2022).
+
+    Convention: NumPy's legacy generator is seeded anew for every recording; before the frames of each clip (see
+    `spread_index`) it draws one `rand()` and one `randint(1)`, which have no effect of their own. A recording shorter
+    than the clip is taken in order, wrapping round, from frame i x length / `clips` for clip i, or from frame i where
+    it has fewer frames than there are clips.
+
+    Args:
+        length: Frames of the recording, at least 1.
+        frames: Length of the clip.
+        clips: Clips of the recording.
+        seed: Of the generator.
+
+    Returns:
+        `(clips, frames)` numbers in 0..length-1; do not change it.
+    """
+    rng = np.random.RandomState(seed)
+    rows = np.empty((clips, frames), dtype=np.intp)
+    for clip in range(clips):
+        rng.rand()
+        rng.randint(1)
+        if length < frames:
+            rows[clip] = wrapped_index(length, frames, clip if length < clips else clip * length // clips)
+        else:
+            rows[clip] = spread_index(length, frames, rng)
+    return rows
 
 
 def random_sorted_index(length: int, frames: int, rng: np.random.Generator) -> Index:

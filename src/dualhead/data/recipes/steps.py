@@ -28,15 +28,15 @@ from dualhead.data.recipes.sampling import (
     even_times,
     linear_resize,
     middle_crop,
+    published_spread,
     random_crop,
     random_sorted_index,
     random_sorted_times,
     repeat_index,
     spread_index,
-    wrapped_index,
 )
 from dualhead.data.recipes.step import Draft, Stage, Step, check_value, register_step
-from dualhead.data.recipes.streams import to_stream
+from dualhead.data.recipes.streams import to_stream, to_stream_with_mean_scores
 
 
 def filled_frames(joints: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -167,6 +167,18 @@ class CentreOnFrame0(Step):
             draft.clip = clip - clip[:, :1, origin : origin + 1, :1]
 
 
+@register_step("raw_coordinates")
+@dataclass(frozen=True)
+class RawCoordinates(Step):
+    """Leave 3D coordinates as they were recorded; refuses flat skeletons."""
+
+    stage: ClassVar[Stage] = Stage.NORMALISE
+    needs: ClassVar[tuple[str, ...]] = ("3d",)
+
+    def __call__(self, draft: Draft) -> None:
+        """Do nothing."""
+
+
 @register_step("centre_every_frame")
 @dataclass(frozen=True)
 class CentreEveryFrame(Step):
@@ -199,27 +211,39 @@ class AlignAxes(Step):
 @register_step("centre_image")
 @dataclass(frozen=True)
 class CentreImage(Step):
-    """Move the middle of the image to 0 and let y point up (`centre_image`)."""
+    """Move the middle of the image to 0 (`centre_image`).
+
+    Attributes:
+        up: Negate y, so that it points up.
+    """
 
     stage: ClassVar[Stage] = Stage.NORMALISE
     needs: ClassVar[tuple[str, ...]] = ("2d",)
 
+    up: bool = True
+
     def __call__(self, draft: Draft) -> None:
         """Move the clip."""
-        draft.clip = centre_image(draft.clip)
+        draft.clip = centre_image(draft.clip, self.up)
 
 
 @register_step("scale_image")
 @dataclass(frozen=True)
 class ScaleImage(Step):
-    """Scale coordinates by half the image size around its centre (`scale_image`)."""
+    """Scale coordinates by half the image size around its centre (`scale_image`).
+
+    Attributes:
+        least_score: Key points whose score is this or less become (0, 0).
+    """
 
     stage: ClassVar[Stage] = Stage.NORMALISE
     needs: ClassVar[tuple[str, ...]] = ("2d",)
 
+    least_score: float = 0.01
+
     def __call__(self, draft: Draft) -> None:
         """Scale the clip."""
-        draft.clip = scale_image(draft.clip)
+        draft.clip = scale_image(draft.clip, self.least_score)
 
 
 @register_step("scale_per_axis")
@@ -350,7 +374,7 @@ class Resize(Sampler):
 class SpreadFrames(Sampler):
     """Draw frames that cover the whole recording evenly (`spread_index`); several test clips from one fixed seed.
 
-    A recording shorter than the clip is taken in order in test, wrapping round, from i x length / `clips` for clip i.
+    Test clips are PYSKL's, frame for frame (`published_spread`).
 
     Attributes:
         frames: T of the clip.
@@ -370,25 +394,16 @@ class SpreadFrames(Sampler):
 
     def __call__(self, draft: Draft) -> None:
         """Draw the frames; in test those of the first clip."""
-        length = draft.length
         if draft.rng is not None:
-            draft.take(spread_index(length, self.frames, draft.rng))
-        elif length < self.frames:
-            draft.take(wrapped_index(length, self.frames, 0))
+            draft.take(spread_index(draft.length, self.frames, draft.rng))
         else:
-            draft.take(spread_index(length, self.frames, np.random.default_rng(self.seed)))
+            draft.take(published_spread(draft.length, self.frames, self.clips, self.seed)[0])
 
     def test_drafts(self, draft: Draft) -> list[Draft]:
         """Draw the frames of every test clip."""
-        length, rng = draft.length, np.random.default_rng(self.seed)
-        drafts = []
-        for number in range(self.clips):
-            drafts.append(draft.copy())
-            drafts[-1].take(
-                wrapped_index(length, self.frames, number * length // self.clips)
-                if length < self.frames
-                else spread_index(length, self.frames, rng)
-            )
+        drafts = [draft.copy() for _ in range(self.clips)]
+        for one, rows in zip(drafts, published_spread(draft.length, self.frames, self.clips, self.seed), strict=True):
+            one.take(rows)
         return drafts
 
 
@@ -406,13 +421,7 @@ class RepeatOrPad(Sampler):
     def __call__(self, draft: Draft) -> None:
         """Fill the clip."""
         if draft.skeleton.dimensions == 2:
-            clip = draft.clip[:, : self.frames]
-            padded = np.zeros((clip.shape[0], self.frames, *clip.shape[2:]), dtype=np.float32)
-            padded[:, : clip.shape[1]] = clip
-            draft.clip = padded
-            index = np.full(self.frames, np.nan)
-            index[: clip.shape[1]] = draft.index[: self.frames]
-            draft.index = index
+            Pad(self.frames)(draft)
             return
         joints = draft.recorded()[:, : self.frames]  # (M, T, V, C)
         filled = joints.reshape(*joints.shape[:2], math.prod(joints.shape[2:])).sum(axis=2) != 0  # (M, T)
@@ -428,13 +437,40 @@ class RepeatOrPad(Sampler):
         draft.index = draft.index[rows[seen[0]]]
 
 
+@register_step("pad")
+@dataclass(frozen=True)
+class Pad(Sampler):
+    """Fill up with zeros; a longer recording keeps its first frames (ST-GCN)."""
+
+    def __call__(self, draft: Draft) -> None:
+        """Fill the clip."""
+        if draft.length > self.frames:
+            draft.take(slice(self.frames))
+        clip, index = draft.clip, draft.index
+        draft.clip = np.zeros((clip.shape[0], self.frames, *clip.shape[2:]), dtype=np.float32)
+        draft.clip[:, : clip.shape[1]] = clip
+        draft.index = np.full(self.frames, np.nan)
+        draft.index[: clip.shape[1]] = index
+
+
 @register_step("stream")
 @dataclass(frozen=True)
 class TakeStream(Step):
-    """Turn the joints into the stream that the network is to see; every recipe has this step once."""
+    """Turn the joints into the stream that the network is to see; every recipe has this step once.
+
+    Attributes:
+        mean_scores: Of flat key points, let the score channel be the mean of the scores that a difference is taken of,
+            and bones of COCO's hips begin at the nose (`to_stream_with_mean_scores`), as PYSKL does; without, it is
+            their difference.
+    """
 
     stage: ClassVar[Stage] = Stage.STREAM
 
+    mean_scores: bool = False
+
     def __call__(self, draft: Draft) -> None:
         """Compute the stream."""
-        draft.clip = to_stream(draft.clip, draft.skeleton, draft.stream)
+        if self.mean_scores and draft.skeleton.dimensions == 2:
+            draft.clip = to_stream_with_mean_scores(draft.clip, draft.skeleton, draft.stream)
+        else:
+            draft.clip = to_stream(draft.clip, draft.skeleton, draft.stream)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,6 +154,44 @@ def to_stream(joint: NDArray[np.float32], skeleton: Skeleton, stream: str) -> ND
             f"it needs (C, T, {skeleton.num_joints}, M)"
         )
     clips = [part.function(joint, skeleton) for part in parts]
+    return clips[0] if len(clips) == 1 else np.concatenate(clips)
+
+
+_MEAN_SCORE_PARENTS = {"coco17": {11: 0, 12: 0}}  # PYSKL's bones of the hips begin at the nose; the graph's edges stay
+
+
+def to_stream_with_mean_scores(joint: NDArray[np.float32], skeleton: Skeleton, stream: str) -> NDArray[np.float32]:
+    """Turn flat joints into a stream whose score channel holds means (Duan et al., "PYSKL", 2022).
+
+    Convention: the score of a bone is the mean of its two joints' scores, so that a root keeps its own; the score of a
+    motion is the mean of the two frames' scores, 0 in the last frame, where the motion is 0. Bones of COCO's two hips
+    begin at the nose. Streams that are neither bone nor motion are as in `to_stream`.
+
+    Args:
+        joint: `(3, T, V, M)`: x, y, score.
+        skeleton: The layout of the V joints.
+        stream: The name of a registered stream, or several joined by "+".
+
+    Returns:
+        `(C', T, V, M)`.
+
+    Raises:
+        ConfigError: As `to_stream`.
+    """
+    other = _MEAN_SCORE_PARENTS.get(skeleton.name, {})
+    parents = tuple(other.get(number, parent) for number, parent in enumerate(skeleton.parents))
+    changed = replace(skeleton, parents=parents)
+    clips = []
+    for part in get_streams(stream):
+        clip = to_stream(joint, changed, part.name)
+        if part.name in ("bone", "joint_motion", "bone_motion"):
+            score = joint[2]
+            if part.name != "joint_motion":
+                score = (score + score[:, parents]) / 2
+            if part.name != "bone":
+                score = np.concatenate([(score[:-1] + score[1:]) / 2, np.zeros_like(score[:1])])
+            clip[2] = score
+        clips.append(clip)
     return clips[0] if len(clips) == 1 else np.concatenate(clips)
 
 
