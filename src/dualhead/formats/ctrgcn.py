@@ -100,6 +100,7 @@ def ctrgcn() -> CtrgcnSource:
         protocols={},
         body_selection="order",
         skeleton_is_free=True,
+        unit_is_free=True,
         notes=(
             "The origin joint of the first frame was subtracted from every joint before these files were written, so "
             "where people stood is lost; recipes that subtract it again change nothing.",

@@ -326,6 +326,7 @@ def pyskl() -> PysklSource:
         body_selection="order",
         keeps_empty=True,
         skeleton_is_free=True,
+        unit_is_free=True,
     )
 
 

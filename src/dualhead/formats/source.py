@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.recording import Recording
-from dualhead.runtime.errors import ConfigError, FormatError
+from dualhead.formats.units import METRES
+from dualhead.runtime.errors import ConfigError, FormatError, unknown
 from dualhead.skeleton import Skeleton
 
 
@@ -170,6 +171,11 @@ class Source(ABC):
         notes: What else a user of the store should know, one sentence each.
         skeleton_is_free: Whether the format leaves open which skeleton it holds, so that the user may say.
         chunk: Samples that are worked on and written together: many for little overhead, few where each takes long.
+        fps: Frames a second of all its recordings, or None where they differ or it is not known.
+        unit: The unit of 3D coordinates, which a store has in metres: "m", "cm", "mm" or "in"; None: metres as the
+            format says, or as is assumed where it leaves that open.
+        unit_is_free: Whether the format leaves the unit open, so that the user may say.
+        background: The class of what lies between intervals, for formats with intervals; "": it is left out.
     """
 
     name: str
@@ -185,6 +191,10 @@ class Source(ABC):
     notes: tuple[str, ...] = ()
     skeleton_is_free: bool = False
     chunk: int = 64
+    fps: float | None = None
+    unit: str | None = None
+    unit_is_free: bool = False
+    background: str = ""
 
     def facts(self) -> dict[str, Any]:
         """Give what a store's `meta.json` says about its source, as JSON-able values."""
@@ -216,6 +226,24 @@ class Source(ABC):
                 "data of another one as 'custom'"
             )
         return replace(self, skeleton=skeleton, skeleton_is_free=False)
+
+    def with_unit(self, unit: str) -> Source:
+        """Say in which unit the raw coordinates are.
+
+        Args:
+            unit: "m", "cm", "mm" or "in".
+
+        Returns:
+            The source with that unit.
+
+        Raises:
+            ConfigError: If it is unknown, or the format has one of its own.
+        """
+        if unit not in METRES:
+            raise unknown("unit", unit, METRES)
+        if not self.unit_is_free:
+            raise ConfigError(f"data set {self.name!r} says its own unit: leave the unit out")
+        return replace(self, unit=unit)
 
     @abstractmethod
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:

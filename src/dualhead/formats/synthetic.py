@@ -11,6 +11,7 @@ def synthetic() -> NtuSource:
     """What `dualhead.synthetic` writes; protocols `xsub` and `xview` of NTU RGB+D 60, `xset` of NTU RGB+D 120."""
     return NtuSource(
         name="synthetic",
+        fps=30.0,
         skeleton=NTU25,
         classes=load_class_names("synthetic"),
         protocols={"xsub": XSUB_60, "xview": XVIEW_60, "xset": XSET_120},

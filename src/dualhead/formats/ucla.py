@@ -100,6 +100,7 @@ def ucla() -> UclaSource:
     """Northwestern-UCLA: views 1 and 2 train, view 3 tests."""
     return UclaSource(
         name="ucla",
+        fps=30.0,
         skeleton=KINECT20,
         classes=load_class_names("ucla"),
         protocols={"xview": SplitRule("camera", (1, 2), (3,))},

@@ -18,7 +18,8 @@ from dualhead.formats.ntu.lines import first_lines, parse_beginning
 from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.ntu.sources import NTU_SKELETON
 from dualhead.formats.recording import Recording
-from dualhead.reading.conventions import body_extent, points_down
+from dualhead.formats.units import body_extent
+from dualhead.reading.conventions import points_down
 from dualhead.reading.listing import file_member
 from dualhead.reading.recognise import Recognised, recognise, require_supported
 from dualhead.runtime.errors import FormatError

@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.formats.file_format import RawClip, ReadingOptions, Unit
 from dualhead.formats.recording import Recording
+from dualhead.formats.units import METRES, body_extent, doubt_unit, usual_extent
 from dualhead.runtime.errors import ConfigError, FormatError, unknown
 from dualhead.skeleton import Skeleton
-
-METRES = MappingProxyType({"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254})
-"""Metres of each unit."""
-
-MOST_EXTENT = 3.0
-"""How many times larger or smaller than expected a body may be before its unit is doubted."""
 
 LARGEST_FRACTION = 2.0
 """Largest mean of 2D coordinates that are taken for fractions of the image."""
@@ -33,29 +27,6 @@ _SAME_PLACE = 0.03  # of a body's extent
 _FEWEST_SHARED = 5
 _UPPER = ("head", "nose", "neck", "left_shoulder", "right_shoulder", "shoulder_centre", "spine_shoulder")
 _LOWER = ("left_foot", "right_foot", "left_ankle", "right_ankle", "left_knee", "right_knee")
-
-
-def body_extent(joints: NDArray[np.floating]) -> float:
-    """Measure how large bodies are.
-
-    Convention: of each body in each frame the largest extent along an axis, over the joints that are not all zeros;
-    then the median. A standing adult is about 1.3 to 1.9 metres.
-
-    Args:
-        joints: `(..., V, C)`.
-
-    Returns:
-        The extent in the unit of the coordinates; 0 where no body has two joints.
-    """
-    values = joints.reshape(-1, *joints.shape[-2:])
-    seen = (values != 0).any(axis=2)  # (B, V)
-    rows = seen.sum(axis=1) > 1
-    values, seen = values[rows], seen[rows]
-    if not len(values):
-        return 0.0
-    high = np.where(seen[..., None], values, -np.inf).max(axis=1)
-    low = np.where(seen[..., None], values, np.inf).min(axis=1)
-    return float(np.median((high - low).max(axis=1)))
 
 
 def apply_conventions(clip: RawClip, options: ReadingOptions) -> RawClip:
@@ -187,37 +158,20 @@ def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
         factor = METRES.get(options.unit)
         if factor is None:
             raise unknown("unit", options.unit, METRES)
-        if factor != 1:
+        # a format that defines its unit is left as it is, unless its bodies say that this file has another
+        expected = options.extent or usual_extent(clip.skeleton)
+        if factor != 1 and (clip.unit != "m" or doubt_unit(body_extent(recording.joints), expected)):
             recording = replace(recording, joints=recording.joints * factor)
         unit = "m"
-    check_extent(body_extent(recording.joints), options.extent, clip.where)
+    doubt = doubt_unit(body_extent(recording.joints), options.extent)
+    if doubt:
+        raise FormatError(doubt, clip.where)
     down = points_down(recording.joints, clip.skeleton)
     if down:
         notes.append(down)
     if len(recording.joints) and not recording.joints[..., 2].any():
         notes.append("every z is 0: are these 2D coordinates?")
     return replace(clip, recording=recording, unit=unit, notes=tuple(notes))
-
-
-def check_extent(extent: float, expected: float | None, where: str, more: str = "") -> None:
-    """Refuse bodies of another size than expected by more than `MOST_EXTENT` times.
-
-    Args:
-        extent: Their size, as `body_extent` measures it; 0 where there are none.
-        expected: The size expected, in metres; None where that is not known.
-        where: Where they lie, for the error message.
-        more: What to do beside giving the unit, for the error message.
-
-    Raises:
-        FormatError: If the two differ by more than that.
-    """
-    if not expected or not extent or 1 / MOST_EXTENT <= extent / expected <= MOST_EXTENT:
-        return
-    fitting = [name for name, metres in METRES.items() if 1 / MOST_EXTENT <= extent * metres / expected <= MOST_EXTENT]
-    cure = f"pass --unit {fitting[0]}" if len(fitting) == 1 else "pass --unit m, cm, mm or in"
-    raise FormatError(
-        f"the bodies are {extent:.4g} units tall, but {expected:.3g} metres are expected: {cure}{more}", where
-    )
 
 
 def points_down(joints: NDArray[np.floating], skeleton: Skeleton) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualhead.formats.custom.array_layout import AXES
+from dualhead.formats.custom.columns import read_table
 from dualhead.formats.custom.skeleton_file import parse_skeleton_file
-from dualhead.formats.custom.table import CustomTable, read_custom_table
+from dualhead.formats.custom.table import CustomTable, make_table, read_custom_table, with_background
 from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.member import Member, list_members
+from dualhead.formats.intervals import Stretch, cut_recording, is_label_file, parse_intervals, stretch_of
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Source, SplitRule, names_to_leave_out
+from dualhead.formats.units import METRES
 from dualhead.reading.listing import parse_member
 from dualhead.reading.recognise import recognise, require_supported
 from dualhead.reading.registry import readable_suffixes
@@ -28,28 +33,61 @@ from dualhead.skeleton_maps import convert_skeleton
 DESCRIPTION = "dataset.yaml"
 """The file that describes a data set of one's own; everything that it names lies beside or below it."""
 
-_KEYS = ("skeleton", "table", "classes", "protocols", "confidence", "bodies")
+_KEYS = (
+    "skeleton", "table", "classes", "protocols", "confidence", "bodies", "unit", "fps", "axes", "intervals",
+    "background",
+)  # fmt: skip
+_LABEL_SUFFIXES = (".txt", ".csv", ".label")
+_MOST_LABEL_BYTES = 2**22
+_INTERVAL_UNITS = {"frames": False, "seconds": True}
 
 
 @dataclass(frozen=True, kw_only=True)
 class CustomSource(Source):
-    """Clips named in a table; each further column of the table is a field that protocols are rules over."""
+    """Clips named in a table; each further column of the table is a field that protocols are rules over.
+
+    Attributes:
+        axes: The order of the axes of arrays, such as "TMVC"; None: as their numbers say.
+    """
+
+    axes: str | None = None
 
     def read(self, item: Item) -> Recording:
         """Read and parse one clip of any format, and bring it to the skeleton of the data set; see `Source.read`."""
         fields = item.sample.fields
         size = (fields.get("width", 0), fields.get("height", 0))
-        found = require_supported(recognise(RawFile(item.member)), item.member.where)
+        member = item.member
+        whole = member.whole if isinstance(member, Stretch) else member
+        recording = _read_whole(self, whole, size) if isinstance(member, Stretch) else self.read_whole(whole, size)
+        if isinstance(member, Stretch):
+            start, stop = member.interval.frames(recording.fps, member.where)
+            recording = cut_recording(recording, start, stop, member.where)
+        return recording
+
+    def read_whole(self, member: Member, size: tuple[int, int]) -> Recording:
+        """Read a file of the data set, all of it.
+
+        Args:
+            member: The file.
+            size: Width and height of its image as the table says, 0 where it does not.
+
+        Raises:
+            FormatError: If it is damaged, of no known format, or holds more than one recording.
+        """
+        found = require_supported(recognise(RawFile(member)), member.where)
         options = ReadingOptions(
             skeleton=None if found.brings_skeleton else self.skeleton,
             usual=self.skeleton,
             image_size=size if min(size) > 0 else None,
+            fps=self.fps,
+            unit=self.unit if self.skeleton.dimensions == 3 else None,
             has_confidence=self.has_confidence,
+            axes=self.axes,
             any_scale=True,
         )
-        clips = list(parse_member(item.member, options))
+        clips = list(parse_member(member, options))
         if len(clips) != 1:
-            raise FormatError(f"it holds {len(clips)} recordings: a clip is one", item.member.where)
+            raise FormatError(f"it holds {len(clips)} recordings: a clip is one", member.where)
         clip = clips[0]
         if isinstance(clip, DualheadError):
             raise clip
@@ -73,7 +111,7 @@ class CustomSource(Source):
         elif not self.has_confidence and confidence is not None:
             recording = replace(recording, confidence=None, drops_confidence=True)
         selection = "" if clip.body_selection == "order" else clip.body_selection
-        return replace(recording, body_selection=selection)
+        return replace(recording, body_selection=selection, notes=clip.notes)
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """Read the description and the table, and find their clips; see `Source.list_items`."""
@@ -88,15 +126,20 @@ class CustomSource(Source):
         description = descriptions[0]
         values = _described(description)
         skeleton, skeleton_file = _skeleton(values, description, members)
-        table = _beside(description, str(values.get("table", "table.csv")), members)
-        said = read_custom_table(table, _class_order(values, description))
+        suffixes = readable_suffixes()
+        label_files = _label_files(members)
+        table = _table(values, description, members)
+        said = _read_table(values, description, table, label_files, members, suffixes)
+        background = self.background or values.get("background") or ""
+        if background:
+            said = with_background(said, str(background))
         confidence, bodies = values.get("confidence", False), values.get("bodies", 2)
         if not isinstance(confidence, bool):
             raise FormatError(f"'confidence' is {str(confidence)[:40]!r}: give true or false", description.where)
         if isinstance(bodies, bool) or not isinstance(bodies, int) or bodies < 1:
             raise FormatError(f"'bodies' is {str(bodies)[:40]!r}: give a whole number from 1 on", description.where)
-        suffixes = readable_suffixes()
-        settings = {description.where, table.where, skeleton_file}
+        settings = {description.where, "" if table is None else table.where, skeleton_file}
+        settings |= {member.where for member in label_files.values()}
         clips = [
             member for member in members if member.file_name.lower().endswith(suffixes) and member.where not in settings
         ]
@@ -105,7 +148,7 @@ class CustomSource(Source):
             raise FormatError(
                 f"none of the {len(said.samples)} names in it is that of one of {len(clips)} clips "
                 f"({', '.join(suffixes)}): a clip is a file NAME.npy or the like",
-                table.where,
+                said.where,
             )
         source = replace(
             self,
@@ -115,6 +158,10 @@ class CustomSource(Source):
             protocols=_protocols(values.get("protocols") or {}, said, description),
             has_confidence=confidence,
             max_bodies=bodies,
+            fps=_number(values, "fps", description),
+            unit=self.unit or _unit(values, description),
+            axes=_axes(values, description),
+            background=str(background),
             notes=tuple(
                 f"{column}: {', '.join(words)} are 0 to {len(words) - 1}" for column, words in said.codes.items()
             ),
@@ -187,19 +234,146 @@ def _matched(table: CustomTable, clips: Sequence[Member]) -> tuple[list[Item], l
     rejected = list(table.rejected)
     duplicates: list[Duplicate] = []
     lines = {item.name for item in table.rejected}
+    file_of = {sample: table.files.get(sample, sample) for sample in table.samples}
+    named = set(file_of.values())
     for member in clips:
         name = member.file_name.rpartition(".")[0]
         if name in found:
             duplicates.append(Duplicate(name, found[name].where, member.where))
-        elif name in table.samples:
+        elif name in named:
             found[name] = member
         elif name not in lines:
             rejected.append(Rejected(name, member.where, f"{table.where} does not name it", kind="name"))
     rejected += [
         Rejected(name, table.where, f"there is no clip {name}, though this table names it", kind="missing")
-        for name in sorted(table.samples.keys() - found.keys())
+        for name in sorted(named - found.keys())
     ]
-    return [Item(table.samples[name], found[name]) for name in sorted(found)], rejected, duplicates
+    items = [
+        Item(table.samples[sample], _part(found[file_of[sample]], table, sample))
+        for sample in sorted(table.samples)
+        if file_of[sample] in found
+    ]
+    return items, rejected, duplicates
+
+
+def _part(member: Member, table: CustomTable, sample: str) -> Member:
+    interval = table.intervals.get(sample)
+    return member if interval is None else stretch_of(member, interval)
+
+
+_last: list[tuple[Any, Recording]] = []
+"""The file that was read last, and what it was read as: the intervals of one file come one after another."""
+
+
+def _read_whole(source: CustomSource, member: Member, size: tuple[int, int]) -> Recording:
+    """Read a file, once for all of its intervals."""
+    asked = (source, member, size)
+    if not _last or _last[0][0] != asked:
+        _last[:] = [(asked, source.read_whole(member, size))]
+    return _last[0][1]
+
+
+def _table(values: Mapping[str, Any], description: Member, members: Sequence[Member]) -> Member | None:
+    """Find the table; where none is named and none is there, label files say what is in the clips."""
+    name = str(values.get("table", "table.csv"))
+    if "table" in values:
+        return _beside(description, name, members)
+    try:
+        return _beside(description, name, members)
+    except FormatError:
+        if _label_files(members):
+            return None
+        raise
+
+
+def _label_files(members: Sequence[Member]) -> dict[str, Member]:
+    """Find the files that say what happens when in a clip of the same name: PKU-MMD's, or 'start stop label' a line."""
+    stems = Counter(member.file_name.rpartition(".")[0] for member in members)
+    found = {}
+    for member in members:
+        stem, _, suffix = member.file_name.rpartition(".")
+        if f".{suffix.lower()}" in _LABEL_SUFFIXES and stems[stem] > 1 and member.size < _MOST_LABEL_BYTES:
+            try:
+                if is_label_file(RawFile(member).start):
+                    found[stem] = member
+            except FormatError:
+                continue
+    return found
+
+
+def _read_table(
+    values: Mapping[str, Any],
+    description: Member,
+    table: Member | None,
+    label_files: Mapping[str, Member],
+    members: Sequence[Member],
+    suffixes: tuple[str, ...],
+) -> CustomTable:
+    """Read the table, or where it has no labels, the label files, whose clips it may group by further columns."""
+    given = values.get("intervals")
+    if given is not None and given not in _INTERVAL_UNITS:
+        raise FormatError(f"'intervals' is {str(given)[:40]!r}: give frames or seconds", description.where)
+    in_seconds = None if given is None else _INTERVAL_UNITS[given]
+    classes = _class_order(values, description)
+    rows = (
+        [] if table is None else [(line, cells) for line, cells in read_table(table.read(), table.where) if any(cells)]
+    )
+    header = rows[0][1] if rows else ["name"]
+    if table is not None and ("label" in header or not label_files):
+        return read_custom_table(table, classes, in_seconds=in_seconds, suffixes=suffixes)
+    where = description.where if table is None else table.where
+    if "name" not in header:
+        raise FormatError("its first line has no column 'name'", where, 1)
+    known = {
+        cells[header.index("name")].rpartition(".")[0] or cells[header.index("name")]: cells for _, cells in rows[1:]
+    }
+    lines = [(1, [*header, "start", "stop", "label"])]
+    problems: list[Rejected] = []
+    for stem, member in sorted(label_files.items()):
+        cells = known.get(stem, [stem] if header == ["name"] else None)
+        if cells is None or len(cells) != len(header):
+            problems.append(Rejected(stem, member.where, f"{where} does not name it", kind="name"))
+            continue
+        try:
+            intervals = parse_intervals(member.read(), member.where)
+        except FormatError as error:
+            problems.append(Rejected(stem, member.where, error.reason, line=error.line))
+            continue
+        unit = in_seconds if in_seconds is not None else any(interval.in_seconds for interval in intervals)
+        lines += [(1, [*cells, _plain(one.start, unit), _plain(one.stop, unit), one.label]) for one in intervals]
+        in_seconds = unit if in_seconds is None else in_seconds
+    made = make_table(lines, where, classes, in_seconds=bool(in_seconds), suffixes=suffixes)
+    return replace(made, rejected=(*made.rejected, *problems))
+
+
+def _plain(value: float, in_seconds: bool) -> str:
+    return f"{value:.6f}" if in_seconds else str(int(value))
+
+
+def _number(values: Mapping[str, Any], key: str, description: Member) -> float | None:
+    value = values.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1000:
+        raise FormatError(
+            f"{key!r} is {str(value)[:40]!r}: give frames a second, above 0 and at most 1000", description.where
+        )
+    return float(value)
+
+
+def _unit(values: Mapping[str, Any], description: Member) -> str | None:
+    unit = values.get("unit")
+    if unit is not None and unit not in METRES:
+        raise FormatError(str(unknown("unit", str(unit), METRES)), description.where)
+    return None if unit is None else str(unit)
+
+
+def _axes(values: Mapping[str, Any], description: Member) -> str | None:
+    axes = values.get("axes")
+    if axes is not None and str(axes).upper() not in AXES:
+        reason = f"'axes' is {str(axes)[:10]!r}: give the letters M, T, V, C in their order, such as TMVC"
+        raise FormatError(reason, description.where)
+    return None if axes is None else str(axes).upper()
 
 
 def _protocols(rules: Any, table: CustomTable, description: Member) -> dict[str, SplitRule]:
@@ -261,4 +435,6 @@ def _listed(texts: Sequence[str]) -> str:
 
 def custom() -> CustomSource:
     """Data of one's own; skeleton, classes, fields and protocols come with it."""
-    return CustomSource(name="custom", skeleton=NTU25, classes=(), fields=(), protocols={}, body_selection="order")
+    return CustomSource(
+        name="custom", skeleton=NTU25, classes=(), fields=(), protocols={}, body_selection="order", unit_is_free=True
+    )

@@ -86,6 +86,7 @@ def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[
     recipe = get_recipe(experiment.recipe)
     return {
         **describe_store(store, experiment.protocol),
+        **store.measures,
         "protocol": experiment.protocol,
         "recipe": recipe.spec,
         "stream": stream,

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from dualhead.data.prepare.partial_folder import named
 from dualhead.data.prepare.report import PrepareReport
 from dualhead.data.prepare.worker import Task, Worker, running
 from dualhead.data.store.store import SCHEMA, open_store, read_meta
-from dualhead.data.store.writer import Chunk, StoreWriter, disk_errors, remove_leftover
+from dualhead.data.store.writer import Chunk, Row, StoreWriter, disk_errors, remove_leftover
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.source import Listing, Rejected, Source
+from dualhead.formats.units import doubt_unit, usual_extent
 from dualhead.reading.sources import get_source
-from dualhead.runtime.errors import FormatError, StoreError
+from dualhead.runtime.errors import ConfigError, FormatError, StoreError
 from dualhead.runtime.log_file import log_to_file
 from dualhead.runtime.machine import check_workers, count_cores
 from dualhead.runtime.progress import show_progress
@@ -40,6 +42,8 @@ def prepare(
     body_selection: str | None = None,
     skeleton: str | Path | Skeleton | None = None,
     workers: int | None = None,
+    unit: str | None = None,
+    background: str | None = None,
     strict: bool = False,
     quiet: bool = False,
 ) -> PrepareReport:
@@ -67,6 +71,9 @@ def prepare(
             `openpose18`, `kinect20`, `coco17` or a YAML file (docs/custom-data.md); default: COCO 17 for 2D pickles,
             NTU 25 otherwise.
         workers: Number of processes; default: one per core.
+        unit: The unit of 3D coordinates, for `custom`, `pyskl` and `ctrgcn`: "m", "cm", "mm" or "in"; a store has
+            metres. Default: that of `dataset.yaml`, else metres, if bodies are as large as people then.
+        background: For `custom` with intervals: the class of what lies between them. Default: it is left out.
         strict: Stop at the first damaged file, or the first on which this program fails, instead of listing it and
             going on.
         quiet: Show neither progress nor the summary.
@@ -88,10 +95,17 @@ def prepare(
     roots = [Path(raw)] if isinstance(raw, (str, Path)) else [Path(path) for path in raw]
     if skeleton is not None:
         source = source.with_skeleton(load_skeleton(skeleton))
+    if unit is not None:
+        source = source.with_unit(unit)
+    if background is not None:
+        if source.name != "custom":
+            raise ConfigError(f"data set {source.name!r} has no intervals: leave the background out")
+        source = replace(source, background=background)
     listing = source.list_items(roots, None if missing_list is None else Path(missing_list))
     source = listing.source or source
     selection = body_selection or source.body_selection
-    identity = hashlib.sha256(f"{SCHEMA} {source.name} {selection} {listing.digest()}".encode()).hexdigest()
+    said = "".join(f" {value}" for value in (source.unit, source.background) if value)
+    identity = hashlib.sha256(f"{SCHEMA} {source.name} {selection} {listing.digest()}{said}".encode()).hexdigest()
     if _is_there(target, identity):
         remove_leftover(target)
         report = _report_existing(target, listing, started)
@@ -190,6 +204,8 @@ def _fill(
             _stop_if_gone(chunk, roots)
             if strict:
                 _stop_at_damage(chunk.rejected)
+            if not writer.rows:
+                _check_unit(worker.source, chunk.rows)
             writer.append(chunk)
             count = len(listing.rejected) + len(writer.rejected)
             bar.update(min(writer.chunks * size, len(tasks)), note=f"{count} rejected")
@@ -230,7 +246,9 @@ def _finish(
     remarks = Counter(remark for row in writer.rows for remark in row.remarks)
     if remarks:
         counts["remarks"] = dict(remarks)
-    fingerprint = writer.finish(source, {**meta, "counts": counts})
+    measured = {"fps": source.fps, "body_extent": median_extent(writer.rows)}
+    known = {name: value for name, value in measured.items() if value}
+    fingerprint = writer.finish(source, {**meta, **known, "counts": counts})
     _log.info("done: %s, fingerprint %s", json.dumps(counts), fingerprint)
     report = PrepareReport(
         dataset=source.name,
@@ -249,6 +267,28 @@ def _finish(
     for warning in report.warnings:
         _log.info("%s", warning)
     return report
+
+
+def _check_unit(source: Source, rows: Sequence[Row]) -> None:
+    """Refuse bodies that are no people in metres, where nobody has said the unit.
+
+    Raises:
+        FormatError: If they are too large or too small by more than `MOST_EXTENT` times.
+    """
+    if source.unit is None and source.unit_is_free:
+        doubt = doubt_unit(median_extent(rows), usual_extent(source.skeleton))
+        if doubt:
+            raise FormatError(f"{doubt}, or say unit in dataset.yaml" if source.name == "custom" else doubt)
+
+
+def median_extent(rows: Sequence[Row]) -> float:
+    """Return the median size of the bodies of samples in metres, 0 where it was not measured of any.
+
+    Args:
+        rows: The samples.
+    """
+    found = sorted(row.extent for row in rows if row.extent > 0)
+    return found[len(found) // 2] if found else 0.0
 
 
 def _state_of_files(listing: Listing) -> str:

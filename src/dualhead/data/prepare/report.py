@@ -18,6 +18,8 @@ REMARKS = {
 }
 """What may be odd of samples that a store keeps all the same."""
 
+_MOST_NOTES = 5
+
 
 @dataclass(frozen=True)
 class PrepareReport:
@@ -55,7 +57,9 @@ class PrepareReport:
     def warnings(self) -> list[str]:
         """Say what is odd of samples that the store keeps all the same."""
         found = {remark: self.remarks.get(remark, 0) for remark in REMARKS}
-        return [f"warning: {count} samples {REMARKS[remark]}" for remark, count in found.items() if count]
+        lines = [f"warning: {count} samples {REMARKS[remark]}" for remark, count in found.items() if count]
+        others = Counter({remark: count for remark, count in self.remarks.items() if remark not in REMARKS})
+        return lines + [f"note: {count} samples: {remark}" for remark, count in others.most_common(_MOST_NOTES)]
 
     def __str__(self) -> str:
         """Say it in a few lines: counts, then the first reasons of each kind."""

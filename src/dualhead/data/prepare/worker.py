@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -20,11 +20,13 @@ from dualhead.data.store.fingerprint import digest
 from dualhead.data.store.writer import Chunk, Row
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Item, Rejected, Sample, Source
+from dualhead.formats.units import METRES, body_extent
 from dualhead.runtime.errors import DamageError, DualheadError, FormatError, StoreError, defect
 from dualhead.runtime.interrupts import check_interrupt
 from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.processes import WorkerPool
 
+_MEASURED_FRAMES = 16
 _KEPT_BYTES = 2**24  # more than the text of a file; asking anew for each costs a fifth of the work
 
 
@@ -93,6 +95,9 @@ class Worker:
         else:
             if self.body_selection == "order" and recording.body_selection:
                 selection = get_selection(recording.body_selection)
+            factor = METRES[self.source.unit or "m"]
+            if factor != 1 and self.source.skeleton.dimensions == 3 and self.source.name != "custom":
+                recording = replace(recording, joints=recording.joints * factor)
             joints, confidence = selection(recording, self.source.max_bodies)  # (M, T, V, C), (M, T, V)
             kind, reason = "empty", f"no body in any of its {recording.num_frames} frames"
             if (len(joints) or self.source.keeps_empty) and task.missing is None:
@@ -100,8 +105,11 @@ class Worker:
                 data = values.astype("<f4", copy=False).tobytes()
                 label = -1 if sample.label is None else sample.label
                 fields = tuple(sample.fields[name] for name in self.source.fields)
-                remarks = self._remarks(recording, joints, sample)
-                return data, Row(sample.name, label, joints.shape[1], joints.shape[0], fields, digest(data), remarks)
+                row = Row(
+                    sample.name, label, joints.shape[1], joints.shape[0], fields, digest(data),
+                    self._remarks(recording, joints, sample), self._extent(joints), recording.fps,
+                )  # fmt: skip
+                return data, row
             if len(joints):
                 reason = ""
         if task.missing is not None:
@@ -109,12 +117,18 @@ class Worker:
             reason = "; ".join(filter(None, [f"on the missing list {task.missing}", reason]))
         return Rejected(sample.name, where, reason, kind, line)
 
+    def _extent(self, joints: NDArray[np.float32]) -> float:
+        """Measure the bodies of a 3D recording, some of its frames for all."""
+        if self.source.skeleton.dimensions != 3 or self.source.prepared or not len(joints):
+            return 0.0
+        return round(body_extent(joints[:, :: max(1, joints.shape[1] // _MEASURED_FRAMES)]), 4)
+
     def _remarks(self, recording: Recording, joints: NDArray[np.float32], sample: Sample) -> tuple[str, ...]:
         """Say what is odd of a sample that is kept all the same."""
         flat = self.source.skeleton.dimensions == 2 and not self.source.prepared
         in_pixels = flat and unsized_pixels(np.moveaxis(joints, -1, 0), sample.fields)
         found = {"pixels": in_pixels, "confidence": recording.drops_confidence}
-        return tuple(remark for remark, holds in found.items() if holds)
+        return (*(remark for remark, holds in found.items() if holds), *recording.notes)
 
 
 def _unexpected(item: Item, error: Exception) -> Rejected:

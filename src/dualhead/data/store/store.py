@@ -109,6 +109,8 @@ class Store:
         bodies: int64 `(N,)`, M of each sample.
         fields: int64 `(N,)` per field, such as "subject".
         has_confidence: Whether each joint has a confidence.
+        fps: float64 `(N,)`, frames a second of each sample, NaN where that is not known.
+        body_extent: The median size of bodies in metres, or None where that was not measured.
         fingerprint: A hash of the content: samples, labels, fields, coordinates and skeleton; as it was prepared, which
             `dualhead.data.store.fingerprint.verify` checks.
     """
@@ -136,13 +138,19 @@ class Store:
             self.has_confidence = bool(self.meta["confidence"])
             self._prepared: str = self.meta.get("prepared", "")
             data = (self.path / "index.npz").read_bytes()
-            index = read_npz(io.BytesIO(data), (*COLUMNS, *self.meta["fields"]))
+            rates = ("fps",) if self.meta.get("has_rates") else ()
+            index = read_npz(io.BytesIO(data), (*COLUMNS, *self.meta["fields"], *rates))
             self.names: NDArray[np.str_] = index["name"]
             self.labels: NDArray[np.int64] = index["label"]
             self._offsets: NDArray[np.int64] = index["offset"]
             self.frames: NDArray[np.int64] = index["frames"]
             self.bodies: NDArray[np.int64] = index["bodies"]
             self.fields: Mapping[str, NDArray[np.int64]] = {name: index[name] for name in self.meta["fields"]}
+            rate = self.meta.get("fps")
+            usual = np.full(len(self.names), np.nan if rate is None else float(rate))
+            self.fps: NDArray[np.float64] = index["fps"] if rates else usual
+            extent = self.meta.get("body_extent")
+            self.body_extent = None if extent is None else float(extent)
             joints = np.load(self.path / "joints.npy", mmap_mode="r", allow_pickle=False)
             self._joints: NDArray[np.float32] = np.asarray(joints)  # a plain view of the map: faster to slice
             self._map = joints._mmap
@@ -164,6 +172,8 @@ class Store:
         shape = (int(self.meta["counts"]["samples"]),)
         if {column.shape for column in (self.names, *numbers)} != {shape}:
             raise ValueError("its index and its arrays differ in length")
+        if self.fps.shape != shape or self.fps.dtype != np.float64:
+            raise ValueError("its frame rates and its index differ")
         if self.names.dtype.kind != "U" or any(column.dtype != np.int64 for column in numbers):
             raise ValueError("a column of its index is of the wrong type")
         if self._joints.dtype != np.float32 or self._joints.ndim != 1:
@@ -208,7 +218,7 @@ class Store:
         start = int(self._offsets[row])
         self._check_whole()
         values = self._joints[start : start + bodies * frames * shape[2] * shape[3]].reshape(shape)
-        label = int(self.labels[row])
+        label, fps = int(self.labels[row]), float(self.fps[row])
         return SkeletonSequence(
             joints=values[..., : self.skeleton.dimensions] if self.has_confidence else values,
             skeleton=self.skeleton,
@@ -217,7 +227,15 @@ class Store:
             confidence=values[..., -1] if self.has_confidence else None,
             fields={name: int(column[row]) for name, column in self.fields.items()},
             prepared=self._prepared,
+            fps=fps if fps > 0 else None,
         )
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """What is known of all recordings together, for a checkpoint: `body_extent` and `fps`, as far as known."""
+        rates = np.unique(self.fps[np.isfinite(self.fps)])
+        found = {"body_extent": self.body_extent, "fps": float(rates[0]) if len(rates) == 1 else None}
+        return {name: value for name, value in found.items() if value}
 
     def coordinates(self, start: int, stop: int) -> NDArray[np.float32]:
         """Give the coordinates of neighbouring samples without a copy.

@@ -45,6 +45,8 @@ class Row:
         fields: Its fields in the order of the source's.
         digest: The hash of its coordinates.
         remarks: What its user should know of it, words of `prepare_report.REMARKS`.
+        extent: The size of its bodies in metres (`reading.conventions.body_extent`), 0 where that is not measured.
+        fps: Frames a second, or None where that is not known.
     """
 
     name: str
@@ -54,6 +56,8 @@ class Row:
     fields: tuple[int, ...]
     digest: str
     remarks: tuple[str, ...] = ()
+    extent: float = 0.0
+    fps: float | None = None
 
 
 @dataclass(frozen=True)
@@ -260,6 +264,9 @@ class StoreWriter:
         }
         for number, name in enumerate(source.fields):
             columns[name] = np.array([row.fields[number] for row in self.rows], np.int64)
+        rates = np.array([np.nan if row.fps is None else row.fps for row in self.rows])
+        if np.isfinite(rates).any():  # only of sources whose recordings say it
+            columns["fps"] = rates
         return columns
 
     def discard(self) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from dualhead.formats.custom.clip_file import CLIP_SUFFIXES
 from dualhead.formats.custom.columns import read_table
 from dualhead.formats.files.member import Member
+from dualhead.formats.intervals import Interval, fill_background, make_interval, parse_number
 from dualhead.formats.source import Rejected, Sample
 from dualhead.runtime.errors import FormatError, unknown
 
-_TAKEN = ("offset", "frames", "bodies")
+_NEEDED = ("name", "label")
+_INTERVAL = ("start", "stop")
+_TAKEN = ("offset", "frames", "bodies", "fps")
+_LEAST_BACKGROUND = 10  # frames
 _COLUMN = re.compile(r"[A-Za-z]\w*", re.ASCII)
 _WHOLE = re.compile(r"(-?\d{1,18})(?:\.0*)?", re.ASCII)
 
@@ -30,6 +34,8 @@ class CustomTable:
         seen: What each grouping column holds in any line, rejected ones too; whole numbers without leading zeros.
         classes: Class names by label.
         rejected: Lines that cannot be used, each with its reason.
+        files: The name of the file of each sample that is an interval of a longer recording.
+        intervals: The interval of each of those.
     """
 
     where: str
@@ -39,6 +45,8 @@ class CustomTable:
     seen: Mapping[str, frozenset[str]]
     classes: tuple[str, ...]
     rejected: tuple[Rejected, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,18 +55,34 @@ class _Row:
     name: str
     label: str
     cells: Mapping[str, str]
+    interval: Interval | None = None
+
+    @property
+    def sample(self) -> str:
+        """The name of its sample."""
+        return self.name if self.interval is None else f"{self.name}_{self.interval.text}"
 
 
-def read_custom_table(member: Member, classes: tuple[str, ...] | None) -> CustomTable:
+def read_custom_table(
+    member: Member,
+    classes: tuple[str, ...] | None,
+    *,
+    in_seconds: bool | None = None,
+    suffixes: tuple[str, ...] = CLIP_SUFFIXES,
+) -> CustomTable:
     """Read a table in CSV.
 
-    Its first line needs the columns `name` and `label`; every other column is a field: whole numbers as they are (`3.0`
-    is 3), words by their place in the alphabet. A line that cannot be used (too few cells, an empty one, a name that
-    was there, a label that is none) is rejected, and the others go on; one of empty cells alone is passed over.
+    Its first line needs the columns `name` and `label`; `start` and `stop`, where it has them, make each line an
+    interval of a longer recording, and several lines may then name one file. Every other column is a field: whole
+    numbers as they are (`3.0` is 3), words by their place in the alphabet. A line that cannot be used (too few cells,
+    an empty one, a name that was there, a label that is none) is rejected, and the others go on; one of empty cells
+    alone is passed over.
 
     Args:
         member: The file.
         classes: Class names in the order of labels; None: those of the table, in the alphabet's order, or numbers.
+        in_seconds: Whether intervals are in seconds; None: where one of their numbers is not whole.
+        suffixes: Endings of clips, with which a name may come.
 
     Returns:
         What it says.
@@ -67,57 +91,129 @@ def read_custom_table(member: Member, classes: tuple[str, ...] | None) -> Custom
         FormatError: If it is no such table, or no line can be used.
     """
     lines = [(line, cells) for line, cells in read_table(member.read(), member.where) if any(cells)]
+    return make_table(lines, member.where, classes, in_seconds=in_seconds, suffixes=suffixes)
+
+
+def make_table(
+    lines: Sequence[tuple[int, list[str]]],
+    where: str,
+    classes: tuple[str, ...] | None,
+    *,
+    in_seconds: bool | None = None,
+    suffixes: tuple[str, ...] = CLIP_SUFFIXES,
+) -> CustomTable:
+    """Make a table of cells, as `read_custom_table` does of a file.
+
+    Args:
+        lines: The 1-based number and the cells of each line, the first with the names of the columns.
+        where: Where they came from.
+        classes: As for `read_custom_table`.
+        in_seconds: As for `read_custom_table`.
+        suffixes: As for `read_custom_table`.
+
+    Raises:
+        FormatError: If it is no such table, or no line can be used.
+    """
     if not lines:
-        raise FormatError("it is empty", member.where)
-    header = _checked_header(lines[0][1], member.where)
+        raise FormatError("it is empty", where)
+    header = _checked_header(lines[0][1], where)
+    is_cut = {"start", "stop"} <= {*header}
+    seconds = in_seconds if in_seconds is not None else is_cut and _has_parts_of_seconds(lines[1:], header)
     rows: list[_Row] = []
     rejected: list[Rejected] = []
     known: dict[str, int] = {}
     for line, cells in lines[1:]:
-        row = _Row(line, *_name_and_label(header, cells), dict(zip(header, cells, strict=False)))
-        reason = _problem(row, header, cells, known)
+        row = _Row(line, *_name_and_label(header, cells, suffixes), dict(zip(header, cells, strict=False)))
+        reason = _problem(row, header, cells, {} if is_cut else known)
+        if is_cut and not reason:
+            made = make_interval(row.cells["start"], row.cells["stop"], row.label, seconds)
+            if isinstance(made, str):
+                reason = made
+            else:
+                row = replace(row, interval=made)
+                if row.sample in known:
+                    reason = f"the same interval of {row.name!r} is in line {known[row.sample]} already"
         if reason:
-            rejected.append(Rejected(row.name or f"line {line}", member.where, reason, line=line))
+            rejected.append(Rejected(row.name or f"line {line}", where, reason, line=line))
         else:
-            known[row.name] = line
+            known[row.sample] = line
             rows.append(row)
     if not rows:
-        raise _no_row(rejected, member.where)
-    names, number = _label_reader([row.label for row in rows], classes, member.where)
-    columns = tuple(column for column in header if column not in ("name", "label"))
+        raise _no_row(rejected, where)
+    names, number = _label_reader([row.label for row in rows], classes, where)
+    columns = tuple(column for column in header if column not in (*_NEEDED, *(_INTERVAL if is_cut else ())))
     coded, codes = _coded(rows, columns)
     samples: dict[str, Sample] = {}
     for place, row in enumerate(rows):
         label = number(row.label)
         if isinstance(label, str):
-            rejected.append(Rejected(row.name, member.where, label, line=row.line))
+            rejected.append(Rejected(row.name, where, label, line=row.line))
         else:
-            samples[row.name] = Sample(row.name, label, {column: coded[column][place] for column in columns})
+            samples[row.sample] = Sample(row.sample, label, {column: coded[column][place] for column in columns})
     rejected.sort(key=lambda item: item.line or 0)
     if not samples:
-        raise _no_row(rejected, member.where)
+        raise _no_row(rejected, where)
     seen = {column: _seen(lines[1:], header.index(column), column not in codes) for column in columns}
-    return CustomTable(member.where, samples, columns, codes, seen, names, tuple(rejected))
+    cut = {row.sample: row for row in rows if row.interval is not None and row.sample in samples}
+    return CustomTable(
+        where, samples, columns, codes, seen, names, tuple(rejected),
+        files={sample: row.name for sample, row in cut.items()},
+        intervals={sample: row.interval for sample, row in cut.items() if row.interval is not None},
+    )  # fmt: skip
+
+
+def with_background(table: CustomTable, label: str) -> CustomTable:
+    """Add what lies between the intervals of each recording, and before the first, as samples of a class of its own.
+
+    Args:
+        table: A table with intervals.
+        label: The name of that class; one that there is already, or a new one behind the others.
+
+    Raises:
+        FormatError: If the table has no intervals.
+    """
+    if not table.intervals:
+        raise FormatError("a background needs intervals: give the table the columns 'start' and 'stop'", table.where)
+    classes = table.classes if label in table.classes else (*table.classes, label)
+    by_file: dict[str, list[str]] = {}
+    for sample, file in table.files.items():
+        by_file.setdefault(file, []).append(sample)
+    samples, files, intervals = dict(table.samples), dict(table.files), dict(table.intervals)
+    for file, names in by_file.items():
+        least = 1.0 if any(table.intervals[name].in_seconds for name in names) else _LEAST_BACKGROUND
+        fields = table.samples[names[0]].fields
+        for gap in fill_background([table.intervals[name] for name in names], float("inf"), label, least):
+            name = f"{file}_{gap.text}"
+            samples[name] = Sample(name, classes.index(label), fields)
+            files[name], intervals[name] = file, gap
+    if len(samples) == len(table.samples):  # nothing lies between
+        return table
+    return replace(table, samples=samples, classes=classes, files=files, intervals=intervals)
+
+
+def _has_parts_of_seconds(lines: Sequence[tuple[int, Sequence[str]]], header: Sequence[str]) -> bool:
+    """Return whether a start or stop is no whole number, as only seconds can be."""
+    places = [header.index(column) for column in _INTERVAL]
+    cells = (cells[place] for _, cells in lines for place in places if place < len(cells))
+    return any((number := parse_number(cell)) is not None and not number.is_integer() for cell in cells)
 
 
 def _checked_header(header: list[str], where: str) -> list[str]:
-    for needed in ("name", "label"):
+    for needed in _NEEDED:
         if needed not in header:
             raise FormatError(f"its first line has no column {needed!r}: it needs name and label", where, 1)
     for column in header:
-        free = column in ("name", "label") or (_COLUMN.fullmatch(column) and column not in _TAKEN)
+        free = column in _NEEDED or (_COLUMN.fullmatch(column) and column not in _TAKEN)
         if not free or header.count(column) > 1:
             raise FormatError(f"column {column!r} is taken, there twice or no word: give it another name", where, 1)
     return header
 
 
-def _name_and_label(header: Sequence[str], cells: Sequence[str]) -> tuple[str, str]:
+def _name_and_label(header: Sequence[str], cells: Sequence[str], suffixes: tuple[str, ...]) -> tuple[str, str]:
     """Take name and label out of a line, as far as it has them; a name may come with the ending of its file."""
-    name, label = (
-        cells[header.index(column)] if header.index(column) < len(cells) else "" for column in ("name", "label")
-    )
+    name, label = (cells[header.index(column)] if header.index(column) < len(cells) else "" for column in _NEEDED)
     path = PurePosixPath(name)
-    return (path.stem if path.suffix.lower() in CLIP_SUFFIXES else name), label
+    return (path.stem if path.suffix.lower() in suffixes else name), label
 
 
 def _problem(row: _Row, header: Sequence[str], cells: Sequence[str], known: Mapping[str, int]) -> str:

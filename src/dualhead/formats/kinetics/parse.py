@@ -266,6 +266,7 @@ def kinetics() -> KineticsSource:
     """Kinetics-Skeleton 400: the train side trains, the val side tests; clips without a person stay, as zeros."""
     return KineticsSource(
         name="kinetics",
+        fps=30.0,
         skeleton=OPENPOSE18,
         classes=load_class_names("kinetics"),
         fields=("side",),

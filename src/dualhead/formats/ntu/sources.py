@@ -111,6 +111,7 @@ def ntu60() -> NtuSource:
     """NTU RGB+D 60: setups 1 to 17, actions 1 to 60; the larger ones of a tree that holds both are skipped."""
     return NtuSource(
         name="ntu60",
+        fps=30.0,
         skeleton=NTU25,
         classes=load_class_names("ntu120")[:60],
         protocols={"xsub": XSUB_60, "xview": XVIEW_60},
@@ -122,6 +123,7 @@ def ntu120() -> NtuSource:
     """NTU RGB+D 120: setups 1 to 32, actions 1 to 120, those of NTU RGB+D 60 among them."""
     return NtuSource(
         name="ntu120",
+        fps=30.0,
         skeleton=NTU25,
         classes=load_class_names("ntu120"),
         protocols={"xsub": XSUB_120, "xset": XSET_120},

@@ -1,0 +1,73 @@
+"""Units of 3D coordinates, and how large a body is."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dualhead.skeleton import Skeleton
+
+METRES = MappingProxyType({"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254})
+"""Metres of each unit."""
+
+MOST_EXTENT = 3.0
+"""How many times larger or smaller than expected a body may be before its unit is doubted."""
+
+_STANDING = 1.6  # an adult from head to foot is about 1.3 to 1.9 metres for a Kinect
+_HEADS = ("head", "nose", "neck")
+_FEET = ("left_foot", "left_ankle", "right_foot", "right_ankle")
+
+
+def body_extent(joints: NDArray[np.floating]) -> float:
+    """Measure how large bodies are.
+
+    Convention: of each body in each frame the largest extent along an axis, over the joints that are not all zeros;
+    then the median. A standing adult is about 1.3 to 1.9 metres.
+
+    Args:
+        joints: `(..., V, C)`.
+
+    Returns:
+        The extent in the unit of the coordinates; 0 where no body has two joints.
+    """
+    values = joints.reshape(-1, *joints.shape[-2:])
+    seen = (values != 0).any(axis=2)  # (B, V)
+    rows = seen.sum(axis=1) > 1
+    values, seen = values[rows], seen[rows]
+    if not len(values):
+        return 0.0
+    high = np.where(seen[..., None], values, -np.inf).max(axis=1)
+    low = np.where(seen[..., None], values, np.inf).min(axis=1)
+    return float(np.median((high - low).max(axis=1)))
+
+
+def usual_extent(skeleton: Skeleton) -> float | None:
+    """Return the size that bodies of a 3D skeleton have in metres, None where it is no whole body by its joints' names.
+
+    Args:
+        skeleton: The layout of the joints.
+    """
+    whole = any(name in skeleton.joints for name in _HEADS) and any(name in skeleton.joints for name in _FEET)
+    return _STANDING if skeleton.dimensions == 3 and whole else None
+
+
+def doubt_unit(extent: float, expected: float | None) -> str:
+    """Say which unit coordinates probably have, where bodies are not as large as expected in metres.
+
+    Args:
+        extent: Their size, as `body_extent` measures it; 0 where there are none.
+        expected: The size expected in metres; None where that is not known.
+
+    Returns:
+        A sentence with both figures and the cure; "" where the two differ by no more than `MOST_EXTENT` times.
+    """
+    if not expected or not extent or 1 / MOST_EXTENT <= extent / expected <= MOST_EXTENT:
+        return ""
+    factors = {name: max(extent * metres / expected, expected / (extent * metres)) for name, metres in METRES.items()}
+    fitting = [name for name, factor in factors.items() if factor <= MOST_EXTENT]
+    best = min(factors, key=lambda name: factors[name])
+    others = f" (or {', '.join(name for name in fitting if name != best)})" if len(fitting) > 1 else ""
+    cure = f"pass --unit {best}{others}" if fitting else "are these the coordinates of a body?"
+    return f"the bodies are {extent:.4g} units tall, but about {expected:.3g} metres are expected: {cure}"
