@@ -110,7 +110,7 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no such file or folder"):
         read_recordings(tmp_path / "none")
     with pytest.raises(FormatError, match=r"unknown kind of file: give one that ends in \.skeleton, \.json, \.npy"):
-        read_recordings(tmp_path / "notes.txt")
+        read_recordings((tmp_path / "notes.txt").rename(tmp_path / "notes.md"))
 
 
 def test_raw_files_are_read_with_the_body_selection_asked_for(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from tests.training.conftest import MakeExperiment
 
 PROVENANCE = {
     "dataset", "protocol", "recipe", "stream", "skeleton", "classes", "num_bodies", "model", "variant", "experiment",
-    "data_fingerprint", "version", "seed", "body_selection",
+    "data_fingerprint", "version", "seed", "body_selection", "protocol_rule",
+    "fps", "body_extent",
 }  # fmt: skip
 
 
