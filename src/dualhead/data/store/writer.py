@@ -237,6 +237,7 @@ class StoreWriter:
                 "schema": SCHEMA,
                 "version": __version__,
                 **source.facts(),
+                **({"has_rates": True} if any(row.fps is not None for row in self.rows) else {}),
                 "fingerprint": content,
                 "index_digest": digest(index.getbuffer()),
                 "rejected": [asdict(rejected) for rejected in self.rejected],
