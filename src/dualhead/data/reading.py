@@ -156,7 +156,6 @@ class Reader:
         extent: The size of bodies in metres that 3D recordings are compared with; None: not compared.
         kind: The format that files are taken for; None: decided by their content.
         poses: Estimates the poses in videos; None: one with the usual settings.
-        trained_on: The data set that the checkpoint learned from, or None.
     """
 
     skeleton: str | Path | Skeleton | None = None
@@ -170,7 +169,6 @@ class Reader:
     extent: float | None = None
     kind: str | None = None
     poses: PoseEstimator | None = None
-    trained_on: str | None = None
 
     def __post_init__(self) -> None:
         """Check the size of the image and the frame rate.
@@ -202,7 +200,6 @@ class Reader:
             extent=self.extent,
             kind=self.kind,
             poses=self.poses,
-            trained_on=self.trained_on,
         )
 
     def read(

@@ -178,7 +178,6 @@ class ReadingOptions:
         any_scale: Whether 2D coordinates may be pixels of images whose size is not known, as for a picture.
         kind: The name of the format that files are to be taken for; None: as they are recognised.
         poses: Estimates the poses in videos; None: one with the usual settings.
-        trained_on: The data set that the checkpoint learned from, or None.
     """
 
     skeleton: Skeleton | None = None
@@ -193,7 +192,6 @@ class ReadingOptions:
     any_scale: bool = False
     kind: str | None = None
     poses: PoseEstimator | None = None
-    trained_on: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,15 @@ DOMAIN_GAP = (
 """What is said where a checkpoint meets poses of another kind than it learned from."""
 
 
+def domain_gap(trained_on: str | None) -> str:
+    """Return what to expect of poses from a video, "" where the checkpoint learned from data of another kind.
+
+    Args:
+        trained_on: The data set that the checkpoint learned from.
+    """
+    return DOMAIN_GAP if trained_on in KINECT_DATA else ""
+
+
 def to_recording(poses: PoseRecording, skeleton: Skeleton) -> Recording:
     """Convert poses to a recording of a skeleton, each person in a place of their own.
 
@@ -56,16 +65,13 @@ def _clip(poses: PoseRecording, name: str, options: ReadingOptions) -> RawClip:
     asked = options.skeleton
     skeleton = asked if asked is not None else skeleton_for(options.usual or MEDIAPIPE33)
     flat = skeleton.dimensions == 2
-    notes = [poses.damage] if poses.damage else []
-    if options.trained_on in KINECT_DATA:
-        notes.append(DOMAIN_GAP)
     return RawClip(
         to_recording(poses, skeleton),
         skeleton,
         name=name,
         fields={"width": poses.size[0], "height": poses.size[1]} if flat else {},
         unit="px" if flat else "m",
-        notes=tuple(notes),
+        notes=(poses.damage,) if poses.damage else (),
     )
 
 

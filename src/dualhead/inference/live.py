@@ -52,13 +52,14 @@ class LiveStream:
         self._confidence: deque[NDArray[np.float32]] = deque(maxlen=window)
         self._scored: bool | None = None
 
-    def push(self, joints: ArrayLike, confidence: ArrayLike | None = None) -> Segment | None:
+    def push(self, joints: ArrayLike, confidence: ArrayLike | None = None, *, predict: bool = True) -> Segment | None:
         """Take one frame.
 
         Args:
             joints: `(M, V, C)`, the bodies of this frame, each in the place that it had before; M may differ from frame
                 to frame, and an absent body or joint is all zeros.
             confidence: `(M, V)`, for every frame or for none.
+            predict: False keeps the frame and leaves out an estimate that is due: the caller is behind the camera.
 
         Returns:
             The current estimate, None where there is none.
@@ -73,7 +74,7 @@ class LiveStream:
             self._confidence.append(scores)
         self.num_frames += 1
         late = self.num_frames - self.window
-        if late >= 0 and late % self.stride == 0:
+        if predict and late >= 0 and late % self.stride == 0:
             self.estimate = self._segment(late)
         return self.estimate
 

@@ -6,10 +6,13 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
+from dualhead.formats.video import domain_gap
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
 from dualhead.inference.writing import write_csv, write_jsonl, write_table
 from dualhead.inference.writing_segments import write_over_time
+from dualhead.poses.command import PoseEstimator, find_videos
+from dualhead.poses.video import is_video
 from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable_line, unknown
 
 Format = Literal["auto", "table", "jsonl", "csv"]
@@ -32,6 +35,9 @@ def predict(
     threshold: float = 0.0,
     each_body: bool = False,
     every_window: bool = False,
+    max_people: int = 2,
+    pose_weights: Path | None = None,
+    keep_poses: Path | None = None,
     batch_size: int = 16,
     device: str | None = None,
 ) -> None:
@@ -46,8 +52,8 @@ def predict(
 
     Args:
         checkpoints: Checkpoints (.safetensors); several are fused.
-        source: A raw file (.skeleton; .json of NW-UCLA or Kinetics-Skeleton; .npy, .npz, .csv; .pkl of PYSKL), a folder
-            of OpenPose's frames, a folder, zip or tar archive of any of these, or a store.
+        source: A video, a raw file (.skeleton; .json of NW-UCLA or Kinetics-Skeleton; .npy, .npz, .csv; .pkl of PYSKL),
+            a folder of OpenPose's frames, a folder, zip or tar archive of any of these, or a store.
         weights: Weights of several checkpoints: numbers in their order, "equal" or "published". Default: equal.
         fusion: The score file that `dualhead fuse --out` wrote for these checkpoints, in place of weights.
         top_k: How many classes to name.
@@ -62,6 +68,9 @@ def predict(
         threshold: The least probability of a window's class, 0 to 1; less sure windows are in no interval.
         each_body: Name also what each body does by itself, where there are several.
         every_window: Write every window with its top classes instead of intervals.
+        max_people: Most people to follow in a video.
+        pose_weights: Folder of the pose networks for videos. Default: the user's cache, filled at the first use.
+        keep_poses: A folder in which the poses of videos are kept, and looked up when they are predicted again.
         batch_size: Clips that are computed at a time.
         device: Where to run, such as "cpu" or "cuda:1". Default: a CUDA GPU if there is one, else the CPU.
 
@@ -92,7 +101,11 @@ def predict(
             raise
         hint = f"only the last argument, {source}, is what is predicted (the weights of a fusion: --fusion FILE)"
         raise CheckpointError(f"{error}; {hint}") from None
-    reader = predictor.make_reader(skeleton=skeleton, image_size=image_size, each_body=each_body)
+    poses = PoseEstimator(pose_weights, max_people, keep=keep_poses)
+    reader = predictor.make_reader(skeleton=skeleton, image_size=image_size, each_body=each_body, poses=poses)
+    gap = domain_gap(predictor.dataset)
+    if gap and (is_video(source) or (source.is_dir() and find_videos(source))):
+        print(f"dualhead: {gap}", file=sys.stderr)
     rejected: list[FormatError | MismatchError] = []
 
     def reject(error: FormatError | MismatchError) -> None:

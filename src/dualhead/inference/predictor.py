@@ -20,7 +20,8 @@ from dualhead.inference.live import LiveStream
 from dualhead.inference.members import Member, Weights, choose_weights, find_device, load_members
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.segments import Segment
-from dualhead.inference.windows import FRAME_RATES, cut_windows, window_frames
+from dualhead.inference.windows import FRAME_RATES, Window, cut_windows, window_frames
+from dualhead.poses.command import PoseEstimator
 from dualhead.reading.listing import holds_many
 from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.sequence import SkeletonSequence
@@ -41,6 +42,7 @@ class Predictor:
         classes: K class names.
         skeleton: The layout of joints of the checkpoints; recordings with another are converted where there is a map.
         fps: Frames a second of the data that the checkpoints were trained on, or None where that is not known.
+        dataset: The data set that they were trained on, "" where that is not known.
         device: Where the models run.
     """
 
@@ -53,6 +55,7 @@ class Predictor:
         self.skeleton: Skeleton = first.model.config.skeleton
         names = first.provenance.get("classes") or map(str, range(first.model.config.num_classes))
         self.classes: tuple[str, ...] = tuple(names)
+        self.dataset = str(first.provenance.get("dataset") or "")
         self.fps = FRAME_RATES.get(str(first.provenance.get("dataset")))
 
     @classmethod
@@ -176,7 +179,8 @@ class Predictor:
             recordings: A recording, a raw file, a folder, an archive or a store, or a list of those.
             window: How long a window is: frames, or seconds such as "3s".
             stride: From the start of one to the start of the next; default: half a window.
-            fps: Frames a second of the recordings; default: that of the data the checkpoints were trained on.
+            fps: Frames a second of the recordings; default: what each recording says, else that of the data the
+                checkpoints were trained on.
             each_body: Whether to look at each body alone too, where there are several. Files are then read by
                 `make_reader(each_body=True)`, which keeps each person in a place of their own.
             batch_size: Clips that are computed at a time.
@@ -193,19 +197,21 @@ class Predictor:
             FormatError: As for `predict`.
             MismatchError: As for `predict`.
         """
-        rate = self.fps if fps is None else fps
-        length, step = window_frames(window, stride, rate)
         many = [recordings] if isinstance(recordings, SkeletonSequence | str | Path) else recordings
         sequences = self._sequences(many, reader or self.make_reader(each_body=each_body), on_rejected)
-        windows = (
-            (number, part)
-            for number, sequence in enumerate(sequences)
-            for part in cut_windows(sequence, length, step, each_body=each_body)
-        )
+
+        def cut() -> Iterator[tuple[int, float | None, Window]]:
+            for number, sequence in enumerate(sequences):
+                rate = fps or sequence.fps or self.fps
+                length, step = window_frames(window, stride, rate)
+                for part in cut_windows(sequence, length, step, each_body=each_body):
+                    yield number, rate, part
+
+        windows = cut()
         size = self._samples(batch_size)
         while batch := list(islice(windows, size)):
-            predictions = self._predict([part.sequence for _, part in batch])
-            for (number, part), prediction in zip(batch, predictions, strict=True):
+            predictions = self._predict([part.sequence for _, _, part in batch])
+            for (number, rate, part), prediction in zip(batch, predictions, strict=True):
                 yield Segment(part.start, part.stop, part.share, part.body, rate, prediction, number)
 
     def stream(
@@ -252,6 +258,7 @@ class Predictor:
         skeleton: str | Path | Skeleton | None = None,
         image_size: tuple[int, ...] | None = None,
         each_body: bool = False,
+        poses: PoseEstimator | None = None,
     ) -> Reader:
         """Say how files are read for these checkpoints: with the body selection and skeleton they were trained with.
 
@@ -259,6 +266,7 @@ class Predictor:
             skeleton: The layout of the joints of files that leave it open, such as arrays; default: the checkpoints'.
             image_size: Width and height in pixels, for flat coordinates whose file does not say it.
             each_body: Keep each person in a place of their own.
+            poses: Estimates the poses in videos; default: one with the usual settings.
 
         Returns:
             The reader.
@@ -268,7 +276,7 @@ class Predictor:
         """
         said = self.members[0].provenance
         classes = self.classes if said.get("classes") else None
-        return Reader(skeleton, self.skeleton, said.get("body_selection"), each_body, image_size, classes)
+        return Reader(skeleton, self.skeleton, said.get("body_selection"), each_body, image_size, classes, poses=poses)
 
     def _samples(self, batch_size: int) -> int:
         if batch_size < 1:

@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.progress import track
 
 from dualhead.data.store.store import closed_inputs
+from dualhead.formats.video import domain_gap
+from dualhead.poses.command import PoseEstimator
+from dualhead.poses.video import is_video
 from dualhead.runtime.errors import ConfigError, printable, unknown
 from dualhead.runtime.files import check_apart, write_text
 from dualhead.runtime.terminal import cell, print_line
@@ -53,6 +56,11 @@ def render(
     yaw: float = 0.0,
     turn: float = 0.0,
     dark: bool = False,
+    window: str | None = None,
+    stride: str | None = None,
+    max_people: int = 2,
+    pose_weights: Path | None = None,
+    keep_poses: Path | None = None,
 ) -> Path:
     """Draw one recording as an HTML page, a GIF or a video.
 
@@ -60,13 +68,16 @@ def render(
     arrow keys. Left limbs are blue, right limbs orange; the second body has hollow joints. A 3D recording is seen from
     its camera and not mirrored.
 
+    A video is drawn as it is, with the skeletons that are found in it over the picture: as .mp4 with the class and the
+    probability of the current window under it, or as .html with a timeline (docs/video.md).
+
     With checkpoints, the most probable class is written above the recording and the probabilities of the top classes
     over time are drawn under it, a chart a head, found in windows of a third of the recording. Where heads pass
     messages (DualHead-Net), the temporal gates are strips under the charts, and the spatial gate colours the joints.
 
     Args:
-        source: A raw recording (.skeleton, .json, arrays, a folder of OpenPose's frames), a store's folder, or a
-            recording in memory.
+        source: A raw recording (.skeleton, .json, arrays, a folder of OpenPose's frames), a video, a store's folder, or
+            a recording in memory.
         out: The file to write, .html, .gif or .mp4 (by PyAV or ffmpeg); default: the recording's name with .html, in
             the current folder.
         sample: Name of the sample to draw, where the source is a store.
@@ -81,6 +92,11 @@ def render(
         yaw: Degrees by which a GIF or video of a 3D recording is turned about the vertical axis.
         turn: Degrees by which it turns further over the clip.
         dark: Whether a GIF or video has a dark ground; the page follows the reader's system.
+        window: Of a video, the length of the windows that are named, such as 90 or 3s. Default: 3s.
+        stride: Of a video, from the start of a window to the start of the next. Default: 0.5s.
+        max_people: Of a video, the most people to follow.
+        pose_weights: Of a video, the folder of the pose networks. Default: the user's cache, filled at the first use.
+        keep_poses: Of a video, a folder in which its poses are kept, and looked up when it is drawn again.
 
     Returns:
         The file that was written.
@@ -104,6 +120,9 @@ def render(
     if target is not None:
         check_apart(target, [*checkpoint, *([] if isinstance(source, SkeletonSequence) else closed_inputs(source))])
     predictor = _load(checkpoint)
+    if isinstance(source, str | Path) and is_video(source):
+        estimator = PoseEstimator(pose_weights, max_people, keep=keep_poses)
+        return _render_video(Path(source), target, predictor, window, stride, estimator)
     reader = None if predictor is None else predictor.make_reader(skeleton=skeleton, image_size=image_size)
     sequence, true_class = find_recording(source, sample, skeleton=skeleton, reader=reader)
     target = target or Path(f"{_file_name(sequence.name)}.html")
@@ -141,6 +160,25 @@ def render(
         else:
             write_video(shown, target, fps=fps)
     print_line(console, f"wrote {target} ({scene.num_frames} frames)")
+    return target
+
+
+def _render_video(
+    source: Path,
+    out: Path | None,
+    predictor: Predictor | None,
+    window: str | None,
+    stride: str | None,
+    estimator: PoseEstimator,
+) -> Path:
+    from dualhead.visualize.video_render import render_video
+
+    target = out or Path(f"{_file_name(source.stem)}.html")
+    gap = "" if predictor is None else domain_gap(predictor.dataset)
+    if gap:
+        print_line(Console(stderr=True), f"dualhead: {gap}")
+    frames = render_video(source, target, predictor, window=window, stride=stride, estimator=estimator)
+    print_line(Console(stderr=True), f"wrote {target} ({frames} frames)")
     return target
 
 
