@@ -21,6 +21,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "ctrgcn": {"width": 16, "depth": 1},
     "stgcnpp": {"width": 6, "depth": 1},
     "dgstgcn": {"width": 8, "depth": 1},
+    "protogcn": {"width": 8, "depth": 1, "num_prototypes": 5},
 }
 """Variants of each architecture."""
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dualhead import create_model, list_models, load_published
-from dualhead.models.base import SkeletonModel
+from dualhead.models.base import ModelOutput, SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.published import published_constants, to_published
 from dualhead.models.published_shapes import infer_arguments
@@ -28,6 +28,7 @@ NARROW: dict[str, dict[str, Any]] = {
     "ctrgcn": {"width": 8, "depth": 1},
     "stgcnpp": {"width": 8, "depth": 1},
     "dgstgcn": {"width": 8, "depth": 1},
+    "protogcn": {"width": 8, "depth": 1, "num_prototypes": 5},
 }
 """A case for every model; a model without one fails the first test."""
 
@@ -51,6 +52,10 @@ def build(name: str, skeleton: str | Skeleton = CUSTOM, **arguments: Any) -> Ske
     """Build a narrow model whose parameters and statistics are all away from their start."""
     torch.manual_seed(0)
     model = create_model(name, **{"num_classes": 7, "skeleton": skeleton, **NARROW[name], **arguments})
+    for part in model.training_parts:  # whose dropout has no argument
+        for module in model.get_submodule(part).modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
     with torch.no_grad():
         for key, parameter in model.named_parameters():
             if parameter.ndim > 1:
@@ -68,6 +73,17 @@ def clips(model: SkeletonModel, samples: int = 2, frames: int = 10) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     shape = (samples, config.in_channels, frames, config.skeleton.num_joints, config.num_bodies)
     return torch.randn(shape, generator=generator)
+
+
+def logits_of(output: Tensor | ModelOutput) -> Tensor:
+    """Return the logits of a model that may add extras to them in training."""
+    return ModelOutput.of(output).logits
+
+
+def all_of(output: Tensor | ModelOutput) -> Tensor:
+    """Return logits and extras as one row for each clip."""
+    logits, extras = ModelOutput.of(output)
+    return torch.cat([logits.flatten(1), *(extra.flatten(1) for extra in extras.values())], dim=1)
 
 
 def test_every_model_has_a_case() -> None:
@@ -88,7 +104,7 @@ def test_shapes_on_every_skeleton(name: str, skeleton: str | Skeleton) -> None:
 @pytest.mark.parametrize("frames", [8, 9, 13, 31])
 def test_short_and_odd_lengths(name: str, frames: int) -> None:
     model = build(name, num_bodies=3)
-    logits = model(clips(model, frames=frames))
+    logits = logits_of(model(clips(model, frames=frames)))
     assert logits.shape == (2, len(model.heads), 7)
     assert logits.isfinite().all()
 
@@ -96,8 +112,9 @@ def test_short_and_odd_lengths(name: str, frames: int) -> None:
 @EVERY
 def test_a_gradient_for_every_parameter(name: str) -> None:
     model = build(name).double().train()
-    logits = model(clips(model, samples=3).double())
-    nn.functional.cross_entropy(logits.flatten(0, 1), torch.arange(3 * len(model.heads)) % 7).backward()
+    output = model(clips(model, samples=3).double())
+    loss = nn.functional.cross_entropy(logits_of(output).flatten(0, 1), torch.arange(3 * len(model.heads)) % 7)
+    (loss + (all_of(output) * torch.randn(all_of(output).shape)).sum()).backward()
     still = set()
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None, key
@@ -152,7 +169,7 @@ def test_an_absent_body_counts_like_any_other(name: str, training: bool) -> None
         model = build(name).double().train(training)
         x = clips(model, samples=3).double()
         x[:2, ..., 1] = nothing
-        logits = model(x)
+        logits = all_of(model(x))
         assert logits.isfinite().all()
         results.append((logits.detach(), dict(model.named_buffers())))
     (absent, statistics), (present, expected) = results
@@ -167,11 +184,11 @@ def test_dropout_is_an_argument_and_acts_in_training_only(name: str) -> None:
     model = build(name, dropout=0.5).train()
     x = clips(model)
     torch.manual_seed(1)
-    first = model(x)
+    first = logits_of(model(x))
     torch.manual_seed(2)
-    assert not torch.allclose(first, model(x))
+    assert not torch.allclose(first, logits_of(model(x)))
     without = build(name).train()
-    assert torch.equal(without(x), build(name).train()(x))
+    assert torch.equal(all_of(without(x)), all_of(build(name).train()(x)))
 
 
 @EVERY
@@ -211,7 +228,7 @@ def test_arguments_are_named_alike() -> None:
     for name, entry in model_entries().items():
         arguments = variant_arguments(entry)
         assert {"width", "depth", "dropout"} <= set(arguments), name
-        known = {"width", "depth", "dropout", "num_gcn_scales", "num_g3d_scales", "partition"}
+        known = {"width", "depth", "dropout", "num_gcn_scales", "num_g3d_scales", "num_prototypes", "partition"}
         assert set(arguments) <= known, name
 
 

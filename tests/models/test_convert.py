@@ -50,7 +50,7 @@ def test_arguments_that_contradict_the_tensors(tmp_path: Path) -> None:
     assert not (tmp_path / "c.pt").exists()
 
 
-@pytest.mark.parametrize("name", ["dualhead", "msg3d", "agcn", "stgcn", "ctrgcn", "stgcnpp", "dgstgcn"])
+@pytest.mark.parametrize("name", ["dualhead", "msg3d", "agcn", "stgcn", "ctrgcn", "stgcnpp", "dgstgcn", "protogcn"])
 def test_a_model_that_the_file_cannot_hold_is_refused_before_it_is_built(name: str, tmp_path: Path) -> None:
     state = to_published(build(name))
     first = f"{_FIRST_MIXING[model_entries()[name].architecture.__name__]}.weight"

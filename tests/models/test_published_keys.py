@@ -29,6 +29,8 @@ from tests.models.test_battery import build
         ("dgstgcn", "units.1.spatial.sender.weight", "backbone.gcn.1.gcn.conv1.weight"),
         ("dgstgcn", "units.1.spatial.pre.norm.running_var", "backbone.gcn.1.gcn.pre.1.running_var"),
         ("dgstgcn", "units.3.temporal.coefficient", "backbone.gcn.3.tcn.add_coeff"),
+        ("protogcn", "prototypes.query.weight", "backbone.prn.query_matrix.weight"),
+        ("protogcn", "prototypes.norm.running_var", "backbone.bn.running_var"),
         ("dgstgcn", "classifier.weight", "cls_head.fc_cls.weight"),
         ("ctrgcn", "units.3.temporal.pool.norm.running_mean", "l4.tcn1.branches.2.4.running_mean"),
     ],

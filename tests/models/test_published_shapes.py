@@ -72,7 +72,7 @@ def test_scales_that_the_skeleton_cannot_have_are_refused(name: str, key: str, a
         infer_arguments(name, crafted, OPENPOSE18)
 
 
-@pytest.mark.parametrize("name", ["agcn", "stgcn", "ctrgcn", "dualhead", "msg3d", "stgcnpp", "dgstgcn"])
+@pytest.mark.parametrize("name", ["agcn", "stgcn", "ctrgcn", "dualhead", "msg3d", "stgcnpp", "dgstgcn", "protogcn"])
 def test_a_depth_that_no_model_has_is_refused(name: str) -> None:
     state = to_published(build(name, OPENPOSE18))
     unit = {
@@ -81,6 +81,7 @@ def test_a_depth_that_no_model_has_is_refused(name: str) -> None:
         "msg3d": "sgcn{}.0.A_res",
         "stgcnpp": "backbone.gcn.{}.gcn.A",
         "dgstgcn": "backbone.gcn.{}.gcn.A",
+        "protogcn": "backbone.gcn.{}.gcn.A",
     }
     many = {unit.get(name, "l{}.gcn1.PA").format(number): torch.zeros(3, 18, 18) for number in range(400)}
     with pytest.raises(CheckpointError, match=r"say that depth is \d+, .* at most 100"):

@@ -11,7 +11,17 @@ from dualhead.skeleton import COCO17
 
 
 def test_names() -> None:
-    assert list_models() == ["agcn", "ctrgcn", "dgstgcn", "dualhead", "dualhead_small", "msg3d", "stgcn", "stgcnpp"]
+    assert list_models() == [
+        "agcn",
+        "ctrgcn",
+        "dgstgcn",
+        "dualhead",
+        "dualhead_small",
+        "msg3d",
+        "protogcn",
+        "stgcn",
+        "stgcnpp",
+    ]
 
 
 def test_config_is_what_was_asked_for() -> None:

@@ -75,6 +75,7 @@ def export(
     predictor = Predictor.from_checkpoint(checkpoint, device="cpu")
     # The model as it was trained, not the predictor's inference form, which holds its weights twice.
     model = load_checkpoint(checkpoint)[0].eval()
+    model.drop_training_parts()
     console = Console(stderr=True)
 
     def step(what: str) -> AbstractContextManager[object]:

@@ -46,6 +46,7 @@ class DeployedModel(SkeletonModel):
         self.heads, self.shares_frames = model.heads, model.shares_frames  # type: ignore[misc]
         self.config, self.provenance, self.dtype = model.config, model.provenance, dtype
         self._absent: dict[_Key, Sequence[Tensor]] = {}
+        self.model.drop_training_parts()
         for part in self.model.modules():
             if isinstance(part, PreparedModule):
                 part.keep()

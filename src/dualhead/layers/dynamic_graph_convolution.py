@@ -8,6 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold
 from dualhead.layers.norm import BatchNorm, batch_norm, normalise
 from dualhead.layers.prepared import PreparedModule
@@ -91,12 +92,12 @@ class DynamicGraphConvolution(PreparedModule):
         if refinement is None:
             refinement = self.refinement(x)
         x = x.contiguous()
-        h = _planes(x, self.pre.prepared(), [self.pre.norm]).relu_()
+        h = relu(_planes(x, self.pre.prepared(), [self.pre.norm]))
         graph = self.adjacency.repeat_interleave(h.shape[1] // self.groups, dim=0) + refinement  # (B, O, V, V)
         y = _planes(h @ graph, (post, post_bias), [self.norm])
         if isinstance(self.residual, PointwiseNorm):
             x = _planes(x, self.residual.prepared(), [self.residual.norm])
-        return (y + x).relu_()
+        return relu(add(y, x))
 
 
 def _planes(x: Tensor, mixing: tuple[Tensor, ...], norms: Sequence[nn.BatchNorm2d]) -> Tensor:

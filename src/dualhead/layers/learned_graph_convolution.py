@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.layers.aggregate import aggregate
+from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import pointwise, scale_and_shift
 from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.prepared import PreparedModule
@@ -59,4 +60,4 @@ class LearnedGraphConvolution(PreparedModule):
         h = aggregate(matrix, rearrange(x, "b c t v -> (b t) v c"))
         h = rearrange(h, "(b t) (w k) c -> b (k c) t w", b=x.shape[0], w=x.shape[3])
         y = normalise(pointwise(h, weight) + bias, [self.norm])
-        return torch.relu(y + self.residual(x))
+        return relu(add(y, self.residual(x)))

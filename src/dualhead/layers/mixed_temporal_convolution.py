@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dualhead.layers.elementwise import relu
 from dualhead.layers.fused import fold, fold_all, pointwise, pointwise_norm, scale_and_shift
 from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.prepared import PreparedModule
@@ -111,10 +112,11 @@ class MixedTemporalConvolution(PreparedModule):
         """
         entry, entry_bias, plain, plain_bias, mix, mix_bias, shift, pool_scale, *taps = self.prepared()
         branches = [*self._dilated, self.pool]
+        rows = x.movedim(1, -1)  # (B, T, V, C)
         if self.coefficient is not None:
-            x = torch.cat([x, x.mean(dim=3, keepdim=True)], dim=3)
-        x = x.contiguous(memory_format=torch.channels_last)
-        h = pointwise_norm(x, entry, entry_bias, [branch.entry_norm for branch in branches]).relu_()
+            rows = torch.cat([rows, rows.mean(dim=2, keepdim=True)], dim=2)
+        x = rows.contiguous().movedim(-1, 1)
+        h = relu(pointwise_norm(x, entry, entry_bias, [branch.entry_norm for branch in branches]))
         *parts, pooled = torch.split(h, [branch.entry.out_channels for branch in branches], dim=1)
         outs = [
             F.conv2d(part, weight, bias, branch.conv.stride, branch.conv.padding, branch.conv.dilation)
@@ -127,5 +129,4 @@ class MixedTemporalConvolution(PreparedModule):
         if self.coefficient is not None:
             y = torch.addcmul(y[..., :-1], self.coefficient, y[..., -1:])
         y = normalise(y, [self.mix_norm]) if self.mix_norm.training else y + shift
-        y = y.relu_()
-        return pointwise_norm(y, mix, mix_bias, [self.norm])
+        return pointwise_norm(relu(y), mix, mix_bias, [self.norm])

@@ -88,6 +88,7 @@ class SkeletonModel(nn.Module):
         config: What it was built from; set by `create_model`.
         width_step: What `width` has to be a multiple of.
         shares_frames: Whether its layers share out the frames of few bodies among threads, in inference.
+        training_parts: Names of the submodules that take part in training alone; a deployed model is without them.
         provenance: What its checkpoint says of its origin; empty for a model that was loaded from none.
         input_norm: What every clip goes through first.
     """
@@ -95,6 +96,7 @@ class SkeletonModel(nn.Module):
     heads: ClassVar[tuple[str, ...]] = ("main",)
     width_step: ClassVar[int] = 1
     shares_frames: ClassVar[bool] = False
+    training_parts: ClassVar[tuple[str, ...]] = ()
     config: ModelConfig
     provenance: Mapping[str, Any]
     input_norm: InputNorm
@@ -161,7 +163,15 @@ class SkeletonModel(nn.Module):
         x = bodies.select(self.input_norm(clips))  # (B, C, T, V)
         with counting(bodies.repeats) if bodies.repeats else nullcontext():
             pooled = self.pooled_features(x, bodies)
-        return self.classify([bodies.mean(head) for head in pooled])
+        return self.output([bodies.mean(head) for head in pooled])
+
+    def output(self, pooled: Sequence[Tensor]) -> Tensor | ModelOutput:
+        """Return what `forward` returns: the logits; a model with auxiliary terms may add them in training mode.
+
+        Args:
+            pooled: What `pooled` returned of the bodies, averaged over the bodies of each clip.
+        """
+        return self.classify(pooled)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile the forward pass in place, as `torch.nn.Module.compile` does, after a shorter look at the code.
@@ -187,21 +197,31 @@ class SkeletonModel(nn.Module):
             One `(B, O)` for each of the H heads.
         """
         if torch.is_grad_enabled() or not is_eager(x):
-            return self._means(x)
+            return self.pooled(x)
         if any(part.training for part in self.modules()):  # a norm that learns needs all bodies at once
-            return self._means(x)
+            return self.pooled(x)
         if len(x) < num_sharing():
             with alone() if self.shares_frames else nullcontext():
-                return self._means(x)
+                return self.pooled(x)
 
         def compute(parts: Sequence[Tensor]) -> list[list[Tensor]]:
-            return [self._means(some) for some in parts]
+            return [self.pooled(some) for some in parts]
 
         means = chain.from_iterable(in_threads(compute, self._some_at_a_time(x)))
         return [torch.cat(head) for head in zip(*means, strict=True)]
 
-    def _means(self, x: Tensor) -> list[Tensor]:
+    def pooled(self, x: Tensor) -> list[Tensor]:
+        """Compute the mean features of bodies, one `(B, O)` for each of the H heads, in the calling thread.
+
+        Args:
+            x: `(B, C, T, V)`, normalised.
+        """
         return [reduce(h, "b o t v -> b o", "mean") for h in self.features(x)]
+
+    def drop_training_parts(self) -> None:
+        """Delete the submodules that take part in training alone; the model only predicts from now on."""
+        for name in self.training_parts:
+            delattr(self, name)
 
     @staticmethod
     def _some_at_a_time(x: Tensor) -> Sequence[Tensor]:

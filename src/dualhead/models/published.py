@@ -17,6 +17,7 @@ from dualhead.models.ctrgcn import CTRGCN
 from dualhead.models.dgstgcn import DGSTGCN
 from dualhead.models.dualhead import DualHeadNet
 from dualhead.models.msg3d import MSG3D
+from dualhead.models.protogcn import ProtoGCN
 from dualhead.models.published_keys import (
     Pairs,
     agcn_keys,
@@ -44,6 +45,7 @@ _WALKS: dict[type[SkeletonModel], Callable[[Any], Pairs]] = {
     CTRGCN: ctrgcn_keys,
     STGCNPlusPlus: pyskl_keys,
     DGSTGCN: pyskl_keys,
+    ProtoGCN: pyskl_keys,
 }
 
 

@@ -23,6 +23,7 @@ from dualhead.models.agcn import AGCN, AGCNUnit
 from dualhead.models.ctrgcn import CTRGCN, CTRGCNUnit
 from dualhead.models.dualhead import DualHeadNet
 from dualhead.models.msg3d import MSG3D
+from dualhead.models.protogcn import ProtoGCN
 from dualhead.models.stgcn import STGCN, STGCNUnit
 from dualhead.models.unit_trunk import GraphUnit, UnitTrunk
 
@@ -226,4 +227,8 @@ def pyskl_keys(model: UnitTrunk) -> Pairs:
         assert isinstance(unit.temporal, MixedTemporalConvolution)
         yield from mixed_temporal_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn")
         yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
+    if isinstance(model, ProtoGCN):
+        names = {"mix": "post", "norm": "bn", "query": "prn.query_matrix", "memory": "prn.memory_matrix"}
+        for name, published in names.items():
+            yield from leaf_keys(model.prototypes.get_submodule(name), f"prototypes.{name}", f"backbone.{published}")
     yield from leaf_keys(model.classifier, "classifier", "cls_head.fc_cls")

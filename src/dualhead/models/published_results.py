@@ -16,6 +16,7 @@ _SETTINGS = {
     ("ucla", "xview"): "NW-UCLA",
 }
 _STREAMS = {
+    "6 streams": ("joint", "bone", "joint_motion", "bone_motion", "k_bone", "k_bone_motion"),
     "4 streams": ("joint", "bone", "joint_motion", "bone_motion"),
     "2 streams": ("joint", "bone"),
     "joint stream": ("joint",),

@@ -19,6 +19,7 @@ _CLASSIFIERS = {
     "CTRGCN": "fc",
     "STGCNPlusPlus": "cls_head.fc_cls",
     "DGSTGCN": "cls_head.fc_cls",
+    "ProtoGCN": "cls_head.fc_cls",
 }
 _FIRST_MIXING = {
     "DualHeadNet": "sgcn1.0.mlp.layers.0",
@@ -28,6 +29,7 @@ _FIRST_MIXING = {
     "CTRGCN": "l1.gcn1.convs.0.conv3",
     "STGCNPlusPlus": "backbone.gcn.0.gcn.conv",
     "DGSTGCN": "backbone.gcn.0.gcn.pre.0",
+    "ProtoGCN": "backbone.gcn.0.gcn.pre.0",
 }
 _UNITS = {
     "AGCN": "l{}.gcn1.PA",
@@ -35,8 +37,9 @@ _UNITS = {
     "CTRGCN": "l{}.gcn1.PA",
     "STGCNPlusPlus": "backbone.gcn.{}.gcn.A",
     "DGSTGCN": "backbone.gcn.{}.gcn.A",
+    "ProtoGCN": "backbone.gcn.{}.gcn.A",
 }
-_SHARED_INPUT_NORM = ("STGCN", "STGCNPlusPlus", "DGSTGCN")
+_SHARED_INPUT_NORM = ("STGCN", "STGCNPlusPlus", "DGSTGCN", "ProtoGCN")
 _SUBSETS = 3
 _MOST_DEPTH = 100
 """The deepest model that is made of a checkpoint: ten times the published ones."""
@@ -90,6 +93,8 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
         found["depth"] = 1 + sum(f"sgcn{block}_fine.0.A_res" in state for block in range(2, len(state)))
     if kind == "MSG3D":
         found["depth"] = sum(f"sgcn{block}.0.A_res" in state for block in range(1, len(state)))
+    if kind == "ProtoGCN":
+        found["num_prototypes"], _ = shape("backbone.prn.query_matrix.weight", 2)
     if kind in _UNITS:
         unit = _UNITS[kind]
         found["depth"] = (sum(unit.format(index) in state for index in range(len(state))) - 1) // 3

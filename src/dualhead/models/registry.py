@@ -12,7 +12,7 @@ from dualhead.models.base import ModelConfig, SkeletonModel
 from dualhead.runtime.errors import ConfigError, unknown
 from dualhead.skeleton import Skeleton, get_skeleton
 
-ARCHITECTURES = ("dualhead", "msg3d", "agcn", "stgcn", "ctrgcn", "stgcnpp", "dgstgcn")
+ARCHITECTURES = ("dualhead", "msg3d", "agcn", "stgcn", "ctrgcn", "stgcnpp", "dgstgcn", "protogcn")
 """Modules of this package that register models."""
 
 Builder = Callable[..., SkeletonModel]

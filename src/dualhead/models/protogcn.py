@@ -1,0 +1,91 @@
+"""ProtoGCN: Liu et al., "Revealing Key Details to See Differences: A Novel Prototypical Perspective for Skeleton-based
+Action Recognition", CVPR 2025, arXiv 2411.18941.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from einops import rearrange, reduce
+from torch import Tensor
+
+from dualhead.layers.prototypes import PrototypeReconstruction
+from dualhead.models.base import ModelOutput
+from dualhead.models.dgstgcn import DGSTGCN
+from dualhead.models.registry import register
+from dualhead.skeleton import Skeleton
+
+
+class ProtoGCN(DGSTGCN):
+    """DG-STGCN whose last graph is also reconstructed from prototypes, in training alone.
+
+    In training mode `forward` returns a `ModelOutput` whose extra "prototypes", `(N, V * V)`, a contrastive objective
+    tells classes apart by. In evaluation mode, and once deployed, it is DG-STGCN.
+
+    Args:
+        num_classes: K.
+        skeleton: The layout of the V joints, of which the model uses the number alone.
+        num_bodies: M; all bodies share the input norm, so that it changes no parameter.
+        in_channels: C.
+        width: Channels of the first stage, divisible by 8.
+        depth: Units in each of the three stages.
+        num_prototypes: Prototypes that the last graph is reconstructed from.
+        dropout: Share of the pooled features that is dropped in training.
+    """
+
+    training_parts: ClassVar[tuple[str, ...]] = ("prototypes",)
+
+    def __init__(
+        self,
+        num_classes: int,
+        skeleton: Skeleton,
+        num_bodies: int = 2,
+        in_channels: int = 3,
+        width: int = 96,
+        depth: int = 3,
+        num_prototypes: int = 400,
+        dropout: float = 0.0,
+    ):
+        super().__init__(num_classes, skeleton, num_bodies, in_channels, width, depth, dropout)
+        self.prototypes = PrototypeReconstruction(width * 4, num_prototypes)
+
+    def pooled(self, x: Tensor) -> list[Tensor]:
+        """Return the mean features of bodies, `(B, 4 * width)`, and in training the last graph, `(B, 4 * width * V^2)`.
+
+        Args:
+            x: `(B, C, T, V)`, normalised.
+        """
+        if not self.training:
+            return super().pooled(x)
+        *units, last = self.units
+        for unit in units:
+            x = unit(x)
+        graph = last.spatial.refinement(x)  # type: ignore[union-attr, operator]
+        return [reduce(last(x, graph), "b o t v -> b o", "mean"), graph.flatten(1)]
+
+    def output(self, pooled: Sequence[Tensor]) -> Tensor | ModelOutput:
+        """Return logits, and in training what the prototypes make of the last graph."""
+        if len(pooled) == 1:
+            return super().output(pooled)
+        features, graph = pooled
+        joints = self.input_norm.joints
+        graphs = rearrange(graph, "n (c u v) -> n c u v", u=joints, v=joints)
+        return ModelOutput(self.classify([features]), {"prototypes": self.prototypes(graphs)})
+
+
+@register(
+    paper="Liu et al., Revealing Key Details to See Differences: A Novel Prototypical Perspective for Skeleton-based "
+    "Action Recognition, CVPR 2025, arXiv 2411.18941",
+    frames=100,
+    gmacs=5.53,
+    published={
+        "NTU RGB+D 60 xsub, 6 streams": 93.81,
+        "NTU RGB+D 60 xview, 6 streams": 97.76,
+        "NTU RGB+D 120 xsub, 6 streams": 90.92,
+        "NTU RGB+D 120 xset, 6 streams": 92.16,
+    },
+)
+def protogcn(**arguments: Any) -> ProtoGCN:
+    """Build the published network."""
+    return ProtoGCN(**arguments)
