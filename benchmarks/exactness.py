@@ -10,7 +10,7 @@ from benchmarks.model_times import make_clips, plain_form, step
 from dualhead.models.base import SkeletonModel
 
 _FRAMES = 100
-"""Enough for products tap by tap, as with more frames (`dualhead.layers.dilated.FEWEST_NODES`)."""
+"""Enough for products tap by tap, as with more frames (`dualhead.layers.cpu.dilated`)."""
 
 
 def exactness(model: SkeletonModel, clips: Tensor) -> dict[str, float]:

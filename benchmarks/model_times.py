@@ -11,15 +11,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from dualhead.inference.deploy import DeployedModel
 from dualhead.layers.bodies import DistinctBodies
-from dualhead.layers.stgc_block import STGCBlock
+from dualhead.layers.prepared import PreparedModule
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import create_model
 from dualhead.skeleton import NTU25
-from tests.layers.test_stgc_block import formula
 
 PUBLISHED = {"dualhead": (37.87, 0.30), "msg3d": (65.54, 0.34)}
 """GFLOP of one clip of 300 frames and two bodies in the published code, and the share of the rate of a 2048-cube
@@ -46,12 +45,14 @@ def make_clips(number: int, frames: int, single: float = 0.0, bodies: int = 2, s
 
 
 def plain_form(model: SkeletonModel) -> SkeletonModel:
-    """Copy a model of STGC blocks so that its blocks are the formulas of the tests, for all bodies alike."""
+    """Copy a model so that every layer computes its paper's formula as it is written, for all bodies alike."""
     plain = copy.deepcopy(model)
     for part in plain.modules():
-        if isinstance(part, STGCBlock):
-            part.forward = MethodType(formula, part)  # type: ignore[method-assign]
-    plain.distinct_bodies = lambda clips, _: DistinctBodies.every(clips)  # type: ignore[method-assign, assignment]
+        if isinstance(part, nn.BatchNorm2d):
+            part.forward = MethodType(nn.BatchNorm2d.forward, part)  # type: ignore[method-assign]
+        elif isinstance(part, PreparedModule) and type(part).formula is not PreparedModule.formula:
+            part.forward = part.formula  # type: ignore[method-assign]
+    plain.distinct_bodies = lambda clips, _=None: DistinctBodies.every(clips)  # type: ignore[method-assign, assignment]
     return plain
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -55,11 +58,32 @@ def randomize(module: nn.Module, seed: int = 0) -> None:
 
 
 def compare(layer: Any, formula: Callable[[Any, Tensor], Tensor], shape: tuple[int, ...], seed: int = 0) -> None:
-    """Compare output, every gradient and the running statistics of `layer(x)` with `formula(layer, x)`, in float64."""
+    """Compare `layer(x)`, as on a CPU and as elsewhere, with `formula(layer, x)`, whose norms are torch's, in float64.
+
+    Output, every gradient and the running statistics are compared, in training and in evaluation mode.
+    """
+    for elsewhere in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if elsewhere:
+                take_no_looks(patch)
+            _compare(copy.deepcopy(layer), formula, shape, seed)
+
+
+def take_no_looks(patch: pytest.MonkeyPatch) -> None:
+    """Let every layer compute as on a GPU."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("dualhead.") and hasattr(module, "is_eager"):
+            patch.setattr(module, "is_eager", lambda _: False)
+
+
+def _compare(layer: Any, formula: Callable[[Any, Tensor], Tensor], shape: tuple[int, ...], seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     layer = layer.double()
     randomize(layer, seed)
     other = copy.deepcopy(layer)
+    for part in other.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.forward = MethodType(nn.BatchNorm2d.forward, part)  # type: ignore[method-assign]
     for training in (True, False):
         x = torch.randn(shape, generator=generator, dtype=torch.float64)
         layer.train(training)

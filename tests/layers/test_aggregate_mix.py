@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dualhead.layers.aggregate_mix import aggregate_mix, aggregate_mix_relu
+from dualhead.layers.aggregate_mix import aggregate_mix
+from dualhead.layers.cpu.aggregate_mix import aggregate_mix_relu
 
 
 def make(channels: int) -> tuple[torch.Tensor, ...]:
@@ -29,7 +30,7 @@ def test_by_hand() -> None:
 @pytest.mark.parametrize("numbers", [1, 2**19])
 @pytest.mark.parametrize("channels", [2, 9])
 def test_formula(channels: int, numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dualhead.layers.aggregate._NUMBERS_IN_CACHE", numbers)
+    monkeypatch.setattr("dualhead.layers.cpu.cache._NUMBERS_IN_CACHE", numbers)
     tensors = make(channels)
     want, got = formula(*tensors), aggregate_mix(*tensors)
     torch.testing.assert_close(got, want)

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from dualhead.layers.aggregate_windows import aggregate_windows, some_windows
+from dualhead.layers.aggregate_windows import aggregate_windows
 
 
 @pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 5), (3, 2, 5), (5, 2, 4), (5, 1, 2)])
@@ -41,7 +41,6 @@ def test_channels_may_be_mixed_first(
     window: int, stride: int, frames: int, channels: int, at_once: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if at_once:  # as on a GPU and for a compiler
-        monkeypatch.setattr("dualhead.layers.aggregate.is_eager", lambda _: False)
         monkeypatch.setattr("dualhead.layers.aggregate_windows.is_eager", lambda _: False)
     torch.manual_seed(0)
     joints, scales, mixed = 4, 2, 8
@@ -57,19 +56,3 @@ def test_channels_may_be_mixed_first(
     torch.testing.assert_close(torch.autograd.grad((got * outer).sum(), (matrix, weight, x)), expected)
     with torch.no_grad():
         torch.testing.assert_close(aggregate_windows(matrix, x, window, stride, weight), want)
-
-
-@pytest.mark.parametrize("some", [1, 4, 5, 1000])
-@pytest.mark.parametrize(("window", "stride", "frames"), [(3, 1, 40), (3, 2, 41), (5, 2, 40), (7, 1, 12)])
-@pytest.mark.parametrize("mix", [False, True])
-@pytest.mark.parametrize("share", [slice(None), slice(3, 11)])
-def test_some_windows_at_a_time(some: int, window: int, stride: int, frames: int, mix: bool, share: slice) -> None:
-    torch.manual_seed(0)
-    weight = torch.randn(2, 9, 3, dtype=torch.float64) if mix else None
-    matrix = torch.randn(6, window * 4 * (2 if mix else 1), dtype=torch.float64)
-    x = torch.randn(frames, 4, 3, dtype=torch.float64)
-    span = range(-(-frames // stride))[share]
-    parts = list(some_windows(matrix, x, window, stride, slice(span.start, span.stop), some, weight))
-    assert [part.start for part, _ in parts[1:]] == [part.stop for part, _ in parts[:-1]]
-    got = torch.cat([sums for _, sums in parts])
-    torch.testing.assert_close(got, aggregate_windows(matrix, x.unsqueeze(0), window, stride, weight)[0, share])

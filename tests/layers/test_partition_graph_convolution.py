@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from dualhead.graph import spatial_partition
 from dualhead.layers.partition_graph_convolution import PartitionGraphConvolution
@@ -15,15 +13,10 @@ from dualhead.skeleton import NTU25
 from tests.layers import plain
 
 
-def formula(layer: Any, x: Tensor) -> Tensor:
-    h = F.conv2d(x, layer.mix.weight, layer.mix.bias).unflatten(1, (3, -1))  # (B, S, O, T, V), subset-major
-    return torch.einsum("bsctv,svw->bctw", h, layer.adjacency * layer.importance)
-
-
 @pytest.mark.parametrize(("skeleton", "frames"), [(plain.SMALL, 5), (NTU25, 4)])
 def test_formula(skeleton: Any, frames: int) -> None:
     layer = PartitionGraphConvolution(spatial_partition(skeleton), 3, 8)
-    plain.compare(layer, formula, (2, 3, frames, skeleton.num_joints))
+    plain.compare(layer, type(layer).formula, (2, 3, frames, skeleton.num_joints))
 
 
 def test_importance_starts_at_one() -> None:

@@ -10,17 +10,14 @@ from torch import Tensor
 
 from dualhead.layers.stgc_block import STGCBlock
 from tests.layers import plain
-from tests.layers.test_graph_convolution import formula as graph_formula
-from tests.layers.test_temporal_convolution import formula as temporal_formula
-from tests.layers.test_window_graph_convolution import formula as window_formula
 
 
 def formula(block: Any, x: Tensor) -> Tensor:
     graph, strided, straight = block.spatial
-    y = temporal_formula(straight, temporal_formula(strided, graph_formula(graph, x)))
+    y = straight.formula(strided.formula(graph.formula(x)))
     for path in block.windowed:
-        y = y + window_formula(path, x)
-    return temporal_formula(block.temporal, torch.relu(y))
+        y = path.formula(x, y)
+    return block.temporal.formula(torch.relu(y))  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(

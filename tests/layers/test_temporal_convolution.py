@@ -8,37 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
-from dualhead.layers.dilated import FEWEST_NODES
-from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm, max_of_three
+from dualhead.layers.cpu import dilated
+from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm
 from tests.layers import plain
-
-
-def pointwise(layer: Any, x: Tensor, stride: int) -> Tensor:
-    return plain.norm(layer.norm, F.conv2d(x, layer.conv.weight, layer.conv.bias, (stride, 1)))
-
-
-def formula(layer: Any, x: Tensor) -> Tensor:
-    stride = layer.stride
-    outs = []
-    for branch in layer.dilated:
-        h = torch.relu(plain.norm(branch.entry_norm, F.conv2d(x, branch.entry.weight, branch.entry.bias)))
-        kernel, dilation = branch.conv.weight.shape[2], branch.conv.dilation[0]
-        padding = dilation * (kernel // 2)
-        h = F.conv2d(h, branch.conv.weight, branch.conv.bias, (stride, 1), (padding, 0), (dilation, 1))
-        outs.append(plain.norm(branch.norm, h))
-    pool = layer.pool
-    h = torch.relu(plain.norm(pool.entry_norm, F.conv2d(x, pool.entry.weight, pool.entry.bias)))
-    outs.append(plain.norm(pool.norm, F.max_pool2d(h, (3, 1), (stride, 1), (1, 0))))
-    outs.append(pointwise(layer.plain, x, stride))
-    y = torch.cat(outs, dim=1)
-    if isinstance(layer.residual, PointwiseNorm):
-        y = y + pointwise(layer.residual, x, stride)
-    elif layer.residual is not None:
-        y = y + x
-    return torch.relu(y) if layer.activation else y
 
 
 @pytest.mark.parametrize(
@@ -53,13 +26,13 @@ def formula(layer: Any, x: Tensor) -> Tensor:
 def test_formula(arguments: dict[str, Any], frames: int) -> None:
     layer = MultiScaleTemporalConvolution(**arguments)
     assert [branch.conv.dilation[0] for branch in layer.dilated] == list(arguments.get("dilations", (1, 2, 3, 4)))
-    plain.compare(layer, formula, (2, arguments["in_channels"], frames, 6))
+    plain.compare(layer, type(layer).formula, (2, arguments["in_channels"], frames, 6))
 
 
 def test_formula_where_branches_are_computed_tap_by_tap() -> None:
     layer = MultiScaleTemporalConvolution(6, 6, stride=2)
-    assert FEWEST_NODES <= 50 * 45
-    plain.compare(layer, formula, (2, 6, 50, 45))
+    assert dilated._FEWEST_NODES <= 50 * 45
+    plain.compare(layer, type(layer).formula, (2, 6, 50, 45))
 
 
 def test_frames_are_halved_upwards() -> None:
@@ -69,7 +42,7 @@ def test_frames_are_halved_upwards() -> None:
 
 def test_pointwise_norm() -> None:
     layer = PointwiseNorm(3, 4, stride=2)
-    plain.compare(layer, lambda other, x: pointwise(other, x, 2), (2, 3, 7, 5))
+    plain.compare(layer, type(layer).formula, (2, 3, 7, 5))
 
 
 def test_branches_must_be_equal() -> None:
@@ -90,10 +63,3 @@ for _ in range(10):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
-
-
-@pytest.mark.parametrize(("frames", "stride"), [(7, 1), (7, 2), (8, 2), (1, 1), (1, 2), (2, 2), (3, 2)])
-def test_the_maximum_of_three_frames_is_max_pooling(frames: int, stride: int) -> None:
-    x = torch.rand(2, frames, 5, 3)
-    want = F.max_pool2d(x.movedim(-1, 1), (3, 1), (stride, 1), (1, 0)).movedim(1, -1)
-    assert torch.equal(max_of_three(x, stride), want)

@@ -99,3 +99,16 @@ class AdaptiveGraphConvolution(PreparedModule):
         h = rearrange(matrix, "b s v w -> b 1 (w s) v") @ frames
         h = rearrange(h, "b t (w s) c -> b (s c) t w", s=self.subsets)
         return relu(add(normalise(pointwise(h, mix, mix_bias), [self.norm]), self.residual(x)))
+
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute eq. 3 of the paper, a subset at a time: `(B, C, T, V)` to `(B, O, T, V)`."""
+        total: Tensor | None = None
+        for index in range(self.subsets):
+            theta, phi = self.theta[index](x), self.phi[index](x)
+            affinity = torch.einsum("bctv,bctw->bvw", theta, phi) / (theta.shape[1] * x.shape[2])
+            matrix = self.adjacency[index] + self.learned_adjacency[index] + torch.softmax(affinity, dim=1)
+            y = self.mix[index](torch.einsum("bctv,bvw->bctw", x, matrix))
+            total = y if total is None else total + y
+        assert total is not None
+        around = self.residual.formula(x) if isinstance(self.residual, PreparedModule) else x
+        return torch.relu(self.norm(total) + around)

@@ -14,9 +14,9 @@ from einops import rearrange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dualhead.layers.cpu.cache import outer_sum
 from dualhead.layers.prepared import is_autocast, is_eager
 
-_NUMBERS_IN_CACHE = 2**19
 _NARROW = 8
 
 
@@ -25,18 +25,8 @@ def expanded(matrix: Tensor, count: int) -> Tensor:
     return matrix.expand(count, -1, -1)
 
 
-def frames_in_cache(x: Tensor, numbers: int) -> int:
-    """Say how many frames or windows to compute at a time, so that they stay in cache; all where `is_eager` says no.
-
-    Args:
-        x: The frames, `(n, ...)`.
-        numbers: How many numbers a frame has at its widest.
-    """
-    return max(4, _NUMBERS_IN_CACHE // numbers) if is_eager(x) else x.shape[0]
-
-
 def sum_nodes(matrix: Tensor, nodes: Tensor) -> Tensor:
-    """Do as `aggregate`, as autograd and autocast see it.
+    """Compute `aggregate` as autograd and autocast see it.
 
     Args:
         matrix: `(U, V)`.
@@ -51,22 +41,6 @@ def sum_nodes(matrix: Tensor, nodes: Tensor) -> Tensor:
         return rearrange(rows, "(n c) u -> n u c", c=nodes.shape[2])
     # a shape, unlike `len`, may stay open in a trace
     return torch.bmm(expanded(matrix, nodes.shape[0]), nodes)
-
-
-def outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
-    """Add to `total` the sum over n of left[n] times right[n] transposed.
-
-    A product a frame would be too small for two processors to share, and laying all frames side by side for one product
-    would copy both operands through memory; some frames at a time stay in cache.
-
-    Args:
-        left: `(n, U, C)`.
-        right: `(n, V, C)`.
-        total: `(U, V)`.
-    """
-    frames = frames_in_cache(left, max(total.shape) * left.shape[2])
-    for some_left, some_right in zip(torch.split(left, frames), torch.split(right, frames), strict=True):
-        total.addmm_(rearrange(some_left, "n u c -> u (n c)"), rearrange(some_right, "n v c -> (n c) v"))
 
 
 class _Aggregate(torch.autograd.Function):
@@ -84,8 +58,11 @@ class _Aggregate(torch.autograd.Function):
         matrix, nodes = ctx.saved_tensors
         grad_matrix = grad_nodes = None
         if ctx.needs_input_grad[0]:
-            grad_matrix = torch.zeros_like(matrix)
-            outer_sum(grad, nodes, grad_matrix)
+            if is_eager(grad):
+                grad_matrix = torch.zeros_like(matrix)
+                outer_sum(grad, nodes, grad_matrix)
+            else:
+                grad_matrix = rearrange(grad, "n u c -> u (n c)") @ rearrange(nodes, "n v c -> (n c) v")
         if ctx.needs_input_grad[1]:
             grad_nodes = sum_nodes(matrix.t(), grad)
         return grad_matrix, grad_nodes

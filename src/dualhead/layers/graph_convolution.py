@@ -8,7 +8,8 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.aggregate_mix import aggregate_mix, aggregate_mix_relu
+from dualhead.layers.aggregate_mix import aggregate_mix
+from dualhead.layers.cpu.aggregate_mix import aggregate_mix_relu
 from dualhead.layers.elementwise import relu
 from dualhead.layers.fused import fold
 from dualhead.layers.norm import BatchNorm, batch_norm
@@ -73,6 +74,13 @@ class MultiScaleGraphConvolution(PreparedModule):
         else:
             h = self._by_body(aggregate_mix(matrix, nodes, weight, bias), x)
         return relu(h)
+
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute eq. 4 of the paper: `(B, C, T, V)` to `(B, O, T, V)`."""
+        matrix = rearrange(self.adjacency, "s v w -> (s v) w") + self.residual_adjacency
+        h = torch.einsum("uw,bctw->bctu", matrix, x)
+        h = rearrange(h, "b c t (s v) -> b (s c) t v", s=self.scales)
+        return torch.relu(self.norm(self.mix(h)))
 
     @staticmethod
     def _by_body(rows: Tensor, x: Tensor) -> Tensor:

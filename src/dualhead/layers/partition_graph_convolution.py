@@ -57,3 +57,8 @@ class PartitionGraphConvolution(PreparedModule):
         h = aggregate(matrix, rearrange(x, "b c t v -> (b t) v c"))
         h = rearrange(h, "(b t) (w s) c -> b (s c) t w", b=x.shape[0], s=self.subsets)
         return pointwise(h, weight) + bias.t().unsqueeze(1)
+
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute eq. 10 of the paper: `(B, C, T, V)` to `(B, O, T, V)`."""
+        h = rearrange(self.mix(x), "b (s o) t v -> b s o t v", s=self.subsets)
+        return torch.einsum("bsotv,svw->botw", h, self.adjacency * self.importance)

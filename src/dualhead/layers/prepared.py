@@ -27,6 +27,13 @@ class PreparedModule(nn.Module):
         """Make the tensors, in the order in which `forward` takes them."""
         raise NotImplementedError
 
+    def formula(self, *inputs: Tensor) -> Tensor:
+        """Compute the layer as its paper states it, one operation after the other and with nothing prepared.
+
+        `forward` gives the same, in values and gradients.
+        """
+        raise NotImplementedError
+
     def prepared(self) -> tuple[Tensor, ...]:
         """Give the tensors."""
         if self._kept:

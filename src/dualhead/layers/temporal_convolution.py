@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
-from dualhead.layers.dilated import add_dilated, dilated_and, dilated_constant
+from dualhead.layers.cpu import temporal_convolution as cpu
+from dualhead.layers.dilated import convolve_dilated
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold, fold_all, pointwise, pointwise_norm, scale_and_shift
 from dualhead.layers.norm import BatchNorm, batch_norm, normalise
 from dualhead.layers.prepared import PreparedModule, in_place
-from dualhead.layers.threads import in_threads, split_frames
 
 
 class PointwiseNorm(PreparedModule):
@@ -43,6 +42,11 @@ class PointwiseNorm(PreparedModule):
         # writes beyond its memory for some shapes on several threads (torch 2.13).
         weight, bias = self.prepared()
         return pointwise_norm(x[:, :, :: self.conv.stride[0]], weight, bias, [self.norm])
+
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Convolve and normalise: `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
+        y: Tensor = self.norm(self.conv(x))
+        return y
 
 
 class _DilatedBranch(nn.Module):
@@ -139,12 +143,12 @@ class MultiScaleTemporalConvolution(PreparedModule):
             `(B, O, ceil(T / stride), V)`.
         """
         dilated = self._dilated
-        weight, entry_bias, taps, bias, scale = self.prepared()
         entry_norms = [*(branch.entry_norm for branch in dilated), self.pool.entry_norm]
         norms = [*(branch.norm for branch in dilated), self.pool.norm, self.plain.norm]
         residual_norms = [self.residual.norm] if isinstance(self.residual, PointwiseNorm) else []
         if in_place(x, *entry_norms, *norms, *residual_norms):
-            return self._in_shares(x, weight, entry_bias, taps, bias, scale)
+            return cpu.temporal_convolution(self, x)
+        weight, entry_bias, taps, bias, scale = self.prepared()
         entry, plain = torch.split(weight, [len(entry_bias), self.width])
         h = relu(pointwise_norm(x, entry, entry_bias, entry_norms))
         h, pooled = torch.split(h, [self.width * len(dilated), self.width], dim=1)
@@ -154,79 +158,19 @@ class MultiScaleTemporalConvolution(PreparedModule):
         if not self.pool.norm.training:
             pooled = pooled * scale[:, None, None] + shift[:, None, None]
         others = [pooled, pointwise(x[:, :, :: self.stride], plain, None if learns else plain_bias)]
-        y = dilated_and(h, taps, None if learns else taps_bias, self.dilations, self.stride, others)
+        y = convolve_dilated(h, taps, None if learns else taps_bias, self.dilations, self.stride, others)
         y = batch_norm(y, norms, bias) if learns else normalise(y, norms)
         if self.residual is not None:
             y = add(y, self.residual(x))
         return relu(y) if self.activation else y
 
-    def _in_shares(self, x: Tensor, *prepared: Tensor) -> Tensor:
-        """Do as `forward`, frames of few bodies side by side."""
-
-        def compute(parts: Sequence[tuple[Tensor, slice]]) -> list[Tensor]:
-            return [self._some_frames(body, span, *prepared) for body, span in parts]
-
-        spans = split_frames(len(x), -(-x.shape[2] // self.stride))
-        if len(spans) == 1:
-            return self._some_frames(x, spans[0], *prepared)
-        bodies = torch.split(x, 1)
-        some = chain.from_iterable(in_threads(compute, [(body, span) for body in bodies for span in spans]))
-        rows = torch.cat([rearrange(part, "1 o t v -> t v o") for part in some])
-        return rearrange(rows, "(b t) v o -> b o t v", b=len(bodies))
-
-    def _some_frames(self, x: Tensor, span: slice, *prepared: Tensor) -> Tensor:
-        """Do as `forward` for some of the outputs, from the frames that they reach."""
-        taps = prepared[2]
-        reach = max(1, taps.shape[1] // 2 * max(self.dilations))  # of the pooling branch 1
-        first = max(0, span.start - -(-reach // self.stride))  # the first output to compute
-        last = (span.stop - 1) * self.stride + reach
-        y = self._added_up(x[:, :, first * self.stride : last + 1], *prepared)
-        y = y[:, :, span.start - first : span.stop - first]
-        return y.relu_() if self.activation else y
-
-    def _added_up(self, x: Tensor, *prepared: Tensor) -> Tensor:
-        """Do as `forward` up to the last ReLU, with every branch added to the residual where it lies.
-
-        ReLU(h + bias) = max(h, -bias) + bias, and what the last sum becomes is a constant of every frame: no pass over
-        the activations adds a bias alone.
-        """
-        weight, entry_bias, taps, bias, scale = prepared
-        x = x.movedim(1, -1).contiguous()  # (B, T, V, C)
-        x_strided = x[:, :: self.stride].contiguous()
-        split = len(entry_bias) - self.width
-        dilated, pooled, plain = slice(split), slice(split, split + self.width), slice(split + self.width, None)
-        constant = bias.repeat(x_strided.shape[1], 1)  # (T', O)
-        constant[:, dilated] += dilated_constant(
-            entry_bias[dilated], taps, x.shape[1], x_strided.shape[1], self.dilations, self.stride
-        )
-        constant[:, pooled] += entry_bias[pooled] * scale
-        if isinstance(self.residual, PointwiseNorm):
-            residual, shift = self.residual.prepared()
-            y = (constant + shift)[:, None].expand(*x_strided.shape[:-1], -1).contiguous()
-            y.flatten(0, 2).addmm_(x_strided.flatten(0, 2), residual.t())
-        elif self.residual is None:
-            y = constant[:, None].expand(*x_strided.shape[:-1], -1).contiguous()
-        else:
-            y = x_strided + constant[:, None]
-        if self.stride == 1:
-            h = F.linear(x, weight)
-            y[..., plain].add_(h[..., plain])
-        else:
-            h = F.linear(x, weight[: len(entry_bias)])
-            y.flatten(0, 2)[:, plain].addmm_(x_strided.flatten(0, 2), weight[len(entry_bias) :].t())
-        entries = h[..., : len(entry_bias)]
-        torch.maximum(entries, -entry_bias, out=entries)
-        y[..., pooled].addcmul_(max_of_three(h[..., pooled], self.stride), scale)
-        add_dilated(y, h[..., dilated], taps, self.dilations, self.stride)
-        return y.movedim(-1, 1)
-
-
-def max_of_three(x: Tensor, stride: int) -> Tensor:
-    """Take the maximum of every `stride`-th frame and its neighbours, of `(B, T, V, C)`."""
-    frames = x.shape[1]
-    y = x[:, ::stride].clone()
-    before, behind = x[:, stride - 1 : frames - 1 : stride], x[:, 1::stride]
-    later, earlier = y[:, 1:], y[:, : behind.shape[1]]
-    torch.maximum(later, before[:, : later.shape[1]], out=later)
-    torch.maximum(earlier, behind, out=earlier)
-    return y
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute figure 3 of the MS-G3D paper, a branch at a time: `(B, C, T, V)` to `(B, O, ceil(T / stride), V)`."""
+        outs = [branch.norm(branch.conv(torch.relu(branch.entry_norm(branch.entry(x))))) for branch in self._dilated]
+        pooled = torch.relu(self.pool.entry_norm(self.pool.entry(x)))
+        outs.append(self.pool.norm(F.max_pool2d(pooled, (3, 1), (self.stride, 1), (1, 0))))
+        outs.append(self.plain.formula(x))
+        y = torch.cat(outs, dim=1)
+        if self.residual is not None:
+            y = y + (self.residual.formula(x) if isinstance(self.residual, PointwiseNorm) else x)
+        return torch.relu(y) if self.activation else y

@@ -99,3 +99,16 @@ class TopologyGraphConvolution(PreparedModule):
         total = rearrange(total, "(b c) t u -> b c t u", b=x.shape[0])
         total = normalise(total, [self.norm]) if self.norm.training else add(total, shift[:, None, None])
         return relu(add(total, self.residual(x)))
+
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute eqs. 5 to 8 of the paper, a subset at a time: `(B, C, T, V)` to `(B, O, T, V)`."""
+        total: Tensor | None = None
+        for shared, subset in zip(self.shared, self._parts, strict=True):
+            receiver, sender = subset.receiver(x).mean(dim=2), subset.sender(x).mean(dim=2)
+            relation = torch.tanh(receiver.unsqueeze(-1) - sender.unsqueeze(-2))  # (B, R, U, V)
+            matrix = self.alpha * subset.topology(relation) + shared
+            y = torch.einsum("bcuv,bctv->bctu", matrix, subset.features(x))
+            total = y if total is None else total + y
+        assert total is not None
+        around = self.residual.formula(x) if isinstance(self.residual, PreparedModule) else x
+        return torch.relu(self.norm(total) + around)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,16 +9,15 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.aggregate import frames_in_cache
-from dualhead.layers.aggregate_windows import aggregate_windows, some_windows
-from dualhead.layers.collapse import collapse_windows
+from dualhead.layers.aggregate_windows import aggregate_windows
+from dualhead.layers.cpu.collapse import collapse_windows
+from dualhead.layers.cpu.window_graph_convolution import add_window_graph_convolution
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold
 from dualhead.layers.graph_convolution import start_residual_adjacency
 from dualhead.layers.norm import BatchNorm, batch_norm, counted, remember, with_zero_gradient
 from dualhead.layers.prepared import PreparedModule, in_place, is_eager
 from dualhead.layers.recomputed import recomputed
-from dualhead.layers.threads import in_threads, split_frames
 
 
 class WindowGraphConvolution(PreparedModule):
@@ -91,10 +88,10 @@ class WindowGraphConvolution(PreparedModule):
         Returns:
             `(B, O, ceil(T / stride), V)`.
         """
-        rows, weight, bias, collapse, collapse_bias = self.prepared()
         x = rearrange(x, "b c t v -> b t v c")
         if in_place(x, self.norm, self.collapse_norm):
-            return self._in_cache(x, total, rows, weight, bias, collapse, collapse_bias)
+            return add_window_graph_convolution(self, x, total)
+        rows, weight, bias, collapse, collapse_bias = self.prepared()
         nodes = aggregate_windows(rows, x, self.window, self.stride, None if self.widens else weight)
         if self.widens:
             nodes = rearrange(nodes, "b t (n s) c -> b t n (s c)", s=self.scales).contiguous()
@@ -113,6 +110,19 @@ class WindowGraphConvolution(PreparedModule):
             y = batch_norm(y, [self.collapse_norm], collapse_bias)
         return add(y, total)
 
+    def formula(self, x: Tensor, total: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute eqs. 5 to 7 of the paper, added to `total`: unfold windows, aggregate, mix, collapse."""
+        margin = (self.window - 1) // 2
+        nodes = F.unfold(x, (self.window, 1), padding=(margin, 0), stride=(self.stride, 1))
+        nodes = rearrange(nodes, "b (c w) (t v) -> b c t (w v)", w=self.window, v=x.shape[3])
+        matrix = rearrange(self.adjacency, "s u w -> (s u) w") + self.residual_adjacency
+        h = torch.einsum("uw,bctw->bctu", matrix, nodes)
+        h = rearrange(h, "b c t (s u) -> b (s c) t u", s=self.scales)
+        h = torch.relu(self.norm(self.mix(h)))
+        h = self.collapse(rearrange(h, "b e t (w v) -> b e t w v", w=self.window))
+        y: Tensor = self.collapse_norm(rearrange(h, "b o t 1 v -> b o t v"))
+        return y + total
+
     def _collapse_in_cache(self, nodes: Tensor, mix: Tensor | None, shift: Tensor, collapse: Tensor) -> Tensor:
         """Mix, normalise, ReLU and collapse `(B, T', V * W, I)` to `(B, T', V, O)`, in training."""
         bias = with_zero_gradient(self.norm.bias, shift)
@@ -130,25 +140,3 @@ class WindowGraphConvolution(PreparedModule):
         else:
             h = torch.relu(h)
         return F.linear(rearrange(h, "b t (v i) e -> b t v (i e)", i=self.window), collapse, bias)
-
-    def _in_cache(self, x: Tensor, total: Tensor, *prepared: Tensor) -> Tensor:
-        """Do as `forward`, some windows at a time: what lies between the products never leaves the cache."""
-        rows, weight, bias, collapse, collapse_bias = prepared
-        y = total.movedim(1, -1)  # (B, T', V, O)
-        # ReLU(h + bias) = max(h, -bias) + bias, and the last sum can wait until behind the collapse.
-        constant = collapse_bias + collapse @ bias.repeat(self.window)
-        numbers = x.shape[2] * collapse.shape[1]  # of a window, behind the mixing
-        some = frames_in_cache(x, max(numbers, len(rows) * x.shape[3]) if self.widens else numbers)
-        first = None if self.widens else weight
-
-        def compute(parts: Sequence[tuple[Tensor, Tensor, slice]]) -> None:
-            for frames, out, span in parts:
-                for windows, h in some_windows(rows, frames, self.window, self.stride, span, some, first):
-                    if self.widens:
-                        h = F.linear(rearrange(h, "n (u s) c -> (n u) (s c)", s=self.scales), weight)
-                    h = torch.maximum(h, -bias, out=h).reshape(-1, collapse.shape[1])  # (n * V, W * E)
-                    out[windows].add_(constant).flatten(0, 1).addmm_(h, collapse.t())
-
-        spans = split_frames(len(x), y.shape[1])
-        in_threads(compute, [(*body, span) for body in zip(x, y, strict=True) for span in spans])
-        return total

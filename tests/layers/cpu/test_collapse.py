@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dualhead.layers.collapse import collapse_windows
+from dualhead.layers.cpu.collapse import collapse_windows
 from dualhead.layers.norm import Repeats
 
 EPS = 1e-5
@@ -24,7 +24,7 @@ def formula(nodes: Tensor, mix: Tensor | None, weight: Tensor, bias: Tensor, col
 @pytest.mark.parametrize("repeats", [(), ((1, 4),)])
 @pytest.mark.parametrize("mixes", [False, True])
 def test_formula(mixes: bool, repeats: Repeats, numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dualhead.layers.collapse._NUMBERS_IN_CACHE", numbers)
+    monkeypatch.setattr("dualhead.layers.cpu.collapse._NUMBERS_IN_CACHE", numbers)
     torch.manual_seed(0)
     shapes = {"nodes": (2, 5, 4 * 3, 2 if mixes else 6), "mix": (6, 2), "weight": (6,), "bias": (6,)}
     tensors = {
