@@ -25,6 +25,7 @@ from benchmarks.fuzz_files import (
     ucla_clip,
 )
 from benchmarks.fuzz_own_files import own_targets
+from benchmarks.fuzz_pose_formats import pose_targets
 from benchmarks.fuzz_target import Feed, Target, of_bytes, of_path, with_file
 from dualhead.data.bodies.selection import get_selection
 from dualhead.data.reading import read_sequence
@@ -155,5 +156,6 @@ def make_targets() -> list[Target]:
         Target("raw-file", single, of_path(read_sequence)),
         Target("openpose", [(f"a_{frame}_keypoints.json", [openpose_frame()]) for frame in (1, 2)], _start_openpose),
         *_archives(),
+        *pose_targets(),
         *own_targets(),
     ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from dualhead.formats.observations import (
     key_points,
     number_array,
     steady_rate,
+    time_of,
 )
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17, HALPE26, NTU25
@@ -103,12 +106,18 @@ def test_sizes_of_images() -> None:
         ([0, 333333, 666666], 30),
         ([0.0, 0.033, 0.067, 0.1, 9.0], 30),  # a pause does not count
         ([0, 0], None),
+        ([0, 0.05, 0.25], 8),  # of two steps that differ, the middle
         ([1], None),
         ([0, 5e9], None),
     ],
 )
 def test_frame_rates_of_any_unit(times: list[float], expected: float | None) -> None:
     assert steady_rate(times) == expected
+
+
+def test_times_of_any_type() -> None:
+    assert time_of(3) == 3.0
+    assert all(math.isnan(time_of(value)) for value in (None, True, "3", 10**400, float("inf"), float("nan")))
 
 
 def test_frame_rate_of_numbered_frames() -> None:

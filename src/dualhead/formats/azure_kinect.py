@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
 from dualhead.formats.landmark_table import joint_aliases, squash
-from dualhead.formats.observations import MAX_PEOPLE, Observations, identity, number_array, steady_rate
+from dualhead.formats.observations import MAX_PEOPLE, Observations, identity, number_array, steady_rate, time_of
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import AZURE32
 
@@ -47,8 +45,7 @@ def parse_azure_kinect(content: Any, where: str) -> RawClip:
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 10**15:
             raise FormatError(f"'frame_id' is {str(number)[:40]!r} instead of a whole number", where)
         numbers.append(number)
-        time = frame.get("timestamp_usec")
-        times.append(float(time) if isinstance(time, int | float) else np.nan)
+        times.append(time_of(frame.get("timestamp_usec")))
         for body in bodies:
             if not isinstance(body, Mapping) or "joint_positions" not in body:
                 raise FormatError(f"a body of frame {place} has no 'joint_positions'", where)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dualhead.formats.custom.columns import read_table
 from dualhead.formats.file_format import CERTAIN, LIKELY, Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.landmark_table import find_columns, read_landmarks
-from dualhead.formats.observations import MAX_PEOPLE, Observations, number_array, steady_rate
+from dualhead.formats.observations import MAX_PEOPLE, Observations, number_array, steady_rate, time_of
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.skeleton import HAND21, MEDIAPIPE33, MEDIAPIPE33_IMAGE, Skeleton
@@ -60,8 +60,9 @@ def describe_points(points: NDArray[np.float64], where: str) -> tuple[NDArray[np
         ):
             raise FormatError("landmarks of a hand in an image: log its world landmarks, which are metres", where)
         return points * [-1, -1, 1], HAND21, "m", "world landmarks of a hand, in metres around its middle"
-    middle = np.nanmean(points[:, _HIPS].mean(axis=1), axis=0) if len(seen) else np.ones(channels)
-    if channels == 3 and np.abs(middle).max() <= _CENTRED:
+    hips = points[:, _HIPS].mean(axis=1)
+    hips = hips[np.isfinite(hips).all(axis=1)]
+    if channels == 3 and len(hips) and np.abs(hips.mean(axis=0)).max() <= _CENTRED:
         return points * [-1, -1, 1], MEDIAPIPE33, "m", "taken for world landmarks: the hips are at 0"
     flat = points[..., :2]
     mean = float(np.abs(seen[:, :2]).mean()) if len(seen) else 0.0
@@ -125,9 +126,7 @@ def parse_mediapipe_json(content: Any, where: str, flat: bool | None = None) -> 
         number = place
         if isinstance(frame, Mapping):
             number = next((frame[key] for key in _FRAME_KEYS if _is_number(frame.get(key))), place)
-            times.append(
-                next((float(frame[key]) for key in _TIME_KEYS if isinstance(frame.get(key), int | float)), np.nan)
-            )
+            times.append(next((time_of(frame[key]) for key in _TIME_KEYS if key in frame), time_of(None)))
         numbers.append(number)
         for pose in _poses(_held(frame, keys) if isinstance(frame, Mapping) else frame, where, place):
             points.append(pose)
@@ -177,11 +176,11 @@ def _frames(content: Any) -> tuple[list[Any] | None, float | None]:
         return content, None
     if not isinstance(content, Mapping):
         return None, None
-    rate = next((content[key] for key in _RATE_KEYS if isinstance(content.get(key), int | float)), None)
+    rate = next((time_of(content[key]) for key in _RATE_KEYS if key in content), None)
     frames = next((content[key] for key in _FRAME_LISTS if isinstance(content.get(key), list)), None)
     if frames is not None and not _holds_frames(frames):
         frames = [content]  # the record is a single frame
-    return frames, float(rate) if rate is not None and 0 < rate <= 1000 else None
+    return frames, rate if rate is not None and 0 < rate <= 1000 else None
 
 
 def _holds_frames(frames: Sequence[Any]) -> bool:

@@ -27,6 +27,8 @@ MAX_PIXELS = 100_000
 BODY_LAYOUTS: Mapping[int, Skeleton] = {17: COCO17, 26: HALPE26, 133: COCO17, 136: HALPE26}
 """The skeleton of the body by the number of key points, those of COCO and Halpe; hands and face come behind it."""
 
+_LONGEST_STEP = 1e9
+_LATEST_TIME = 1e18
 _SPARSE = 100
 _NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d{1,15})(?P<behind>\D*)", re.ASCII | re.DOTALL)
 
@@ -153,7 +155,8 @@ def number_array(value: Any, where: str | Path | None, what: str) -> NDArray[np.
         FormatError: If it is not an array of numbers, or one is infinite or beyond `MAX_COORDINATE`.
     """
     try:
-        array = np.array(value, np.float64)
+        with np.errstate(invalid="ignore"):  # damaged bytes can be any number
+            array = np.array(value, np.float64)
     except (ValueError, TypeError, OverflowError):
         raise FormatError(f"expected an array of numbers in {what}, but found something else", where) from None
     if (np.abs(array) > MAX_COORDINATE).any():  # false for NaN
@@ -238,6 +241,17 @@ def image_size(width: Any, height: Any) -> dict[str, int]:
     return {"width": sizes[0], "height": sizes[1]}
 
 
+def time_of(value: Any) -> float:
+    """Return a time as a number; NaN where a file has something else.
+
+    Args:
+        value: In any unit.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _LATEST_TIME:
+        return float("nan")
+    return float(value)
+
+
 def steady_rate(times: Sequence[float], frames: Sequence[int] | None = None) -> float | None:
     """Compute the frame rate from the times of frames, whatever unit they are in.
 
@@ -255,10 +269,11 @@ def steady_rate(times: Sequence[float], frames: Sequence[int] | None = None) -> 
     between = np.diff(numbers)
     with np.errstate(all="ignore"):
         steps = np.diff(np.array(times, np.float64)) / between
-    steps = steps[np.isfinite(steps) & (steps > 0) & (between > 0)]
+    steps = steps[(steps > 0) & (steps < _LONGEST_STEP) & (between > 0)]  # NaN is neither
     if not len(steps):
         return None
     middle = float(np.median(steps))
-    step = float(steps[np.abs(steps - middle) <= middle / 2].mean())
+    steady = steps[np.abs(steps - middle) <= middle / 2]
+    step = float(steady.mean()) if len(steady) else middle
     rates = [unit / step for unit in (1, 1e3, 1e6, 1e7)]
     return next((round(rate, 2) for rate in rates if 4 <= rate <= 250), None)
