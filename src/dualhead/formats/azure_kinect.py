@@ -106,6 +106,6 @@ AZURE_KINECT = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
-    row="`azure32` | millimetres, turned to metres, x left in the image, y up, z away | from `timestamp_usec` | "
+    row="`azure32` | millimetres, turned to metres and Kinect axes | from `timestamp_usec` | "
     "`body_id`, followed where it changes",
 )

@@ -74,5 +74,5 @@ KINECT_CSV = FileFormat(
     suffixes=(".csv", ".txt"),
     recognise=_recognise,
     parse=_parse,
-    row="`ntu25` | metres, x left in the image, y up, z away | from the times | a column such as `BodyID`",
+    row="`ntu25` | metres, Kinect axes | from the times | a column such as `BodyID`",
 )

@@ -289,6 +289,6 @@ MEDIAPIPE = FileFormat(
     suffixes=(".csv", ".json"),
     recognise=_recognise,
     parse=_parse,
-    row="`mediapipe33` and `hand21`: world landmarks, metres, turned to x left in the image, y up, z away; "
-    "`mediapipe33_image`: fractions of the image | from `fps` or the times | several people are followed",
+    row="`mediapipe33`, `hand21`; in the image: `mediapipe33_image` | metres, turned to Kinect axes; in the image: "
+    "fractions or pixels | from `fps` or the times | people are followed",
 )

@@ -159,5 +159,6 @@ MMPOSE = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
-    row="`coco17`, `halpe26` (also the body of 133): pixels; `h36m17`: metres | not said | `track_id`",
+    row="`coco17`, `halpe26` (also the body of 133); 3D: `h36m17` | pixels; 3D: metres, Kinect axes | not said | "
+    "`track_id` where all have one",
 )

@@ -218,7 +218,7 @@ PKU_MMD = FileFormat(
     suffixes=(".txt",),
     recognise=_recognise_lines(_PKU_WIDTH, "two bodies of 25 joints"),
     parse=_parse_pku,
-    row="`ntu25` | metres, x left in the image, y up, z away | 30 | places",
+    row="`ntu25` | metres, Kinect axes | 30 | places in the file",
 )
 
 PKU_LABELS = FileFormat(
@@ -252,5 +252,5 @@ SBU_LINES = FileFormat(
     suffixes=(".txt", ".csv"),
     recognise=_recognise_lines(_SBU_WIDTH, "a frame number and two bodies of 15 joints"),
     parse=_parse_sbu,
-    row="`kinect15` | normalisation undone to metres, x left in the image, y up, z away | 15 | places",
+    row="`kinect15` | normalisation undone: metres, Kinect axes | 15 | places in the file",
 )

@@ -85,5 +85,5 @@ NTU_ARRAY = FileFormat(
     suffixes=(".npy",),
     recognise=_recognise,
     parse=_parse,
-    row="`ntu25` | metres, x left in the image, y up, z away | 30 | places in the file",
+    row="`ntu25` | metres, Kinect axes | 30 | places in the file",
 )
