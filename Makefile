@@ -5,13 +5,15 @@ WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test check format clean
+.PHONY: help demo test quick check docs format clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    install into .venv and run the demo (a report in demo/)"
 	@echo "make test    the whole test suite, offline"
+	@echo "make quick   the tests to run while working"
 	@echo "make check   lint, formatting, types, and which room imports which"
+	@echo "make docs    the documentation as a site (in site/)"
 	@echo "make format  bring the code into the checked format"
 	@echo "make clean   remove .venv and caches"
 
@@ -21,6 +23,13 @@ demo: $(READY)
 # One thread a process, so that two test processes on two cores do not get in each other's way.
 test: $(READY)
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+quick: $(READY)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q -m "not slow" --ignore tests/benchmarks
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "site/index.html"
 
 check: $(READY)
 	$(BIN)/ruff check
@@ -33,7 +42,7 @@ format: $(READY)
 	$(BIN)/ruff format
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The stamp is written last: without it .venv is half-made, whatever it looks like, and is made anew.
 $(READY): pyproject.toml constraints.txt
