@@ -56,3 +56,18 @@ def test_channels_may_be_mixed_first(
     torch.testing.assert_close(torch.autograd.grad((got * outer).sum(), (matrix, weight, x)), expected)
     with torch.no_grad():
         torch.testing.assert_close(aggregate_windows(matrix, x, window, stride, weight), want)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("window", "stride"), [(3, 2), (5, 2), (3, 1)])
+def test_a_compiler_gives_the_same_gradients(window: int, stride: int) -> None:
+    torch.manual_seed(0)
+    torch._dynamo.reset()
+    shapes = ((6, window * 8), (3, 10, 4, 9), (2, 8, 9))
+    inputs = tuple(torch.randn(shape, requires_grad=True) for shape in shapes)
+    results = []
+    for function in (aggregate_windows, torch.compile(aggregate_windows, fullgraph=True)):
+        matrix, x, weight = inputs
+        y = function(matrix, x, window, stride, weight)
+        results.append((y.detach(), *torch.autograd.grad(y.square().sum(), inputs)))
+    torch.testing.assert_close(results[1], results[0], rtol=1e-4, atol=1e-3)

@@ -74,7 +74,11 @@ class _AggregateWindows(torch.autograd.Function):
         sums = []
         for remainder in range(stride):
             some = taps[remainder::stride].flip(0)  # the frame's last window comes first
-            several = window_view(outer[reach + 1 - some.shape[0] :][: rows + some.shape[0] - 1], some.shape[0], 1)
+            first = reach + 1 - some.shape[0]
+            if is_recorded():  # PyTorch's compiler (2.13) mistakes the size of such a view
+                several = torch.cat([outer[first + tap :][:rows] for tap in range(some.shape[0])], dim=1)
+            else:
+                several = window_view(outer[first:][: rows + some.shape[0] - 1], some.shape[0], 1)
             out = None if is_recorded() else grad_mixed[:, remainder]  # a compiler knows no slice as a result
             sums.append(torch.bmm(expanded(rearrange(some, "j v u -> v (j u)"), rows), several, out=out))
         grad_mixed = torch.stack(sums, dim=1) if is_recorded() else grad_mixed
