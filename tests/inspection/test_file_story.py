@@ -69,7 +69,7 @@ def test_ghosts_fail_tests_by_name(tmp_path: Path) -> None:
     path = tmp_path / "x.skeleton"
     path.write_bytes(format_skeleton(from_dense(joints, present, body_ids=["a", "ghost"])))
     doubts = {person.ids: person.doubts for person in explain_file(path).people}
-    assert doubts == {("a",): (), ("ghost",): ("fewer than 11 frames", "wide", "hardly moves")}
+    assert doubts == {("a",): (), ("ghost",): ("fewer than 12 frames", "wide", "hardly moves")}
 
 
 def test_a_damaged_file_is_explained_up_to_its_damage(tmp_path: Path) -> None:

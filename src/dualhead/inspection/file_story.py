@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dualhead.data.bodies.ghosts import MAX_MOTION, MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
+from dualhead.data.bodies.ghosts import MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
 from dualhead.data.bodies.selection import body_energy
 from dualhead.data.bodies.tracking import find_people, unit
 from dualhead.data.reading import read_member, select_bodies
@@ -215,7 +215,6 @@ def _people(recording: Recording) -> tuple[Person, ...]:
             f"fewer than {MIN_FRAMES} frames": len(rows) < MIN_FRAMES,
             "wide": wide > MAX_WIDE,
             "hardly moves": moved < MIN_MOTION,
-            "moves too much": moved > MAX_MOTION,
         }
         ids = dict.fromkeys(recording.body_ids[row] for row in rows.tolist()) if recording.body_ids else {}
         people.append(

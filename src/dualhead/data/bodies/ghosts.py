@@ -1,12 +1,16 @@
 """Which tracked bodies are people: three tests that chairs, reflections and flashes fail.
 
-With the limits that CTR-GCN (Chen et al., ICCV 2021) and its successors use for NTU RGB+D:
+With the limits of CTR-GCN (Chen et al., ICCV 2021) and its successors for NTU RGB+D:
 
-- length: a body is seen in at least 11 frames;
+- length: a body is seen in at least 12 frames;
 - spread: it is not wide (its extent along x more than 0.8 of that along y) in more than 69.754 % of its frames;
-- motion: the sum over coordinates of the variance over all its joints and frames is from 0.089925 to 2 square metres.
+- size: the sum over coordinates of the variance over all its joints and frames is at least 0.089925 square metres.
 
-A test that nobody would pass is not held, so that whoever is alone stays.
+Their code also has an upper limit of the last, 2 square metres, and applies neither: somebody who walks through the
+room exceeds it. The lower one is applied here, against small ghosts.
+
+A test that nobody would pass is not applied, so that whoever is alone stays; and the main actor, who moves most, passes
+those of spread and size.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-MIN_FRAMES = 11
+MIN_FRAMES = 12
 """Fewest frames of a person."""
 
 WIDE = 0.8
@@ -25,8 +29,9 @@ WIDE = 0.8
 MAX_WIDE = 0.69754
 """Largest share of frames in which a person is wide."""
 
-MIN_MOTION, MAX_MOTION = 0.089925, 2.0
-"""Least and most motion of a person, in square metres."""
+
+MIN_MOTION = 0.089925
+"""Least motion of a person, in square metres."""
 
 
 def wide_share(joints: NDArray[np.float64]) -> float:
@@ -55,6 +60,19 @@ def motion(joints: NDArray[np.float64]) -> float:
     return float(np.ascontiguousarray(joints.reshape(-1, joints.shape[2]).T).var(axis=1).sum())
 
 
+def movement(joints: NDArray[np.float64]) -> float:
+    """Measure how much a body acts, whatever its posture.
+
+    Args:
+        joints: `(F, V, C)`, the frames in which the body was seen.
+
+    Returns:
+        F times the mean over joints of the variance over frames, summed over coordinates: 0 for a body that stands
+        still.
+    """
+    return float(len(joints) * joints.var(axis=0).sum(axis=1).mean())
+
+
 def keep_people(bodies: Sequence[NDArray[np.float64]], metre: float = 1.0) -> list[int]:
     """Choose the bodies that are people.
 
@@ -68,12 +86,13 @@ def keep_people(bodies: Sequence[NDArray[np.float64]], metre: float = 1.0) -> li
     """
     if len(bodies) < 2:
         return list(range(len(bodies)))
-    motions = [motion(joints) / metre**2 for joints in bodies]
-    kept = list(range(len(bodies)))
+    motions = [motion(joints) for joints in bodies]
+    kept = [number for number, joints in enumerate(bodies) if len(joints) >= MIN_FRAMES] or list(range(len(bodies)))
+    main = max(kept, key=lambda number: movement(bodies[number]))
     for passes in (
-        [len(joints) >= MIN_FRAMES for joints in bodies],
         [wide_share(joints) <= MAX_WIDE for joints in bodies],
-        [MIN_MOTION <= value <= MAX_MOTION for value in motions],
+        [value >= MIN_MOTION * metre**2 for value in motions],
     ):
-        kept = [number for number in kept if passes[number]] or kept
+        if any(passes[number] for number in kept):
+            kept = [number for number in kept if passes[number] or number == main]
     return sorted(kept, key=[-len(joints) * value for joints, value in zip(bodies, motions, strict=True)].__getitem__)
