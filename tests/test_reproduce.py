@@ -36,6 +36,7 @@ def tiny(**changes: object) -> Experiment:
         "epochs": 2,
         "batch_size": 8,
         "num_workers": 0,
+        "accumulate_grad_batches": 1,
         "validation.by": "none",
     }
     return load_experiment("ntu60_xsub/dualhead", {**small, **changes})
@@ -75,7 +76,9 @@ def test_from_raw_recordings_to_the_table_and_on_after_two_stops(
     capsys.readouterr()
     found = reproduce(tiny(), out, **settings)
     assert {path: path.stat().st_mtime_ns for path in written} == written
-    assert found.published == PublishedResult("NTU RGB+D 60 xsub, 4 streams", STREAMS, 92.0)
+    assert found.published == PublishedResult(
+        "NTU RGB+D 60 xsub, 4 streams", STREAMS, 92.0, "best epoch on the test side"
+    )
     assert (found.comparable, found.validation, found.weighting) == (True, 0, "published")
     assert found.fused.keys() == {"last"}  # without a validation side there is no best epoch
     scores = Scores.load(out / "fused_last.npz")
@@ -146,6 +149,7 @@ def test_ours_stand_beside_the_published_figure(tmp_path: Path, capsys: pytest.C
     assert ["fused", "91.75", "91.00"] in lines
     assert ["published", "91.50", "91.50"] in lines
     assert ["difference", "+0.25", "-0.50"] in lines
+    assert ["published:", *["NTU", "RGB+D", "60", "xsub,", "2", "streams,", "epoch", "not", "stated"]] in lines
     assert any("4,000 training samples were kept back" in " ".join(line) for line in lines)
 
 
@@ -159,3 +163,19 @@ def test_what_cannot_be_done_is_said_first(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="joint_motion"):
         reproduce("ntu60_xsub/dualhead", tmp_path / "out", raw=[tmp_path], streams=["motion"])
     assert not (tmp_path / "out").exists()
+
+
+def test_the_store_is_prepared_with_the_bodies_of_the_experiment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def note(*_: object, **options: object) -> None:
+        asked.append(options["body_selection"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dualhead.reproduce.prepare", note)
+    for name in ("ntu60_xsub/ctrgcn", "ntu60_xsub/msg3d", "ucla/ctrgcn"):
+        with pytest.raises(KeyboardInterrupt):
+            reproduce(name, tmp_path / "out", raw=[tmp_path])
+    assert asked == ["tracked", "energy", None]

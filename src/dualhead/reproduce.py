@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.table import Table
@@ -16,6 +16,7 @@ from dualhead.data.prepare.prepare import prepare
 from dualhead.data.recipes.streams import STREAMS, check_stream
 from dualhead.data.store.store import open_store
 from dualhead.evaluation.fusion import FusionResult, fuse
+from dualhead.evaluation.weights import WeightsName
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.files import write_text
 from dualhead.runtime.terminal import cell, print_line
@@ -40,7 +41,7 @@ class Reproduction:
     Attributes:
         streams: Top-1 of each stream by selection ("last", "best").
         fused: Top-1 of the fusion by selection; that of the stream itself where there is only one.
-        weighting: Where the fusion's weights come from: "validation", "published" or "equal"; "" for one stream.
+        weighting: Where the fusion's weights come from: "validation", "published" or "pyskl"; "" for one stream.
         published: The published figure, or None where none is known.
         comparable: Whether the same streams were fused as in the published figure.
         validation: Samples of the training side that were kept back; the published run learned from them too.
@@ -69,9 +70,10 @@ def reproduce(
 ) -> Reproduction:
     """Train what a published table reports, from raw recordings on, and put the result beside the published figure.
 
-    Prepares the store if it is not there, trains and scores every stream, fuses them with weights found on the
-    validation side (or the published weights, where nothing is kept back), writes a report and prints a table. Stopped
-    at any point, the same call goes on where it was; once finished, it only prints the table again.
+    Prepares the store, with the body selection that the experiment names, if it is not there, trains and scores every
+    stream, fuses them with weights found on the validation side (or the published weights, where nothing is kept back),
+    writes a report and prints a table. Stopped at any point, the same call goes on where it was; once finished, it only
+    prints the table again.
 
     An experiment given by name or file learns from the whole training side, as published. With another validation.by,
     such as subject, a part is kept back, the best epoch is reported beside the last, and the fusion's weights are found
@@ -122,7 +124,7 @@ def reproduce(
         if experiment.dataset is None:
             raise ConfigError("the experiment names no dataset to prepare: prepare the store, and give it as store")
         say(f"preparing {experiment.dataset}: {place}")
-        prepare(experiment.dataset, list(raw), place, quiet=quiet)
+        prepare(experiment.dataset, list(raw), place, body_selection=experiment.bodies, quiet=quiet)
     elif not place.exists():
         raise ConfigError(f"there is no store at {place}: give raw, the recordings to prepare it from")
     open_store(place)  # what cannot be read is said before anything is trained
@@ -130,8 +132,11 @@ def reproduce(
         experiment, place, folder, chosen, device=device, processes=processes, quiet=quiet, console=console
     )
     runs = [result.out for result in results.values()]
+    weights = "published" if published is None else published.weights
     fusions = {
-        name: fused for name in SELECTIONS if (fused := fuse_runs(runs, folder / f"fused_{name}.npz", name)) is not None
+        name: fused
+        for name in SELECTIONS
+        if (fused := fuse_runs(runs, folder / f"fused_{name}.npz", name, weights)) is not None
     }
     say("writing the report")
 
@@ -195,13 +200,14 @@ def train_streams(
     return results
 
 
-def fuse_runs(runs: Sequence[Path], out: Path, selection: str) -> FusionResult | None:
+def fuse_runs(runs: Sequence[Path], out: Path, selection: str, weights: str = "published") -> FusionResult | None:
     """Fuse the test scores of one selection of epochs.
 
     Args:
         runs: Run folders that have finished.
         out: The score file to write.
         selection: "last" or "best".
+        weights: Name of the published weights.
 
     Returns:
         The fusion, with weights found on the validation scores or else the published ones; None where there is only one
@@ -212,7 +218,7 @@ def fuse_runs(runs: Sequence[Path], out: Path, selection: str) -> FusionResult |
         return None
     if all(path.is_file() for path in held_out):
         return fuse(test, validation=held_out, out=out)
-    return fuse(test, "published", out=out)
+    return fuse(test, cast(WeightsName, weights), out=out)
 
 
 def reproduction_table(found: Reproduction, title: str) -> Table:
@@ -257,7 +263,7 @@ def print_reproduction(found: Reproduction, title: str, console: Console | None 
     console.print(reproduction_table(found, title))
     lines = [] if not found.weighting else [f"weights of the fusion: {found.weighting}"]
     if found.published is not None:
-        lines.append(f"published: {found.published.setting}")
+        lines.append(f"published: {found.published.setting}, {found.published.epoch}")
         if not found.comparable:
             lines.append("not compared: other streams than published")
     if found.validation:

@@ -36,9 +36,18 @@ def test_weights_that_cannot_be_used_are_refused(weights: object, words: str) ->
         given_weights(weights, STREAMS[:2])  # type: ignore[arg-type]
 
 
-def test_published_weights_need_published_streams() -> None:
-    with pytest.raises(ConfigError, match="no weight for stream 'angle'"):
-        given_weights("published", ["joint", "angle"])
+@pytest.mark.parametrize(
+    ("name", "streams", "parts"),
+    [
+        ("published", ["joint", "bone", "joint_motion", "bone_motion"], [0.6, 0.6, 0.4, 0.4]),
+        ("pyskl", ["joint", "bone", "joint_motion", "bone_motion"], [2, 2, 1, 1]),
+        ("pyskl", ["joint", "bone", "k_bone", "joint_motion", "bone_motion", "k_bone_motion"], [2, 2, 2, 1, 1, 1]),
+        ("published", ["relative", "joint", "my_motion"], [0.6, 0.6, 0.4]),
+        ("equal", ["joint", "my_motion"], [1, 1]),
+    ],
+)
+def test_weights_by_name_tell_places_from_motion(name: str, streams: list[str], parts: list[float]) -> None:
+    np.testing.assert_allclose(given_weights(name, streams), np.array(parts) / sum(parts))
 
 
 def test_the_only_useful_stream_gets_the_weight() -> None:

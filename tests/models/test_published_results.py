@@ -11,10 +11,18 @@ from dualhead.runtime.errors import ConfigError
 
 def test_figures_that_the_papers_give() -> None:
     four = ("joint", "bone", "joint_motion", "bone_motion")
-    assert published_result("dualhead", "ntu60", "xsub") == PublishedResult("NTU RGB+D 60 xsub, 4 streams", four, 92.0)
-    assert published_result("msg3d", "kinetics", "official") == PublishedResult(
-        "Kinetics-Skeleton 400, 2 streams", ("joint", "bone"), 38.0
+    on_test = "best epoch on the test side"
+    assert published_result("dualhead", "ntu60", "xsub") == PublishedResult(
+        "NTU RGB+D 60 xsub, 4 streams", four, 92.0, on_test, "published"
     )
+    assert published_result("msg3d", "kinetics", "official") == PublishedResult(
+        "Kinetics-Skeleton 400, 2 streams", ("joint", "bone"), 38.0, on_test, "published"
+    )
+    ctrgcn, pyskl = published_result("ctrgcn", "ucla", "xview"), published_result("stgcnpp", "ntu120", "xset")
+    assert ctrgcn is not None
+    assert pyskl is not None
+    assert (ctrgcn.epoch, pyskl.epoch) == (on_test, "epoch not stated")
+    assert (ctrgcn.weights, pyskl.weights) == ("published", "pyskl")
     stgcn = published_result("stgcn", "ntu60", "xview")
     assert stgcn is not None
     assert (stgcn.streams, stgcn.top1) == (("joint",), 88.3)

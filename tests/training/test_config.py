@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from dualhead.data.recipes.recipes import get_recipe
 from dualhead.models.registry import list_models
 from dualhead.runtime.errors import ConfigError
+from dualhead.training.build import steps_per_epoch
 from dualhead.training.config import find_config, list_configs, load_experiment, parse_experiment, save_experiment
 from dualhead.training.experiment import RENAMED_KEYS, Experiment
 
@@ -28,6 +30,53 @@ def test_the_published_hyper_parameters(data: str) -> None:
     assert (optimizer.name, optimizer.lr, optimizer.momentum, optimizer.nesterov) == ("sgd", 0.05, 0.9, True)
     assert optimizer.weight_decay == 5e-4
     assert (schedule.name, schedule.milestones, schedule.gamma) == ("multistep", (40, 60, 80), 0.1)
+
+
+@pytest.mark.parametrize("name", [name for name in list_configs() if name.startswith("ntu")])
+def test_the_published_body_selection_and_samples_of_a_batch_norm(name: str) -> None:
+    experiment = load_experiment(name)
+    selection = {"ctrgcn": "tracked", "stgcn": "order", "stgcnpp": "tracked", "dgstgcn": "tracked"}
+    assert experiment.bodies == selection.get(experiment.model.name, "energy")
+    if experiment.model.name != "ctrgcn":
+        assert experiment.batch_size // experiment.accumulate_grad_batches == 16
+
+
+@pytest.mark.parametrize("data", ["ntu60_xsub", "ntu60_xview", "ntu120_xsub", "ntu120_xset"])
+def test_the_published_recipe_of_pyskl(data: str) -> None:
+    """16 epochs of 5 passes, 0.1 for 128 samples, cosine to 0 per step without warm-up."""
+    experiment = load_experiment(f"{data}/stgcnpp")
+    assert (experiment.recipe, experiment.epochs, experiment.repeat) == ("uniform100", 16, 5)
+    optimizer, schedule = experiment.optimizer, experiment.schedule
+    assert (experiment.batch_size, optimizer.lr, optimizer.weight_decay) == (128, 0.1, 5e-4)
+    assert (optimizer.momentum, optimizer.nesterov) == (0.9, True)
+    assert (schedule.name, schedule.final_fraction, schedule.warmup_epochs) == ("cosine", 0, 0)
+    later = load_experiment(f"{data}/dgstgcn")
+    assert (later.batch_size, later.optimizer.lr, later.epochs, later.repeat) == (64, 0.1, 150, 1)
+    recipe = get_recipe(later.recipe)
+    assert [type(step).__name__ for step in recipe.steps] == [
+        "LongestBodyFirst",
+        "CentreOnFrame0",
+        "RandomRotation",
+        "TakeStream",
+        "SpreadFrames",
+    ]
+    assert (recipe.steps[2].limit, recipe.num_test_clips) == (0.2, 10)  # type: ignore[attr-defined]
+
+
+def test_the_published_schedules_of_ctrgcn_and_msg3d() -> None:
+    """CTR-GCN warms up by (epoch + 1) / 5; on NW-UCLA it passes 1,020 samples 5 times: 318 steps, 20,670 in all."""
+    for name in list_configs():
+        if name.endswith("/ctrgcn"):
+            schedule = load_experiment(name).schedule
+            assert (schedule.warmup, schedule.warmup_epochs) == ("staircase", 5)
+    ucla = load_experiment("ucla/ctrgcn")
+    assert (ucla.repeat, ucla.epochs, ucla.batch_size) == (5, 65, 16)
+    assert (ucla.optimizer.weight_decay, ucla.schedule.milestones, ucla.schedule.gamma) == (1e-4, (50,), 0.1)
+    assert steps_per_epoch(ucla, 1020 * ucla.repeat, 1) * ucla.epochs == 20_670
+    for protocol in ("xsub", "xset"):
+        larger = load_experiment(f"ntu120_{protocol}/msg3d")
+        assert (larger.epochs, larger.schedule.milestones) == (60, (30, 50))
+    assert load_experiment("ntu60_xsub/msg3d").schedule.milestones == (30, 40)
 
 
 def test_an_unknown_key_names_the_nearest() -> None:

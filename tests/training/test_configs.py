@@ -55,6 +55,7 @@ def test_two_steps_of_every_experiment(name: str, tmp_path: Path) -> None:
     plain = load_experiment(name)
     arguments = {**plain.model.arguments, **NARROW[plain.model.name]}
     changes = {"model.arguments": arguments, "batch_size": 2, "validation.by": "none", "num_workers": 0}
+    changes |= {"accumulate_grad_batches": 1, "repeat": 1, "bodies": None}
     experiment = load_experiment(name, changes)
     assert experiment.dataset is not None
     store = make_store(experiment.dataset, experiment.protocol, tmp_path / "store")

@@ -78,6 +78,17 @@ def test_last_and_best_epoch_are_reported_apart_and_equal_their_files(
     assert float(metrics(result.out)[-1]["val_top1"]) == pytest.approx(result.last.validation["mean"].top1)  # type: ignore[index]
 
 
+def test_a_store_of_other_bodies_is_refused_unless_any_will_do(
+    make_plain: MakeExperiment, store: Store, tmp_path: Path
+) -> None:
+    ours = str(store.meta["body_selection"])
+    with pytest.raises(MismatchError, match=r"body_selection.*tracked.*bodies null"):
+        train(make_plain(epochs=1, bodies="tracked"), store, tmp_path / "run", quiet=True)
+    assert not (tmp_path / "run").exists()
+    for number, bodies in enumerate((ours, None)):
+        assert train(make_plain(epochs=1, bodies=bodies), store, tmp_path / f"run{number}", quiet=True).finished
+
+
 def test_without_a_validation_side_there_is_no_best_epoch(
     make_plain: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:

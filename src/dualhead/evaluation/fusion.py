@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dualhead.evaluation.joining import join, label_of, match_validation, stream_names
 from dualhead.evaluation.metrics import Metrics, measure, measure_heads
 from dualhead.evaluation.scores import Scores, as_scores, log_softmax, softmax
-from dualhead.evaluation.weights import given_weights, search_weights
+from dualhead.evaluation.weights import WeightsName, given_weights, search_weights
 from dualhead.runtime.errors import ConfigError, MismatchError, unknown
 from dualhead.runtime.files import check_apart
 from dualhead.version import __version__
@@ -52,7 +52,7 @@ class FusionResult:
         streams: The share of each stream, in the order given.
         metrics: The fusion's figures: each head fused over the streams, and the fused prediction as "mean".
         method: What was summed, "logits" or "softmax".
-        weighting: Where the weights come from: "equal", "published", "given" or "validation".
+        weighting: Where the weights come from: one of `NAMED_WEIGHTS`, "given" or "validation".
         validation: The figures on the validation samples on which the weights were found, or None.
     """
 
@@ -71,7 +71,7 @@ class FusionResult:
 
 def fuse(
     scores: Sequence[Scores | str | Path],
-    weights: Sequence[float] | Mapping[str, float] | Literal["equal", "published"] | None = None,
+    weights: Sequence[float] | Mapping[str, float] | WeightsName | None = None,
     *,
     validation: Sequence[Scores | str | Path] | None = None,
     out: str | Path | None = None,
@@ -88,8 +88,9 @@ def fuse(
 
     Args:
         scores: Scores or score files of different streams or models on the same samples.
-        weights: One number a score file, in their order; or numbers by stream; or "equal"; or "published" (0.6 for
-            joint and bone, 0.4 for their motions). They are divided by their sum. Default: equal.
+        weights: One number a score file, in their order; or numbers by stream; or "equal"; or "published" (0.6, for
+            streams of motion 0.4); or "pyskl" (2, for streams of motion 1). They are divided by their sum. Default:
+            equal.
         validation: Score files of the same checkpoints on the validation split, in any order: the weights with the
             highest top-1 accuracy there are used. Not together with `weights`.
         out: Score file to write the fusion to.
@@ -225,7 +226,7 @@ def _as_logits(total: NDArray[np.float64], method: Method) -> NDArray[np.float64
 def _given(
     weights: Sequence[float] | Mapping[str, float] | str | None, parts: Sequence[Scores], names: Sequence[str]
 ) -> NDArray[np.float64]:
-    # Published weights and mappings may speak of streams although models make the names in the fusion longer.
+    # Weights by name and mappings may speak of streams although models make the names in the fusion longer.
     streams = [str(item.provenance.get("stream", name)) for item, name in zip(parts, names, strict=True)]
     by_name = isinstance(weights, Mapping) and set(weights) & set(names)
     return given_weights("equal" if weights is None else weights, names if by_name else streams)

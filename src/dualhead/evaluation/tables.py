@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -13,11 +12,13 @@ from dualhead.evaluation.clip_average import one_clip_figures
 from dualhead.evaluation.fusion import FusionResult, Method, fuse
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
+from dualhead.evaluation.weights import WeightsName
 from dualhead.runtime.terminal import cell, print_line
 
 _FOOTNOTES = {
     "equal": "equal weights",
-    "published": "published weights",
+    "published": "published weights (0.6, motion 0.4)",
+    "pyskl": "the weights of PYSKL (2, motion 1)",
     "given": "given weights",
     "validation": "weights found on validation scores",
 }
@@ -109,7 +110,7 @@ def print_fusion(result: FusionResult, console: Console | None = None) -> None:
 
 def fuse_and_print(
     scores: list[Path],
-    weights: list[float] | Literal["equal", "published"] | None = None,
+    weights: list[float] | WeightsName | None = None,
     validation: list[Path] | None = None,
     out: Path | None = None,
     method: Method = "logits",
@@ -119,8 +120,8 @@ def fuse_and_print(
 
     Args:
         scores: Score files of different streams or models on the same samples.
-        weights: One number a score file, in their order, or "equal", or "published" (0.6 for joint and bone, 0.4 for
-            their motions); divided by their sum. Default: equal.
+        weights: One number a score file, in their order, or "equal", or "published" (0.6, for streams of motion 0.4),
+            or "pyskl" (2, for streams of motion 1); divided by their sum. Default: equal.
         validation: Score files of the same checkpoints on the validation split, in any order: find the weights with the
             highest top-1 accuracy there.
         out: Score file to write the fusion to.

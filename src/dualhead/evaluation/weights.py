@@ -5,14 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.runtime.errors import ConfigError, unknown
 
-PUBLISHED = MappingProxyType({"joint": 0.6, "bone": 0.6, "joint_motion": 0.4, "bone_motion": 0.4})
-"""Weights of published four-stream results (Chen et al., "Channel-wise topology refinement", ICCV 2021)."""
+NAMED_WEIGHTS = MappingProxyType({"equal": (1.0, 1.0), "published": (0.6, 0.4), "pyskl": (2.0, 1.0)})
+"""Weights by name: of a stream of positions or bones, and of one of motion, whose name ends in "motion".
+
+"published" is 0.6 0.6 0.4 0.4 of joint, bone and their motions (Chen et al., "Channel-wise topology refinement", ICCV
+2021); "pyskl" is 2 2 1 1 of those four, 2 2 2 1 1 1 with k_bone and its motion (Duan et al., "PYSKL", ACM MM 2022; Liu
+et al., "Revealing key details to see differences", CVPR 2025).
+"""
+
+WeightsName = Literal["equal", "published", "pyskl"]
+"""The names of `NAMED_WEIGHTS`."""
 
 _GRID_POINTS = 400
 _GRID_STEPS = 10
@@ -22,8 +31,7 @@ def given_weights(weights: Sequence[float] | Mapping[str, float] | str, streams:
     """Read the weights that a caller gave.
 
     Args:
-        weights: One number a stream in the order of `streams`; or numbers by stream name; or "equal"; or "published"
-            (0.6 for joint and bone, 0.4 for their motions).
+        weights: One number a stream in the order of `streams`; or numbers by stream name; or one of `NAMED_WEIGHTS`.
         streams: The stream of each score file or checkpoint.
 
     Returns:
@@ -33,13 +41,12 @@ def given_weights(weights: Sequence[float] | Mapping[str, float] | str, streams:
         ConfigError: If a number is missing, left over, negative or not finite, or all are 0.
     """
     if isinstance(weights, str):
-        if weights not in ("equal", "published"):
-            raise unknown("weights", weights, ("equal", "published"))
-        weights = dict.fromkeys(streams, 1.0) if weights == "equal" else PUBLISHED
-        left_over: set[str] = set()
-    else:
-        left_over = set(weights) - set(streams) if isinstance(weights, Mapping) else set()
+        if weights not in NAMED_WEIGHTS:
+            raise unknown("weights", weights, NAMED_WEIGHTS)
+        of_place, of_motion = NAMED_WEIGHTS[weights]
+        weights = [of_motion if stream.endswith("motion") else of_place for stream in streams]
     if isinstance(weights, Mapping):
+        left_over = set(weights) - set(streams)
         missing = [stream for stream in streams if stream not in weights]
         if missing or left_over:
             wrong = f"no weight for stream {missing[0]!r}" if missing else f"a weight for {min(left_over)!r}, not fused"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import torch
@@ -16,14 +16,14 @@ from dualhead.data.recipes.streams import check_stream
 from dualhead.evaluation.fusion import Method
 from dualhead.evaluation.joining import IDENTITY_FIELDS, check_provenance, stream_names
 from dualhead.evaluation.scores import Scores
-from dualhead.evaluation.weights import given_weights
+from dualhead.evaluation.weights import NAMED_WEIGHTS, WeightsName, given_weights
 from dualhead.inference.deploy import deploy
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, unknown
 from dualhead.runtime.plugins import explained
 
-Weights = Sequence[float] | Mapping[str, float] | Literal["equal", "published"] | str | Path
+Weights = Sequence[float] | Mapping[str, float] | WeightsName | str | Path
 """Weights of streams: as for `fuse`, or the score file that `fuse` wrote."""
 
 _SHARED = ("dataset", "protocol", "classes", "data_fingerprint")
@@ -110,8 +110,8 @@ def choose_weights(
     """Find the weights of checkpoints that predict together, and what is summed.
 
     Args:
-        weights: Numbers in the order of the members, numbers by stream, "equal" (the default), "published", or the
-            score file that `fuse` wrote for them, whose weights and method are used.
+        weights: Numbers in the order of the members, numbers by stream, "equal" (the default), "published", "pyskl", or
+            the score file that `fuse` wrote for them, whose weights and method are used.
         method: "logits" (the default) or "softmax"; goes before that of the score file.
         members: The checkpoints.
 
@@ -125,7 +125,7 @@ def choose_weights(
     """
     if method is not None and method not in get_args(Method):
         raise unknown("method", method, get_args(Method))
-    if isinstance(weights, Path) or (isinstance(weights, str) and weights not in ("equal", "published")):
+    if isinstance(weights, Path) or (isinstance(weights, str) and weights not in NAMED_WEIGHTS):
         share, found = fused_weights(Path(weights), members)
         return share, method or found
     names = [member.name for member in members]

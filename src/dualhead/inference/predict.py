@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args
 
+from dualhead.evaluation.weights import WeightsName
 from dualhead.formats.video import domain_gap
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
@@ -23,7 +24,7 @@ def predict(
     checkpoints: list[Path],
     source: Path,
     *,
-    weights: list[float] | Literal["equal", "published"] | None = None,
+    weights: list[float] | WeightsName | None = None,
     fusion: Path | None = None,
     top_k: int = 5,
     format: Format = "auto",  # noqa: A002  (the option's name)
@@ -54,7 +55,8 @@ def predict(
         checkpoints: Checkpoints (.safetensors); several are fused.
         source: A video, a raw file (.skeleton; .json of NW-UCLA or Kinetics-Skeleton; .npy, .npz, .csv; .pkl of PYSKL),
             a folder of OpenPose's frames, a folder, zip or tar archive of any of these, or a store.
-        weights: Weights of several checkpoints: numbers in their order, "equal" or "published". Default: equal.
+        weights: Weights of several checkpoints: numbers in their order, "equal", "published" or "pyskl". Default:
+            equal.
         fusion: The score file that `dualhead fuse --out` wrote for these checkpoints, in place of weights.
         top_k: How many classes to name.
         format: "table", "jsonl" (JSON lines) or "csv"; "auto" is a table on a terminal and JSON lines elsewhere.

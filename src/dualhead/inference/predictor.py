@@ -72,7 +72,7 @@ class Predictor:
         Args:
             path: A `.safetensors` checkpoint, or one of each stream.
             weights: Weights of several: numbers in their order, numbers by stream, "equal" (the default), "published",
-                or the score file that `fuse` wrote for these checkpoints, whose weights and method are used.
+                "pyskl", or the score file that `fuse` wrote for these checkpoints, whose weights and method are used.
             method: "logits" (the default) or "softmax", as for `fuse`.
             device: Where to run, such as "cpu" or "cuda:1"; a CUDA GPU if there is one, else the CPU.
 

@@ -88,6 +88,7 @@ class CTRGCN(UnitTrunk):
         "NTU RGB+D 120 xset, 4 streams": 90.6,
         "NW-UCLA, 4 streams": 96.5,
     },
+    published_epoch="best epoch on the test side",
 )
 def ctrgcn(**arguments: Any) -> CTRGCN:
     """Build the published network."""

@@ -68,6 +68,7 @@ class DGSTGCN(UnitTrunk):
         "NTU RGB+D 120 xsub, 4 streams": 89.6,
         "NTU RGB+D 120 xset, 4 streams": 91.3,
     },
+    published_weights="pyskl",
 )
 def dgstgcn(**arguments: Any) -> DGSTGCN:
     """Build the published network."""

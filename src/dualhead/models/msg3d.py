@@ -83,6 +83,7 @@ class MSG3D(SkeletonModel):
         "NTU RGB+D 120 xset, 2 streams": 88.4,
         "Kinetics-Skeleton 400, 2 streams": 38.0,
     },
+    published_epoch="best epoch on the test side",
 )
 def msg3d(**arguments: Any) -> MSG3D:
     """Build the published network."""

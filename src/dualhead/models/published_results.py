@@ -31,11 +31,15 @@ class PublishedResult:
         setting: Data set, protocol and streams in words.
         streams: The streams that were fused.
         top1: Top-1 in percent.
+        epoch: Which epoch was published, such as "best epoch on the test side".
+        weights: Name of the weights of the streams, for `fuse`.
     """
 
     setting: str
     streams: tuple[str, ...]
     top1: float
+    epoch: str = "epoch not stated"
+    weights: str = "published"
 
 
 def published_result(model: str, dataset: str | None, protocol: str) -> PublishedResult | None:
@@ -59,5 +63,6 @@ def published_result(model: str, dataset: str | None, protocol: str) -> Publishe
     for setting, top1 in entries[model].published.items():
         where, _, streams = setting.rpartition(", ")
         if where == wanted:
-            return PublishedResult(setting, _STREAMS[streams], top1)
+            entry = entries[model]
+            return PublishedResult(setting, _STREAMS[streams], top1, entry.published_epoch, entry.published_weights)
     return None

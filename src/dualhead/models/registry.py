@@ -30,6 +30,9 @@ class ModelEntry:
         gmacs: 10^9 multiply-accumulate operations of one clip of that length with both bodies on NTU RGB+D 60, as the
             paper writes the model: convolutions, matrix products and linear layers.
         published: Published top-1 in percent, by data set, protocol and streams.
+        published_epoch: Which epoch's figures were published: one chosen on the test side is higher than the last.
+        published_weights: What the streams of the published figures were fused with: "published" for 0.6 0.6 0.4 0.4,
+            "pyskl" for 2 2 1 1; see `evaluation/weights.py`.
         changes: Variant arguments in which it differs from the architecture's defaults.
     """
 
@@ -40,6 +43,8 @@ class ModelEntry:
     gmacs: float
     published: Mapping[str, float]
     changes: Mapping[str, Any]
+    published_epoch: str = "epoch not stated"
+    published_weights: str = "published"
 
     @property
     def architecture(self) -> type[SkeletonModel]:
@@ -52,7 +57,14 @@ _ENTRIES: dict[str, ModelEntry] = {}
 
 
 def register(
-    *, paper: str, frames: int, gmacs: float, published: Mapping[str, float], **changes: Any
+    *,
+    paper: str,
+    frames: int,
+    gmacs: float,
+    published: Mapping[str, float],
+    published_epoch: str = "epoch not stated",
+    published_weights: str = "published",
+    **changes: Any,
 ) -> Callable[[Builder], Builder]:
     """Enter a function that builds a model under the function's name.
 
@@ -61,6 +73,8 @@ def register(
         frames: T of the clips that it was published with.
         gmacs: 10^9 multiply-accumulate operations of such a clip, as in `ModelEntry`.
         published: Published top-1 in percent, by data set, protocol and streams.
+        published_epoch: Which epoch's figures were published.
+        published_weights: What their streams were fused with.
         **changes: Variant arguments that the function is called with where the user gives no others.
 
     Returns:
@@ -69,7 +83,9 @@ def register(
 
     def enter(build: Builder) -> Builder:
         name = build.__name__
-        _ENTRIES[name] = ModelEntry(name, build, paper, frames, gmacs, published, changes)
+        _ENTRIES[name] = ModelEntry(
+            name, build, paper, frames, gmacs, published, changes, published_epoch, published_weights
+        )
         return build
 
     return enter

@@ -85,6 +85,7 @@ class STGCNPlusPlus(UnitTrunk):
         "NTU RGB+D 120 xsub, 4 streams": 87.5,
         "NTU RGB+D 120 xset, 4 streams": 89.8,
     },
+    published_weights="pyskl",
 )
 def stgcnpp(**arguments: Any) -> STGCNPlusPlus:
     """Build the published network."""
