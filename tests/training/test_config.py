@@ -35,7 +35,13 @@ def test_the_published_hyper_parameters(data: str) -> None:
 @pytest.mark.parametrize("name", [name for name in list_configs() if name.startswith("ntu")])
 def test_the_published_body_selection_and_samples_of_a_batch_norm(name: str) -> None:
     experiment = load_experiment(name)
-    selection = {"ctrgcn": "tracked", "stgcn": "order", "stgcnpp": "tracked", "dgstgcn": "tracked"}
+    selection = {
+        "ctrgcn": "tracked",
+        "stgcn": "order",
+        "stgcnpp": "tracked",
+        "dgstgcn": "tracked",
+        "protogcn": "tracked",
+    }
     assert experiment.bodies == selection.get(experiment.model.name, "energy")
     if experiment.model.name != "ctrgcn":
         assert experiment.batch_size // experiment.accumulate_grad_batches == 16
@@ -52,6 +58,9 @@ def test_the_published_recipe_of_pyskl(data: str) -> None:
     assert (schedule.name, schedule.final_fraction, schedule.warmup_epochs) == ("cosine", 0, 0)
     later = load_experiment(f"{data}/dgstgcn")
     assert (later.batch_size, later.optimizer.lr, later.epochs, later.repeat) == (64, 0.1, 150, 1)
+    proto = load_experiment(f"{data}/protogcn")
+    assert (proto.batch_size, proto.optimizer.lr, proto.epochs, proto.repeat) == (16, 0.025, 150, 1)
+    assert (proto.objective.name, proto.recipe) == ("prototype_contrast", later.recipe)
     recipe = get_recipe(later.recipe)
     assert [type(step).__name__ for step in recipe.steps] == [
         "LongestBodyFirst",

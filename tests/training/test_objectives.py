@@ -1,21 +1,27 @@
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from dualhead.data.store.store import Store
 from dualhead.models.base import ModelOutput
+from dualhead.models.checkpoint import load_checkpoint
 from dualhead.models.registry import create_model
 from dualhead.runtime.errors import ConfigError
 from dualhead.training import objectives
 from dualhead.training.objectives import (
     Objective,
+    PrototypeContrast,
     check_objective,
     create_objective,
     list_objectives,
     register_objective,
 )
+from dualhead.training.train import train
+from tests.training.conftest import MakeExperiment
 
 MODEL = create_model("dualhead", num_classes=2, skeleton="kinect20", width=6, num_gcn_scales=1, num_g3d_scales=1)
 
@@ -101,6 +107,33 @@ def test_the_default_has_nothing_to_save_or_train() -> None:
     assert create_objective("cross_entropy", MODEL, {"class_weights": [1, 2]}).state_dict() == {}
 
 
+def test_the_contrast_of_prototypes_by_hand() -> None:
+    """Two classes, two channels, the projection left out: f = e."""
+    objective = create_objective(
+        "prototype_contrast", MODEL, {"features": 2, "channels": 2, "temperature": 0.5, "momentum": 0.75, "factor": 2}
+    )
+    assert isinstance(objective, PrototypeContrast)
+    with torch.no_grad():
+        objective.project.weight.copy_(torch.eye(2))
+        objective.project.bias.zero_()
+        objective.means.copy_(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    # Samples 0 and 1 are of class 0 and right, sample 2 is of class 1 and wrong: the mean of class 1 stays.
+    logits = torch.tensor([[[9.0, 0.0]], [[9.0, 0.0]], [[9.0, 0.0]]])
+    vectors = torch.tensor([[2.0, 0.0], [4.0, 0.0], [0.0, 5.0]], requires_grad=True)
+    labels = torch.tensor([0, 0, 1])
+    loss = objective(ModelOutput(logits, {"prototypes": vectors}), labels)
+    assert objective.means.tolist() == [[0.75 * 1 + 0.25 * 3, 0.0], [0.0, 1.0]]
+    # cosines 1 and 0, divided by 0.5: logits 2 and 0
+    contrast = -math.log(math.exp(2) / (math.exp(2) + 1))
+    plain = torch.nn.functional.cross_entropy(logits[:, 0], labels)
+    assert float(loss.detach()) == pytest.approx(float(plain) + 2 * contrast, rel=1e-5)
+    loss.backward()
+    assert vectors.grad is not None
+    assert not objective.means.requires_grad
+    soft = torch.nn.functional.one_hot(labels, 2).float()
+    assert torch.isfinite(objective(ModelOutput(logits, {"prototypes": vectors}), soft))
+
+
 def test_an_objective_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objectives._OBJECTIVES, "_values", dict(objectives._OBJECTIVES.items()))
 
@@ -120,3 +153,27 @@ def test_an_objective_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(create_objective("margin", MODEL, {"least": 3.0})(ModelOutput(torch.ones(2)), torch.tensor([0]))) == 2
     with pytest.raises(ConfigError, match="did you mean 'margin'"):
         check_objective("margine", {})
+
+
+@pytest.mark.slow
+def test_what_an_objective_has_learned_resumes_bit_for_bit(
+    make_experiment: MakeExperiment, store: Store, tmp_path: Path
+) -> None:
+    experiment = make_experiment(
+        model={"name": "protogcn", "arguments": {"width": 8, "depth": 1, "num_prototypes": 5}},
+        objective={"name": "prototype_contrast", "arguments": {"channels": 4}},
+        ema_decay=0.9,
+    )
+    whole = train(experiment, store, tmp_path / "whole", quiet=True)
+    train(experiment, store, tmp_path / "parts", stop_after=2, quiet=True)
+    parts = train(experiment, store, tmp_path / "parts", quiet=True)
+    states = [
+        torch.load(result.out / "checkpoints" / "last.ckpt", weights_only=True)["current_model_state"]
+        for result in (whole, parts)
+    ]
+    assert {"objective.means", "objective.project.weight"} <= states[0].keys()
+    assert states[0]["objective.means"].any()
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    model, _ = load_checkpoint(whole.last.checkpoint)
+    assert not any("objective" in name for name in model.state_dict())

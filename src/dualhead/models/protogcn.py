@@ -85,6 +85,7 @@ class ProtoGCN(DGSTGCN):
         "NTU RGB+D 120 xsub, 6 streams": 90.92,
         "NTU RGB+D 120 xset, 6 streams": 92.16,
     },
+    published_weights="pyskl",
 )
 def protogcn(**arguments: Any) -> ProtoGCN:
     """Build the published network."""

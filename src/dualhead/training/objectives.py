@@ -182,6 +182,80 @@ class CrossEntropy(Objective):
         return F.cross_entropy(logits, target, weight=weights, label_smoothing=self.label_smoothing)
 
 
+@register_objective("prototype_contrast")
+class PrototypeContrast(Objective):
+    """Cross-entropy, and a contrast of classes by a model's extra vector: ProtoGCN (Liu et al., CVPR 2025).
+
+    Convention: an extra e `(N, D)` becomes f = W e + b `(N, channels)`. Each class has a running mean m of the f of its
+    samples that the mean of the heads gets right: m = momentum * m + (1 - momentum) * mean, where the batch has any.
+    The contrast is the cross-entropy of the logits cos(f, m_k) / temperature over all classes; the running means take
+    no gradient. A mixed sample is of its own class.
+
+    Args:
+        model: The model that is trained.
+        factor: What the contrast counts beside the cross-entropy, at least 0.
+        extra: Name of the model's extra.
+        features: D; None: the square of the number of joints.
+        channels: Length of the vectors that are compared.
+        temperature: What cosines are divided by, above 0.
+        momentum: Share of a running mean that stays at each step, 0 to below 1.
+        label_smoothing: Of the cross-entropy.
+
+    Raises:
+        ConfigError: If a value is out of range.
+    """
+
+    means: Tensor
+
+    def __init__(
+        self,
+        model: SkeletonModel,
+        factor: float = 0.2,
+        extra: str = "prototypes",
+        features: int | None = None,
+        channels: int = 256,
+        temperature: float = 0.125,
+        momentum: float = 0.9,
+        label_smoothing: float = 0.0,
+    ):
+        super().__init__()
+        for name, fine, valid in (
+            ("factor", factor >= 0, "0 or more"),
+            ("temperature", temperature > 0, "a number above 0"),
+            ("momentum", 0 <= momentum < 1, "0 to below 1"),
+        ):
+            if not fine:
+                raise ConfigError(f"objective.arguments.{name} is out of range: give {valid}")
+        self.cross_entropy = CrossEntropy(model, label_smoothing=label_smoothing)
+        self.factor, self.extra, self.temperature, self.momentum = factor, extra, temperature, momentum
+        self.project = nn.Linear(features or model.config.skeleton.num_joints**2, channels)
+        self.register_buffer("means", torch.zeros(model.config.num_classes, channels))
+
+    def forward(self, output: ModelOutput, target: Tensor) -> Tensor:
+        """Compute the loss; see `Objective.forward`.
+
+        Raises:
+            ConfigError: If the model returns no such extra.
+        """
+        if self.extra not in output.extras:
+            raise unknown("extra of this model (objective.arguments.extra)", self.extra, output.extras)
+        loss: Tensor = self.cross_entropy(output, target)
+        labels = target.argmax(dim=1) if target.is_floating_point() else target
+        with torch.autocast(output.logits.device.type, enabled=False):
+            features = self.project(output.extras[self.extra].to(self.project.weight.dtype))  # (N, channels)
+            self._update(features.detach(), labels, output.logits.detach().mean(dim=1).argmax(dim=1))
+            cosines = F.normalize(features, dim=1) @ F.normalize(self.means, dim=1).t()  # (N, K)
+            return loss + self.factor * F.cross_entropy(cosines / self.temperature, labels)
+
+    @torch.no_grad()
+    def _update(self, features: Tensor, labels: Tensor, predicted: Tensor) -> None:
+        """Move the means of the classes that the batch shows."""
+        right = F.one_hot(labels, len(self.means)).to(features.dtype) * (labels == predicted)[:, None]  # (N, K)
+        counts = right.sum(dim=0)[:, None]  # (K, 1)
+        batch = right.t() @ features / counts.clamp(min=1)
+        self.means.copy_(torch.where(counts > 0, torch.lerp(batch, self.means, self.momentum), self.means))
+
+
 def at_least_single(values: Tensor) -> Tensor:
     """Return values in float32 at least: half precision would round a loss."""
     return values if values.dtype == torch.float64 else values.float()
