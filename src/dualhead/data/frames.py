@@ -9,13 +9,14 @@ from numpy.typing import ArrayLike
 
 from dualhead.data.bodies.people import select_people
 from dualhead.formats.recording import Recording
+from dualhead.reading.conventions import drop_repeated, scale_confidence
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton, get_skeleton
 
 
 def join_frames(
-    frames: Iterable[ArrayLike],
+    frames: Iterable[ArrayLike | None],
     skeleton: str | Skeleton,
     *,
     image_size: Sequence[int] | None = None,
@@ -25,11 +26,12 @@ def join_frames(
     """Make a recording of key points that come frame by frame, for any number of people in any order.
 
     People are followed from frame to frame and those seen most are kept, each in a place of their own
-    (`bodies.people.select_people`). A joint with NaN, or with confidence 0, is absent and becomes all zeros.
+    (`bodies.people.select_people`). A joint with NaN, with confidence 0 or at zero whatever its
+    confidence is absent and becomes all zeros; somebody who is reported twice in a frame is one person.
 
     Args:
         frames: For each frame the people in it, `(P, V, C)`, or `(P, V, C + 1)` with a confidence behind the
-            coordinates; P may be 0, as `[]`.
+            coordinates; P may be 0, as `[]`, and None is nobody too.
         skeleton: The layout of the V joints, or its name, such as "coco17".
         image_size: Width and height in pixels, where flat coordinates are pixels and not fractions of the image.
         max_bodies: How many people to keep.
@@ -49,10 +51,11 @@ def join_frames(
     people: list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = []
     counts: list[int] = []
     for number, given in enumerate(frames):
-        poses = np.array(given, np.float64)
-        counts.append(len(poses))
-        if not len(poses):
+        poses = np.zeros((0, *wanted)) if given is None else np.array(given, np.float64)
+        if not poses.size:  # nobody: None, [] or an array of no people
+            counts.append(0)
             continue
+        counts.append(len(poses))
         if poses.ndim != 3 or (poses.shape[1], poses.shape[2]) not in (wanted, (wanted[0], wanted[1] + 1)):
             raise ConfigError(
                 f"frame {number} has shape {poses.shape}: skeleton {layout.name!r} needs (people, {wanted[0]}, "
@@ -74,6 +77,7 @@ def join_frames(
         num_frames=len(counts),
         confidence=values[..., -1] if scored else None,
     )
+    recording, _ = drop_repeated(scale_confidence(recording)[0])
     joints, confidence = select_people(recording, max_bodies)
     size = {} if image_size is None else {"width": int(image_size[0]), "height": int(image_size[1])}
     return SkeletonSequence(joints, layout, name, None, confidence, size)

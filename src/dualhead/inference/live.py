@@ -49,16 +49,18 @@ class LiveStream:
         self._predict = predict
         self._fields = fields
         self._frames: deque[NDArray[np.float32]] = deque(maxlen=window)
-        self._confidence: deque[NDArray[np.float32]] = deque(maxlen=window)
+        self._confidence: deque[NDArray[np.float32] | None] = deque(maxlen=window)
         self._scored: bool | None = None
 
-    def push(self, joints: ArrayLike, confidence: ArrayLike | None = None, *, predict: bool = True) -> Segment | None:
+    def push(
+        self, joints: ArrayLike | None, confidence: ArrayLike | None = None, *, predict: bool = True
+    ) -> Segment | None:
         """Take one frame.
 
         Args:
             joints: `(M, V, C)`, the bodies of this frame, each in the place that it had before; M may differ from frame
-                to frame, and an absent body or joint is all zeros.
-            confidence: `(M, V)`, for every frame or for none.
+                to frame, and an absent body or joint is all zeros. None, `[]` or M = 0: nobody.
+            confidence: `(M, V)`, for every frame with somebody or for none. A joint at zero has none.
             predict: False keeps the frame and leaves out an estimate that is due: the caller is behind the camera.
 
         Returns:
@@ -70,8 +72,7 @@ class LiveStream:
         """
         frame, scores = self._checked(joints, confidence)
         self._frames.append(frame)
-        if scores is not None:
-            self._confidence.append(scores)
+        self._confidence.append(scores)
         self.num_frames += 1
         late = self.num_frames - self.window
         if predict and late >= 0 and late % self.stride == 0:
@@ -79,10 +80,12 @@ class LiveStream:
         return self.estimate
 
     def _checked(
-        self, joints: ArrayLike, confidence: ArrayLike | None
+        self, joints: ArrayLike | None, confidence: ArrayLike | None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        frame = _array(joints, "a frame")
         want = (self.skeleton.num_joints, self.skeleton.dimensions)
+        frame = np.zeros((0, *want), np.float32) if joints is None else _array(joints, "a frame")
+        if not frame.size:  # pose estimators give None or an empty list where they find nobody
+            return np.zeros((0, *want), np.float32), None
         if frame.ndim != 3 or frame.shape[1:] != want:
             raise ConfigError(
                 f"a frame of shape {frame.shape}: skeleton {self.skeleton.name!r} needs (M, {want[0]}, {want[1]})"
@@ -95,7 +98,7 @@ class LiveStream:
         if not np.isfinite(frame).all() or (scores is not None and not np.isfinite(scores).all()):
             raise ConfigError("a frame has a coordinate that is not finite: write absent joints as zeros")
         self._scored = scores is not None
-        return frame, scores
+        return frame, None if scores is None else np.where(frame.any(axis=2), scores, np.float32(0))
 
     def _segment(self, start: int) -> Segment | None:
         bodies = max(len(frame) for frame in self._frames)
@@ -105,7 +108,8 @@ class LiveStream:
             joints[: len(frame), number] = frame
         if confidence is not None:
             for number, scores in enumerate(self._confidence):
-                confidence[: len(scores), number] = scores
+                if scores is not None:
+                    confidence[: len(scores), number] = scores
         if not joints.any():
             return None
         sequence = SkeletonSequence(joints, self.skeleton, "live", None, confidence, self._fields)
