@@ -32,8 +32,8 @@ Many = Sequence[SkeletonSequence] | Sequence[Path] | list[str]
 Rejection = Callable[[FormatError | MismatchError], object]
 """Called with the reason for each recording that cannot be read, or that the checkpoint cannot take."""
 
-Note = Callable[[str], object]
-"""Called with each thing that was decided by evidence, one sentence with the recording in it."""
+Note = Callable[[str, str], object]
+"""Called with a recording and a sentence on what was decided by evidence of it, or what a user should know."""
 
 Fit = Callable[[SkeletonSequence], SkeletonSequence]
 """Makes a recording fit a checkpoint, or raises a `MismatchError`."""
@@ -155,6 +155,7 @@ class Reader:
         unit: The unit of 3D coordinates: "m", "cm", "mm" or "in"; None: as the format says, else metres.
         extent: The size of bodies in metres that 3D recordings are compared with; None: not compared.
         kind: The format that files are taken for; None: decided by their content.
+        axes: The order of the axes of arrays, such as "TMVC"; None: as their numbers say.
         poses: Estimates the poses in videos; None: one with the usual settings.
     """
 
@@ -168,6 +169,7 @@ class Reader:
     unit: str | None = None
     extent: float | None = None
     kind: str | None = None
+    axes: str | None = None
     poses: PoseEstimator | None = None
 
     def __post_init__(self) -> None:
@@ -199,6 +201,7 @@ class Reader:
             unit=self.unit,
             extent=self.extent,
             kind=self.kind,
+            axes=self.axes,
             poses=self.poses,
         )
 
@@ -275,7 +278,7 @@ class Reader:
             except Exception as error:  # what one file meets must not cost the others
                 if on_rejected is None:
                     raise
-                on_rejected(_reason(error, found.where))
+                on_rejected(why_left_out(error, found.where))
             else:
                 yield sequence
         if not recordings:
@@ -319,7 +322,7 @@ class Reader:
     def _selected(self, clip: RawClip, name: str, on_note: Note | None) -> SkeletonSequence:
         if on_note is not None:
             for note in clip.notes:
-                on_note(f"{clip.where or name}: {note}")
+                on_note(clip.where or name, note)
         selection = self.body_selection
         if self.each_body:
             # whoever laid the bodies out over time has said who is who
@@ -347,8 +350,13 @@ def _below(where: str) -> str:
     return where.partition("/")[2]
 
 
-def _reason(error: Exception, where: str) -> FormatError | MismatchError:
-    """Say why a recording is left out, and which it is."""
+def why_left_out(error: Exception, where: str) -> FormatError | MismatchError:
+    """Return the reason why a recording is left out, as an error that names it.
+
+    Args:
+        error: What came up on it.
+        where: The recording.
+    """
     if isinstance(error, FormatError | MismatchError):
         return error
     told = str(error) if isinstance(error, DualheadError) else defect(error, "that predicting it alone gives")

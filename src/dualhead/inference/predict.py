@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -18,6 +19,8 @@ from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, M
 
 Format = Literal["auto", "table", "jsonl", "csv"]
 """How predictions are written; "auto" is a table on a terminal and JSON lines elsewhere."""
+
+_MOST_ALIKE = 3
 
 
 def predict(
@@ -36,6 +39,10 @@ def predict(
     threshold: float = 0.0,
     each_body: bool = False,
     every_window: bool = False,
+    unit: str | None = None,
+    kind: str | None = None,
+    axes: str | None = None,
+    strict: bool = False,
     max_people: int = 2,
     pose_weights: Path | None = None,
     keep_poses: Path | None = None,
@@ -73,13 +80,19 @@ def predict(
         max_people: Most people to follow in a video.
         pose_weights: Folder of the pose networks for videos. Default: the user's cache, filled at the first use.
         keep_poses: A folder in which the poses of videos are kept, and looked up when they are predicted again.
+        unit: Unit of the 3D coordinates of files that leave it open: m, cm, mm or in. Default: metres; bodies more than
+            three times as large or small as those of the training are refused.
+        kind: What the files are, such as alphapose (docs/predict.md). Default: decided by their content.
+        axes: Order of the axes of arrays: the letters M (bodies), T (frames), V (joints), C (coordinates), such as
+            TMVC. Default: as their numbers say.
+        strict: Exit with 1 where a recording is left out. The others are written all the same.
         batch_size: Clips that are computed at a time.
         device: Where to run, such as "cpu" or "cuda:1". Default: a CUDA GPU if there is one, else the CPU.
 
     Raises:
         CheckpointError: If a checkpoint cannot be read or does not say its recipe and stream.
         ConfigError: If an option cannot be used.
-        FormatError: If nothing could be read or converted.
+        FormatError: If nothing could be read or converted, or, with `strict`, something could not.
         MismatchError: If checkpoints do not belong together, or the one recording or the store has a skeleton that
             cannot be converted to theirs.
     """
@@ -104,7 +117,10 @@ def predict(
         hint = f"only the last argument, {source}, is what is predicted (the weights of a fusion: --fusion FILE)"
         raise CheckpointError(f"{error}; {hint}") from None
     poses = PoseEstimator(pose_weights, max_people, keep=keep_poses)
-    reader = predictor.make_reader(skeleton=skeleton, image_size=image_size, each_body=each_body, poses=poses)
+    reader = predictor.make_reader(
+        skeleton=skeleton, image_size=image_size, each_body=each_body, poses=poses, fps=fps, unit=unit, kind=kind,
+        axes=axes,
+    )  # fmt: skip
     gap = domain_gap(predictor.dataset)
     if gap and (is_video(source) or (source.is_dir() and find_videos(source))):
         print(f"dualhead: {gap}", file=sys.stderr)
@@ -114,18 +130,42 @@ def predict(
         rejected.append(error)
         print(f"dualhead: left out: {printable_line(str(error))}", file=sys.stderr)
 
-    kind = ("table" if sys.stdout.isatty() else "jsonl") if format == "auto" else format
+    notes = _Notes()
+    shape = ("table" if sys.stdout.isatty() else "jsonl") if format == "auto" else format
     if window is None:
-        predictions = predictor.predict_each([source], batch_size=batch_size, reader=reader, on_rejected=reject)
-        count = {"table": write_table, "jsonl": write_jsonl, "csv": write_csv}[kind](predictions, sys.stdout, top_k)
+        predictions = predictor.predict_each(
+            [source], batch_size=batch_size, reader=reader, on_rejected=reject, on_note=notes
+        )
+        count = {"table": write_table, "jsonl": write_jsonl, "csv": write_csv}[shape](predictions, sys.stdout, top_k)
     else:
         segments = predictor.segments(
             source, window=window, stride=stride, fps=fps, each_body=each_body, batch_size=batch_size, reader=reader,
-            on_rejected=reject,
+            on_rejected=reject, on_note=notes,
         )  # fmt: skip
         found = segments if every_window else merge_segments(segments, threshold)
-        count = write_over_time(found, sys.stdout, kind, top_k, every=every_window)
+        count = write_over_time(found, sys.stdout, shape, top_k, every=every_window)
+    notes.close()
     if not count and rejected:
         raise FormatError(f"none of {len(rejected)} recordings could be used: see the reasons above", source)
     if not count and threshold:
         print(f"dualhead: no interval: no class is as probable as the threshold, {threshold:g}", file=sys.stderr)
+    if strict and rejected:
+        raise FormatError(f"{len(rejected)} recordings were left out (--strict): see the reasons above", source)
+
+
+class _Notes:
+    """Prints what was decided by evidence on standard error, of many recordings alike only the first ones."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def __call__(self, where: str, note: str) -> None:
+        self._counts[note] += 1
+        if self._counts[note] <= _MOST_ALIKE:
+            print(f"dualhead: note: {printable_line(f'{where}: {note}')}", file=sys.stderr)
+
+    def close(self) -> None:
+        for note, count in self._counts.items():
+            if count > _MOST_ALIKE:
+                more = f"{count - _MOST_ALIKE} more recordings: {note}"
+                print(f"dualhead: note: {printable_line(more)}", file=sys.stderr)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualhead.data.reading import Many, Reader, Recordings, Rejection
+from dualhead.data.reading import Many, Note, Reader, Recordings, Rejection, why_left_out
 from dualhead.evaluation.fusion import Method
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.inference.batch import predict_batch
@@ -42,6 +42,7 @@ class Predictor:
         classes: K class names.
         skeleton: The layout of joints of the checkpoints; recordings with another are converted where there is a map.
         fps: Frames a second of the data that the checkpoints were trained on, or None where that is not known.
+        body_extent: The median size of its bodies in metres, or None where that is not known.
         dataset: The data set that they were trained on, "" where that is not known.
         device: Where the models run.
     """
@@ -56,7 +57,11 @@ class Predictor:
         names = first.provenance.get("classes") or map(str, range(first.model.config.num_classes))
         self.classes: tuple[str, ...] = tuple(names)
         self.dataset = str(first.provenance.get("dataset") or "")
-        self.fps = FRAME_RATES.get(str(first.provenance.get("dataset")))
+        rate = first.provenance.get("fps", FRAME_RATES.get(str(first.provenance.get("dataset"))))
+        self.fps = float(rate) if isinstance(rate, int | float) and 0 < rate <= 1000 else None
+        extent = first.provenance.get("body_extent")
+        known = self.skeleton.dimensions == 3 and isinstance(extent, int | float) and extent > 0
+        self.body_extent = float(extent) if known and extent is not None else None
 
     @classmethod
     def from_checkpoint(
@@ -137,6 +142,7 @@ class Predictor:
         batch_size: int = 16,
         reader: Reader | None = None,
         on_rejected: Rejection | None = None,
+        on_note: Note | None = None,
     ) -> Iterator[Prediction]:
         """Name the actions one after another, in memory that does not grow with their number.
 
@@ -144,7 +150,9 @@ class Predictor:
             recordings: Recordings, files, folders, archives or stores.
             batch_size: Clips that are computed at a time.
             reader: How files are read; default: `make_reader()`.
-            on_rejected: Takes the error of a recording in a folder or archive that cannot be read or converted.
+            on_rejected: Takes the error of a recording in a folder or archive that cannot be read, converted or
+                predicted.
+            on_note: Takes what was decided by evidence while a recording was read.
 
         Yields:
             The prediction of each recording, in their order.
@@ -154,10 +162,12 @@ class Predictor:
             FormatError: As for `predict`.
             MismatchError: As for `predict`.
         """
-        sequences = self._sequences(recordings, reader, on_rejected)
+        sequences = self._sequences(recordings, reader, on_rejected, on_note)
         size = self._samples(batch_size)
         while batch := list(islice(sequences, size)):
-            yield from self._predict(batch)
+            for prediction in self._predict_each(batch, on_rejected):
+                if prediction is not None:
+                    yield prediction
 
     def segments(
         self,
@@ -170,6 +180,7 @@ class Predictor:
         batch_size: int = 16,
         reader: Reader | None = None,
         on_rejected: Rejection | None = None,
+        on_note: Note | None = None,
     ) -> Iterator[Segment]:
         """Name the actions in windows over recordings, in memory that grows with neither their number nor their length.
 
@@ -186,6 +197,7 @@ class Predictor:
             batch_size: Clips that are computed at a time.
             reader: How files are read.
             on_rejected: As for `predict_each`.
+            on_note: As for `predict_each`.
 
         Yields:
             Recording after recording, window after window: the window as a whole, then, if asked for, each body that is
@@ -197,22 +209,30 @@ class Predictor:
             FormatError: As for `predict`.
             MismatchError: As for `predict`.
         """
+        window_frames(window, stride, 1000.0 if fps is None else fps)  # refuses now what is no window at any rate
         many = [recordings] if isinstance(recordings, SkeletonSequence | str | Path) else recordings
-        sequences = self._sequences(many, reader or self.make_reader(each_body=each_body), on_rejected)
+        sequences = self._sequences(many, reader or self.make_reader(each_body=each_body), on_rejected, on_note)
 
-        def cut() -> Iterator[tuple[int, float | None, Window]]:
-            for number, sequence in enumerate(sequences):
+        def cut() -> Iterator[tuple[int, float | None, Window, bool]]:
+            for number, (sequence, among_others) in enumerate(sequences):
                 rate = fps or sequence.fps or self.fps
-                length, step = window_frames(window, stride, rate)
-                for part in cut_windows(sequence, length, step, each_body=each_body):
-                    yield number, rate, part
+                try:
+                    length, step = window_frames(window, stride, rate)
+                    for part in cut_windows(sequence, length, step, each_body=each_body):
+                        yield number, rate, part, among_others
+                except ConfigError as error:
+                    if on_rejected is None or not among_others:
+                        raise
+                    on_rejected(why_left_out(error, sequence.name))
 
         windows = cut()
         size = self._samples(batch_size)
         while batch := list(islice(windows, size)):
-            predictions = self._predict([part.sequence for _, _, part in batch])
-            for (number, rate, part), prediction in zip(batch, predictions, strict=True):
-                yield Segment(part.start, part.stop, part.share, part.body, rate, prediction, number)
+            parts = [(part.sequence, among_others) for _, _, part, among_others in batch]
+            predictions = self._predict_each(parts, on_rejected)
+            for (number, rate, part, _), prediction in zip(batch, predictions, strict=True):
+                if prediction is not None:
+                    yield Segment(part.start, part.stop, part.share, part.body, rate, prediction, number)
 
     def stream(
         self,
@@ -259,6 +279,10 @@ class Predictor:
         image_size: tuple[int, ...] | None = None,
         each_body: bool = False,
         poses: PoseEstimator | None = None,
+        fps: float | None = None,
+        unit: str | None = None,
+        kind: str | None = None,
+        axes: str | None = None,
     ) -> Reader:
         """Say how files are read for these checkpoints: with the body selection and skeleton they were trained with.
 
@@ -267,16 +291,32 @@ class Predictor:
             image_size: Width and height in pixels, for flat coordinates whose file does not say it.
             each_body: Keep each person in a place of their own.
             poses: Estimates the poses in videos; default: one with the usual settings.
+            fps: Frames a second, in place of what files say.
+            unit: The unit of 3D coordinates, "m", "cm", "mm" or "in", of files that leave it open; default: metres.
+            kind: The format that files are taken for; default: decided by their content.
+            axes: The order of the axes of arrays, such as "TMVC"; default: as their numbers say.
 
         Returns:
-            The reader.
+            The reader. It compares the size of 3D bodies with those that the checkpoints were trained on, where that is
+            known.
 
         Raises:
-            ConfigError: If the size is none.
+            ConfigError: If the size or the frame rate is none.
         """
-        said = self.members[0].provenance
-        classes = self.classes if said.get("classes") else None
-        return Reader(skeleton, self.skeleton, said.get("body_selection"), each_body, image_size, classes, poses=poses)
+        return Reader(
+            skeleton=skeleton,
+            usual=self.skeleton,
+            body_selection=self.members[0].provenance.get("body_selection"),
+            each_body=each_body,
+            image_size=image_size,
+            classes=self.classes,
+            fps=fps,
+            unit=unit,
+            extent=self.body_extent,
+            kind=kind,
+            axes=axes,
+            poses=poses,
+        )
 
     def _samples(self, batch_size: int) -> int:
         if batch_size < 1:
@@ -284,14 +324,22 @@ class Predictor:
         return max(1, batch_size // max(member.recipe.num_test_clips for member in self.members))
 
     def _sequences(
-        self, recordings: Iterable[Recordings], reader: Reader | None, on_rejected: Rejection | None
-    ) -> Iterator[SkeletonSequence]:
+        self,
+        recordings: Iterable[Recordings],
+        reader: Reader | None,
+        on_rejected: Rejection | None,
+        on_note: Note | None,
+    ) -> Iterator[tuple[SkeletonSequence, bool]]:
+        """Yield recordings, and whether each lies among others that a fault of its own must not cost."""
         reader = reader or self.make_reader()
         for item in recordings:
             if isinstance(item, SkeletonSequence):
-                yield self._fitted(item)
+                yield self._fitted(item), False
             else:
-                yield from reader.read(Path(item), on_rejected, self._fitted)
+                path = Path(item)
+                among_others = holds_many(path) and not (path / "meta.json").is_file()
+                for sequence in reader.read(path, on_rejected, self._fitted, on_note):
+                    yield sequence, among_others
 
     def _fitted(self, sequence: SkeletonSequence) -> SkeletonSequence:
         """Check a recording and give it the checkpoints' skeleton."""
@@ -307,6 +355,23 @@ class Predictor:
         except MismatchError as error:
             raise MismatchError(f"recording {sequence.name!r} does not fit the checkpoint: {error}") from None
         return replace(converted, label=None)  # data of another skeleton have other classes
+
+    def _predict_each(
+        self, batch: Sequence[tuple[SkeletonSequence, bool]], on_rejected: Rejection | None
+    ) -> list[Prediction | None]:
+        """Predict a batch; of a recording among others on which that fails, the error is told and None is returned."""
+        try:
+            return list(self._predict([sequence for sequence, _ in batch]))
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:
+            tolerated = on_rejected is not None and any(among_others for _, among_others in batch)
+            if on_rejected is None or not tolerated or type(error).__name__ == "OutOfMemoryError":
+                raise
+            if len(batch) > 1:
+                return [prediction for one in batch for prediction in self._predict_each([one], on_rejected)]
+            on_rejected(why_left_out(error, batch[0][0].name))
+            return [None]
 
     def _predict(self, sequences: Sequence[SkeletonSequence]) -> Iterator[Prediction]:
         return predict_batch(sequences, self.members, self.weights, self.method, self.classes, self.device)
