@@ -156,6 +156,7 @@ class Reader:
         extent: The size of bodies in metres that 3D recordings are compared with; None: not compared.
         kind: The format that files are taken for; None: decided by their content.
         axes: The order of the axes of arrays, such as "TMVC"; None: as their numbers say.
+        any_scale: Whether 2D coordinates may be pixels of images whose size is not known, as for a picture.
         poses: Estimates the poses in videos; None: one with the usual settings.
     """
 
@@ -170,6 +171,7 @@ class Reader:
     extent: float | None = None
     kind: str | None = None
     axes: str | None = None
+    any_scale: bool = False
     poses: PoseEstimator | None = None
 
     def __post_init__(self) -> None:
@@ -202,6 +204,7 @@ class Reader:
             extent=self.extent,
             kind=self.kind,
             axes=self.axes,
+            any_scale=self.any_scale,
             poses=self.poses,
         )
 

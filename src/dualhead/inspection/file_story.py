@@ -12,17 +12,17 @@ from dualhead.data.bodies.selection import body_energy
 from dualhead.data.bodies.tracking import find_people, unit
 from dualhead.data.reading import read_member, select_bodies
 from dualhead.formats.custom.skeleton_file import load_skeleton
-from dualhead.formats.file_format import RawFile, ReadingOptions
-from dualhead.formats.files.member import ARCHIVE_SUFFIXES
+from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
+from dualhead.formats.files.member import ARCHIVE_SUFFIXES, list_members
 from dualhead.formats.ntu.lines import first_lines, parse_beginning
 from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.ntu.sources import NTU_SKELETON
 from dualhead.formats.recording import Recording
-from dualhead.formats.units import body_extent
+from dualhead.formats.units import body_extent, doubt_unit, usual_extent
 from dualhead.reading.conventions import points_down
-from dualhead.reading.listing import file_member
+from dualhead.reading.listing import file_member, find_recordings
 from dualhead.reading.recognise import Recognised, recognise, require_supported
-from dualhead.runtime.errors import FormatError
+from dualhead.runtime.errors import DualheadError, FormatError
 from dualhead.skeleton import NTU25, Skeleton
 
 
@@ -127,6 +127,8 @@ def explain_file(
     layout = None if skeleton is None else load_skeleton(skeleton)
     options = replace(options or ReadingOptions(), any_scale=True)
     options = replace(options, skeleton=options.skeleton if layout is None else layout)
+    if path.is_dir():
+        return _explain_frames(path, options)
     file = RawFile(file_member(path))
     try:
         found = recognise(file, options.kind)
@@ -148,7 +150,8 @@ def explain_file(
     if damage is not None:
         events.append(Event(damage.line, None, f"damaged: {damage.reason}"))
     counts = np.bincount(recording.frames, minlength=recording.num_frames)
-    down = points_down(recording.joints, NTU25)
+    extent = body_extent(recording.joints)
+    notes = (points_down(recording.joints, NTU25), doubt_unit(extent, usual_extent(NTU25)))
     return FileStory(
         path=path,
         frames=recording.num_frames,
@@ -159,9 +162,52 @@ def explain_file(
         damage=damage,
         taken_for=_taken_for(found),
         skeleton=NTU25.name,
-        extent=body_extent(recording.joints),
+        extent=extent,
         unit="m",
-        notes=(down,) if down else (),
+        notes=tuple(filter(None, notes)),
+    )
+
+
+def holds_one_recording(folder: Path, options: ReadingOptions) -> bool:
+    """Return whether a folder holds the frames of one recording and nothing else.
+
+    Args:
+        folder: The folder.
+        options: What is known of its files.
+    """
+    members = list(list_members([folder]))
+    found = list(find_recordings(members, options))
+    return len(found) == 1 and all(member.where != found[0].where for member in members)
+
+
+def _explain_frames(folder: Path, options: ReadingOptions) -> FileStory:
+    (found,) = find_recordings(list(list_members([folder])), options)
+    first = next(iter(list_members([folder])))
+    try:
+        taken = _taken_for(recognise(RawFile(first), options.kind))
+        clips = list(found.parse())
+        if len(clips) != 1 or isinstance(clips[0], DualheadError):
+            raise clips[0] if clips and isinstance(clips[0], DualheadError) else FormatError("no recording", folder)
+        return _story_of(folder, clips[0], f"{taken}, a file for each frame")
+    except FormatError as error:
+        return FileStory(folder, 0, (), damage=error)
+
+
+def _story_of(path: Path, clip: RawClip, taken_for: str) -> FileStory:
+    sequence = select_bodies(clip)
+    counts = (sequence.joints != 0).any(axis=(2, 3)).sum(axis=0)  # (T,)
+    extent = body_extent(sequence.joints)
+    doubt = doubt_unit(extent, usual_extent(clip.skeleton))
+    return FileStory(
+        path,
+        sequence.num_frames,
+        tuple(np.bincount(counts).tolist()),
+        taken_for=taken_for,
+        skeleton=sequence.skeleton.name,
+        fps=sequence.fps,
+        extent=extent,
+        unit=clip.unit,
+        notes=(*clip.notes, *([doubt] if doubt else [])),
     )
 
 
@@ -182,22 +228,10 @@ def _explain_plain(path: Path, found: Recognised, options: ReadingOptions) -> Fi
         reason = f"unknown kind of skeleton in a {path.suffix.lower()}: say it with --skeleton, a name or a YAML file"
         raise FormatError(reason, path)
     try:
-        clip = read_member(file_member(path), options)
-        sequence = select_bodies(clip)
+        story = _story_of(path, read_member(file_member(path), options), _taken_for(found))
     except FormatError as error:
         return FileStory(path, 0, (), damage=error, taken_for=_taken_for(found))
-    counts = (sequence.joints != 0).any(axis=(2, 3)).sum(axis=0)  # (T,)
-    return FileStory(
-        path,
-        sequence.num_frames,
-        tuple(np.bincount(counts).tolist()),
-        taken_for=_taken_for(found),
-        skeleton=sequence.skeleton.name,
-        fps=sequence.fps,
-        extent=body_extent(sequence.joints),
-        unit=clip.unit,
-        notes=clip.notes,
-    )
+    return story
 
 
 def _energies(recording: Recording) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from dualhead.data.reading import Reader
 from dualhead.data.store.store import closed_inputs
 from dualhead.formats.video import domain_gap
 from dualhead.poses.command import PoseEstimator
@@ -39,6 +40,7 @@ KINDS = (".html", ".gif", ".mp4")
 _LONGEST_NAME = 200  # bytes; a file system has 255, some of which a temporary name needs
 
 _SIZES = range(64, 2049)
+_USUAL_FPS = 30.0
 
 
 def render(
@@ -49,7 +51,10 @@ def render(
     checkpoint: Sequence[str | Path] = (),
     skeleton: str | Path | None = None,
     image_size: tuple[int, int] | None = None,
-    fps: float = 30.0,
+    fps: float | None = None,
+    unit: str | None = None,
+    kind: str | None = None,
+    axes: str | None = None,
     start: int = 0,
     stop: int | None = None,
     size: int = 400,
@@ -85,7 +90,10 @@ def render(
         skeleton: The layout of the joints of a file that leaves it open, such as an array: a name or a YAML file.
             Default: the checkpoints'.
         image_size: Width and height in pixels, for the prediction on flat coordinates whose file does not say it.
-        fps: Frames a second.
+        fps: Frames a second. Default: as the recording says, else 30.
+        unit: Unit of the 3D coordinates of files that leave it open: m, cm, mm or in. Default: metres.
+        kind: What the file is, such as alphapose (docs/predict.md). Default: decided by its content.
+        axes: Order of the axes of an array, such as TMVC. Default: as its numbers say.
         start: First frame, from 0.
         stop: Frame before which to stop; default: the end.
         size: Width of a GIF or video in pixels, 64 to 2048.
@@ -108,7 +116,7 @@ def render(
         StoreError: If the store cannot be opened or holds no such sample.
         CheckpointError: If a checkpoint cannot be read.
     """
-    if not 0 < fps <= 1000:
+    if fps is not None and not 0 < fps <= 1000:
         raise ConfigError(f"fps is {fps:g}: give frames a second, above 0 and at most 1000")
     if size not in _SIZES:
         raise ConfigError(f"size is {size}: give a width in pixels, {_SIZES.start} to {_SIZES.stop - 1}")
@@ -123,10 +131,22 @@ def render(
     if isinstance(source, str | Path) and is_video(source):
         estimator = PoseEstimator(pose_weights, max_people, keep=keep_poses)
         return _render_video(Path(source), target, predictor, window, stride, estimator)
-    reader = None if predictor is None else predictor.make_reader(skeleton=skeleton, image_size=image_size)
-    sequence, true_class = find_recording(source, sample, skeleton=skeleton, reader=reader)
+    if predictor is None:
+        reader = Reader(
+            skeleton=skeleton, image_size=image_size, fps=fps, unit=unit, kind=kind, axes=axes, any_scale=True
+        )
+    else:
+        reader = predictor.make_reader(
+            skeleton=skeleton, image_size=image_size, fps=fps, unit=unit, kind=kind, axes=axes
+        )
+    notes: dict[str, None] = {}
+    sequence, true_class = find_recording(source, sample, reader=reader, on_note=lambda _, note: notes.setdefault(note))
+    fps = fps or sequence.fps or _USUAL_FPS
     target = target or Path(f"{_file_name(sequence.name)}.html")
-    kind = target.suffix.lower()
+    ending = target.suffix.lower()
+    console = Console(stderr=True)
+    for note in notes:
+        print_line(console, f"note: {note}")
     scene = make_scene(sequence, start, stop)
     insight, said = _look(predictor, sequence)
     caption = " · ".join(part for part in (sequence.name, true_class, said) if part)
@@ -134,7 +154,7 @@ def render(
         insight = insight.cut(start, stop)
     heated = _heat(insight, scene)
     console = Console(stderr=True)
-    if kind == ".html":
+    if ending == ".html":
         clip = make_clip(scene, fps=fps, label=caption or "recording", heat=heated)
         write_text(target, fill("clip.html", clip=clip, insight=None if insight is None else insight_values(insight)))
     else:
@@ -151,7 +171,7 @@ def render(
             console=console,
             disable=not console.is_terminal,
         )
-        if kind == ".gif":
+        if ending == ".gif":
             ground = colours["paper"]
             drawn = [colour for role, colour in colours.items() if role not in ("paper", "panel")]
             if insight is not None:

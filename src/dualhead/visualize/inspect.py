@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dualhead.data.reading import Reader
 from dualhead.data.store.fingerprint import verify as check_fingerprint
 from dualhead.data.store.store import open_store
-from dualhead.inspection.file_story import FileStory, explain_file
+from dualhead.inspection.file_story import FileStory, explain_file, holds_one_recording
 from dualhead.inspection.store_inspection import StoreInspection, inspect_store
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.runtime.files import check_apart
@@ -25,6 +26,11 @@ def inspect(
     out: Path | None = None,
     *,
     skeleton: str | Path | Skeleton | None = None,
+    image_size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    unit: str | None = None,
+    kind: str | None = None,
+    axes: str | None = None,
     top: int = 20,
     verify: bool = False,
     quiet: bool = False,
@@ -33,7 +39,8 @@ def inspect(
 
     Of a store: counts by class, protocol side and field (performer, camera, setup, ...), lengths, bodies, empty frames,
     joints that jump, do not move or are missing, the clips that look wrong, ranked with their reasons, and the rejected
-    files. Of a raw file: its frames, the bodies of each, where body IDs begin, break off and end, which tests for
+    files. Of a raw file: what it is taken for and why, the size of its bodies, what was decided by evidence, its
+    frames, the bodies of each, where body IDs begin, break off and end, which tests for
     ghosts each body fails, and the damage, each with its line.
 
     Args:
@@ -41,6 +48,11 @@ def inspect(
         out: The HTML page to write, which opens offline; of a store only.
         skeleton: For a clip of your own (`.npy`, `.npz`, `.csv`, `.json`), which does not say what its joints are:
             `ntu25`, `openpose18`, `kinect20`, `coco17`, `body25` or a YAML file (docs/custom-data.md).
+        image_size: Of a file with 2D key points in pixels, the width and height of the image.
+        fps: Of a file, frames a second.
+        unit: Of a file that leaves it open, the unit of 3D coordinates: m, cm, mm or in.
+        kind: Of a file, what it is, such as alphapose. Default: decided by its content.
+        axes: Of an array, the order of its axes, such as TMVC. Default: as its numbers say.
         top: How many suspicious clips, or events of a file, to print; the page lists up to 500 clips.
         verify: First read all coordinates of a store and compare them, with its labels and fields, to the fingerprint
             that was taken when it was prepared.
@@ -60,12 +72,15 @@ def inspect(
         raise ConfigError(f"top is {top}: give 0 or more")
     if not path.exists():
         raise FormatError("there is no such file or folder: give a store or a raw recording", path)
-    if not path.is_dir():
+    options = Reader(
+        skeleton=skeleton, image_size=image_size, fps=fps, unit=unit, kind=kind, axes=axes, any_scale=True
+    ).options
+    if not path.is_dir() or (not (path / "meta.json").exists() and holds_one_recording(path, options)):
         if out is not None:
             raise ConfigError(f"a page is made of a store only, not of {path}: leave `out` away")
         if verify:
             raise ConfigError(f"{path} is a raw file, which has no fingerprint: leave `verify` away, or give a store")
-        story = explain_file(path, skeleton)
+        story = explain_file(path, options=options)
         if not quiet:
             print_file(story, console, top)
         return story

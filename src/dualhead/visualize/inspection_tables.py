@@ -113,6 +113,14 @@ def _suspects(inspection: StoreInspection, top: int) -> Table:
     return table
 
 
+def _skeleton_line(story: FileStory) -> str:
+    """Say the skeleton, the frame rate and the size of the bodies."""
+    rate = "frame rate not said" if story.fps is None else f"{story.fps:g} frames a second"
+    unit = {"m": " m", "px": " pixels", "fraction": " of the image"}.get(story.unit, "")
+    size = f"; bodies are {story.extent:.4g}{unit} from end to end" if story.extent else ""
+    return f"skeleton {story.skeleton or 'not known'}; {rate}{size}"
+
+
 def print_file(story: FileStory, console: Console, top: int) -> None:
     """Print what is known of a raw file.
 
@@ -121,12 +129,17 @@ def print_file(story: FileStory, console: Console, top: int) -> None:
         console: Where to print.
         top: How many events to print.
     """
+    if story.taken_for:
+        print_line(console, f"{story.path}: taken for {story.taken_for}")
     if story.damage is not None and not story.frames:
-        print_line(console, f"damaged: {story.damage}", style="bold red")
+        print_line(console, f"cannot be read: {story.damage}", style="bold red")
         return
     whole = "whole frames before the damage" if story.damage is not None else "frames"
     bodies = ", ".join(f"{frames} with {count}" for count, frames in enumerate(story.bodies) if frames)
     print_line(console, f"{story.path}: {story.frames} {whole}; bodies: {bodies or 'none'}")
+    print_line(console, _skeleton_line(story))
+    for note in story.notes:
+        print_line(console, f"note: {note}")
     if story.energies:
         ranked = ", ".join(f"place {place + 1}: {energy:.3f}" for place, energy in enumerate(story.energies))
         print_line(console, f"energy, by which `energy` selects  {ranked}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from dualhead.data.reading import Reader, read_sequence
+from dualhead.data.reading import Note, Reader
 from dualhead.data.store.store import Store, open_store
 from dualhead.formats.file_format import ReadingOptions
 from dualhead.formats.files.member import list_members
@@ -21,8 +21,8 @@ def find_recording(
     source: str | Path | SkeletonSequence,
     sample: str | None = None,
     *,
-    skeleton: str | Path | None = None,
     reader: Reader | None = None,
+    on_note: Note | None = None,
 ) -> tuple[SkeletonSequence, str]:
     """Find the recording that is to be drawn.
 
@@ -30,8 +30,8 @@ def find_recording(
         source: A raw file or folder that `read_sequence` reads, a store's folder, or a recording, which is returned as
             it is.
         sample: The sample's name in a store.
-        skeleton: The layout of the joints of a file that leaves it open.
-        reader: Reads the raw file, as a predictor would; default: `read_sequence`.
+        reader: Reads the raw file, as a predictor would; default: as the file is.
+        on_note: Called with what was decided by evidence while it was read.
 
     Returns:
         The recording, and the name of its class, "" where that is not known.
@@ -58,9 +58,7 @@ def find_recording(
     path = Path(source)
     if path.is_dir():
         _refuse_many(path)
-    if reader is None:
-        return read_sequence(path, skeleton=skeleton), ""
-    found = list(islice(reader.read(path), _FEW))
+    found = list(islice((reader or Reader(any_scale=True)).read(path, on_note=on_note), _FEW))
     if len(found) != 1:
         raise ConfigError(f"{str(source)!r} holds more than one recording: give one of them")
     return found[0], ""
