@@ -13,6 +13,7 @@ from dualhead.formats.axes import off_zero
 from dualhead.formats.bvh_joints import own_skeleton, pose_of
 from dualhead.formats.dense import MAX_COORDINATE
 from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions
+from dualhead.formats.files.text_lines import check_lines
 from dualhead.formats.observations import MAX_FRAMES
 from dualhead.formats.recording import from_dense
 from dualhead.runtime.errors import FormatError
@@ -66,6 +67,7 @@ def parse_bvh(data: bytes, where: str) -> Bvh:
     Raises:
         FormatError: If it is damaged; it names the line.
     """
+    check_lines(data, where)
     lines = [(number, line.split()) for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1)]
     lines = [(number, words) for number, words in lines if words]
     joints, rest = _hierarchy(lines, where)

@@ -22,6 +22,7 @@ _MAX_FRAMES = 1_000_000
 _MAX_LABEL = 100_000
 _MISSING = 9999.0
 _LARGEST_SCORE, _LEAST_PERCENT, _MOST_PERCENT = 1.5, 10.0, 100.0  # a score may go a little past 1
+_LEAST_SCORE = -1.0  # networks that score a heat map go a little below 0
 _LEAST_PIXELS = 20.0
 
 
@@ -93,6 +94,8 @@ def dense_recording(
         scores[np.isnan(scores)] = 0
         if not np.abs(scores).max(initial=0) <= MAX_COORDINATE:
             raise FormatError("a confidence is infinite: the clip is damaged", where)
+        if not is_scored and scores.min(initial=0) < _LEAST_SCORE:
+            raise FormatError(f"a confidence is {scores.min():.4g}, below 0: the clip is damaged", where)
         scores[~np.any(values, axis=3)] = 0
     present: NDArray[np.bool_] = np.any(values, axis=(2, 3))
     if confidence is None and channels == 3:

@@ -18,6 +18,7 @@ from dualhead.formats.file_format import (
     ReadingOptions,
     require_skeleton,
 )
+from dualhead.formats.files.text_lines import check_lines
 from dualhead.formats.observations import MAX_FRAMES, check_frames
 from dualhead.formats.recording import Recording, from_dense
 from dualhead.runtime.errors import FormatError
@@ -62,6 +63,7 @@ def parse_number_lines(data: bytes, width: int, where: str, separator: str | Non
         FormatError: If there is none, there are too many, or one has another number of numbers.
     """
     rows: list[NDArray[np.float64]] = []
+    check_lines(data, where)
     for number, line in enumerate(data.decode("ascii", "replace").splitlines(), 1):
         cells = [cell.strip() for cell in line.split(separator)] if line.strip() else []
         if separator is not None and cells and not cells[-1]:

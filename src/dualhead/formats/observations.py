@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.formats.dense import MAX_COORDINATE
+from dualhead.formats.files.json_file import nested_numbers
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17, HALPE26, Skeleton
@@ -156,7 +157,7 @@ def number_array(value: Any, where: str | Path | None, what: str) -> NDArray[np.
     """
     try:
         with np.errstate(invalid="ignore"):  # damaged bytes can be any number
-            array = np.array(value, np.float64)
+            array = nested_numbers(value, nulls=True) if isinstance(value, list) else np.array(value, np.float64)
     except (ValueError, TypeError, OverflowError):
         raise FormatError(f"expected an array of numbers in {what}, but found something else", where) from None
     if (np.abs(array) > MAX_COORDINATE).any():  # false for NaN

@@ -21,7 +21,7 @@ from dualhead.formats.file_format import (
     group_frames,
     require_skeleton,
 )
-from dualhead.formats.files.json_file import parse_json
+from dualhead.formats.files.json_file import nested_numbers, parse_json
 from dualhead.formats.files.member import Member
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
@@ -219,7 +219,7 @@ def _pose(numbers: Sequence[Any], path: str | Path | None) -> tuple[NDArray[np.f
             path,
         )
     try:
-        pose = np.array(numbers, np.float64).reshape(skeleton.num_joints, 3)
+        pose = nested_numbers(numbers).reshape(skeleton.num_joints, 3)
     except (ValueError, TypeError, OverflowError):
         raise FormatError("a person has a key point that is no number: the file is damaged", path) from None
     if not np.abs(pose).max() <= _MAX_COORDINATE:  # also true for NaN

@@ -85,8 +85,8 @@ class Rejected:
         name: Sample name, or file name where it is no sample name.
         path: Where it lies, from the name of the raw folder or archive on.
         reason: Why, in one sentence.
-        kind: "damaged" (cannot be read), "name" (not a sample name), "empty" (no body), "missing" (on a list of those
-            without a skeleton) or "unexpected" (the code failed on it: a bug).
+        kind: "damaged", "unreadable" (by this user, or from a disk that fails), "name" (not a sample name), "empty" (no
+            body), "missing" (on a list of those without a skeleton) or "unexpected" (the code failed on it: a bug).
         line: 1-based line of the damage, where the format has lines.
     """
 
@@ -141,16 +141,20 @@ class Listing:
         """Hash what tells one raw tree from another: names, sizes, and what is left out."""
         state = hashlib.sha256()
         for item in self.items:
-            state.update(f"{item.sample.name}\t{item.member.size}\n".encode())
+            state.update(_bytes(f"{item.sample.name}\t{item.member.size}\n"))
         for rejected in self.rejected:
-            state.update(f"{rejected.path}\t{rejected.reason}\n".encode())
+            state.update(_bytes(f"{rejected.path}\t{rejected.reason}\n"))
         for name in sorted(self.missing):
-            state.update(f"{name}\n".encode())
+            state.update(_bytes(f"{name}\n"))
         if self.source is not None:
             state.update(json.dumps(self.source.facts(), sort_keys=True).encode())
             for item in self.items:
                 state.update(json.dumps([item.sample.label, dict(item.sample.fields)]).encode())
         return state.hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")  # names from a file may hold what is no text
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,6 +80,10 @@ class FormatError(DualheadError):
         return type(self), (self.reason, self.path, self.line)
 
 
+class UnreadableError(FormatError):
+    """A raw file that the system does not let this user read, whatever is in it."""
+
+
 class DamageError(FormatError):
     """Damage to a raw file of many recordings, none of which can be trusted, whichever of them was to be read."""
 

@@ -19,6 +19,7 @@ from dualhead.data.bodies.selection import SELECTIONS
 from dualhead.data.prepare import worker as prepare_worker
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.prepare.report import PrepareReport
+from dualhead.data.store.fingerprint import verify
 from dualhead.data.store.store import open_store
 from dualhead.data.store.writer import Chunk
 from dualhead.formats.ntu.parse import parse_skeleton
@@ -555,3 +556,16 @@ def test_the_folder_that_one_is_in(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     prepare("ntu60", raw, ".", workers=1, quiet=True)
     assert len(open_store(".")) == 2
     assert prepare("ntu60", raw, ".", workers=1, quiet=True).reused
+
+
+def test_text_that_is_no_text_does_not_lose_a_preparation_at_its_end(tmp_path: Path) -> None:
+    raw = write_tree(tmp_path / "raw")
+    file = next(raw.glob("*train_label.json"))
+    file.write_text(file.read_text().replace("action 1", "wave \\ud800"))
+    val = next(raw.glob("*val_label.json"))
+    report = prepare("kinetics", raw, tmp_path / "out", workers=1, quiet=True)
+    assert report.samples and val.exists()
+    store = open_store(tmp_path / "out")
+    assert store.classes[1] == "wave \ud800"
+    verify(store)
+    assert prepare("kinetics", raw, tmp_path / "out", workers=1, quiet=True).reused

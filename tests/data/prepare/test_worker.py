@@ -116,9 +116,7 @@ def test_a_bug_in_the_selection_is_one_too(tmp_path: Path, monkeypatch: pytest.M
     assert "an unexpected AssertionError came up" in reason
 
 
-@pytest.mark.parametrize(
-    "error", [MemoryError(), OSError(5, "disk"), ConfigError("no"), StoreError("no"), KeyboardInterrupt()]
-)
+@pytest.mark.parametrize("error", [OSError(5, "disk"), ConfigError("no"), StoreError("no"), KeyboardInterrupt()])
 def test_what_is_no_bug_of_one_file_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
@@ -140,3 +138,32 @@ def test_a_process_that_dies_is_a_sentence(tmp_path: Path) -> None:
         running(Worker(dying, "energy"), _tasks(tmp_path, 4), 2) as results,
     ):
         list(results)
+
+
+def test_a_file_that_needs_more_memory_than_there_is_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Failing, "error", MemoryError())
+    chunk = Worker(_failing(), "energy").work([task for part in _tasks(tmp_path, 4) for task in part])
+    assert len(chunk.rows) == 3
+    (rejected,) = chunk.rejected
+    assert rejected.kind == "damaged" and "memory" in rejected.reason
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_confidence_that_is_not_finite_is_damage_whatever_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    def select(recording: Recording, max_bodies: int) -> tuple[np.ndarray, np.ndarray]:
+        return np.ones((1, 2, 25, 3), np.float32), np.full((1, 2, 25), value, np.float32)
+
+    monkeypatch.setattr("dualhead.data.prepare.worker.get_selection", lambda name: select)
+    ((kind, reason, _),) = _work(_task(tmp_path, make_skeleton()))[1]
+    assert kind == "damaged" and "confidence" in reason
+
+
+def test_a_field_of_more_than_64_bits_is_damage(tmp_path: Path) -> None:
+    (task,) = _tasks(tmp_path, 1)[0]
+    sample = replace(task.item.sample, fields={**task.item.sample.fields, "width": 10**30})
+    chunk = Worker(ntu60(), "energy").work([replace(task, item=replace(task.item, sample=sample))])
+    assert not chunk.rows and "width" in chunk.rejected[0].reason

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import tracemalloc
+
+import numpy as np
 import pytest
 
-from dualhead.formats.files.json_file import JsonText, odd_place, parse_json
+from dualhead.formats.files.json_file import JsonText, nested_numbers, odd_place, parse_json
 from dualhead.runtime.errors import FormatError
 
 
@@ -82,3 +85,30 @@ def test_a_number_is_whole_and_in_range() -> None:
 )
 def test_the_part_that_keeps_lists_from_being_an_array(value: object, place: tuple[int, ...]) -> None:
     assert odd_place(value) == place
+
+
+def test_nested_lists_become_an_array() -> None:
+    assert nested_numbers([[1, 2.5], [3, 4]]).tolist() == [[1, 2.5], [3, 4]]
+    assert nested_numbers([[], []]).shape == (2, 0)
+    assert nested_numbers(5).shape == ()
+    found = nested_numbers([[1, None]], nulls=True)
+    assert found[0, 0] == 1 and np.isnan(found[0, 1])
+
+
+@pytest.mark.parametrize(
+    "value", ["1", [1, "2"], [True, 1], [1.5, False], [1, None], [[1], [1, 2]], [[1], 2], {"a": 1}, [10**400], None]
+)
+def test_text_and_truth_values_are_no_numbers(value: object) -> None:
+    with pytest.raises((ValueError, TypeError, OverflowError)):
+        nested_numbers(value)
+
+
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b"[[]],", b'[{"a":[]}],'])
+def test_a_file_of_brackets_is_refused_before_it_takes_memory(unit: bytes) -> None:
+    data = b"[" + unit * (2**20 // len(unit)) + b"0]"
+    tracemalloc.start()
+    with pytest.raises(FormatError, match="brackets"):
+        parse_json(data)
+    assert tracemalloc.get_traced_memory()[1] < len(data)
+    tracemalloc.stop()
+    assert len(parse_json(b"[" + b"[0, 0]," * 50_000 + b"0]")) == 50_001  # absent joints are nothing odd

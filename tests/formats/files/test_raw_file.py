@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from dualhead.formats.files import raw_file
+from dualhead.formats.files.member import list_members
 from dualhead.formats.files.raw_file import FileMember, FilePart, escapes
-from dualhead.runtime.errors import FormatError
+from dualhead.runtime.errors import FormatError, UnreadableError
 
 
 def test_a_part_is_a_stretch_of_its_file(tmp_path: Path) -> None:
@@ -52,3 +53,14 @@ def test_a_part_may_not_be_larger_than_a_recording(tmp_path: Path, monkeypatch: 
 )
 def test_paths_that_lead_out(path: str, expected: bool) -> None:
     assert escapes(path) is expected
+
+
+def test_what_may_not_be_read_is_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "a.txt").write_bytes(b"a")
+    member = next(iter(list_members([tmp_path])))
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(UnreadableError, match="Permission denied"):
+        member.read()

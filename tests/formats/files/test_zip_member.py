@@ -133,3 +133,15 @@ def test_an_old_archive_of_more_members_than_its_count_can_say_is_whole(tmp_path
     last = struct.pack("<4s4xHHIIH", b"PK\5\6", 1, 1, len(entries), start, 0)
     (tmp_path / "b.zip").write_bytes(whole[:start] + entries + last)
     assert len(list(list_members([tmp_path / "b.zip"]))) == 2**16 + 1
+
+
+def test_a_member_without_a_name_does_not_lose_the_others(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.txt", b"a")
+        archive.writestr("in/", b"")
+        archive.writestr(zipfile.ZipInfo(""), b"x")
+    members = {member.where: member for member in list_members([tmp_path / "a.zip"])}
+    assert sorted(members) == ["a.zip/", "a.zip/a.txt"]
+    assert members["a.zip/a.txt"].read() == b"a"
+    with pytest.raises(FormatError, match="no name"):
+        members["a.zip/"].read()

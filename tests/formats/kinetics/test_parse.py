@@ -248,3 +248,17 @@ def test_the_ending_of_a_clip_counts_in_any_case(tmp_path: Path) -> None:
     path = write_tree(tmp_path) / "kinetics_train" / "a.json"
     path.rename(path.with_suffix(".JSON"))
     assert "a" in [item.sample.name for item in kinetics().list_items([tmp_path]).items]
+
+
+@pytest.mark.parametrize("key", ["pose", "score"])
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), "0.5", True, -1e9])
+def test_what_is_no_number_is_damage_in_any_list_of_a_person(key: str, value: object) -> None:
+    content = json.loads(clip({0: [person(0.25, 0.5)], 3: [person(0.25, 0.59), person(0.5, 0.5)]}))
+    content["data"][1]["skeleton"][1][key][7] = value
+    with pytest.raises(FormatError, match="person"):
+        parse_kinetics(json.dumps(content).encode())
+
+
+def test_a_score_below_zero_is_damage() -> None:
+    with pytest.raises(FormatError, match="below 0"):
+        parse_kinetics(clip({0: [person(0.25, -5)]}))

@@ -213,7 +213,7 @@ def _fill(
 
 def _stop_at_damage(rejected: Sequence[Rejected]) -> None:
     for item in rejected:
-        if item.kind in ("damaged", "name", "unexpected"):
+        if item.kind in ("damaged", "unreadable", "name", "unexpected"):
             raise FormatError(
                 f"{item.reason} (--strict stops here; without it such files are listed)", item.path, item.line
             )

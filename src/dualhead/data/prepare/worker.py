@@ -21,7 +21,7 @@ from dualhead.data.store.writer import Chunk, Row
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Item, Rejected, Sample, Source
 from dualhead.formats.units import METRES, body_extent
-from dualhead.runtime.errors import DamageError, DualheadError, FormatError, StoreError, defect
+from dualhead.runtime.errors import DamageError, DualheadError, FormatError, StoreError, UnreadableError, defect
 from dualhead.runtime.interrupts import check_interrupt
 from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.processes import WorkerPool
@@ -71,7 +71,9 @@ class Worker:
         for task in tasks:
             try:
                 result = self._sample(task, selection)
-            except (DualheadError, MemoryError, OSError):
+            except MemoryError:
+                result = _rejected(task.item, "it needs more memory than there is: it is far larger than a recording")
+            except (DualheadError, OSError):
                 raise
             except Exception as error:  # noqa: BLE001 - a bug that one file meets must not cost hours of work on others
                 result = _unexpected(task.item, error)
@@ -92,6 +94,7 @@ class Worker:
             raise
         except FormatError as error:
             reason, line = error.reason, error.line
+            kind = "unreadable" if isinstance(error, UnreadableError) else kind
         else:
             if self.body_selection == "order" and recording.body_selection:
                 selection = get_selection(recording.body_selection)
@@ -105,6 +108,11 @@ class Worker:
                 data = values.astype("<f4", copy=False).tobytes()
                 label = -1 if sample.label is None else sample.label
                 fields = tuple(sample.fields[name] for name in self.source.fields)
+                wide = next((name for name, value in sample.fields.items() if abs(value) >= 2**63), None)
+                if wide is not None:
+                    return _rejected(task.item, f"its {wide} is a number of more than 64 bits")
+                if confidence is not None and not np.isfinite(confidence).all():
+                    return _rejected(task.item, "it holds a confidence that is not a finite number")
                 row = Row(
                     sample.name, label, joints.shape[1], joints.shape[0], fields, digest(data),
                     self._remarks(recording, joints, sample), self._extent(joints), recording.fps,
@@ -131,9 +139,13 @@ class Worker:
         return (*(remark for remark, holds in found.items() if holds), *recording.notes)
 
 
+def _rejected(item: Item, reason: str, kind: str = "damaged", line: int | None = None) -> Rejected:
+    return Rejected(item.sample.name, item.member.where, reason, kind, line)
+
+
 def _unexpected(item: Item, error: Exception) -> Rejected:
     """Reject an item on which the code failed."""
-    return Rejected(item.sample.name, item.member.where, defect(error, "in the log beside the store"), "unexpected")
+    return _rejected(item, defect(error, "in the log beside the store"), "unexpected")
 
 
 _worker: Worker | None = None

@@ -159,6 +159,8 @@ class Store:
             self._check()
             if "index_digest" in self.meta and self.meta["index_digest"] != digest(data):  # older stores have none
                 raise ValueError("its index.npz was changed after it was prepared")
+        except PermissionError as error:
+            raise _forbidden(error) from None
         except _UNREADABLE as error:
             raise StoreError(f"{self.path} is a damaged store ({_reason(error)}): prepare it again") from None
 
@@ -320,6 +322,10 @@ def _pairs(values: list[list[int]]) -> tuple[tuple[int, int], ...]:
     return tuple((first, second) for first, second in values)
 
 
+def _forbidden(error: PermissionError) -> StoreError:
+    return StoreError(f"{error.filename} may not be read by this user: change its permissions")
+
+
 def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
@@ -343,6 +349,8 @@ def read_meta(path: str | Path) -> dict[str, Any]:
     try:
         meta = json.loads(file.read_text(encoding="utf-8"))
         schema = meta["schema"]
+    except PermissionError as error:
+        raise _forbidden(error) from None
     except (FileNotFoundError, NotADirectoryError):
         raise StoreError(f"{path} holds no store (no meta.json): make one with `dualhead prepare`") from None
     except _UNREADABLE as error:

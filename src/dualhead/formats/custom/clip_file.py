@@ -24,7 +24,7 @@ from dualhead.formats.file_format import (
     dump_keys,
 )
 from dualhead.formats.files.arrays import npz_shapes, parse_npy, parse_npz
-from dualhead.formats.files.json_file import JsonText, odd_place, parse_json
+from dualhead.formats.files.json_file import JsonText, nested_numbers, odd_place, parse_json
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import Skeleton
@@ -153,7 +153,7 @@ def _no_joints(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
 def _numbers(value: Any, text: JsonText, *place: str) -> NDArray[np.float64]:
     """Turn nested lists into an array; null becomes NaN."""
     try:
-        return np.array(value, np.float64)
+        return nested_numbers(value, nulls=True)
     except (ValueError, TypeError, OverflowError):
         reason = "its lists are no array of numbers of one shape"
         raise text.fault(reason, *place, *odd_place(value)) from None

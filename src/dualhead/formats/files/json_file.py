@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dualhead.runtime.errors import FormatError
 
 _BLANKS = " \t\r\n"
+_SMALL = 2**16
+_BYTES_OF_A_LIST = 5  # on average, with what is in it; a coordinate alone has more
 
 
 def parse_json(data: bytes, path: str | Path | None = None) -> Any:
@@ -28,6 +32,9 @@ def parse_json(data: bytes, path: str | Path | None = None) -> Any:
     Raises:
         FormatError: If it is not whole JSON; it names the 1-based line where there is one.
     """
+    # an empty list or object takes 64 bytes and more, so brackets alone would take 30 times the file
+    if len(data) > _SMALL and data.count(b"[") + data.count(b"{") > len(data) // _BYTES_OF_A_LIST:
+        raise FormatError("not JSON of a recording, it holds hardly anything but brackets: the file is damaged", path)
     try:
         return json.loads(data)
     except json.JSONDecodeError as error:
@@ -88,6 +95,39 @@ class JsonText:
         return text.count("\n", 0, at) + 1
 
 
+def nested_numbers(value: Any, nulls: bool = False) -> NDArray[np.float64]:
+    """Convert nested lists of numbers, as JSON has them, to an array; text and truth values are no numbers.
+
+    Args:
+        value: The lists.
+        nulls: Whether null is valid; it becomes NaN.
+
+    Returns:
+        The array.
+
+    Raises:
+        ValueError: If lists beside each other differ in length.
+        TypeError: If something in them is neither a list nor a number.
+        OverflowError: If a number is too large.
+    """
+    shape: list[int] = []
+    level = [value]
+    while True:
+        kinds = set(map(type, level))
+        if kinds != {list}:
+            break
+        lengths = set(map(len, level))
+        if len(lengths) > 1:
+            raise ValueError("lists of different lengths")
+        shape += lengths
+        level = list(chain.from_iterable(level))
+        if not level:
+            return np.zeros(shape)
+    if not kinds <= ({int, float, type(None)} if nulls else {int, float}):
+        raise TypeError("something other than numbers")
+    return np.array(level, np.float64).reshape(shape)
+
+
 def odd_place(value: Any) -> tuple[int, ...]:
     """Lead to the first part of nested lists that keeps them from being an array of numbers.
 
@@ -100,7 +140,7 @@ def odd_place(value: Any) -> tuple[int, ...]:
     first: tuple[int, ...] = ()
     for number, part in enumerate(value if isinstance(value, list) else ()):
         try:
-            shape = np.array(part, np.float64).shape
+            shape = nested_numbers(part, nulls=True).shape
         except (ValueError, TypeError, OverflowError):
             return number, *odd_place(part)
         first = first if number else shape

@@ -7,7 +7,7 @@ import stat
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from dualhead.runtime.errors import FormatError
+from dualhead.runtime.errors import FormatError, UnreadableError
 
 MAX_BYTES = 128 * 2**20
 """Largest single file that is read, in bytes: about half an hour of one body in the NTU syntax."""
@@ -49,7 +49,7 @@ class Member(ABC):
     def _unreadable(self, error: OSError) -> FormatError:
         if isinstance(error, FileNotFoundError):
             return FormatError("the file is no longer there: it vanished after it was listed", self.where)
-        return FormatError(f"cannot be read: {error.strerror or error}", self.where)
+        return UnreadableError(f"cannot be read: {error.strerror or error}", self.where)
 
 
 def last_change(state: os.stat_result) -> int:

@@ -107,7 +107,7 @@ def list_zip(path: str, where: str) -> Iterator[Member]:
     for info in infos:
         info.filename = _text_of(info)
     for info in sorted(infos, key=_info_name):
-        if not info.is_dir():
+        if not info.filename.endswith("/"):
             yield ZipMember(
                 where=f"{where}/{printable(info.filename)}",
                 size=info.file_size,
@@ -137,6 +137,8 @@ def _info_name(info: zipfile.ZipInfo) -> str:
 
 
 def _problem(info: zipfile.ZipInfo) -> str:
+    if not info.filename:
+        return "it has no name: make the archive anew"
     if escapes(info.filename):
         return ESCAPES
     if info.flag_bits & 1:

@@ -19,7 +19,7 @@ from dualhead.formats.file_format import (
     ReadingOptions,
     require_skeleton,
 )
-from dualhead.formats.files.json_file import JsonText, parse_json
+from dualhead.formats.files.json_file import JsonText, nested_numbers, parse_json
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.kinetics.labels import (
     LABEL_FILE,
@@ -108,7 +108,7 @@ def parse_kinetics(
         for slot, person in enumerate(people[frame]):
             if not isinstance(person, dict):
                 reason = f"frame {frame} holds a person that is no record: the file is damaged"
-                raise text.fault(reason, *_odd_person(content["data"], lambda _: True))
+                raise text.fault(reason, *_odd_person(content["data"]))
             frames.append(frame)
             slots.append(slot)
             pose, score = person.get("pose"), person.get("score")
@@ -116,14 +116,14 @@ def parse_kinetics(
     if len(values) > _MAX_PEOPLE:
         raise FormatError(f"{len(values)} people are more than the {_MAX_PEOPLE} that one clip may hold", path)
     try:
-        poses = np.array([pose for pose, _ in values], np.float64).reshape(len(values), _V, 2)
-        scores = np.array([score for _, score in values], np.float64).reshape(len(values), _V)
+        poses = nested_numbers([pose for pose, _ in values]).reshape(len(values), _V, 2)
+        scores = nested_numbers([score for _, score in values]).reshape(len(values), _V)
     except _NO_NUMBERS:
         reason = f"a person does not have {2 * _V} numbers in 'pose' and {_V} in 'score'"
-        raise text.fault(reason, *_odd_person(content["data"], lambda _: True)) from None
-    if values and not max(np.abs(poses).max(), np.abs(scores).max()) <= _MAX_COORDINATE:  # also true for NaN
-        place = _odd_person(content["data"], lambda numbers: bool(np.abs(numbers).max() <= _MAX_COORDINATE))
-        raise text.fault("a person has a coordinate or score that is no number", *place)
+        raise text.fault(reason, *_odd_person(content["data"])) from None
+    if values and not (_are_coordinates(poses) and _are_scores(scores)):
+        place = _odd_person(content["data"], _are_coordinates, _are_scores)
+        raise text.fault("a person has a coordinate or score that is no number or, as a score, below 0", *place)
     return Recording(
         joints=poses,
         frames=np.array(frames, np.int64),
@@ -140,16 +140,28 @@ def _scores_of(pose: Any) -> list[float] | None:
     return [float(x != 0 or y != 0) for x, y in zip(pose[::2], pose[1::2], strict=True)]
 
 
-def _odd_person(entries: Sequence[Any], fits: Callable[[NDArray[np.float64]], bool]) -> tuple[str | int, ...]:
+def _are_coordinates(values: NDArray[np.float64]) -> bool:
+    return bool(np.abs(values).max() <= _MAX_COORDINATE)  # false for NaN
+
+
+def _are_scores(values: NDArray[np.float64]) -> bool:
+    return _are_coordinates(values) and bool(values.min() >= 0)
+
+
+def _odd_person(
+    entries: Sequence[Any],
+    pose_fits: Callable[[NDArray[np.float64]], bool] = lambda _: True,
+    score_fits: Callable[[NDArray[np.float64]], bool] = lambda _: True,
+) -> tuple[str | int, ...]:
     """Lead to the first person who is no record, or the first of their lists that is too short or has an odd number."""
     for number, entry in enumerate(entries):
         for slot, person in enumerate(entry["skeleton"]):
             place = ("data", number, "skeleton", slot)
             if not isinstance(person, dict):
                 return place
-            for key, count in (("pose", 2 * _V), ("score", _V)):
+            for key, count, fits in (("pose", 2 * _V, pose_fits), ("score", _V, score_fits)):
                 try:
-                    if fits(np.array(person.get(key), np.float64).reshape(count)):
+                    if fits(nested_numbers(person.get(key)).reshape(count)):
                         continue
                 except _NO_NUMBERS:
                     pass
