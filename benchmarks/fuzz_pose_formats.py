@@ -11,7 +11,7 @@ from benchmarks.fuzz_target import Feed, Target, of_bytes, of_path, with_file
 from dualhead.data.bodies.selection import get_selection
 from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.member import list_members
-from dualhead.formats.number_lines import parse_pku_labels
+from dualhead.formats.intervals import parse_intervals
 from dualhead.reading.listing import file_member, find_recordings, parse_member
 from dualhead.reading.recognise import recognise
 from dualhead.runtime.errors import DualheadError, FormatError
@@ -62,6 +62,10 @@ def _read(kind: str, wanted: Skeleton | None) -> Callable[[Path], None]:
     return read
 
 
+def _intervals(data: bytes) -> None:
+    parse_intervals(data, "x")
+
+
 def _start_labels(folder: Path) -> Feed:
     """Read a folder of label files, of which one is changed."""
     for frame in (1, 2):
@@ -87,6 +91,8 @@ def pose_targets() -> list[Target]:
         Target("bvh-as-h36m", [("a.bvh", [samples.bvh()])], of_path(_read("bvh", H36M17))),
         Target("ultralytics_labels", [(f"a_{frame}.txt", labels) for frame in (1, 2)], _start_labels),
         Target(
-            "pku_mmd_labels", [("a.txt", [b"21,71,145,2\n5,200,260,1\n"])], of_bytes(lambda d: parse_pku_labels(d, "x"))
+            "intervals",
+            [("a.txt", [b"21,71,145,2\n5,200,260,1\n", b"0 40 clap\n41.5 80 sit down\n"])],
+            of_bytes(_intervals),
         ),
     ]

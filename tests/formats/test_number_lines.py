@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.pose_samples import hand, pku_mmd, sbu
 from dualhead.data.bodies.selection import get_selection
-from dualhead.formats.number_lines import LabelledInterval, parse_hand, parse_pku, parse_pku_labels, parse_sbu
+from dualhead.formats.number_lines import parse_hand, parse_pku, parse_sbu
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import HAND22, KINECT15, NTU25
 from tests.formats.making import kind_of, read_raw
@@ -22,18 +22,8 @@ def test_pku_is_two_bodies_in_their_places(tmp_path: Path) -> None:
     assert joints[1, :, 0, 0].tolist() == [0, 1.5]
 
 
-def test_intervals_of_pku() -> None:
-    assert parse_pku_labels(b"21,71,145,2\n5,200,260,1\n", "x") == [
-        LabelledInterval(21, 71, 145, 2),
-        LabelledInterval(5, 200, 260, 1),
-    ]
-    for data in (b"21,145,71,2", b"2.5,1,2,1", b"-1,1,2,1"):
-        with pytest.raises(FormatError, match="a class, a first and a last frame"):
-            parse_pku_labels(data, "x")
-
-
 def test_intervals_are_not_a_recording(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="intervals of PKU-MMD, not a skeleton"):
+    with pytest.raises(FormatError, match="a list of intervals, not a skeleton"):
         read_raw(tmp_path, "a.txt", b"21,71,145,2\n")
 
 

@@ -314,7 +314,7 @@ class Reader:
                 number += 1
                 if isinstance(clip, DualheadError):
                     yield own, found, _raising(clip)
-                elif found.holds_many:
+                elif found.holds_many or clip.name not in ("", found.name):
                     name = clip.name or f"{found.name}_{number}"
                     count[name] += 1
                     unique = name if count[name] == 1 else f"{_below(found.where)}/{name}"

@@ -176,7 +176,7 @@ def is_label_file(data: bytes) -> bool:
     if all(_PKU_LINE.fullmatch(line) for line in lines):
         return True
     return all(
-        (match := _PLAIN_LINE.fullmatch(line)) is not None and len(match[3].split()) < 12
+        (match := _PLAIN_LINE.fullmatch(line)) is not None and len(re.split(r"[\s,]+", match[3])) < 12
         for line in lines[:-1] or lines
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from dualhead.formats.file_format import (
     require_skeleton,
 )
 from dualhead.formats.files.text_lines import check_lines
+from dualhead.formats.intervals import is_label_file
 from dualhead.formats.observations import MAX_FRAMES, check_frames
 from dualhead.formats.recording import Recording, from_dense
 from dualhead.runtime.errors import FormatError
@@ -28,23 +29,6 @@ _PKU_WIDTH = 2 * 25 * 3
 _HAND_WIDTH = 22 * 3
 _HAND_IMAGE_WIDTH = 22 * 2
 _SBU_WIDTH = 1 + 2 * 15 * 3
-
-
-@dataclass(frozen=True)
-class LabelledInterval:
-    """A stretch of a recording with one action.
-
-    Attributes:
-        label: The number of the action as the file has it.
-        start: The first frame, as the file counts.
-        stop: The last frame, as the file counts.
-        confidence: How sure the annotation is, as the file has it.
-    """
-
-    label: int
-    start: int
-    stop: int
-    confidence: float
 
 
 def parse_number_lines(data: bytes, width: int, where: str, separator: str | None = None) -> NDArray[np.float64]:
@@ -103,28 +87,6 @@ def parse_pku(data: bytes, where: str) -> Recording:
     lines = parse_number_lines(data, _PKU_WIDTH, where)
     bodies = lines.reshape(len(lines), 2, NTU25.num_joints, 3).swapaxes(0, 1)
     return replace(from_dense(bodies, keep_places=True), fps=30.0)
-
-
-def parse_pku_labels(data: bytes, where: str) -> list[LabelledInterval]:
-    """Parse the intervals of a recording of PKU-MMD.
-
-    Args:
-        data: Lines `class,start,end,confidence`; classes count from 1.
-        where: Where they came from, for the error message.
-
-    Returns:
-        The intervals, as the file has them and in its order.
-
-    Raises:
-        FormatError: If a line is damaged, or an interval ends before it starts.
-    """
-    found = []
-    for label, start, stop, confidence in parse_number_lines(data, 4, where, ",").tolist():
-        if not (label.is_integer() and start.is_integer() and stop.is_integer() and 0 <= start <= stop and label >= 0):
-            shown = f"{label:g},{start:g},{stop:g}"
-            raise FormatError(f"{shown} is not a class, a first and a last frame", where)
-        found.append(LabelledInterval(int(label), int(start), int(stop), confidence))
-    return found
 
 
 def parse_hand(data: bytes, where: str) -> Recording:
@@ -190,13 +152,8 @@ def _recognise_lines(width: int, what: str) -> Callable[[RawFile], Evidence | No
     return recognise
 
 
-def _recognise_labels(file: RawFile) -> Evidence | None:
-    if not _has_lines(file, 4) or b"," not in file.data[:1000]:
-        return None
-    values = [[float(cell) for cell in row if cell] for row in file.rows]
-    if all(label.is_integer() and start.is_integer() and 0 <= start <= stop for label, start, stop, _ in values):
-        return Evidence("lines of a class, a first and a last frame and a confidence", LIKELY)
-    return None
+def _recognise_intervals(file: RawFile) -> Evidence | None:
+    return Evidence("lines of an interval and its class", LIKELY) if is_label_file(file.start) else None
 
 
 def _parse_pku(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
@@ -223,12 +180,12 @@ PKU_MMD = FileFormat(
     row="`ntu25` | metres, Kinect axes | 30 | places in the file",
 )
 
-PKU_LABELS = FileFormat(
-    name="pku_mmd_labels",
-    title="intervals of PKU-MMD, not a skeleton",
+INTERVALS = FileFormat(
+    name="intervals",
+    title="a list of intervals, not a skeleton",
     suffixes=(".txt",),
-    recognise=_recognise_labels,
-    instead="give the file of the skeletons, whose lines have 150 numbers",
+    recognise=_recognise_intervals,
+    instead="give the recording that it belongs to; `dualhead prepare custom` takes the two together",
 )
 
 HAND_LINES = FileFormat(

@@ -21,7 +21,7 @@ from dualhead.formats.intervals import Stretch, cut_recording, is_label_file, pa
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Source, SplitRule, names_to_leave_out
 from dualhead.formats.units import METRES
-from dualhead.reading.listing import parse_member
+from dualhead.reading.listing import FrameSet, parse_frames, parse_member, with_frame_sets
 from dualhead.reading.recognise import recognise, require_supported
 from dualhead.reading.registry import readable_suffixes
 from dualhead.runtime.errors import DualheadError, FormatError, MismatchError, unknown
@@ -74,7 +74,11 @@ class CustomSource(Source):
         Raises:
             FormatError: If it is damaged, of no known format, or holds more than one recording.
         """
-        found = require_supported(recognise(RawFile(member)), member.where)
+        found = (
+            member.known
+            if isinstance(member, FrameSet)
+            else require_supported(recognise(RawFile(member)), member.where)
+        )
         options = ReadingOptions(
             skeleton=None if found.brings_skeleton else self.skeleton,
             usual=self.skeleton,
@@ -85,7 +89,10 @@ class CustomSource(Source):
             axes=self.axes,
             any_scale=True,
         )
-        clips = list(parse_member(member, options))
+        if isinstance(member, FrameSet):
+            clips = list(parse_frames(member.files, found, options))
+        else:
+            clips = list(parse_member(member, options))
         if len(clips) != 1:
             raise FormatError(f"it holds {len(clips)} recordings: a clip is one", member.where)
         clip = clips[0]
@@ -143,6 +150,7 @@ class CustomSource(Source):
         clips = [
             member for member in members if member.file_name.lower().endswith(suffixes) and member.where not in settings
         ]
+        clips = with_frame_sets(clips, ReadingOptions())
         items, rejected, duplicates = _matched(said, clips)
         if not items:
             raise FormatError(
@@ -237,7 +245,7 @@ def _matched(table: CustomTable, clips: Sequence[Member]) -> tuple[list[Item], l
     file_of = {sample: table.files.get(sample, sample) for sample in table.samples}
     named = set(file_of.values())
     for member in clips:
-        name = member.file_name.rpartition(".")[0]
+        name = member.files.name if isinstance(member, FrameSet) else _clip_name(member)
         if name in found:
             duplicates.append(Duplicate(name, found[name].where, member.where))
         elif name in named:
@@ -254,6 +262,12 @@ def _matched(table: CustomTable, clips: Sequence[Member]) -> tuple[list[Item], l
         if file_of[sample] in found
     ]
     return items, rejected, duplicates
+
+
+def _clip_name(member: Member) -> str:
+    """Return what the table calls the clip of a file: its name without its ending."""
+    name = member.file_name.rpartition(".")[0]
+    return name.removesuffix(".skeleton") if member.file_name.lower().endswith(".skeleton.npy") else name
 
 
 def _part(member: Member, table: CustomTable, sample: str) -> Member:

@@ -29,6 +29,23 @@ Clips = Iterable[RawClip | DualheadError]
 
 
 @dataclass(frozen=True)
+class FrameSet(Member):
+    """A recording with one file a frame, as one file among others.
+
+    Attributes:
+        files: Its files.
+        known: Their format.
+    """
+
+    files: FrameFiles
+    known: FileFormat
+
+    def read(self) -> bytes:
+        """Refuse: there is no file of the whole; see `Member.read`."""
+        raise FormatError("it is a recording of one file a frame", self.where)
+
+
+@dataclass(frozen=True)
 class Found:
     """A file, or the frames of a recording, among others.
 
@@ -141,7 +158,7 @@ def find_recordings(members: Sequence[Member], options: ReadingOptions) -> Itera
         The recordings in the order of their (first) files.
     """
     in_frames = {}
-    for files, known in _frame_groups(members, options):
+    for files, known in frame_groups(members, options):
         in_frames.update({member.where: (files, known) for member in files.frames.values()})
     seen: set[str] = set()
     suffixes = readable_suffixes()
@@ -162,8 +179,16 @@ def find_recordings(members: Sequence[Member], options: ReadingOptions) -> Itera
         yield Found(RawFile(member).stem, member.where, partial(parse_member, member, options), holds)
 
 
-def _frame_groups(members: Sequence[Member], options: ReadingOptions) -> Iterator[tuple[FrameFiles, FileFormat]]:
-    """Find recordings with one file a frame: by the name OpenPose gives them, else by the content of the first."""
+def frame_groups(members: Sequence[Member], options: ReadingOptions) -> Iterator[tuple[FrameFiles, FileFormat]]:
+    """Find recordings with one file a frame: by the name OpenPose gives them, else by the content of the first.
+
+    Args:
+        members: Files.
+        options: What is known of them from elsewhere.
+
+    Yields:
+        The files of each recording, and their format.
+    """
     for files in group_frames(member for member in members if member.file_name.lower().endswith(_FRAME_SUFFIXES)):
         first = next(iter(files.frames.values()))
         named = is_openpose_frame(first.file_name)
@@ -179,9 +204,32 @@ def _frame_groups(members: Sequence[Member], options: ReadingOptions) -> Iterato
             yield files, known
 
 
+def with_frame_sets(members: Sequence[Member], options: ReadingOptions) -> list[Member]:
+    """Bring the files of recordings with one file a frame together.
+
+    Args:
+        members: Files.
+        options: What is known of them from elsewhere.
+
+    Returns:
+        The other files, then a `FrameSet` for each such recording.
+    """
+    sets = [
+        FrameSet(
+            files.where,
+            sum(member.size for member in files.frames.values()),
+            max(member.modified for member in files.frames.values()),
+            files,
+            known,
+        )
+        for files, known in frame_groups(members, options)
+    ]
+    taken = {member.where for frames in sets for member in frames.files.frames.values()}
+    return [*(member for member in members if member.where not in taken), *sets]
+
+
 def _is_known(member: Member, options: ReadingOptions) -> bool:
     try:
-        recognise(RawFile(member), options.kind)
+        return recognise(RawFile(member), options.kind).format.is_supported
     except DualheadError:
         return False
-    return True
