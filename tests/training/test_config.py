@@ -88,6 +88,10 @@ def test_the_published_schedules_of_ctrgcn_and_msg3d() -> None:
     assert load_experiment("ntu60_xsub/msg3d").schedule.milestones == (30, 40)
 
 
+def test_every_model_has_an_experiment_on_ucla() -> None:
+    assert {f"ucla/{name}" for name in list_models()} <= set(list_configs())
+
+
 def test_an_unknown_key_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"'batchsize': did you mean 'batch_size'"):
         parse_experiment({**SMALLEST, "batchsize": 3})
