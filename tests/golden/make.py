@@ -15,10 +15,11 @@ import numpy as np
 import torch
 
 from dualhead.data.prepare.prepare import prepare
+from dualhead.data.store.identity import describe_store
 from dualhead.data.store.store import open_store
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model
-from dualhead.training.evaluate import describe_store, evaluate
+from dualhead.training.evaluate import evaluate
 
 FOLDER = Path(__file__).parent
 

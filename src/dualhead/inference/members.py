@@ -165,23 +165,3 @@ def fused_weights(path: Path, members: Sequence[Member]) -> tuple[NDArray[np.flo
         fields = [field for field in IDENTITY_FIELDS if field in said and field in ours and field != "stream"]
         check_provenance(ours, said, f"the checkpoint of {member.name}", str(path), fields)
     return share, cast(Method, method)
-
-
-def find_device(device: str | torch.device | None) -> torch.device:
-    """Find the device to run on.
-
-    Args:
-        device: Such as "cpu" or "cuda:1"; None: a CUDA GPU if there is one, else the CPU.
-
-    Raises:
-        ConfigError: If it cannot be used.
-    """
-    try:
-        place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        torch.empty(1, device=place).cpu()  # there and back: what is on "meta" has no numbers
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigError(
-            f"device {str(device)!r} cannot be used ({reason}): give cpu or a device of this machine"
-        ) from error
-    return place

@@ -17,12 +17,13 @@ from dualhead.evaluation.fusion import Method
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.inference.batch import predict_batch
 from dualhead.inference.live import LiveStream
-from dualhead.inference.members import Member, Weights, choose_weights, find_device, load_members
+from dualhead.inference.members import Member, Weights, choose_weights, load_members
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.segments import Segment
 from dualhead.inference.windows import FRAME_RATES, Window, cut_windows, window_frames
 from dualhead.poses.command import PoseEstimator
 from dualhead.reading.listing import holds_many
+from dualhead.runtime.device import find_device
 from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton

@@ -13,15 +13,17 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from dualhead.data.loading.datamodule import ClipDataModule
 from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.identity import describe_store
 from dualhead.data.store.store import Store
 from dualhead.models.base import MIN_FRAMES, SkeletonModel
 from dualhead.models.registry import create_model
-from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.errors import ConfigError, StoreError
 from dualhead.runtime.plugins import imported
 from dualhead.training.experiment import Experiment
 from dualhead.training.keeper import AtomicCheckpointIO
+from dualhead.training.mixing import create_collate
 from dualhead.training.objectives import Objective, create_objective
 from dualhead.training.run_folder import RunFolder
 from dualhead.version import __version__
@@ -79,6 +81,45 @@ def build_objective(experiment: Experiment, model: SkeletonModel) -> Objective:
     with torch.random.fork_rng():
         torch.manual_seed(experiment.seed)
         return create_objective(experiment.objective.name, model, experiment.objective.arguments)
+
+
+def data_module(
+    store: Store, experiment: Experiment, stream: str, *, batch_size: int, eval_batch_size: int
+) -> ClipDataModule:
+    """Build the three sides of the experiment's protocol, always split the same way.
+
+    Args:
+        store: The data.
+        experiment: Names the recipe, the protocol, the validation side and the seed.
+        stream: The name of a stream.
+        batch_size: Training samples of a batch and process.
+        eval_batch_size: Samples of a batch and process in validation and test.
+
+    Returns:
+        The data module.
+
+    Raises:
+        StoreError: If a sample has no label.
+    """
+    unlabelled = store.names[store.labels < 0]
+    if len(unlabelled):
+        raise StoreError(f"sample {str(unlabelled[0])!r} of {store.path} has no label: prepare the store with labels")
+    return ClipDataModule(
+        store,
+        experiment.protocol,
+        experiment.recipe,
+        stream,
+        batch_size=batch_size,
+        eval_batch_size=eval_batch_size,
+        seed=experiment.seed,
+        validation=experiment.validation.by,
+        validation_fraction=experiment.validation.fraction,
+        validation_value=experiment.validation.value,
+        repeat=experiment.repeat,
+        train_collate=create_collate(experiment, store),
+        workers=experiment.num_workers,
+        drop_last=True,
+    )
 
 
 def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[str, Any]:

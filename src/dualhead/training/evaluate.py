@@ -1,44 +1,30 @@
-"""Scoring one side of a store with a trained model."""
+"""The command that scores one side of a store with a checkpoint."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import torch
 from lightning.fabric import Fabric
 from rich.console import Console
-from torch import distributed
-from torch.utils.data import DataLoader
 
-from dualhead.data.loading.datamodule import ClipDataModule
 from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.recipes.streams import check_stream
 from dualhead.data.store.identity import check_store
 from dualhead.data.store.store import Store, open_store
-from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.evaluation.tables import scores_table
-from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint
-from dualhead.runtime.errors import CheckpointError, ConfigError, StoreError, unknown
+from dualhead.runtime.errors import CheckpointError, ConfigError, unknown
 from dualhead.runtime.files import check_apart, check_writable
 from dualhead.runtime.machine import check_workers
 from dualhead.runtime.plugins import explained
 from dualhead.runtime.terminal import print_line
 from dualhead.training.config import parse_experiment
-from dualhead.training.experiment import Experiment, Validation
-from dualhead.training.forward import make_scores, score_loader
-from dualhead.training.mixing import create_collate
-from dualhead.training.processes import is_main, launch_settings, together
+from dualhead.training.processes import is_main, launch_settings
 from dualhead.training.progress import quiet_lightning, shown
-from dualhead.training.trained_on import FIELD, find_trained_on
-
-SPLITS = ("test", "validation")
-"""The sides of a protocol that can be scored."""
+from dualhead.training.scoring import SPLITS, score_split, warn_of_overlap
 
 logger = logging.getLogger("dualhead.training")
 
@@ -123,138 +109,12 @@ def evaluate(
             on_start=lambda total: bar.update(total=total),
             on_batch=bar.advance,
         )
-    overlap = _warn_of_overlap(str(checkpoint), provenance, scores)
+    overlap = warn_of_overlap(str(checkpoint), provenance, scores)
     if overlap:
         scores = replace(scores, provenance={**scores.provenance, "trained_on_samples": overlap})
     if out is not None and is_main():
         scores.save(out)
     return scores
-
-
-def score_split(
-    model: SkeletonModel,
-    store: Store,
-    experiment: Experiment,
-    provenance: Mapping[str, Any],
-    *,
-    split: str,
-    batch_size: int | None = None,
-    workers: int = 0,
-    device: torch.device,
-    on_start: Callable[[int], object] | None = None,
-    on_batch: Callable[[int], object] | None = None,
-) -> Scores:
-    """Score one side of a store, shared out among the processes that run now.
-
-    Convention: processes share whole batches, and a batch holds the same samples whatever their number, so that every
-    sample goes through the same arithmetic.
-
-    Args:
-        model: The model; it is moved to `device`.
-        store: The data.
-        experiment: Names the recipe, the protocol, the validation side and the precision.
-        provenance: What the model says of its origin; names the stream.
-        split: One of `SPLITS`.
-        batch_size: Samples scored at once; None: as many as in training.
-        workers: Processes that load data beside this one.
-        device: Where to compute.
-        on_start: Called with the number of samples of this process.
-        on_batch: Called with the number of samples after every batch.
-
-    Returns:
-        The scores, in every process.
-
-    Raises:
-        StoreError: If the split holds no sample.
-    """
-    size = (
-        batch_size or experiment.eval_batch_size or max(1, experiment.batch_size // experiment.accumulate_grad_batches)
-    )
-    validation = experiment.validation if split == "validation" else Validation(by="none")
-    experiment = replace(experiment, validation=validation)  # the test side is the same with or without it
-    module = data_module(store, experiment, provenance["stream"], batch_size=size, eval_batch_size=size)
-    rows = module.test_indices if split == "test" else module.validation_indices
-    if not len(rows):
-        raise StoreError(
-            f"protocol {experiment.protocol!r} leaves no {split} samples in {store.path}: nothing to score"
-        )
-    whole = module.all_clips(rows)
-    rank, processes = (distributed.get_rank(), distributed.get_world_size()) if together() else (0, 1)
-    batches = list(whole.batch_sampler or ())[rank::processes]
-    loader = DataLoader(whole.dataset, batch_sampler=batches, num_workers=workers, collate_fn=whole.collate_fn)
-    if on_start is not None:
-        on_start(sum(len(batch) for batch in batches))
-    clips, average = module.recipe.num_test_clips, module.recipe.test_clips.average
-    scored, logits = score_loader(
-        model,
-        loader,
-        device=device,
-        test_clips=clips,
-        average=average,
-        precision=experiment.precision,
-        on_batch=on_batch,
-        first_clip=clips > 1,
-    )
-    provenance = {**provenance, "split": split}
-    if clips > 1:
-        heads = len(model.heads)
-        alone = measure_heads(make_scores(store, scored, logits[:, heads:], model, provenance))
-        figures = {head: asdict(metrics) for head, metrics in alone.items()}
-        provenance |= {"test_clips": clips, "clip_average": average, "one_clip": figures}
-        logits = logits[:, :heads]
-    return make_scores(store, scored, logits, model, provenance)
-
-
-def data_module(
-    store: Store, experiment: Experiment, stream: str, *, batch_size: int, eval_batch_size: int
-) -> ClipDataModule:
-    """Give the three sides of the experiment's protocol, always split the same way.
-
-    Args:
-        store: The data.
-        experiment: Names the recipe, the protocol, the validation side and the seed.
-        stream: The name of a stream.
-        batch_size: Training samples of a batch and process.
-        eval_batch_size: Samples of a batch and process in validation and test.
-
-    Returns:
-        The data module.
-
-    Raises:
-        StoreError: If a sample has no label.
-    """
-    unlabelled = store.names[store.labels < 0]
-    if len(unlabelled):
-        raise StoreError(f"sample {str(unlabelled[0])!r} of {store.path} has no label: prepare the store with labels")
-    return ClipDataModule(
-        store,
-        experiment.protocol,
-        experiment.recipe,
-        stream,
-        batch_size=batch_size,
-        eval_batch_size=eval_batch_size,
-        seed=experiment.seed,
-        validation=experiment.validation.by,
-        validation_fraction=experiment.validation.fraction,
-        validation_value=experiment.validation.value,
-        repeat=experiment.repeat,
-        train_collate=create_collate(experiment, store),
-        workers=experiment.num_workers,
-        drop_last=True,
-    )
-
-
-def _warn_of_overlap(checkpoint: str, provenance: Mapping[str, Any], scores: Scores) -> int:
-    """Report how many of the scored samples the checkpoint was trained on."""
-    known = find_trained_on(provenance.get(FIELD), scores.names)
-    count = int(known.sum())
-    if count:
-        logger.warning(
-            "%s was trained on %d of the %d samples that are scored, such as %s: this is no measure of how it does on "
-            "others",
-            checkpoint, count, len(scores), scores.names[known.argmax()],
-        )  # fmt: skip
-    return count
 
 
 def evaluate_and_print(

@@ -18,10 +18,10 @@ from dualhead.training.build import (
     build_objective,
     build_provenance,
     check_precision,
+    data_module,
     micro_batch_size,
     steps_per_epoch,
 )
-from dualhead.training.evaluate import data_module
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import FreezeReport, freeze, start_from
 from dualhead.training.objectives import Objective

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
 
+from dualhead.runtime.device import find_device
 from dualhead.runtime.errors import ConfigError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -37,12 +38,7 @@ def launch_settings(device: str = "auto", processes: int = 1) -> dict[str, Any]:
     """
     if device not in DEVICES:
         raise unknown("device", device, DEVICES)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("device 'cuda' is not there: PyTorch finds no CUDA GPU on this machine; give 'cpu'")
-    if device == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError("device 'mps' is not there: PyTorch finds no Apple GPU on this machine; give 'cpu'")
+    device = find_device(device).type
     nodes = 1
     if distributed.is_available() and distributed.is_torchelastic_launched():
         processes = int(os.environ["LOCAL_WORLD_SIZE"])

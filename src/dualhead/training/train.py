@@ -31,7 +31,6 @@ from dualhead.runtime.log_file import log_to_file
 from dualhead.runtime.progress import NewBar
 from dualhead.training.build import build_trainer
 from dualhead.training.config import load_experiment
-from dualhead.training.evaluate import score_split
 from dualhead.training.execution import Execution, matrix_precision
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import describe_start
@@ -47,6 +46,7 @@ from dualhead.training.processes import is_main, launch_settings, launched_rank
 from dualhead.training.progress import EpochBar, quiet_lightning, shown
 from dualhead.training.result import SelectionResult, TrainResult, load_result, save_result, summary
 from dualhead.training.run_folder import RunFolder
+from dualhead.training.scoring import score_split
 from dualhead.training.trained_on import FIELD
 
 _AGAIN = "the same command goes on from the last whole epoch"
