@@ -67,7 +67,7 @@ COMMANDS = {
             as_options=("experiment", "store", "out"),
             experiment="experiment",
         ),
-        Command("evaluate", "dualhead.training.evaluate:evaluate_and_print", "score a store with a checkpoint"),
+        Command("evaluate", "dualhead.inference.untrimmed:evaluate", "score a store, or untrimmed recordings"),
         Command("fuse", "dualhead.evaluation.tables:fuse_and_print", "fuse the scores of several streams or models"),
         Command("predict", "dualhead.inference.predict:predict", "name the action in a recording, a folder or a store"),
         Command(

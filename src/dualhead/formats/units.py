@@ -69,5 +69,5 @@ def doubt_unit(extent: float, expected: float | None) -> str:
     fitting = [name for name, factor in factors.items() if factor <= MOST_EXTENT]
     best = min(factors, key=lambda name: factors[name])
     others = f" (or {', '.join(name for name in fitting if name != best)})" if len(fitting) > 1 else ""
-    cure = f"pass --unit {best}{others}" if fitting else "are these the coordinates of a body?"
+    cure = f"pass --unit {best}{others}" if fitting else "are they the coordinates of a body?"
     return f"the bodies are {extent:.4g} units tall, but about {expected:.3g} metres are expected: {cure}"

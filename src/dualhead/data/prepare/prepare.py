@@ -278,7 +278,9 @@ def _check_unit(source: Source, rows: Sequence[Row]) -> None:
     if source.unit is None and source.unit_is_free:
         doubt = doubt_unit(median_extent(rows), usual_extent(source.skeleton))
         if doubt:
-            raise FormatError(f"{doubt}, or say unit in dataset.yaml" if source.name == "custom" else doubt)
+            raise FormatError(
+                f"{doubt} (--unit m keeps them as they are; for your own data also `unit` in dataset.yaml)"
+            )
 
 
 def median_extent(rows: Sequence[Row]) -> float:

@@ -1,0 +1,187 @@
+"""The command `evaluate`: a store scored clip by clip, or untrimmed recordings scored over time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from dualhead.data.untrimmed import Annotated, read_untrimmed
+from dualhead.evaluation.detection import Stretch, Untrimmed, score_untrimmed
+from dualhead.evaluation.scores import Scores
+from dualhead.formats.units import body_extent, doubt_unit
+from dualhead.inference.predictor import Predictor
+from dualhead.inference.segments import Segment, check_threshold, merge_segments
+from dualhead.runtime.errors import ConfigError, FormatError
+from dualhead.runtime.files import write_text
+from dualhead.runtime.terminal import print_line
+from dualhead.training.evaluate import evaluate_and_print
+
+
+def evaluate(
+    checkpoint: Path,
+    store: Path,
+    out: Path | None = None,
+    split: str = "test",
+    batch_size: int | None = None,
+    workers: int = 2,
+    device: str = "auto",
+    window: str | None = None,
+    stride: str | None = None,
+    threshold: float = 0.0,
+    fps: float | None = None,
+    unit: str | None = None,
+    background: str | None = None,
+) -> Scores | Untrimmed:
+    """Score one side of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
+
+    The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
+    and give the same scores as one.
+
+    With a window, untrimmed recordings are scored instead: frame by frame, and by the intervals that `predict --window`
+    finds in them, as mean average precision at overlaps (IoU) of 0.1, 0.3, 0.5 and 0.7. Matching and interpolation are
+    those of ActivityNet's `eval_detection.py`.
+
+    Args:
+        checkpoint: A `.safetensors` file that `train` wrote.
+        store: Folder of a prepared store. With a window: the raw data set of your own, whose table has the columns
+            `start` and `stop` or whose clips have label files (docs/custom-data.md).
+        out: The `.npz` file to write the scores to; with a window, a `.json` file. Default: none is written.
+        split: "test", or "validation" for the part of the training side that the training kept back.
+        batch_size: Samples that a process scores at once. Default: as many as in training.
+        workers: Processes that load data beside each evaluating process, 0 or more.
+        device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
+        window: Length of a window over untrimmed recordings: frames (90) or seconds (3s).
+        stride: With a window, from the start of one to the start of the next. Default: half a window.
+        threshold: With a window, the least probability of a window's class; less sure windows are in no interval.
+        fps: With a window, frames a second. Default: as the recordings say, else as in training.
+        unit: With a window, the unit of 3D coordinates: m, cm, mm or in. Default: that of dataset.yaml, else metres.
+        background: With a window, the class of frames in no annotated interval; it is no interval that is scored.
+            Default: such frames do not count.
+
+    Returns:
+        The scores; with a window, the figures.
+
+    Raises:
+        CheckpointError: If the checkpoint cannot be read.
+        ConfigError: If an option cannot be used, or no class is one of the checkpoint's.
+        FormatError: If the untrimmed recordings cannot be read.
+        StoreError: If the store cannot be opened.
+        MismatchError: If the store or a recording does not fit the checkpoint.
+    """
+    over_time = {"stride": stride, "threshold": threshold, "fps": fps, "unit": unit, "background": background}
+    if window is None:
+        without = [name for name, value in over_time.items() if value]
+        if without:
+            raise ConfigError(f"{without[0]} needs a window: give window too, such as --window 3s")
+        return evaluate_and_print(checkpoint, store, out, split, batch_size, workers, device)
+    if split != "test":
+        raise ConfigError(f"split is {split!r}: untrimmed recordings are scored whole, leave the split out")
+    check_threshold(threshold)
+    predictor = Predictor.from_checkpoint(checkpoint, device=None if device == "auto" else device)
+    figures = evaluate_untrimmed(
+        predictor, list(read_untrimmed(store, unit=unit, fps=fps)), window=window, stride=stride, threshold=threshold,
+        background=background, batch_size=batch_size or 16,
+    )  # fmt: skip
+    console = Console()
+    console.print(untrimmed_table(figures, str(store)))
+    if out is not None:
+        write_text(out, json.dumps(figures.to_dict(predictor.classes), indent=1) + "\n")
+        print_line(console, f"figures: {out}")
+    return figures
+
+
+def evaluate_untrimmed(
+    predictor: Predictor,
+    recordings: Sequence[Annotated],
+    *,
+    window: int | str,
+    stride: int | str | None = None,
+    threshold: float = 0.0,
+    background: str | None = None,
+    batch_size: int = 16,
+) -> Untrimmed:
+    """Score untrimmed recordings frame by frame and by intervals.
+
+    Convention: a frame has the class of the window that speaks for it (`Segment.share`); an interval found is what
+    `merge_segments` makes of neighbouring windows, as sure as they are in the mean.
+
+    Args:
+        predictor: The model.
+        recordings: The recordings with their annotated intervals.
+        window: How long a window is: frames, or seconds such as "3s".
+        stride: From the start of one to the start of the next; default: half a window.
+        threshold: The least probability of a window's class that is in an interval.
+        background: The class of frames in no annotated interval; None: such frames do not count.
+        batch_size: Clips that are computed at a time.
+
+    Returns:
+        The figures.
+
+    Raises:
+        ConfigError: If no annotated class is one of the checkpoint's, or the background is none.
+        FormatError: If bodies are not as large as those of the training, so that their unit is doubted.
+    """
+    classes = predictor.classes
+    if background is not None and background not in classes:
+        raise ConfigError(
+            f"background {background!r} is none of the checkpoint's classes: {', '.join(classes[:8])}, ..."
+        )
+    names = {name for item in recordings for _, _, name in item.intervals}
+    if not names & set(classes):
+        raise ConfigError(
+            f"none of the annotated classes ({', '.join(sorted(names)[:5])}) is one of the checkpoint's "
+            f"({', '.join(classes[:5])}): give data of the same classes"
+        )
+    nothing = -1 if background is None else classes.index(background)
+    truth: list[Stretch] = []
+    found: list[Stretch] = []
+    frames: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+    for number, item in enumerate(recordings):
+        doubt = doubt_unit(body_extent(item.sequence.joints), predictor.body_extent)
+        if doubt:
+            raise FormatError(doubt, item.sequence.name)
+        name, count = f"{number} {item.sequence.name}", item.sequence.num_frames
+        true, said = np.full(count, nothing, np.int64), np.full(count, -1, np.int64)
+        for start, stop, class_name in item.intervals:
+            if class_name not in classes:
+                true[start:stop] = -1
+                continue
+            label = classes.index(class_name)
+            true[start:stop] = label
+            if label != nothing:
+                truth.append(Stretch(name, start, stop, label))
+        segments: list[Segment] = list(
+            predictor.segments([item.sequence], window=window, stride=stride, batch_size=batch_size)
+        )
+        for segment in segments:
+            said[slice(*segment.share)] = segment.prediction.top(1)[0].label
+        found += [
+            Stretch(name, interval.start, interval.stop, interval.label, interval.probability)
+            for interval in merge_segments(segments, threshold)
+            if interval.label != nothing
+        ]
+        frames.append((true, said))
+    return score_untrimmed(truth, found, frames)
+
+
+def untrimmed_table(figures: Untrimmed, title: str) -> Table:
+    """Lay the figures out for the terminal.
+
+    Args:
+        figures: The figures.
+        title: What the table is called.
+    """
+    table = Table(title=title)
+    table.add_column("figure")
+    table.add_column("%", justify="right")
+    table.add_row(f"frames with the right class (of {figures.frames:,})", f"{100 * figures.frame_accuracy:.2f}")
+    table.add_row("the same, mean over classes", f"{100 * figures.mean_class_accuracy:.2f}")
+    for iou, value in figures.mean_average_precision.items():
+        table.add_row(f"mAP at IoU {iou:g}", f"{100 * value:.2f}")
+    return table
