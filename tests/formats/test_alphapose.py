@@ -65,6 +65,20 @@ def test_images_of_several_recordings() -> None:
     assert [(clip.name, clip.recording.num_frames) for clip in found] == [("walk", 2), ("wave", 1)]
 
 
+def test_a_video_begins_with_frame_0_though_nobody_is_in_it() -> None:
+    for content in (
+        [detection("3.jpg"), detection("5.jpg")],
+        {"3.jpg": [{"keypoints": key_points(17)}], "5.jpg": [{"keypoints": key_points(17)}]},
+    ):
+        (clip,) = parse_alphapose(content, "x")
+        assert (clip.recording.num_frames, clip.recording.frames.tolist()) == (6, [3, 5])
+    for names in (("0003.jpg", "0005.jpg"), (3, 5), ("walk_3.jpg", "walk_5.jpg")):
+        (clip,) = parse_alphapose([detection(name) for name in names], "x")
+        assert (clip.recording.num_frames, clip.recording.frames.tolist()) == (3, [0, 2])
+    (clip,) = parse_alphapose([detection("3.jpg")], "x")
+    assert clip.recording.num_frames == 1  # a picture
+
+
 def test_identities_count_only_where_all_have_one() -> None:
     (clip,) = parse_alphapose([detection("0.jpg", idx=1), detection("1.jpg")], "x")
     assert clip.recording.body_ids == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from dualhead.formats.observations import Observations, frame_of_image, identity
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import OPENPOSE18, Skeleton
 
+_BARE = re.compile(r"(?:0|[1-9]\d{0,14})\.[a-z]{1,5}", re.ASCII | re.IGNORECASE)
 _IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -17,8 +19,9 @@ def parse_detections(detections: Sequence[Any], where: str, title: str) -> list[
     """Parse a list of detections: one person in one image each.
 
     Convention: the number in an image's name, or the number in its place, is the frame; the lowest is frame 0, and a
-    number that is missing is a frame without anybody. Images whose names differ before the number are of different
-    recordings.
+    number that is missing is a frame without anybody. Where names are bare numbers (`7.jpg`), as AlphaPose calls the
+    frames of a video, frame 0 is `0.jpg`, though nobody may be in it. Images whose names differ before the number are
+    of different recordings.
 
     Args:
         detections: Records with `image_id`, `keypoints` (x, y, score of each key point, pixels) and perhaps `idx`, an
@@ -42,7 +45,7 @@ def parse_detections(detections: Sequence[Any], where: str, title: str) -> list[
         clip, frame = _frame(detection["image_id"], where)
         person = identity(detection.get("idx", detection.get("track_id")))
         _add(clips, clip, skeleton, where, title).add(frame, joints, scores, person)
-    return _clips(clips, where, trimmed)
+    return _clips(clips, where, trimmed, {}, all(_is_bare(detection["image_id"]) for detection in detections))
 
 
 def parse_alphapose(content: Any, where: str) -> list[RawClip]:
@@ -83,7 +86,7 @@ def parse_alphapose(content: Any, where: str) -> list[RawClip]:
                 trimmed |= len(points) not in (3 * skeleton.num_joints, skeleton.num_joints)
             person_id = identity(person.get("idx", person.get("person_id")))
             _add(clips, clip, skeleton, where, ALPHAPOSE.title).add(frame, joints, scores, person_id)
-    return _clips(clips, where, trimmed, images)
+    return _clips(clips, where, trimmed, images, all(map(_is_bare, content)))
 
 
 def _people(held: Any, image: str, where: str) -> list[Mapping[str, Any]]:
@@ -102,6 +105,11 @@ def _frame(image: Any, where: str) -> tuple[str, int]:
         raise FormatError(error.reason, where) from None
 
 
+def _is_bare(image: Any) -> bool:
+    """Return whether an image is called after a number without leading zeros, as the frames of a video are."""
+    return isinstance(image, str) and _BARE.fullmatch(image) is not None
+
+
 def _add(clips: dict[str, Observations], clip: str, skeleton: Skeleton, where: str, title: str) -> Observations:
     found = clips.setdefault(clip, Observations(skeleton))
     if found.skeleton != skeleton:
@@ -114,14 +122,14 @@ def _add(clips: dict[str, Observations], clip: str, skeleton: Skeleton, where: s
 
 
 def _clips(
-    clips: Mapping[str, Observations], where: str, trimmed: bool, images: Mapping[str, list[int]] | None = None
+    clips: Mapping[str, Observations], where: str, trimmed: bool, images: Mapping[str, list[int]], from_zero: bool
 ) -> list[RawClip]:
     found = []
     for name, people in clips.items():
         # images without anybody are listed in a record by image, and left out of a list of detections
-        frames = (images or {}).get(name)
-        span = {} if not frames else {"first": min(frames), "num_frames": max(frames) - min(frames) + 1}
-        recording = people.recording(where=where, **span)
+        frames = {*people.frames, *images.get(name, ())}
+        first = 0 if from_zero and len(frames) > 1 else min(frames)
+        recording = people.recording(first, max(frames) - first + 1, where=where)
         found.append(
             RawClip(
                 recording,

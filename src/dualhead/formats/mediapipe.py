@@ -207,6 +207,8 @@ def _poses(held: Any, where: str, frame: int) -> list[NDArray[np.float64]]:
         if len(several) != len(held) or len(held) > MAX_PEOPLE:
             raise FormatError(f"frame {frame} holds something other than landmarks", where)
         return [pose for entry in held for pose in _poses(_inner(entry, where, frame), where, frame)]
+    if len(held) in (468, 478):
+        raise FormatError("landmarks of a face, which is not read: log pose_landmarks", where)
     if len(held) not in (33, 21):
         raise FormatError(f"frame {frame} has {len(held)} landmarks instead of 33 of a body or 21 of a hand", where)
     rows = []

@@ -51,6 +51,11 @@ class Observations:
     def __len__(self) -> int:
         return len(self._frames)
 
+    @property
+    def frames(self) -> list[int]:
+        """The numbers of the frames that were added, as often as bodies."""
+        return self._frames
+
     def add(
         self,
         frame: int,
