@@ -78,6 +78,7 @@ COMMANDS = {
             as_positional=("source", "out"),
         ),
         Command("render", "dualhead.visualize.animation:render", "draw a recording as GIF, MP4 or HTML"),
+        Command("serve", "dualhead.serve.command:serve", "a page in the browser: webcam and files"),
         Command("report", "dualhead.visualize.report_command:report", "runs or score files as one HTML page"),
         Command("export", "dualhead.export.export:export", "a checkpoint for another runtime: ONNX or torch.export"),
         Command(

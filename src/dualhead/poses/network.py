@@ -210,7 +210,7 @@ class _Runner:
     """Runs a `.tflite` file of one input; returns its outputs in their order."""
 
     def __init__(self, path: Path, threads: int):
-        interpreter = _interpreter_class()
+        interpreter = require_litert()
         try:
             with _quiet_start():
                 self._net = interpreter(model_path=str(path), num_threads=threads)
@@ -226,7 +226,12 @@ class _Runner:
         return [self._net.get_tensor(index) for index in self._outputs]
 
 
-def _interpreter_class() -> Any:
+def require_litert() -> Any:
+    """Import the interpreter of LiteRT.
+
+    Raises:
+        ConfigError: If it is not installed.
+    """
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:

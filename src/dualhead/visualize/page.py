@@ -100,7 +100,7 @@ def fill(template: str, **values: Any) -> str:
     )
     shared = {
         "version": __version__,
-        "palette": Markup(_palette()),
+        "palette": Markup(palette()),
         "css": Markup(asset("base.css")),
         "script": Markup(asset("player.js")),
     }
@@ -119,8 +119,8 @@ def asset(name: str) -> str:
     return (files("dualhead.visualize") / "assets" / name).read_text(encoding="utf-8")
 
 
-def _palette() -> str:
-    """Give the colours as CSS variables, light by default, dark where the reader's system is."""
+def palette() -> str:
+    """Return the colours as CSS variables, light by default, dark where the reader's system is."""
     light = "".join(f"--{role}:{colour};" for role, colour in LIGHT.items())
     dark = "".join(f"--{role}:{colour};" for role, colour in DARK.items())
     return f":root{{{light}}}\n@media (prefers-color-scheme: dark){{:root{{{dark}}}}}"

@@ -1,0 +1,1 @@
+"""The local page in the browser: a webcam or a file, and what checkpoints say about the people in it."""
