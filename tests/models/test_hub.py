@@ -24,7 +24,7 @@ from tests.models.test_battery import build, clips
 def checkpoint(tmp_path: Path) -> tuple[Path, SkeletonModel]:
     model = build("agcn").eval()
     path = tmp_path / "best.safetensors"
-    save_checkpoint(path, model, {"stream": "bone", "seed": 3, "classes": ["a", "b"]})
+    save_checkpoint(path, model, {"stream": "bone", "seed": 3, "classes": list("abcdefg")})
     return path, model
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -14,13 +16,39 @@ from torch import Tensor
 from dualhead.layers.threads import alone
 from dualhead.models.base import ModelConfig, SkeletonModel
 from dualhead.models.registry import create_model
-from dualhead.runtime.errors import CheckpointError, ConfigError
+from dualhead.runtime.errors import CheckpointError, ConfigError, shorten
 from dualhead.runtime.files import replacing
 from dualhead.runtime.plugins import explained
+from dualhead.runtime.schema import list_of, mapping_of, nullable, record, text, whole
+from dualhead.skeletons.skeleton import SKELETON_FORM
 from dualhead.version import __version__
 
 SCHEMA = 1
 """Version of the metadata; a file of a later one is refused with the package version that wrote it."""
+
+_ANY_SIZE = 64
+"""Numbers of a configuration that need no tensor of their size, such as of layers or scales."""
+
+_MODEL = record(
+    {"name": text, "num_classes": whole(1), "skeleton": SKELETON_FORM},
+    {"num_bodies": whole(1, 1000), "in_channels": whole(1), "variant": mapping_of(lambda value, place: None)},
+)
+_PROVENANCE = record(
+    {},
+    {
+        "classes": nullable(list_of(text)),
+        "experiment": nullable(mapping_of(lambda value, place: None)),
+        "protocol_rule": nullable(mapping_of(lambda value, place: None)),
+        "epoch": nullable(whole()),
+        **dict.fromkeys(
+            (
+                "dataset", "protocol", "stream", "skeleton", "body_selection", "data_fingerprint", "model", "selection",
+                "version", "trained_on",
+            ),
+            nullable(text),
+        ),
+    },
+)  # fmt: skip
 
 
 def save_checkpoint(
@@ -46,8 +74,35 @@ def save_checkpoint(
         "model": json.dumps(model.config.to_dict(), sort_keys=True),
         "provenance": json.dumps(dict(provenance), sort_keys=True),
     }
+    metadata["digest"] = _digest(tensors, metadata)
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata)
+        _order_metadata(temporary)
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Hash weights and what is said of them; a flipped bit in either would change results without a word."""
+    state = hashlib.sha256()
+    for name in sorted(metadata):
+        if name != "digest":
+            state.update(f"{name}\0{metadata[name]}\0".encode())
+    for key in sorted(tensors):
+        value = tensors[key].contiguous()
+        state.update(f"{key}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
+        state.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return state.hexdigest()
+
+
+def _order_metadata(path: Path) -> None:
+    """Put the metadata of a safetensors file in order, which the library leaves to chance: equal runs, equal bytes."""
+    with path.open("rb+") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        ordered = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(ordered) <= length:
+            file.seek(8)
+            file.write(ordered.ljust(length))
 
 
 def read_metadata(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
@@ -64,13 +119,7 @@ def read_metadata(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
     """
     if not Path(path).is_file():
         raise CheckpointError(f"{path} is no file: give a .safetensors checkpoint, such as a run's best.safetensors")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or no .safetensors file: give a checkpoint that `dualhead train` or `convert` wrote"
-        ) from error
+    metadata = _open(path)[0]
     if metadata.get("format") != "dualhead":
         raise CheckpointError(f"{path} was not written by dualhead: its metadata does not say how to build the model")
     try:
@@ -79,12 +128,30 @@ def read_metadata(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
                 f"{path} has schema {metadata['schema']}, this is dualhead {__version__} which reads up to {SCHEMA}: "
                 f"install dualhead {metadata['version']} or later"
             )
-        provenance = json.loads(metadata["provenance"])
-        if not isinstance(provenance, dict):
-            raise TypeError("its provenance has no fields")
-        return ModelConfig.from_dict(json.loads(metadata["model"])), provenance
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
-        raise CheckpointError(f"{path} has damaged metadata: {error}") from error
+        provenance, model = (json.loads(metadata[name]) for name in ("provenance", "model"))
+        _MODEL(model, "model")
+        _PROVENANCE(provenance, "provenance")
+        classes = provenance.get("classes")
+        if classes and len(classes) != model["num_classes"]:
+            raise ValueError(f"it names {len(classes)} classes, but its model has {model['num_classes']}")
+        return ModelConfig.from_dict(model), provenance
+    except (KeyError, TypeError, ValueError, RecursionError, ConfigError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} has damaged metadata: {reason or type(error).__name__}") from error
+
+
+def _open(path: str | Path, shapes: bool = False) -> tuple[dict[str, str], dict[str, list[int]]]:
+    """Read the metadata of a safetensors file and, if asked for, the shapes of its tensors."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            keys = list(file.keys()) if shapes else []
+            return file.metadata() or {}, {key: file.get_slice(key).get_shape() for key in keys}
+    except PermissionError as error:
+        raise CheckpointError(f"{path} may not be read by this user: change its permissions") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or no .safetensors file: give a checkpoint that `dualhead train` or `convert` wrote"
+        ) from error
 
 
 @alone()  # hundreds of small tensors, each too small to be shared out
@@ -102,6 +169,8 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
             weights that are no numbers.
     """
     config, provenance = read_metadata(path)
+    metadata, shapes = _open(path, shapes=True)
+    _check_sizes(config, shapes, path)
     try:
         with explained(provenance, path):
             model = create_model(
@@ -124,8 +193,22 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path} does not hold the weights of {config.name}: {reason}") from error
+    if "digest" in metadata and metadata["digest"] != _digest(state, metadata):  # older files have none
+        raise CheckpointError(f"{path} was changed or damaged after it was written: take a whole copy")
     model.provenance = provenance
     return model.eval(), provenance
+
+
+def _check_sizes(config: ModelConfig, shapes: Mapping[str, Sequence[int]], path: str | Path) -> None:
+    """Refuse a number in the configuration for which no tensor is large enough, before memory is taken for it."""
+    most = max([_ANY_SIZE, *(size for shape in shapes.values() for size in shape)])
+    numbers = {"num_classes": config.num_classes, "in_channels": config.in_channels, **config.variant}
+    for name, value in numbers.items():
+        if isinstance(value, int) and value > most:
+            raise CheckpointError(
+                f"{path} has damaged metadata: {name} is {shorten(value)}, "
+                f"no tensor has more than {most} rows or columns"
+            )
 
 
 def not_finite(state: Mapping[str, Tensor]) -> tuple[str, ...]:

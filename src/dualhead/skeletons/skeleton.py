@@ -7,7 +7,26 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from dualhead.runtime.errors import ConfigError, unknown
+from dualhead.runtime.errors import ConfigError, shorten, unknown
+from dualhead.runtime.schema import SchemaError, list_of, nullable, record, text, whole
+
+_PAIR = list_of(whole(0), 2, 2)
+
+SKELETON_FORM = record(
+    {
+        "name": text,
+        "joints": list_of(text, 1, 10_000),
+        "parents": list_of(whole(0)),
+        "edges": list_of(_PAIR),
+        "mirror": list_of(_PAIR),
+        "centre": whole(0),
+        "origin": whole(0),
+        "spine": nullable(_PAIR),
+        "shoulders": nullable(_PAIR),
+        "dimensions": whole(2, 3),
+    }
+)
+"""The form of a skeleton in JSON and YAML."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +116,10 @@ class Skeleton:
         """Build from what `to_dict` gave, also after a trip through JSON or YAML.
 
         Raises:
-            ConfigError: If a field is missing or is none of a skeleton's.
+            ConfigError: If a field is missing, is none of a skeleton's or of another form.
         """
+        if not isinstance(values, Mapping):
+            raise ConfigError(f"the skeleton is {shorten(values)}: it needs its fields by name")
         names = [entry.name for entry in fields(cls)]
         for name in values:
             if name not in names:
@@ -106,7 +127,17 @@ class Skeleton:
         missing = [name for name in names if name not in values]
         if missing:
             raise ConfigError(f"the skeleton has no {missing[0]!r}: it needs {', '.join(names)}")
+        values = {name: _thawed(value) for name, value in values.items()}
+        try:
+            SKELETON_FORM(values, "skeleton")
+        except SchemaError as error:
+            raise ConfigError(str(error)) from None
         return cls(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _thawed(value: Any) -> Any:
+    """Turn tuples into lists, all the way down."""
+    return [_thawed(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _frozen(value: Any) -> Any:

@@ -22,6 +22,7 @@ from dualhead.runtime.npz import read_npz
 from dualhead.runtime.schema import SchemaError, boolean, list_of, mapping_of, nullable, record, text, whole
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
+from dualhead.skeletons.skeleton import SKELETON_FORM
 from dualhead.version import __version__
 
 SCHEMA = 1
@@ -44,26 +45,11 @@ _UNREADABLE = (
 
 _MAX_FRAMES = 2**24  # of a sample: six days at 30 a second
 
-_PAIR = list_of(whole(0), 2, 2)
-
 _META = record(
     {
         "dataset": text,
         "body_selection": text,
-        "skeleton": record(
-            {
-                "name": text,
-                "joints": list_of(text, 1, 10_000),
-                "parents": list_of(whole(0)),
-                "edges": list_of(_PAIR),
-                "mirror": list_of(_PAIR),
-                "centre": whole(0),
-                "origin": whole(0),
-                "spine": nullable(_PAIR),
-                "shoulders": nullable(_PAIR),
-                "dimensions": whole(2, 3),
-            }
-        ),
+        "skeleton": SKELETON_FORM,
         "classes": list_of(text),
         "fields": list_of(text),
         "protocols": mapping_of(
