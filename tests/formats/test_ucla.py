@@ -68,22 +68,22 @@ def test_damage_is_one_sentence(data: bytes, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line"),
+    ("old", "new", "place"),
     [
-        ("1.5", '"x"', 3),
-        ("1.5", "1e9", 3),
-        ("1.5", "NaN", 3),
-        ("[1.5, 0, 0]", "[0, 0]", 3),
-        ('"label": 2', '"label": 0', 1),
+        ("1.5", '"x"', "skeletons[0][1][0]"),
+        ("1.5", "1e9", "skeletons[0][1]"),
+        ("1.5", "NaN", "skeletons[0][1]"),
+        ("[1.5, 0, 0]", "[0, 0]", "skeletons[0][1]"),
+        ('"label": 2', '"label": 0', "label"),
     ],
 )
-def test_damage_in_a_text_of_many_lines_has_its_line(old: str, new: str, line: int) -> None:
+def test_damage_has_its_place(old: str, new: str, place: str) -> None:
     rest = ", [0, 0, 0]" * 18
     text = f'{{"label": 2,\n"skeletons": [[[0, 0, 0],\n[1.5, 0, 0]{rest}]]}}'
     parse_ucla(text.encode())
     with pytest.raises(FormatError) as caught:
         parse_ucla(text.replace(old, new).encode(), "a.json")
-    assert caught.value.line == line
+    assert caught.value.reason.startswith(f"{place}: ")
 
 
 def test_broken_json_is_named_with_its_line() -> None:

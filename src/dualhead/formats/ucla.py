@@ -12,7 +12,7 @@ import numpy as np
 
 from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
 from dualhead.formats.file_source import FileSource
-from dualhead.formats.files.json_file import JsonText, nested_numbers, odd_place, parse_json
+from dualhead.formats.files.json_file import JsonFile, nested_numbers, odd_place, parse_json
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Sample, SplitRule, load_class_names
 from dualhead.runtime.errors import FormatError
@@ -41,7 +41,7 @@ def parse_ucla(data: bytes, path: str | Path | None = None, content: Any = None)
     Raises:
         FormatError: If the content is not a whole recording.
     """
-    content, text = parse_json(data, path) if content is None else content, JsonText(data, path)
+    content, text = parse_json(data, path) if content is None else content, JsonFile(path)
     if not isinstance(content, dict) or "skeletons" not in content:
         raise FormatError("no NW-UCLA recording: it needs the key 'skeletons'", path)
     label = content.get("label")

@@ -27,11 +27,10 @@ def test_two_label_files_of_a_side_of_which_neither_or_both_fit_are_refused(tmp_
         kinetics().list_items([raw])
 
 
-def test_damage_has_its_line(tmp_path: Path) -> None:
+def test_damage_has_its_place(tmp_path: Path) -> None:
     raw = write_tree(tmp_path / "raw")
     labels = {"a": entry(1), "b": {**entry(1), "label_index": "x"}}
     text = json.dumps(labels, indent=1)
     (raw / "kinetics_train_label.json").write_text(text)
-    with pytest.raises(FormatError, match="'label_index' of 'b' is 'x'") as caught:
+    with pytest.raises(FormatError, match=r"^[^:]*: b\.label_index: 'label_index' of 'b' is 'x'"):
         kinetics().list_items([raw])
-    assert caught.value.line == text[: text.index('"x"')].count("\n") + 1

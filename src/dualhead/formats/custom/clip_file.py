@@ -24,7 +24,7 @@ from dualhead.formats.file_format import (
     dump_keys,
 )
 from dualhead.formats.files.arrays import npz_shapes, parse_npy, parse_npz
-from dualhead.formats.files.json_file import JsonText, nested_numbers, odd_place, parse_json
+from dualhead.formats.files.json_file import JsonFile, nested_numbers, odd_place, parse_json
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import Skeleton
@@ -110,10 +110,10 @@ def _parse_table(
             if "joints" not in content:
                 raise FormatError(f"it needs the key 'joints', and has {dump_keys(content)}", path)
             scores = content.get("confidence")
-            confidence = None if scores is None else _numbers(scores, JsonText(data, path), "confidence")
-            joints = _numbers(content["joints"], JsonText(data, path), "joints")
+            confidence = None if scores is None else _numbers(scores, JsonFile(path), "confidence")
+            joints = _numbers(content["joints"], JsonFile(path), "joints")
         else:
-            joints = _numbers(content, JsonText(data, path))
+            joints = _numbers(content, JsonFile(path))
     else:
         raise FormatError(f"unknown kind of clip: give one that ends in {', '.join(CLIP_SUFFIXES)}", path)
     if joints.size == 0:
@@ -150,7 +150,7 @@ def _no_joints(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
     return f"it has no array 'joints', but {listed or 'none at all'}"
 
 
-def _numbers(value: Any, text: JsonText, *place: str) -> NDArray[np.float64]:
+def _numbers(value: Any, text: JsonFile, *place: str) -> NDArray[np.float64]:
     """Turn nested lists into an array; null becomes NaN."""
     try:
         return nested_numbers(value, nulls=True)

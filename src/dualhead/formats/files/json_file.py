@@ -1,9 +1,10 @@
-"""JSON that may be damaged: one sentence with the line instead of a traceback."""
+"""JSON that may be damaged: one sentence with the place in the document instead of a traceback."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from dualhead.runtime.errors import FormatError
 
-_BLANKS = " \t\r\n"
+_PLAIN_KEY = re.compile(r"[A-Za-z_]\w{0,40}", re.ASCII)
+_LONGEST_KEY = 40
 _SMALL = 2**16
 _BYTES_OF_A_LIST = 5  # on average, with what is in it; a coordinate alone has more
 
@@ -44,25 +46,23 @@ def parse_json(data: bytes, path: str | Path | None = None) -> Any:
 
 
 @dataclass(frozen=True)
-class JsonText:
-    """A JSON file that was parsed, for the line of what is wrong in it: found by a second, slower reading.
+class JsonFile:
+    """A JSON file that was parsed, for errors that say where in the document something is wrong.
 
     Attributes:
-        data: The file's bytes.
-        path: Where they came from.
+        path: Where it came from.
     """
 
-    data: bytes
     path: str | Path | None = None
 
     def fault(self, reason: str, *place: str | int) -> FormatError:
-        """Make the error about a value.
+        """Return the error about a value.
 
         Args:
             reason: What is wrong with it.
             place: The keys and 0-based places that lead to it.
         """
-        return FormatError(reason, self.path, self._line(place))
+        return FormatError(f"{spell_place(place)}: {reason}" if place else reason, self.path)
 
     def whole_number(self, value: object, most: int, *place: str | int, of: str = "") -> int:
         """Check a value that is to be a whole number from 0 on.
@@ -81,18 +81,22 @@ class JsonText:
             raise self.fault(reason, *place)
         return value
 
-    def _line(self, place: tuple[str | int, ...]) -> int | None:
-        """Find the 1-based line of a value, or where there is none of what lacks it; None where all is one line."""
-        text = self.data.decode(json.detect_encoding(self.data), "surrogatepass")
-        if "\n" not in text.strip():
-            return None
-        at = _behind_blanks(text, 0)
-        for step in place:
-            found = [start for key, start in _parts(text, at) if key == step]
-            if not found:
-                break
-            at = found[-1]  # of a key that comes twice the last one counts
-        return text.count("\n", 0, at) + 1
+
+def spell_place(place: Sequence[str | int]) -> str:
+    """Spell a place in a document: `data[12].skeleton[0].pose`.
+
+    Args:
+        place: The keys and 0-based places that lead to it.
+    """
+    steps = []
+    for step in place:
+        if isinstance(step, int):
+            steps.append(f"[{step}]")
+        elif _PLAIN_KEY.fullmatch(step):
+            steps.append(f".{step}")
+        else:
+            steps.append(f"[{json.dumps(step[:_LONGEST_KEY])}]")
+    return "".join(steps).removeprefix(".")
 
 
 def nested_numbers(value: Any, nulls: bool = False) -> NDArray[np.float64]:
@@ -147,26 +151,3 @@ def odd_place(value: Any) -> tuple[int, ...]:
         if shape != first:
             return (number,)
     return ()
-
-
-def _parts(text: str, at: int) -> Iterator[tuple[str | int, int]]:
-    """Give the key or number of each part of the object or list that starts at a place, and where the part starts."""
-    if text[at] not in "{[":
-        return
-    parse, named, number = json.JSONDecoder().raw_decode, text[at] == "{", 0
-    at = _behind_blanks(text, at + 1)
-    while text[at] not in "]}":
-        key: str | int = number
-        if named:
-            key, at = parse(text, at)
-            at = _behind_blanks(text, _behind_blanks(text, at) + 1)  # the colon
-        yield key, at
-        at = _behind_blanks(text, parse(text, at)[1])
-        at = _behind_blanks(text, at + 1) if text[at] == "," else at
-        number += 1
-
-
-def _behind_blanks(text: str, at: int) -> int:
-    while text[at : at + 1] in _BLANKS and at < len(text):
-        at += 1
-    return at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dualhead.formats.files.json_file import JsonText, parse_json
+from dualhead.formats.files.json_file import JsonFile, parse_json
 from dualhead.formats.files.member import Member
 from dualhead.runtime.errors import FormatError
 
@@ -89,7 +89,7 @@ def read_labels(
         if side is None:
             raise FormatError("its name does not say its side: it needs 'train' or 'val'", member.where)
         data = member.read()
-        content, text = parse_json(data, member.where), JsonText(data, member.where)
+        content, text = parse_json(data, member.where), JsonFile(member.where)
         if not isinstance(content, dict) or side in tables:
             reason = "a second label file of its side" if side in tables else "no table of clip names"
             raise FormatError(

@@ -19,7 +19,7 @@ from dualhead.formats.file_format import (
     ReadingOptions,
     require_skeleton,
 )
-from dualhead.formats.files.json_file import JsonText, nested_numbers, parse_json
+from dualhead.formats.files.json_file import JsonFile, nested_numbers, parse_json
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.kinetics.labels import (
     LABEL_FILE,
@@ -87,7 +87,7 @@ def parse_kinetics(
     Raises:
         FormatError: If the content is not a whole clip.
     """
-    content, text = parse_json(data, path) if content is None else content, JsonText(data, path)
+    content, text = parse_json(data, path) if content is None else content, JsonFile(path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise FormatError("no Kinetics-Skeleton clip: it needs a list 'data'", path)
     unlabelled = lenient and content.get("label_index") is None and content.get("label") is None
@@ -169,7 +169,7 @@ def _odd_person(
     return ("data",)
 
 
-def _label(content: Mapping[str, Any], classes: Sequence[str], text: JsonText) -> int | None:
+def _label(content: Mapping[str, Any], classes: Sequence[str], text: JsonFile) -> int | None:
     """Read a clip's label from its number, or where it has none from its name."""
     if "label_index" in content:
         index = content["label_index"]
@@ -197,7 +197,7 @@ class KineticsSource(Source):
         if sample is not None and sample.label != label:
             said = _NO_LABEL if label is None else label
             reason = f"its label is {said}, but the label file says {sample.label}"
-            raise JsonText(data, where).fault(reason, "label_index")
+            raise JsonFile(where).fault(reason, "label_index")
         return recording
 
     def read(self, item: Item) -> Recording:
