@@ -13,6 +13,7 @@ from dualhead.data.store.store import open_store
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.file_format import RawClip, ReadingOptions
 from dualhead.formats.files.member import Member, list_members
+from dualhead.formats.units import doubt_unit
 from dualhead.poses.command import PoseEstimator
 from dualhead.reading.listing import Found, file_member, find_recordings, holds_many, parse_member
 from dualhead.reading.registry import readable_suffixes
@@ -241,6 +242,9 @@ class Reader:
             raise FormatError("there is no such file or folder: give a raw file, a folder, an archive or a store", path)
         if (path / "meta.json").is_file():
             store = open_store(path)
+            doubt = doubt_unit(store.body_extent or 0.0, self.extent)
+            if doubt:
+                raise FormatError(f"{doubt} when the store is prepared", path)
             yield from (fit(self._labelled(sequence, store.classes)) for sequence in store)
         elif holds_many(path):
             yield from self._read_many(path, on_rejected, fit, on_note)

@@ -21,6 +21,7 @@ from dualhead.formats.intervals import Stretch, cut_recording, is_label_file, pa
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Source, SplitRule, names_to_leave_out
 from dualhead.formats.units import METRES
+from dualhead.formats.video import VIDEO
 from dualhead.reading.listing import FrameSet, parse_frames, parse_member, with_frame_sets
 from dualhead.reading.recognise import recognise, require_supported
 from dualhead.reading.registry import readable_suffixes
@@ -37,6 +38,7 @@ _KEYS = (
     "skeleton", "table", "classes", "protocols", "confidence", "bodies", "unit", "fps", "axes", "intervals",
     "background",
 )  # fmt: skip
+_NO_CLIPS = (".txt", *VIDEO.suffixes)  # notes and licences, and what clips were made of
 _LABEL_SUFFIXES = (".txt", ".csv", ".label")
 _MOST_LABEL_BYTES = 2**22
 _INTERVAL_UNITS = {"frames": False, "seconds": True}
@@ -236,6 +238,10 @@ def _class_order(values: Mapping[str, Any], description: Member) -> tuple[str, .
     return tuple(map(str, classes))
 
 
+def _is_video(member: Member) -> bool:
+    return member.file_name.lower().endswith(VIDEO.suffixes)
+
+
 def _matched(table: CustomTable, clips: Sequence[Member]) -> tuple[list[Item], list[Rejected], list[Duplicate]]:
     """Bring the names of the table and the files together; a clip whose line is rejected is rejected with it."""
     found: dict[str, Member] = {}
@@ -244,13 +250,14 @@ def _matched(table: CustomTable, clips: Sequence[Member]) -> tuple[list[Item], l
     lines = {item.name for item in table.rejected}
     file_of = {sample: table.files.get(sample, sample) for sample in table.samples}
     named = set(file_of.values())
-    for member in clips:
+    # a video may lie beside the clip that was made of it: it is one only where there is no other
+    for member in sorted(clips, key=_is_video):
         name = member.files.name if isinstance(member, FrameSet) else _clip_name(member)
-        if name in found:
+        if name in found and not _is_video(member):
             duplicates.append(Duplicate(name, found[name].where, member.where))
         elif name in named:
-            found[name] = member
-        elif name not in lines:
+            found.setdefault(name, member)
+        elif name not in lines and not member.file_name.lower().endswith(_NO_CLIPS):
             rejected.append(Rejected(name, member.where, f"{table.where} does not name it", kind="name"))
     rejected += [
         Rejected(name, table.where, f"there is no clip {name}, though this table names it", kind="missing")
