@@ -13,8 +13,10 @@ from dualhead.data.prepare.prepare import prepare
 from dualhead.data.recipes.streams import STREAMS
 from dualhead.evaluation.tables import print_fusion
 from dualhead.reproduce import fuse_runs
-from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.errors import ConfigError, shorten
 from dualhead.runtime.files import write_text
+from dualhead.runtime.json_file import read_json
+from dualhead.runtime.schema import mapping_of
 from dualhead.runtime.terminal import print_line
 from dualhead.synthetic.generate import ZIP_NAME, generate
 from dualhead.training.config import load_experiment
@@ -117,14 +119,11 @@ def _claim(folder: Path, settings: Mapping[str, object]) -> None:
     """
     record = folder / "demo.json"
     if record.is_file():
-        try:
-            before = json.loads(record.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ConfigError(f"{record} is damaged: remove {folder}, or give another folder") from error
+        before = read_json(record, mapping_of(lambda value, place: None), f"remove {folder}, or give another folder")
         for name, value in settings.items():
             if before.get(name) != value:
                 raise ConfigError(
-                    f"{folder} holds a demo whose {name} is {before.get(name)!r}, here it is {value!r}: "
+                    f"{folder} holds a demo whose {name} is {shorten(before.get(name))}, here it is {value!r}: "
                     "give another folder, or remove this one"
                 )
     elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):

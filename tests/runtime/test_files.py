@@ -146,3 +146,12 @@ def test_temporaries_of_a_killed_process_are_removed_and_nothing_else(tmp_path: 
         temporary.write_text("")
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == sorted([*kept, "odd name.v1.npz"])
     assert not list((tmp_path / "below").iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught, replacing(tmp_path / "a.bin"), Path("/dev/full").open("wb") as full:
+        full.write(b"x")
+        full.flush()  # as a full disk refuses an open file: without a name
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "a.bin"))
+    assert not list(tmp_path.iterdir())

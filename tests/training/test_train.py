@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
 from dualhead.training import keeper
 from dualhead.training.config import save_experiment
 from dualhead.training.evaluate import evaluate
+from dualhead.training.run_folder import RunFolder
 from dualhead.training.train import train
 from tests.training.conftest import MakeExperiment
 from tests.training.launch import TRAIN, command, environment, one_thread, run
@@ -305,3 +308,39 @@ def test_the_model_learns(make_plain: MakeExperiment, store: Store, tmp_path: Pa
     result = train(experiment, store, tmp_path / "run", quiet=True)
     assert result.last.test is not None
     assert result.last.test["mean"].top1 > 0.9
+
+
+def test_a_state_of_another_form_is_a_sentence(store: Store, tmp_path: Path, make_plain: MakeExperiment) -> None:
+    train(make_plain(), store, tmp_path / "run", stop_after=1, quiet=True)
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    state = torch.load(path, weights_only=True)
+    odd = [
+        {},
+        {**state, "callbacks": {"Keeper": {"history": 5, "best": None}}},
+        {**state, "callbacks": {}},
+        {**state, "state_dict": {}},
+        {**state, "optimizer_states": [{}]},
+        {**state, "loops": 5},
+        {**state, "pytorch-lightning_version": 5},
+    ]
+    for other in odd:
+        torch.save(other, path)
+        with pytest.raises(TrainingError, match=r"last\.ckpt is damaged"):
+            train(make_plain(), store, tmp_path / "run", quiet=True)
+
+
+def test_a_run_that_another_stream_took_meanwhile_is_not_gone_on_with(
+    store: Store, tmp_path: Path, make_plain: MakeExperiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = RunFolder.locked
+
+    @contextmanager
+    def late(folder: RunFolder) -> Iterator[None]:
+        monkeypatch.setattr(RunFolder, "locked", real)
+        train(make_plain(epochs=1), store, folder.path, stream="bone", quiet=True)
+        with real(folder):
+            yield
+
+    monkeypatch.setattr(RunFolder, "locked", late)
+    with pytest.raises(MismatchError, match="stream is 'bone'"):
+        train(make_plain(epochs=1), store, tmp_path / "run", stream="joint", quiet=True)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from dualhead.models.base import ModelConfig
-from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.models.checkpoint import load_checkpoint, save_checkpoint, torch_bytes
 from dualhead.models.published import (
     KeyReport,
     compare_published,
@@ -185,6 +185,6 @@ def _to_published(source: Path, out: Path, wanted: Mapping[str, Any]) -> Convers
             raise MismatchError(f"{key} is {value!r}, and {source} has {have!r}: leave {key} out or give {have!r}")
     state = to_published(built)
     with replacing(out) as temporary:
-        torch.save(state, temporary)
+        temporary.write_bytes(torch_bytes(state))
     arguments = {"num_classes": config.num_classes, "num_bodies": config.num_bodies, **config.variant}
     return Conversion(out, compare_published(built, state), arguments, provenance)

@@ -40,8 +40,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     try:
         try:
             yield temporary
-        except OSError as error:
-            if error.filename is not None and str(error.filename) == str(temporary):
+        except OSError as error:  # one without a name comes from writing what is open, and that is this file
+            if error.filename is None or str(error.filename) == str(temporary):
                 raise _renamed(error, target) from None
             raise
         with naming(target):

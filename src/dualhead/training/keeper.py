@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 import lightning.pytorch as pl
-import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback
 
@@ -20,7 +19,7 @@ from dualhead.data.store.store import Store
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.models.base import SkeletonModel
-from dualhead.models.checkpoint import save_checkpoint
+from dualhead.models.checkpoint import save_checkpoint, torch_bytes
 from dualhead.runtime.files import replacing, write_text
 from dualhead.training.forward import make_scores
 from dualhead.training.module import StreamModule
@@ -47,11 +46,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: object | None = None
     ) -> None:
         """Write a checkpoint in one step; see `TorchCheckpointIO`."""
-        # Through memory: PyTorch's own writer hides the cause when a disk is full.
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
         with replacing(path) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+            temporary.write_bytes(torch_bytes(checkpoint))
 
 
 class Keeper(Callback):
@@ -66,6 +62,9 @@ class Keeper(Callback):
         store: The data, for names and labels.
         provenance: What every file says of its origin, less `epoch`, `selection` and `split`.
         average: The moving average whose weights are to be saved, if there is one.
+
+    Attributes:
+        resumed: Whether training has begun, after the state to resume from was loaded.
     """
 
     def __init__(
@@ -77,6 +76,7 @@ class Keeper(Callback):
         self.average = average
         self.history: list[Row] = []
         self.best: Best | None = None
+        self.resumed = False
         self._started = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -87,6 +87,10 @@ class Keeper(Callback):
         """Remember again."""
         self.history = list(state_dict["history"])
         self.best = state_dict["best"]
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Note that the state to resume from, if there was one, has been loaded."""
+        self.resumed = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""

@@ -11,10 +11,20 @@ from typing import Any
 from dualhead.evaluation.metrics import Metrics
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.files import write_text
+from dualhead.runtime.json_file import read_json
+from dualhead.runtime.schema import mapping_of, nullable, number, record, text, whole
 from dualhead.training.run_folder import SELECTIONS, RunFolder
 
 SCHEMA = 1
 """Version of result.json."""
+
+_FIGURES = {"count": whole(0), "top1": number, "top5": number, "mean_class": number, "cross_entropy": number}
+_SIDE = nullable(mapping_of(record(_FIGURES)))
+_SELECTION = record({"epoch": whole(0), "checkpoint": text}, {"validation": _SIDE, "test": _SIDE, "one_clip": _SIDE})
+_RESULT = record(
+    {"epochs": whole(0), "last": _SELECTION, "best": nullable(_SELECTION)}, {"samples": mapping_of(whole(0))}
+)
+"""The form of result.json."""
 
 
 @dataclass(frozen=True)
@@ -85,28 +95,26 @@ def load_result(folder: RunFolder) -> TrainResult:
     Raises:
         ConfigError: If the file is damaged or of a later version.
     """
-    try:
-        values = json.loads(folder.result.read_text(encoding="utf-8"))
-        if values.pop("schema") > SCHEMA:
-            raise ConfigError(f"{folder.result} is of a later version: install dualhead {values['version']} or later")
-        last, best = (_selection(folder, values.pop(name)) for name in SELECTIONS)
-        if last is None:
-            raise ValueError("no last epoch")
-        return TrainResult(folder.path, True, values.pop("epochs"), last, best, values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(
-            f"{folder.result} is damaged ({error}): remove it, and the run scores itself again"
-        ) from error
+    remedy = "remove it, and the run scores itself again"
+    values = read_json(folder.result, record({"schema": whole(1)}, {"version": text}), remedy)
+    if values.pop("schema") > SCHEMA:
+        version = values.get("version", "(a later one)")
+        raise ConfigError(f"{folder.result} is of a later version: install dualhead {version} or later")
+    read_json(folder.result, _RESULT, remedy)
+    last, best = (_selection(folder, values.pop(name)) for name in SELECTIONS)
+    assert last is not None  # as its form says
+    return TrainResult(folder.path, True, values.pop("epochs"), last, best, values)
 
 
 def _selection(folder: RunFolder, values: dict[str, Any] | None) -> SelectionResult | None:
     if values is None:
         return None
-    sides = {
-        side: {head: Metrics(**numbers) for head, numbers in values[side].items()} if values.get(side) else None
-        for side in ("validation", "test", "one_clip")
-    }
+    sides = {side: _figures(values[side]) if values.get(side) else None for side in ("validation", "test", "one_clip")}
     return SelectionResult(values["epoch"], folder.path / values["checkpoint"], **sides)
+
+
+def _figures(heads: dict[str, Any]) -> dict[str, Metrics]:
+    return {head: Metrics(**{name: numbers[name] for name in _FIGURES}) for head, numbers in heads.items()}
 
 
 def summary(result: TrainResult) -> list[str]:

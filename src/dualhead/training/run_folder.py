@@ -13,7 +13,9 @@ from typing import Any
 from dualhead.data.store.identity import LATER_FIELDS, difference
 from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
 from dualhead.runtime.files import remove_temporaries, write_text
+from dualhead.runtime.json_file import read_json
 from dualhead.runtime.locks import LockedError, ProcessLock
+from dualhead.runtime.schema import mapping_of
 from dualhead.training.config import load_experiment, save_experiment
 from dualhead.training.experiment import MACHINE_FIELDS, Experiment
 
@@ -22,6 +24,8 @@ SELECTIONS = ("last", "best")
 
 _LATER_FIELDS = ("skeleton", "classes", *LATER_FIELDS)
 """What run.json of earlier versions does not say."""
+
+_IDENTITY = mapping_of(lambda value, place: None)
 
 _BEFORE_A_CLAIM = re.compile(r"\.lock|\.run-.*")
 """What a run that was killed at its very start leaves behind: its lock, and what was to become run.json."""
@@ -98,10 +102,7 @@ class RunFolder:
         save_experiment(self.experiment, experiment)
 
     def _compare(self, experiment: Experiment, identity: Mapping[str, Any]) -> None:
-        try:
-            kept = json.loads(self.identity.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{self.identity} is damaged: give another folder for the run") from error
+        kept = read_json(self.identity, _IDENTITY, "give another folder for the run")
         before = {**_flat(kept), **_flat(load_experiment(self.experiment, saved=True).as_dict())}
         now = {**_flat(identity), **_flat(experiment.as_dict())}
         for key in sorted(before.keys() | now.keys()):

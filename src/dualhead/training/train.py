@@ -29,6 +29,7 @@ from dualhead.runtime.errors import ConfigError, DualheadError, MismatchError, T
 from dualhead.runtime.interrupts import interruption
 from dualhead.runtime.log_file import log_to_file
 from dualhead.runtime.progress import NewBar
+from dualhead.runtime.schema import list_of, mapping_of, nullable, number, record, whole
 from dualhead.training.build import build_trainer
 from dualhead.training.config import load_experiment
 from dualhead.training.execution import Execution, matrix_precision
@@ -48,6 +49,29 @@ from dualhead.training.result import SelectionResult, TrainResult, load_result, 
 from dualhead.training.run_folder import RunFolder
 from dualhead.training.scoring import score_split
 from dualhead.training.trained_on import FIELD
+
+_RESUME = record(
+    {
+        "state_dict": mapping_of(lambda value, place: None),
+        "callbacks": record(
+            {
+                "Keeper": record(
+                    {
+                        "history": list_of(record({"epoch": whole(1), "seconds": number})),
+                        "best": nullable(record({"epoch": whole(1), "top1": number, "cross_entropy": number})),
+                    }
+                )
+            }
+        ),
+    }
+)
+"""The form of the state to resume from, as far as this package reads it."""
+
+_OTHER_FORM = (
+    RuntimeError, UnpicklingError, LookupError, TypeError, ValueError, AttributeError, EOFError, OverflowError,
+    AssertionError,
+)  # fmt: skip
+"""What PyTorch and Lightning raise for a state that is damaged or not of this run."""
 
 _AGAIN = "the same command goes on from the last whole epoch"
 
@@ -128,14 +152,17 @@ def train(
     with ExitStack() as stack:
         stack.enter_context(quiet_lightning())
         bars = stack.enter_context(shown(Console(), main and not quiet))
-        if folder.result.is_file():
-            logger.info("%s has already finished", folder.path)
-            result = load_result(folder)
-        else:
+        if not folder.result.is_file():
             launch = launch_settings(device, processes)
             parts = build_parts(experiment, store, stream, launch, init=init, frozen=freeze, overfit=overfit, said=said)
             if main:
                 stack.enter_context(folder.locked())
+                folder.check(experiment, identity)  # again: it may have become another process's run meanwhile
+        if folder.result.is_file():
+            logger.info("%s has already finished", folder.path)
+            result = load_result(folder)
+        else:
+            if main:
                 folder.claim(experiment, identity)
                 stack.enter_context(log_to_file(folder.log, logging.getLogger("dualhead")))
             stack.enter_context(_one_sentence(folder, _AGAIN if overfit is None else STARTS_OVER))
@@ -172,12 +199,17 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
     trainer = build_trainer(experiment, folder, parts.launch, callbacks, first=first, until=until, steps=parts.steps)
     for line in parts.story(first):
         logger.info(line)
-    trainer.fit(
-        StreamModule(parts.model, experiment, parts.steps, objective=parts.objective),
-        datamodule=parts.data,
-        ckpt_path=folder.resume if first else None,
-        weights_only=True,
-    )
+    try:
+        trainer.fit(
+            StreamModule(parts.model, experiment, parts.steps, objective=parts.objective),
+            datamodule=parts.data,
+            ckpt_path=folder.resume if first else None,
+            weights_only=True,
+        )
+    except _OTHER_FORM as error:
+        if first and not keeper.resumed:
+            raise _damaged_state(folder, error) from error
+        raise
     epochs = len(keeper.history)
     finished = epochs >= experiment.epochs
     chosen = {"last": epochs} | ({} if keeper.best is None else {"best": keeper.best["epoch"]})
@@ -290,9 +322,15 @@ def _epochs_done(folder: RunFolder) -> int:
         return 0
     try:
         state = torch.load(folder.resume, map_location="cpu", weights_only=True, mmap=True)
+        _RESUME(state, "")
         return len(state["callbacks"]["Keeper"]["history"])
-    except (RuntimeError, UnpicklingError, KeyError, TypeError, EOFError) as error:
-        raise TrainingError(f"{folder.resume} is damaged: remove it to start the run anew, or restore it") from error
+    except _OTHER_FORM as error:
+        raise _damaged_state(folder, error) from error
+
+
+def _damaged_state(folder: RunFolder, error: Exception) -> TrainingError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return TrainingError(f"{folder.resume} is damaged ({reason}): remove it to start the run anew, or restore it")
 
 
 @contextmanager
