@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from dualhead.sequence import SkeletonSequence
     from dualhead.skeleton import Skeleton
     from dualhead.training.evaluate import evaluate
+    from dualhead.training.mixing import register_mixing
+    from dualhead.training.objectives import register_objective
     from dualhead.training.train import train
 
 _HOMES = {
@@ -41,6 +43,8 @@ _HOMES = {
     "open_store": "data.store.store",
     "prepare": "data.prepare.prepare",
     "register_format": "reading.registry",
+    "register_mixing": "training.mixing",
+    "register_objective": "training.objectives",
     "train": "training.train",
 }
 
@@ -60,6 +64,8 @@ __all__ = [
     "open_store",
     "prepare",
     "register_format",
+    "register_mixing",
+    "register_objective",
     "train",
 ]
 
