@@ -101,7 +101,7 @@ COMMANDS = {
             resumes=True,
             as_options=("out",),
             experiment="experiment",
-            changes={"validation.by": "none"},
+            changes={"validation.by": "none", "validation.value": "null"},
         ),
         Command("demo", "dualhead.demo:demo", "the whole way on generated data, with a report", resumes=True),
     )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dualhead.models.published_results import PublishedResult
     from dualhead.training.result import TrainResult
 
-AS_PUBLISHED = MappingProxyType({"validation.by": "none"})
+AS_PUBLISHED = MappingProxyType({"validation.by": "none", "validation.value": None})
 """In what a published run differs from an experiment of this package: it learned from the whole training side."""
 
 SELECTIONS = ("last", "best")
