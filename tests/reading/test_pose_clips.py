@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from benchmarks import pose_samples as samples
+from benchmarks.fuzz_files import openpose_frame
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.reading import Reader
 from dualhead.data.store.store import open_store
@@ -17,6 +18,7 @@ from tests.formats.making import make_skeleton
 
 CLIPS = [
     ("alphapose", "coco17", {"a.json": samples.alphapose()}),
+    ("openpose", "openpose18", {f"a_{frame}_keypoints.json": openpose_frame() for frame in (1, 2)}),
     ("coco_results", "openpose18", {"a.json": samples.coco_results()}),
     ("mmpose", "coco17", {"a.json": samples.mmpose()}),
     ("ultralytics", "coco17", {"a.json": samples.ultralytics()}),
