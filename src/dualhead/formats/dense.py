@@ -1,17 +1,14 @@
-"""What sources that hold finished arrays share: checking a clip, and what sample names and labels tell."""
+"""A clip whose bodies are laid out over time, checked and turned into a recording."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.formats.ntu.sources import ntu120
 from dualhead.formats.recording import Recording, from_dense
-from dualhead.formats.source import load_class_names
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import Skeleton
 
@@ -19,7 +16,6 @@ MAX_COORDINATE = 1e6
 """Largest coordinate that is read; beyond it a number is taken for damage."""
 
 _MAX_FRAMES = 1_000_000
-_MAX_LABEL = 100_000
 _MISSING = 9999.0
 _LARGEST_SCORE, _LEAST_PERCENT, _MOST_PERCENT = 1.5, 10.0, 100.0  # a score may go a little past 1
 _LEAST_SCORE = -1.0  # networks that score a heat map go a little below 0
@@ -143,59 +139,3 @@ def _check_depth(joints: NDArray[np.float64], skeleton: Skeleton, where: str) ->
             f"skeleton {skeleton.name!r} (say which with --skeleton, such as body25)",
             where,
         )
-
-
-def whole_label(label: Any, where: str) -> int:
-    """Check a label.
-
-    Args:
-        label: A 0-based class number, of whatever type a file has it.
-        where: Where it came from, for the error message.
-
-    Raises:
-        FormatError: If it is none.
-    """
-    if isinstance(label, np.ndarray) and label.size == 1:
-        label = label.item()
-    if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < _MAX_LABEL:
-        raise FormatError(f"label {str(label)[:40]!r} instead of a whole number from 0 on", where)
-    return int(label)
-
-
-def fields_of_names(names: Sequence[str]) -> list[dict[str, int]] | None:
-    """Read setup, camera, subject and repeat where every name is one of NTU RGB+D.
-
-    Args:
-        names: Sample names.
-
-    Returns:
-        The fields of each, or None where a name is another.
-    """
-    source = ntu120()
-    try:
-        samples = [source.sample(name) for name in names]
-    except FormatError:
-        return None
-    return [dict(sample.fields) for sample in samples if sample is not None]
-
-
-def classes_of(names: Sequence[str], labels: Sequence[int], known: Sequence[str] = ()) -> tuple[str, ...]:
-    """Name the classes of labels: as given, those of NTU RGB+D where sample names and labels say so, or by number.
-
-    Args:
-        names: Sample names.
-        labels: Their 0-based labels.
-        known: The names by label, where the file has them.
-    """
-    count = max(labels, default=-1) + 1
-    if len(known) >= count:
-        return tuple(known)
-    source = ntu120()
-    try:
-        samples = [source.sample(name) for name in names]
-    except FormatError:
-        samples = []
-    if samples and all(sample and sample.label == label for sample, label in zip(samples, labels, strict=True)):
-        shipped = load_class_names("ntu120")
-        return shipped[:60] if count <= 60 else shipped
-    return tuple(f"class {label}" for label in range(count))

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from dualhead.formats.custom.skeleton_file import parse_skeleton_file
-from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
+from dualhead.formats.dense import dense_recording
 from dualhead.formats.file_format import Evidence, FileFormat, RawFile
 from dualhead.formats.files.array_rows import Rows, npy_rows, opened, plain_path
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.files.unpickle import unpickle
 from dualhead.formats.recording import Recording
+from dualhead.formats.sample_names import classes_of, fields_of_names, whole_label
 from dualhead.formats.source import Duplicate, Item, Listing, Sample, Source, SplitRule, names_to_leave_out
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25, Skeleton

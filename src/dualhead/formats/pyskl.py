@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.formats.custom.skeleton_file import parse_skeleton_file
-from dualhead.formats.dense import classes_of, dense_recording, fields_of_names, whole_label
+from dualhead.formats.dense import dense_recording
 from dualhead.formats.file_format import LIKELY, Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.array_rows import opened, plain_path
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.files.unpickle import PICKLE_SUFFIXES, unpickle
 from dualhead.formats.recording import Recording
+from dualhead.formats.sample_names import classes_of, fields_of_names, whole_label
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Sample, Source, SplitRule, names_to_leave_out
 from dualhead.runtime.errors import DualheadError, FormatError
 from dualhead.skeleton import COCO17, NTU25, Skeleton

@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from dualhead.data.reading import Reader
-from dualhead.data.store.fingerprint import verify as check_fingerprint
 from dualhead.data.store.store import open_store
+from dualhead.data.store.verify import verify as check_fingerprint
 from dualhead.inspection.file_story import FileStory, explain_file, holds_one_recording
 from dualhead.inspection.store_inspection import StoreInspection, inspect_store
 from dualhead.runtime.errors import ConfigError, FormatError

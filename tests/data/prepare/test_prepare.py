@@ -19,8 +19,8 @@ from dualhead.data.bodies.selection import SELECTIONS
 from dualhead.data.prepare import worker as prepare_worker
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.prepare.report import PrepareReport
-from dualhead.data.store.fingerprint import verify
 from dualhead.data.store.store import open_store
+from dualhead.data.store.verify import verify
 from dualhead.data.store.writer import Chunk
 from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.ntu.sources import NtuSource

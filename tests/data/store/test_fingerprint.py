@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from dualhead.data.prepare.prepare import prepare
-from dualhead.data.store.fingerprint import digest, fingerprint, verify
+from dualhead.data.store.fingerprint import digest, fingerprint
 from dualhead.data.store.store import Store, open_store
+from dualhead.data.store.verify import verify
 from dualhead.runtime.errors import StoreError
 from dualhead.skeleton import NTU25
 from tests.data.small_store import make_store

@@ -1,17 +1,13 @@
-"""What a store holds as one hash, written when it is prepared and checked on demand."""
+"""What a store holds as one hash, written when it is prepared; `verify` checks it on demand."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from dualhead.runtime.errors import StoreError
 from dualhead.skeleton import Skeleton
-
-if TYPE_CHECKING:
-    from dualhead.data.store.store import Store
 
 SampleFacts = tuple[str, int, int, int, tuple[int, ...], str]
 """Name, label (-1: unknown), T, M, fields in the order of the store's, and `digest` of the coordinates."""
@@ -52,33 +48,3 @@ def digest_meta(meta: Mapping[str, Any]) -> str:
     """
     content = {key: value for key, value in meta.items() if key != "meta_digest"}
     return digest(json.dumps(content, sort_keys=True).encode())
-
-
-def verify(store: Store, on_progress: Callable[[int, int], object] | None = None) -> None:
-    """Read a whole store and check that it is what was prepared.
-
-    Args:
-        store: The store.
-        on_progress: Called with the number of samples read and the number of all.
-
-    Raises:
-        StoreError: If labels, fields, lengths, skeleton, coordinates or anything in `meta.json` changed since; stores
-            of earlier versions have no digest of the last.
-    """
-    if digest_meta(store.meta) != store.meta.get("meta_digest", digest_meta(store.meta)):
-        raise StoreError(f"{store.path} is not what was prepared: its meta.json was changed since; prepare it again")
-
-    def samples() -> Iterable[SampleFacts]:
-        for row in range(len(store)):
-            fields = tuple(int(column[row]) for column in store.fields.values())
-            numbers = (int(store.labels[row]), int(store.frames[row]), int(store.bodies[row]))
-            yield str(store.names[row]), *numbers, fields, digest(store.stored_bytes(row))
-            if on_progress is not None:
-                on_progress(row + 1, len(store))
-
-    found = fingerprint(store.skeleton, store.fields, store.has_confidence, samples())
-    if found != store.fingerprint:
-        raise StoreError(
-            f"{store.path} is not what was prepared: its content has the fingerprint {found[:12]}..., its meta.json "
-            f"says {store.fingerprint[:12]}...; a file in it was changed or damaged, prepare it again"
-        )

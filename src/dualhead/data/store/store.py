@@ -98,7 +98,7 @@ class Store:
         fps: float64 `(N,)`, frames a second of each sample, NaN where that is not known.
         body_extent: The median size of bodies in metres, or None where that was not measured.
         fingerprint: A hash of the content: samples, labels, fields, coordinates and skeleton; as it was prepared, which
-            `dualhead.data.store.fingerprint.verify` checks.
+            `dualhead.data.store.verify.verify` checks.
     """
 
     def __init__(self, path: str | Path):
