@@ -83,7 +83,7 @@ def test_random_move_draws_from_the_published_values() -> None:
 def drafted(clip: np.ndarray, skeleton: Skeleton, seed: int = 0) -> Draft:
     """A draft of one body, for training, that is a clip `(C, T, V, 1)` already."""
     sequence = SkeletonSequence(np.ascontiguousarray(clip[: skeleton.dimensions].transpose(3, 1, 2, 0)), skeleton)
-    draft = Draft(sequence, [0], rng=np.random.default_rng(seed))
+    draft = Draft(sequence, [0], rng=np.random.default_rng(seed), trace=True)
     draft.clip = clip
     return draft
 

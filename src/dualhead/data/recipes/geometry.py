@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+_ABOUT: tuple[Callable[[float, float], NDArray[np.float64]], ...] = (
+    lambda sin, cos: np.array([(1.0, 0, 0), (0, cos, -sin), (0, sin, cos)]),
+    lambda sin, cos: np.array([(cos, 0, sin), (0, 1.0, 0), (-sin, 0, cos)]),
+    lambda sin, cos: np.array([(cos, -sin, 0), (sin, cos, 0), (0, 0, 1.0)]),
+)
 
 
 def rotation_about(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> NDArray[np.float64]:
@@ -23,11 +29,11 @@ def rotation_about(x: float = 0.0, y: float = 0.0, z: float = 0.0) -> NDArray[np
     Returns:
         `(3, 3)`.
     """
-    sin_x, cos_x, sin_y, cos_y, sin_z, cos_z = (f(angle) for angle in (x, y, z) for f in (math.sin, math.cos))
-    about_x = np.array([[1, 0, 0], [0, cos_x, -sin_x], [0, sin_x, cos_x]])
-    about_y = np.array([[cos_y, 0, sin_y], [0, 1, 0], [-sin_y, 0, cos_y]])
-    about_z = np.array([[cos_z, -sin_z, 0], [sin_z, cos_z, 0], [0, 0, 1]])
-    return np.asarray(about_z @ about_y @ about_x)
+    turns = [_ABOUT[axis](math.sin(angle), math.cos(angle)) for axis, angle in enumerate((x, y, z)) if angle]
+    matrix = turns.pop() if turns else np.eye(3)
+    while turns:
+        matrix = matrix @ turns.pop()
+    return matrix
 
 
 def transform(clip: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -131,11 +131,19 @@ def scale_to_unit(clip: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns:
         `(C, T, V, M)`.
     """
-    low = clip.min(axis=(1, 2, 3), keepdims=True)
-    span = clip.max(axis=(1, 2, 3), keepdims=True) - low
+    flat = clip.reshape(len(clip), -1)
+    low = flat.min(axis=1, keepdims=True)
+    span = flat.max(axis=1, keepdims=True) - low
     constant = span == 0
-    scaled = (clip - low) / np.where(constant, 1, span) * 2 - 1
-    return np.where(constant, np.float32(0), scaled).astype(np.float32, copy=False)
+    span[constant] = 1
+    scaled = flat - low
+    scaled /= span
+    scaled *= 2
+    scaled -= 1
+    if constant.any():
+        scaled[constant[:, 0]] = 0
+    stretched: NDArray[np.float32] = scaled.reshape(clip.shape)
+    return stretched
 
 
 def scale_uniformly(clip: NDArray[np.float32]) -> NDArray[np.float32]:

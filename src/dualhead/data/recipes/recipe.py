@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -97,10 +98,6 @@ class Recipe:
         test_clips: Cuts and angles of the test clips.
         normalised_by: Name of the recipe whose normalisation and padding this one begins with.
         spec: What `get_recipe` takes to make it: a name, or the mapping of an inline recipe.
-        frames: T, the length of its test clips.
-        train_frames: T of its training clips.
-        num_test_clips: Clips of a test sample.
-        draws: Whether training clips are drawn at random.
     """
 
     name: str
@@ -111,60 +108,71 @@ class Recipe:
     spec: Any = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        """Check the steps and derive what they mean.
+        """Check the steps.
 
         Raises:
             ConfigError: If no step gives the clip its length, or there is not one `stream` step.
         """
         if not isinstance(self.bodies, int) or isinstance(self.bodies, bool) or self.bodies < 1:
             raise ConfigError(f"recipe {self.name!r} has bodies {self.bodies!r}: give a whole number of 1 or more")
-        streams = [number for number, step in enumerate(self.steps) if isinstance(step, TakeStream)]
-        if len(streams) != 1:
-            raise ConfigError(f"recipe {self.name!r} has {len(streams)} steps 'stream': give one")
-        steps = self.steps
-        if len(self.test_clips.cuts) > 1 or self.test_clips.cuts[0] != (0.0, 1.0):
-            steps = insert_step(steps, TestCut())
-        if any(self.test_clips.yaws):
-            steps = insert_step(steps, TestYaw())
-        lengths = []
-        for train in (False, True):
-            frames = 0
-            for step in steps:
-                frames = step.frames_after(frames) if train or not step.train_only else frames
-            lengths.append(frames)
-        if not min(lengths):
+        count = sum(isinstance(step, TakeStream) for step in self.steps)
+        if count != 1:
+            raise ConfigError(f"recipe {self.name!r} has {count} steps 'stream': give one")
+        if not min(self.frames, self.train_frames):
             raise ConfigError(f"recipe {self.name!r} has no step that samples frames: add one, such as linear")
-        count = math.prod(step.num_test_clips for step in steps)
-        at = next(number for number, step in enumerate(steps) if isinstance(step, TakeStream))
-        derived = {
-            "frames": lengths[0],
-            "train_frames": lengths[1],
-            "num_test_clips": count * len(self.test_clips.views()),
-            "draws": any(step.random for step in steps),
-            "normalised_by": self.normalised_by or self.name,
-            "spec": self.name if self.spec is None else self.spec,
-            "_train": steps,
-            "_test": tuple(step for step in steps if not step.train_only),
-            # what is left to do where the coordinates are normalised and padded already, or where nobody is present
-            "_stream": steps[at],
-            "_final": tuple(step for step in steps[at + 1 :] if not isinstance(step, Sampler)),
-            "_samples_last": any(isinstance(step, Sampler) for step in steps[at + 1 :]),
-            "_checked_skeleton": None,
-        }
-        for key, value in derived.items():
-            object.__setattr__(self, key, value)
+        if not self.normalised_by:
+            object.__setattr__(self, "normalised_by", self.name)
+        if self.spec is None:
+            object.__setattr__(self, "spec", self.name)
 
-    # derived in __post_init__
-    frames: int = field(init=False, compare=False, repr=False)
-    train_frames: int = field(init=False, compare=False, repr=False)
-    num_test_clips: int = field(init=False, compare=False, repr=False)
-    draws: bool = field(init=False, compare=False, repr=False)
-    _train: tuple[Step, ...] = field(init=False, compare=False, repr=False)
-    _test: tuple[Step, ...] = field(init=False, compare=False, repr=False)
-    _stream: Step = field(init=False, compare=False, repr=False)
-    _final: tuple[Step, ...] = field(init=False, compare=False, repr=False)
-    _samples_last: bool = field(init=False, compare=False, repr=False)
-    _checked_skeleton: Skeleton | None = field(init=False, compare=False, repr=False)
+    @cached_property
+    def frames(self) -> int:
+        """T, the length of its test clips."""
+        return self._length(train=False)
+
+    @cached_property
+    def train_frames(self) -> int:
+        """T of its training clips."""
+        return self._length(train=True)
+
+    @cached_property
+    def num_test_clips(self) -> int:
+        """Clips of a test sample: cuts times angles times those that the sampler makes."""
+        return math.prod(step.num_test_clips for step in self.steps) * len(self._views)
+
+    @cached_property
+    def draws(self) -> bool:
+        """Whether training clips are drawn at random."""
+        return any(step.random for step in self.steps)
+
+    @cached_property
+    def _views(self) -> list[tuple[tuple[float, float], float]]:
+        return self.test_clips.views()
+
+    @cached_property
+    def _every_step(self) -> tuple[Step, ...]:
+        """The steps, and those that make the cuts and angles of test clips."""
+        steps = self.steps
+        if self.test_clips.cuts != ((0.0, 1.0),):
+            steps = insert_step(steps, TestCut())
+        return insert_step(steps, TestYaw()) if any(self.test_clips.yaws) else steps
+
+    @cached_property
+    def _plans(self) -> dict[tuple[bool, int], tuple[Step, ...]]:
+        """The steps that count, for training or test and by the dimensions of the skeleton."""
+        return {
+            (train, dimensions): tuple(
+                step for step in self._every_step if (train or not step.train_only) and step.only in (None, dimensions)
+            )
+            for train in (False, True)
+            for dimensions in (2, 3)
+        }
+
+    def _length(self, train: bool) -> int:
+        frames = 0
+        for step in self.steps:
+            frames = step.frames_after(frames) if train or not step.train_only else frames
+        return frames
 
     def num_bodies(self, skeleton: Skeleton) -> int:
         """Return how many bodies (M) a clip of this skeleton has.
@@ -200,14 +208,14 @@ class Recipe:
         Raises:
             ConfigError: If something is missing; names what.
         """
-        if skeleton is self._checked_skeleton:
+        if skeleton is self.__dict__.get("_checked"):
             return
-        lacking = _lacking(self._train, skeleton)
+        lacking = _lacking(self._every_step, skeleton)
         if lacking:
             names = [name for name in recipe_names() if not _lacking(_build(name).steps, skeleton)]
             hint = f"{_quoted(names)}, at this or another number of frames"
             raise ConfigError(f"recipe {self.name!r} {lacking.format(hint=hint)}")
-        object.__setattr__(self, "_checked_skeleton", skeleton)
+        self.__dict__["_checked"] = skeleton  # the same one comes with every recording of a store
 
     def chosen_bodies(self, sequence: SkeletonSequence) -> list[int]:
         """Return which bodies of a recording a clip is made of.
@@ -247,14 +255,8 @@ class Recipe:
                 f"recipe {self.name!r} draws its training clips: give rng, such as numpy.random.default_rng(0)"
             )
         draft = self._start(sequence, stream, rng if train else None)
-        if not self._ready(draft):
-            self._set_view(draft, 0)
-            for step in self._test if draft.rng is None else self._train:
-                self._apply(step, draft)
-                if draft.empty:
-                    self._finish_empty(draft)
-                    break
-        return self._padded(draft)
+        self._run(draft, self._plan(draft))
+        return self._padded(draft.clip)
 
     def clips(self, sequence: SkeletonSequence, stream: str) -> Clip:
         """Make all test clips of a recording.
@@ -272,23 +274,16 @@ class Recipe:
         if self.num_test_clips == 1:
             return self.clip(sequence, stream)[None]
         draft = self._start(sequence, stream, None)
-        if self._ready(draft):
-            return np.repeat(self._padded(draft)[None], self.num_test_clips, axis=0)
-        made: list[Clip] = []
-        for view in range(len(self.test_clips.views())):
-            drafts = [draft.copy()]
-            self._set_view(drafts[0], view)
-            for step in self._test:
-                if step.num_test_clips > 1:
-                    drafts = [part for one in drafts for part in step.test_drafts(one)]
-                else:
-                    for one in drafts:
-                        self._apply(step, one)
-                if drafts[0].empty:
-                    self._finish_empty(drafts[0])
-                    return np.repeat(self._padded(drafts[0])[None], self.num_test_clips, axis=0)
-            made += [self._padded(one) for one in drafts]
-        return np.stack(made)
+        plan = self._plan(draft)
+        made = []
+        for view in self._views:
+            one = draft.copy()
+            one.cut, one.yaw = view
+            if one.empty or sequence.prepared:
+                self._run(one, plan)
+                return np.repeat(self._padded(one.clip)[None], self.num_test_clips, axis=0)
+            made.append(self._run_all(one, plan))
+        return np.concatenate(made) if len(made) > 1 else made[0]
 
     def trace(self, sequence: SkeletonSequence) -> ClipTrace:
         """Return which frames and bodies of a recording the first test clip shows.
@@ -306,69 +301,81 @@ class Recipe:
             raise ConfigError(
                 f"sequence {sequence.name!r} was normalised and padded before: its frames are not as recorded"
             )
-        draft = self._start(sequence, "joint", None)
-        if not self._ready(draft):
-            self._set_view(draft, 0)
-            for step in self._test:
-                self._apply(step, draft)
-                if draft.empty:
-                    break
-        if draft.empty:
-            return ClipTrace(np.full(self.frames, np.nan), draft.bodies)
-        return ClipTrace(draft.index, draft.bodies)
+        draft = self._start(sequence, "joint", None, trace=True)
+        self._run(draft, self._plan(draft))
+        index = np.full(self.frames, np.nan) if draft.empty or draft.index is None else draft.index
+        return ClipTrace(index, draft.bodies)
 
-    def _start(self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None) -> Draft:
+    def _start(
+        self, sequence: SkeletonSequence, stream: str, rng: np.random.Generator | None, trace: bool = False
+    ) -> Draft:
         self.check(sequence.skeleton)
         check_stream(stream)
-        if sequence.num_bodies > self.bodies and not sequence.prepared:
+        bodies = list(range(sequence.num_bodies))
+        if len(bodies) > self.bodies and not sequence.prepared:
             bodies = self.chosen_bodies(sequence)
-            return Draft(sequence.with_bodies(bodies), bodies, stream, rng)
-        return Draft(sequence, list(range(sequence.num_bodies)), stream, rng)
-
-    def _ready(self, draft: Draft) -> bool:
-        """Finish a draft of coordinates that are normalised and padded already, or of nobody."""
-        if draft.sequence.prepared:
-            self._lay_out_prepared(draft)
-            self._apply(self._stream, draft)
-            self._finish(draft)
-            return True
+            sequence = sequence.with_bodies(bodies)
+        draft = Draft(sequence, bodies, stream, rng, trace)
+        draft.cut, draft.yaw = self._views[0]
         joints = draft.joints
-        # a flat key point at (0, 0) may still have a score
-        if not (joints.any() if draft.skeleton.dimensions == 3 else joints.size):
+        if joints.size == 0:
             draft.empty = True
-            self._finish_empty(draft)
-        return draft.empty
+        elif draft.skeleton.dimensions == 3 and not joints.item(0):  # a flat key point at (0, 0) may still have a score
+            draft.empty = not joints.any()
+        return draft
 
-    def _finish_empty(self, draft: Draft) -> None:
-        channels = self.channels(draft.skeleton, draft.stream)
-        draft.clip = np.zeros((channels, self.frames, draft.skeleton.num_joints, self.bodies), dtype=np.float32)
-        draft.index = np.full(self.frames, np.nan)
-        self._finish(draft)
+    def _plan(self, draft: Draft) -> tuple[Step, ...]:
+        return self._plans[draft.rng is not None, draft.skeleton.dimensions]
 
-    def _finish(self, draft: Draft) -> None:
-        for step in self._final:
-            if draft.rng is not None or not step.train_only:
-                self._apply(step, draft)
-
-    def _apply(self, step: Step, draft: Draft) -> None:
-        if step.only is None or step.only == draft.skeleton.dimensions:
+    def _run(self, draft: Draft, plan: Sequence[Step]) -> None:
+        """Apply all steps."""
+        if draft.empty or draft.sequence.prepared:
+            self._finish(draft, plan)
+            return
+        for step in plan:
             if step.pads:
-                draft.clip = self._padded(draft)
+                draft.clip = self._padded(draft.clip)
             step(draft)
 
-    def _set_view(self, draft: Draft, number: int) -> None:
-        draft.cut, draft.yaw = self.test_clips.views()[number]
+    def _run_all(self, draft: Draft, plan: Sequence[Step]) -> Clip:
+        """Apply all steps, a step that makes several test clips once for each; returns them, `(n, C, T, V, M)`."""
+        for number, step in enumerate(plan):
+            if step.num_test_clips > 1:
+                rows, rest = step.test_rows(draft.length), plan[number + 1 :]
+                if not rest:  # all at once, which is fast
+                    return self._padded(draft.clip[:, rows].swapaxes(0, 1))
+                drafts = [draft.copy() for _ in rows]
+                for one, row in zip(drafts, rows, strict=True):
+                    one.take(row)
+                return np.concatenate([self._run_all(one, rest) for one in drafts])
+            step(draft)
+        return self._padded(draft.clip)[None]
 
-    def _padded(self, draft: Draft) -> Clip:
-        clip = draft.clip
-        if clip.shape[3] == self.bodies:
+    def _finish(self, draft: Draft, plan: Sequence[Step]) -> None:
+        """Make the clip of coordinates that are normalised and padded already, or of nobody."""
+        at = next(number for number, step in enumerate(plan) if isinstance(step, TakeStream))
+        final = [step for step in plan[at + 1 :] if not isinstance(step, Sampler)]
+        if draft.sequence.prepared:
+            self._lay_out_prepared(draft, sampled=len(final) < len(plan) - at - 1)
+            plan[at](draft)
+        else:
+            channels = self.channels(draft.skeleton, draft.stream)
+            draft.clip = np.zeros((channels, self.frames, draft.skeleton.num_joints, self.bodies), dtype=np.float32)
+        for step in final:
+            if step.pads:
+                draft.clip = self._padded(draft.clip)
+            step(draft)
+
+    def _padded(self, clip: Clip) -> Clip:
+        """Add absent bodies, as zeros, to a clip or several `(..., M)`."""
+        if clip.shape[-1] == self.bodies:
             return np.ascontiguousarray(clip, dtype=np.float32)
-        padded = np.zeros((*clip.shape[:3], self.bodies), dtype=np.float32)
-        padded[..., : clip.shape[3]] = clip
+        padded = np.zeros((*clip.shape[:-1], self.bodies), dtype=np.float32)
+        padded[..., : clip.shape[-1]] = clip
         return padded
 
-    def _lay_out_prepared(self, draft: Draft) -> None:
-        """Lay out joints that this recipe has normalised and padded before.
+    def _lay_out_prepared(self, draft: Draft, sampled: bool) -> None:
+        """Lay out joints that this recipe has normalised and padded before; `sampled` after the stream was taken.
 
         Raises:
             ConfigError: If another recipe has: what it did can neither be undone nor done twice.
@@ -379,7 +386,7 @@ class Recipe:
                 f"sequence {sequence.name!r} was normalised and padded by recipe {sequence.prepared!r} before it was "
                 f"stored: use that recipe, or prepare the raw recordings to use {self.name!r}"
             )
-        if self._samples_last and is_temporal(draft.stream):
+        if sampled and is_temporal(draft.stream):
             raise ConfigError(
                 f"recipe {self.name!r} takes motion on the whole recording, of which sequence {sequence.name!r} has "
                 "the frames alone that were drawn before it was stored: use the stream joint or bone, or prepare the "
@@ -392,7 +399,6 @@ class Recipe:
         if sequence.confidence is not None:
             joint[channels, :frames] = sequence.confidence[: self.bodies, : self.frames].transpose(1, 2, 0)
         draft.clip = joint
-        draft.index = np.arange(self.frames, dtype=np.float64)
 
 
 _CHANNELS = 3  # of joint clips: x, y, z, or x, y, score

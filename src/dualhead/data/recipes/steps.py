@@ -39,12 +39,6 @@ from dualhead.data.recipes.step import Draft, Stage, Step, check_value, register
 from dualhead.data.recipes.streams import to_stream, to_stream_with_mean_scores
 
 
-def filled_frames(joints: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return the frames `(M, T)` of `(M, T, V, C)` that hold something."""
-    filled: NDArray[np.bool_] = np.any(joints, axis=(2, 3))
-    return filled
-
-
 @register_step("drop_empty_frames")
 @dataclass(frozen=True)
 class DropEmptyFrames(Step):
@@ -54,9 +48,10 @@ class DropEmptyFrames(Step):
 
     def __call__(self, draft: Draft) -> None:
         """Reduce the frames."""
-        filled = filled_frames(draft.recorded()).any(axis=0)
-        if not filled.all():
-            draft.take(np.flatnonzero(filled))
+        filled = draft.filled()
+        kept = np.flatnonzero(filled[0] if len(filled) == 1 else filled.any(axis=0))
+        if len(kept) < draft.length:
+            draft.take(kept)
 
 
 @register_step("longest_body_first")
@@ -69,10 +64,13 @@ class LongestBodyFirst(Step):
 
     def __call__(self, draft: Draft) -> None:
         """Change the order of the bodies and reduce the frames."""
-        filled = filled_frames(draft.recorded())
+        filled = draft.filled()
         order = np.argsort(-filled.sum(axis=1), kind="stable")
-        draft.reorder(order)
-        draft.take(np.flatnonzero(filled[order[0]]))
+        kept = filled[order[0]]
+        if (order[:-1] > order[1:]).any():
+            draft.reorder(order)
+        if not kept.all():
+            draft.take(np.flatnonzero(kept))
 
 
 @register_step("repeat_single_body")
@@ -137,10 +135,9 @@ class CentreOnFirst(Step):
 
     def __call__(self, draft: Draft) -> None:
         """Note what is to be subtracted when the recording is laid out."""
-        joints = draft.recorded()
-        filled = filled_frames(joints)
-        body = int(filled.any(axis=1).argmax())
-        draft.centre(joints[body, int(filled[body].argmax()), draft.skeleton.origin])
+        filled = draft.filled()
+        body = 0 if len(filled) == 1 else int(filled.any(axis=1).argmax())
+        draft.centre(draft.frame(int(filled[body].argmax()))[body, draft.skeleton.origin])
 
 
 @register_step("centre_on_frame0")
@@ -397,14 +394,11 @@ class SpreadFrames(Sampler):
         if draft.rng is not None:
             draft.take(spread_index(draft.length, self.frames, draft.rng))
         else:
-            draft.take(published_spread(draft.length, self.frames, self.clips, self.seed)[0])
+            draft.take(self.test_rows(draft.length)[0])
 
-    def test_drafts(self, draft: Draft) -> list[Draft]:
-        """Draw the frames of every test clip."""
-        drafts = [draft.copy() for _ in range(self.clips)]
-        for one, rows in zip(drafts, published_spread(draft.length, self.frames, self.clips, self.seed), strict=True):
-            one.take(rows)
-        return drafts
+    def test_rows(self, length: int) -> NDArray[np.intp]:
+        """Return the frames of every test clip."""
+        return published_spread(length, self.frames, self.clips, self.seed)
 
 
 @register_step("repeat_or_pad")
@@ -427,14 +421,12 @@ class RepeatOrPad(Sampler):
         filled = joints.reshape(*joints.shape[:2], math.prod(joints.shape[2:])).sum(axis=2) != 0  # (M, T)
         rows = [repeat_index(body, self.frames) for body in filled]
         seen = [body for body, row in enumerate(rows) if row.size]
-        if not seen:
-            draft.empty = True
-            return
-        padded = np.zeros((seen[-1] + 1, self.frames, *joints.shape[2:]), dtype=np.float32)
+        padded = np.zeros((max(seen, default=0) + 1, self.frames, *joints.shape[2:]), dtype=np.float32)
         for body in seen:
             np.take(joints[body], rows[body], axis=0, out=padded[body])
         draft.clip = to_clip(padded)
-        draft.index = draft.index[rows[seen[0]]]
+        if draft.index is not None:
+            draft.index = draft.index[rows[seen[0]]] if seen else np.full(self.frames, np.nan)
 
 
 @register_step("pad")
@@ -449,8 +441,9 @@ class Pad(Sampler):
         clip, index = draft.clip, draft.index
         draft.clip = np.zeros((clip.shape[0], self.frames, *clip.shape[2:]), dtype=np.float32)
         draft.clip[:, : clip.shape[1]] = clip
-        draft.index = np.full(self.frames, np.nan)
-        draft.index[: clip.shape[1]] = index
+        if index is not None:
+            draft.index = np.full(self.frames, np.nan)
+            draft.index[: clip.shape[1]] = index
 
 
 @register_step("stream")

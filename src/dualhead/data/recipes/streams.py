@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -218,8 +219,14 @@ def bone(joint: NDArray[np.float32], parents: Sequence[int]) -> NDArray[np.float
             f"a clip of shape {joint.shape} cannot be turned to bones: "
             f"{len(parents)} parents need (C, T, {len(parents)}, M)"
         )
-    moved = np.take(joint, parents, axis=2)
+    moved = joint.take(_index(tuple(parents)), axis=2)
     return np.subtract(joint, moved, out=moved)
+
+
+@lru_cache(maxsize=64)
+def _index(joints: tuple[int, ...]) -> NDArray[np.intp]:
+    """Turn joint numbers into an array once."""
+    return np.array(joints, dtype=np.intp)
 
 
 def motion(clip: NDArray[np.float32]) -> NDArray[np.float32]:
