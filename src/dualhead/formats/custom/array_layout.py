@@ -126,6 +126,8 @@ def _as_said(values: NDArray[Any], skeleton: Skeleton, where: str, axes: str) ->
         raise FormatError(
             f"axes {axes[:10]!r} are none: give the letters M, T, V, C in their order, such as TMVC", where
         )
+    if values.ndim == 3 and len(axes) == 4:
+        axes = axes.replace("M", "")  # one body, without the axis of bodies
     joints, channels = skeleton.num_joints, skeleton.dimensions
     if values.ndim == 2 and axes[0] == "T":
         for count in (channels, channels + 1):
@@ -133,8 +135,10 @@ def _as_said(values: NDArray[Any], skeleton: Skeleton, where: str, axes: str) ->
             if not rest and bodies and (bodies == 1 or "M" in axes):
                 sizes = {"T": len(values), "M": bodies, "V": joints, "C": count}
                 return _ordered(values.reshape([sizes[letter] for letter in axes]), axes)
-    elif values.ndim == len(axes) and _ordered(values, axes).shape[2] == joints:
-        return _ordered(values, axes)
+    elif values.ndim == len(axes):
+        ordered = _ordered(values, axes)
+        if ordered.shape[2] == joints and _fits(ordered.shape[3], skeleton):
+            return ordered
     raise FormatError(f"an array of shape {values.shape} is not {_spelled(axes)} of skeleton {skeleton.name!r}", where)
 
 

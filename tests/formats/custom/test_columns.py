@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dualhead.formats.custom.columns import read_numbers
+from dualhead.runtime.errors import FormatError
+from dualhead.skeleton import COCO17, Skeleton
+
+PAIR = Skeleton("pair", ("a", "b"), (0, 0), ((1, 0),), (), 0, 0, None, None, 2)
+ROW = ",".join(f"0.{number}" for number in range(10, 44))
+NUMBERS = ",".join(map(str, range(34)))
+
+
+def read(text: str, skeleton: Skeleton = COCO17) -> tuple[np.ndarray, list[str]]:
+    table = read_numbers(text.encode(), "a.csv", skeleton)
+    return table.values, list(table.notes)
+
+
+def test_a_first_line_of_numbers_from_0_or_1_is_a_header() -> None:
+    bare, notes = read(f"{ROW}\n{ROW}\n")
+    assert (bare.shape, notes) == ((2, 34), [])
+    for header in (NUMBERS, ",".join(map(str, range(1, 35)))):
+        values, notes = read(f"{header}\n{ROW}\n{ROW}\n")
+        np.testing.assert_array_equal(values, bare)
+        assert notes == ["line 1 numbers the columns and is left out"]
+    assert read(f"{ROW}\n{NUMBERS}\n")[0].shape == (2, 34)  # only in the first line
+
+
+def test_row_numbers_are_left_out() -> None:
+    bare, _ = read(f"{ROW}\n{ROW}\n")
+    for text in (f"0,{ROW}\n1,{ROW}\n", f"1,{ROW}\n2,{ROW}\n", f",{NUMBERS}\n0,{ROW}\n1,{ROW}\n"):
+        values, notes = read(text)
+        np.testing.assert_array_equal(values, bare)
+        assert any("numbers the rows" in note for note in notes)
+
+
+def test_a_column_of_one_word_is_the_class() -> None:
+    table = read_numbers(f"{ROW},chair\n{ROW},chair\n".encode(), "a.csv", COCO17)
+    assert (table.class_name, table.values.shape) == ("chair", (2, 34))
+    with pytest.raises(FormatError, match="column 35 holds words, 'chair' and 'tree'"):
+        read(f"{ROW},chair\n{ROW},tree\n")
+
+
+def test_times_give_the_frame_rate() -> None:
+    for times, rate in (("0.0 0.04 0.08", 25), ("0 40 80", 25), ("0 40000 80000", 25), ("3 3 3", None)):
+        lines = [f"{time},1,2,3,4" for time in times.split()]
+        table = read_numbers("\n".join(["timestamp,a_x,a_y,b_x,b_y", *lines]).encode(), "a.csv", PAIR)
+        assert table.fps == rate
+        assert table.values.tolist() == [[[1, 2], [3, 4]]] * 3
+
+
+def test_named_columns_may_have_scores() -> None:
+    table = read_numbers(b"frame,b_x,b_y,b_score,a_x,a_y,a_score\n7,3,4,0.5,1,2,0.25\n", "a.csv", PAIR)
+    assert table.values.tolist() == [[[1, 2, 0.25], [3, 4, 0.5]]]
+
+
+@pytest.mark.parametrize("text", ['"' + "x" * 500 + '",2,3,4\n1,2,3,4\n', "a_x,a_y,b_x," + "y" * 500 + "\n1,2,3,4\n"])
+def test_an_error_quotes_little_of_the_file(text: str) -> None:
+    with pytest.raises(FormatError) as caught:
+        read(text, PAIR)
+    assert not any(letter * 61 in caught.value.reason for letter in "xy")
