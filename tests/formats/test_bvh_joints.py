@@ -26,6 +26,9 @@ def test_names_of_several_programs() -> None:
         "right_elbow": 2,
         "left_knee": 3,
     }
+    # SMPL: a hand behind the wrist, a foot behind the ankle
+    found = find_parts(["L_Ankle", "L_Foot", "L_Wrist", "L_Hand", "upper_arm.R"], [0] * 5)
+    assert found == {"left_ankle": 0, "left_toes": 1, "left_wrist": 2, "left_fingers": 3, "right_shoulder": 4}
     # a shoulder without an arm is where the arm begins
     assert find_parts(["LeftShoulder"], [0]) == {"left_shoulder": 0}
 

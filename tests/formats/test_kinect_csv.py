@@ -42,6 +42,15 @@ def test_bodies_are_told_by_their_identity() -> None:
     assert recording.joints[1, NTU25.joints.index("head")].tolist() == [2, 1, 2]
 
 
+def test_a_line_a_landmark_is_told_by_its_joints(tmp_path: Path) -> None:
+    for count, kind in ((25, "kinect_csv"), (33, "mediapipe"), (21, "mediapipe")):
+        for first in (0, 1):
+            lines = ["frame,id,x,y,z", *(f"{t},{first + joint},1,2,3" for t in range(2) for joint in range(count))]
+            assert kind_of(tmp_path, "a.csv", "\n".join(lines).encode()) == kind
+    names = ["frame,landmark,x,y,z", "0,nose,1,2,3", "0,left_eye_inner,1,2,3"]
+    assert kind_of(tmp_path, "a.csv", "\n".join(names).encode()) == "mediapipe"
+
+
 def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="expected a column for the joint"):
         parse_kinect_csv(b"a,b\n1,2\n", "x")

@@ -90,6 +90,18 @@ def test_pixels_are_told_by_their_values() -> None:
     assert joints.shape == (1, 33, 2)
 
 
+@pytest.mark.parametrize("total", [75, 501, 543])
+def test_hands_and_face_behind_the_body_are_left_out(tmp_path: Path, total: int) -> None:
+    header = ["class", *(f"{axis}{joint}" for joint in range(1, total + 1) for axis in "xyzv")]
+    values = [f"{value:.3f}" for joint in range(total) for value in (0.3, 0.001 * (joint + 1), 0, 1)]
+    data = "\n".join([",".join(header), ",".join(["sad", *values])]).encode()
+    (clip,) = read_raw(tmp_path, "a.csv", data)
+    assert clip.skeleton == MEDIAPIPE33_IMAGE
+    assert clip.recording.joints[0, 32].tolist() == [0.3, 0.033]
+    assert clip.class_name == "sad"
+    assert any("left out" in note for note in clip.notes[1:])
+
+
 def test_a_frame_of_zeros_is_nobody() -> None:
     lines = mediapipe_csv(visible=False).decode().splitlines()
     lines[2] = ",".join(["1", "0.04", *["0"] * 99])

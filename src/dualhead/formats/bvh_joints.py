@@ -24,15 +24,25 @@ _SIDES = {
     "collar": ("{}collar", "{}clavicle", "{}shoulder"),
     "shoulder": ("{}arm", "{}uparm", "{}upperarm", "{}shldr", "{}shoulder"),
     "elbow": ("{}forearm", "{}elbow", "{}lowerarm", "{}lowarm"),
-    "wrist": ("{}hand", "{}wrist"),
-    "fingers": ("{}handend", "{}wristend", "{}handmiddle1", "{}handindex1", "{}middle1", "{}handsite"),
+    "wrist": ("{}wrist", "{}hand"),
+    "fingers": ("{}handend", "{}handmiddle1", "{}handindex1", "{}middle1", "{}handsite", "{}hand", "{}wristend"),
     "thumb": ("{}handthumb2", "{}handthumb1", "{}thumb", "{}thumb1", "{}thumb2"),
     "hip": ("{}upleg", "{}upperleg", "{}thigh", "{}hip"),
     "knee": ("{}leg", "{}lowleg", "{}lowerleg", "{}shin", "{}calf", "{}knee"),
-    "ankle": ("{}foot", "{}ankle"),
-    "toes": ("{}toebase", "{}toe", "{}toes", "{}toe0", "{}footend", "{}ankleend"),
+    "ankle": ("{}ankle", "{}foot"),
+    "toes": ("{}toebase", "{}toe", "{}toes", "{}toe0", "{}foot", "{}footend", "{}ankleend"),
 }
-"""The names of each part, in lower case without separators; "{}" is the side, as "left" or "l"."""
+"""The names of each part, in lower case without separators; "{}" is the side."""
+
+
+_INNER = {"fingers": ("wrist",), "toes": ("ankle",)}
+"""Parts whose joint has the same name in some programs, and which come first."""
+
+
+def _spellings(form: str, side: str) -> tuple[str, ...]:
+    """Return the ways to write a name: the side as a word or a letter, in front or behind."""
+    part = form.replace("{}", "")
+    return tuple(name for word in (side, side[0]) for name in (f"{word}{part}", f"{part}{word}"))
 
 
 def find_parts(names: Sequence[str], parents: Sequence[int]) -> dict[str, int]:
@@ -52,8 +62,9 @@ def find_parts(names: Sequence[str], parents: Sequence[int]) -> dict[str, int]:
     found = {part: plain[name] for part, known in _MIDDLE.items() for name in reversed(known) if name in plain}
     for side in ("left", "right"):
         for part, known in _SIDES.items():
-            spelled = [form.format(short) for form in known for short in (side, side[0])]
-            place = next((plain[name] for name in spelled if name in plain), None)
+            spelled = [name for form in known for name in _spellings(form, side)]
+            taken = {found.get(f"{side}_{inner}") for inner in _INNER.get(part, ())}
+            place = next((plain[name] for name in spelled if name in plain and plain[name] not in taken), None)
             if place is not None:
                 found[f"{side}_{part}"] = place
         if found.get(f"{side}_collar") == found.get(f"{side}_shoulder"):

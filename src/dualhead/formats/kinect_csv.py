@@ -8,7 +8,7 @@ import numpy as np
 
 from dualhead.formats.custom.columns import read_table
 from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
-from dualhead.formats.landmark_table import LandmarkColumns, find_columns, read_landmarks
+from dualhead.formats.landmark_table import LandmarkColumns, are_joints_of, find_columns, first_lines, read_landmarks
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25
 
@@ -59,6 +59,8 @@ def _recognise(file: RawFile) -> Evidence | None:
     if columns is None or columns.has_confidence:
         return None
     if columns.joint >= 0:
+        if not are_joints_of(first_lines(file.data), columns, NTU25):
+            return None
         return Evidence(f"columns {file.rows[0][columns.joint][:40]!r} and its X, Y and Z")
     return Evidence("columns for X, Y and Z of the 25 joints of Kinect v2")
 

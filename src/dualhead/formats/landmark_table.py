@@ -32,6 +32,7 @@ _JOINTS = ("jointid", "joint", "jointname", "jointtype", "jointindex", "landmark
            "landmarkindex", "index", "id", "type")  # fmt: skip
 _STATES = ("state", "trackingstate", "jointstate")
 _CLASSES = ("class", "label", "action", "activity", "gesture")
+_START, _FIRST = 100_000, 101
 _NOT_TRACKED = ("0", "nottracked")
 _ABSENT = ("", "nan", "na", "null", "none")
 
@@ -113,6 +114,16 @@ def squash(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+def first_lines(data: bytes) -> list[list[str]]:
+    """Return the cells of the first hundred lines behind the header, as many as several bodies take.
+
+    Args:
+        data: The file's bytes.
+    """
+    lines = data[:_START].decode("utf-8-sig", "replace").splitlines()[1:_FIRST]
+    return [line.split(",") for line in lines if line.strip()]
+
+
 def joint_aliases(skeleton: Skeleton) -> dict[str, int]:
     """Map the ways to write a joint's name to its number: left_hand_tip, LeftHandTip, HandTipLeft, hand_tip_l.
 
@@ -129,12 +140,13 @@ def joint_aliases(skeleton: Skeleton) -> dict[str, int]:
     return found
 
 
-def find_columns(header: Sequence[str], skeleton: Skeleton) -> LandmarkColumns | None:
+def find_columns(header: Sequence[str], skeleton: Skeleton, totals: Sequence[int] = ()) -> LandmarkColumns | None:
     """Find the columns of a table of joints.
 
     Args:
         header: The cells of its first line.
         skeleton: The layout that is looked for, by names or by numbers from 0 or 1 on.
+        totals: How many numbered joints there may be where others stand behind those of the skeleton.
 
     Returns:
         The columns, or None where x and y of a joint are missing.
@@ -145,7 +157,7 @@ def find_columns(header: Sequence[str], skeleton: Skeleton) -> LandmarkColumns |
         return next((plain.index(name) for name in names if name in plain), -1)
 
     frame, time, body = one_of(_FRAMES), one_of(_TIMES), one_of(_BODIES)
-    wide = _wide(header, skeleton)
+    wide = _wide(header, skeleton, totals)
     if wide is not None:
         return LandmarkColumns(wide, -1, frame, time, body, -1, one_of(_CLASSES))
     joint = one_of(_JOINTS)
@@ -165,7 +177,7 @@ def _without_fillers(name: str) -> str:
     return "_".join(_FILLERS.sub(" ", words).split())
 
 
-def _wide(header: Sequence[str], skeleton: Skeleton) -> dict[tuple[int, str], int] | None:
+def _wide(header: Sequence[str], skeleton: Skeleton, totals: Sequence[int]) -> dict[tuple[int, str], int] | None:
     """Find x and y of every joint among the columns."""
     aliases = joint_aliases(skeleton)
     named: dict[tuple[int, str], int] = {}
@@ -186,9 +198,24 @@ def _wide(header: Sequence[str], skeleton: Skeleton) -> dict[tuple[int, str], in
     whole = {(joint, axis) for joint in range(skeleton.num_joints) for axis in "xy"}
     if whole <= named.keys():
         return named
-    if whole <= numbered.keys() and max(joint for joint, _ in numbered) == skeleton.num_joints - 1:
-        return numbered
+    if whole <= numbered.keys() and max(joint for joint, _ in numbered) + 1 in (skeleton.num_joints, *totals):
+        return {(joint, axis): column for (joint, axis), column in numbered.items() if joint < skeleton.num_joints}
     return None
+
+
+def are_joints_of(lines: Sequence[Sequence[str]], columns: LandmarkColumns, skeleton: Skeleton) -> bool:
+    """Return whether the lines of a table with a line for each joint are of a skeleton.
+
+    Args:
+        lines: The cells of lines, enough for all joints of a body.
+        columns: Which column holds what.
+        skeleton: The layout: its names, or its numbers up to the last one.
+    """
+    cells = {squash(cells[columns.joint]) for cells in lines if len(cells) > columns.joint}
+    numbers = {int(cell) for cell in cells if cell.isdecimal() and len(cell) < 5}
+    if len(numbers) == len(cells) > 0:
+        return max(numbers) - min(numbers) == skeleton.num_joints - 1 and min(numbers) in (0, 1)
+    return bool(cells) and cells <= joint_aliases(skeleton).keys()
 
 
 def read_landmarks(

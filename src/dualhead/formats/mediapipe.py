@@ -10,11 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.formats.custom.columns import read_table
-from dualhead.formats.file_format import CERTAIN, LIKELY, Evidence, FileFormat, RawClip, RawFile, ReadingOptions
-from dualhead.formats.landmark_table import find_columns, read_landmarks
+from dualhead.formats.file_format import (
+    CERTAIN,
+    LIKELY,
+    POSSIBLE,
+    Evidence,
+    FileFormat,
+    RawClip,
+    RawFile,
+    ReadingOptions,
+    require_skeleton,
+)
+from dualhead.formats.landmark_table import LandmarkColumns, are_joints_of, find_columns, first_lines, read_landmarks
 from dualhead.formats.observations import MAX_PEOPLE, Observations, number_array, steady_rate, time_of
 from dualhead.formats.recording import Recording
-from dualhead.runtime.errors import ConfigError, FormatError
+from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import HAND21, MEDIAPIPE33, MEDIAPIPE33_IMAGE, Skeleton
 
 _FRAME_LISTS = ("frames", "results", "data", "poses", "landmarks", "pose_landmarks", "poseLandmarks")
@@ -31,6 +41,8 @@ _HIPS = [23, 24]
 _CENTRED = 0.02
 """How far from zero the hips of world landmarks may be, in metres: they are their origin."""
 _LARGEST_FRACTION = 3.0
+_HOLISTIC = (75, 501, 543)
+"""Landmarks of a body with two hands, with a face, and with all of them behind it."""
 
 
 def describe_points(points: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64], Skeleton, str, str]:
@@ -87,15 +99,15 @@ def parse_mediapipe_csv(data: bytes, where: str) -> RawClip:
         FormatError: If it is not such a table, or a line is damaged.
     """
     rows = read_table(data, where)
-    found = next(
-        ((columns, skeleton) for skeleton in (MEDIAPIPE33, HAND21) if (columns := find_columns(rows[0][1], skeleton))),
-        None,
-    )
+    found = _columns(rows[0][1], first_lines(data))
     if found is None:
         raise FormatError("expected columns for x and y of 33 or 21 landmarks", where, 1)
     table = read_landmarks(rows[1:], found[0], found[1], where)
     joints, skeleton, unit, note = describe_points(_without_zeros(table.points), where)
-    return _clip(table.recording(skeleton, joints, where), skeleton, unit, (note,), table.class_name)
+    notes = [note]
+    if find_columns(rows[0][1], found[1]) is None:
+        notes.append("hands and face are left out, only the body is read")
+    return _clip(table.recording(skeleton, joints, where), skeleton, unit, tuple(notes), table.class_name)
 
 
 def parse_mediapipe_json(content: Any, where: str, flat: bool | None = None) -> RawClip:
@@ -243,11 +255,21 @@ def _is_number(value: Any) -> bool:
 def _recognise(file: RawFile) -> Evidence | None:
     if file.suffix == ".json":
         return _recognise_json(file)
-    columns = find_columns(file.rows[0], MEDIAPIPE33) if file.rows else None
-    if columns is not None:
-        return Evidence("columns for x and y of 33 landmarks", CERTAIN if columns.has_confidence else LIKELY)
-    columns = find_columns(file.rows[0], HAND21) if file.rows else None
-    return None if columns is None else Evidence("columns for x and y of the 21 landmarks of a hand", LIKELY)
+    found = _columns(file.rows[0], first_lines(file.data)) if file.rows else None
+    if found is None:
+        return None
+    columns, skeleton = found
+    certain = columns.has_confidence and skeleton == MEDIAPIPE33
+    return Evidence(f"columns for x and y of {skeleton.num_joints} landmarks", CERTAIN if certain else LIKELY)
+
+
+def _columns(header: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[LandmarkColumns, Skeleton] | None:
+    """Find the columns of the landmarks of a body, or of a hand."""
+    for skeleton, totals in ((MEDIAPIPE33, _HOLISTIC), (HAND21, ())):
+        columns = find_columns(header, skeleton, totals)
+        if columns is not None and (columns.joint < 0 or are_joints_of(lines, columns, skeleton)):
+            return columns, skeleton
+    return None
 
 
 def _recognise_json(file: RawFile) -> Evidence | None:
@@ -261,8 +283,8 @@ def _recognise_json(file: RawFile) -> Evidence | None:
         if isinstance(frame, list) and frame:
             first = frame if _is_landmark(frame[0]) else frame[0]
             if isinstance(first, list) and len(first) in (33, 21) and all(map(_is_landmark, first)):
-                named = isinstance(first[0], Mapping)
-                return Evidence(f"frames of {len(first)} landmarks", CERTAIN if named else LIKELY)
+                named = isinstance(first[0], Mapping) or any(not frame for frame in frames)
+                return Evidence(f"frames of {len(first)} landmarks", CERTAIN if named else POSSIBLE)
             return None
     return None
 
@@ -276,12 +298,10 @@ def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     given = options.skeleton
     if given is not None and given != clip.skeleton:
         own = clip.skeleton
-        if (given.joints, given.dimensions) != (own.joints, own.dimensions):
-            raise ConfigError(
-                f"{MEDIAPIPE.title} {file.where} has the skeleton {own.name!r}, not {given.name!r}: leave the "
-                "skeleton out"
-            )
-        clip = replace(clip, skeleton=given)  # the same joints with bones of the user's own
+        if (given.joints, given.dimensions) == (own.joints, own.dimensions):
+            clip = replace(clip, skeleton=given)  # the same joints with bones of the user's own
+        else:
+            require_skeleton(options, own, MEDIAPIPE.title)
     yield clip
 
 
