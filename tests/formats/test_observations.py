@@ -33,6 +33,18 @@ def test_observations_come_in_the_order_of_frames() -> None:
     assert len(people) == 3
 
 
+def test_marks_of_what_is_missing() -> None:
+    people = Observations(COCO17)
+    joints = np.full((17, 2), 0.5)
+    joints[:4] = [[-1, -1], [9999, 0.5], [0, 0], [np.nan, 0.5]]
+    people.add(0, joints, np.full(17, 0.9))
+    recording = people.recording()
+    assert not recording.joints[0, :4].any()
+    assert recording.joints[0, 4:].all()
+    assert recording.confidence is not None
+    assert recording.confidence[0].tolist() == [0] * 4 + [0.9] * 13
+
+
 def test_nobody_is_a_recording_without_frames() -> None:
     assert Observations(COCO17).recording().num_frames == 0
 

@@ -77,7 +77,7 @@ def dense_recording(
         raise FormatError(f"confidence of shape {given_confidence}, but joints of shape {given}", where)
     with np.errstate(invalid="ignore"):  # damaged bytes can be any number; what is out of range is refused below
         values: NDArray[np.float64] = np.array(joints, np.float64)
-    marked = (np.abs(values) == _MISSING).any(axis=3) | (values == -1).all(axis=3)
+    marked = missing_marks(values)
     missing = np.isnan(values).any(axis=3) | marked  # (M, T, V)
     values[missing] = 0
     notes = [f"{int(marked.sum())} joints at -1 or 9999 are taken for missing"] if marked.any() else []
@@ -99,6 +99,20 @@ def dense_recording(
     ids = [str(body) for body in range(len(values))]
     recording = from_dense(values, present, ids, scores, keep_places=True)
     return replace(recording, drops_confidence=confidence is not None and scores is None, notes=tuple(notes))
+
+
+def missing_marks(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which joints have the numbers that programs write for "missing": -1 everywhere, or 9999 somewhere.
+
+    Args:
+        values: `(..., V, C)`.
+
+    Returns:
+        `(..., V)`.
+    """
+    far: NDArray[np.bool_] = np.any(np.abs(values) == _MISSING, axis=-1)
+    nowhere: NDArray[np.bool_] = np.all(values == -1, axis=-1)
+    return far | nowhere
 
 
 def _check_scores(joints: NDArray[Any], skeleton: Skeleton, where: str) -> None:

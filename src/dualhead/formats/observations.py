@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.formats.dense import MAX_COORDINATE
+from dualhead.formats.dense import MAX_COORDINATE, missing_marks
 from dualhead.formats.files.json_file import nested_numbers
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
@@ -82,8 +82,9 @@ class Observations:
     ) -> Recording:
         """Put the observations in the order of their frames.
 
-        Convention: a joint is absent, all zeros with confidence 0, where a coordinate is NaN, the confidence is not
-        above 0, or all coordinates are 0. Identities count where every body has one and no frame has one twice.
+        Convention: a joint is absent, all zeros with confidence 0, where a coordinate is NaN or 9999, the confidence is
+        not above 0, or all coordinates are 0 or -1. Identities count where every body has one and no frame has one
+        twice.
 
         Args:
             first: The number of frame 0; default: the lowest that was added.
@@ -105,7 +106,8 @@ class Observations:
         shape = (self.skeleton.num_joints, self.skeleton.dimensions)
         joints = np.stack(self._joints)[order] if self._joints else np.zeros((0, *shape))
         confidence = None
-        present: NDArray[np.bool_] = ~np.isnan(joints).any(axis=2) & np.any(joints, axis=2)  # (B, V)
+        absent = np.isnan(joints).any(axis=2) | missing_marks(joints)
+        present: NDArray[np.bool_] = ~absent & np.any(joints, axis=2)  # (B, V)
         if len(self._confidence) == len(self._joints) and self._joints:
             confidence = np.nan_to_num(np.stack(self._confidence)[order])
             present &= confidence > 0
