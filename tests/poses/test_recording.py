@@ -60,7 +60,7 @@ def test_two_forms_of_a_recording() -> None:
     poses = collect([[pose(10)]], fps=30, size=(640, 480), source="day/a.mp4")
     solid, flat = poses.to_sequence(), poses.to_sequence(flat=True)
     assert (solid.skeleton, flat.skeleton) == (MEDIAPIPE33, MEDIAPIPE33_IMAGE)
-    assert solid.name == flat.name == "a"
+    assert solid.name == flat.name == "a" and solid.fps == flat.fps == 30
     assert flat.joints[0, 0] == pytest.approx(pose(10).image[:, :2], abs=1e-2)
     assert flat.fields == {"width": 640, "height": 480}
     assert (skeleton_for(NTU25), skeleton_for(COCO17)) == (MEDIAPIPE33, MEDIAPIPE33_IMAGE)

@@ -78,7 +78,8 @@ class PoseRecording:
         fields = {"width": self.size[0], "height": self.size[1]} if flat else {}
         joints = self.image * np.array(self.size, np.float32) if flat else self.joints
         skeleton = MEDIAPIPE33_IMAGE if flat else MEDIAPIPE33
-        return SkeletonSequence(joints, skeleton, Path(self.source).stem, None, self.confidence, fields)
+        name = Path(self.source).stem
+        return SkeletonSequence(joints, skeleton, name, None, self.confidence, fields, fps=self.fps)
 
     def save(self, path: str | Path) -> None:
         """Write an `.npz` that `load_poses` reads whole, and the package as a clip of one's own.

@@ -19,7 +19,7 @@ from dualhead.synthetic.mannequin import Look, Shot, draw_people
 from dualhead.synthetic.performer import make_performer
 from dualhead.synthetic.scene import FRAMES_PER_SECOND, film, make_setup, perform
 
-VIDEO_ACTIONS = ("wave a hand", "hands on hips", "sit down", "put on a hat")
+VIDEO_ACTIONS = ("wave a hand", "sit down", "put on a hat", "kick")
 """Actions that differ clearly also where poses are estimated from a video."""
 
 
