@@ -17,12 +17,12 @@ from safetensors.torch import save as save_tensors
 
 from benchmarks.fuzz_files import SKELETON, joints, skeletons
 from benchmarks.fuzz_target import Feed, Target, of_path, with_file
+from dualhead.conversion.files import read_published
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.store.store import open_store
 from dualhead.evaluation.scores import Scores
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.models.checkpoint import load_checkpoint, read_metadata, save_checkpoint
-from dualhead.models.published_files import read_published
 from dualhead.models.registry import create_model
 from dualhead.runtime.errors import CheckpointError, ConfigError, DualheadError, FormatError, StoreError
 from dualhead.training.config import find_config, load_experiment

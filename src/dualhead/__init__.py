@@ -11,6 +11,7 @@ from dualhead.version import __version__
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` takes as long to import as all else here
 if TYPE_CHECKING:
+    from dualhead.conversion.published import load_published
     from dualhead.data.prepare.prepare import prepare
     from dualhead.data.recipes.recipes import get_recipe
     from dualhead.data.store.store import open_store
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from dualhead.evaluation.scores import Scores
     from dualhead.inference.deploy import deploy
     from dualhead.inference.predictor import Predictor
-    from dualhead.models.published import load_published
-    from dualhead.models.registry import create_model, list_models
+    from dualhead.models.registry import create_model, list_models, register_model
     from dualhead.reading.registry import register_format
     from dualhead.sequence import SkeletonSequence
     from dualhead.skeleton import Skeleton
@@ -39,11 +39,12 @@ _HOMES = {
     "fuse": "evaluation.fusion",
     "get_recipe": "data.recipes.recipes",
     "list_models": "models.registry",
-    "load_published": "models.published",
+    "load_published": "conversion.published",
     "open_store": "data.store.store",
     "prepare": "data.prepare.prepare",
     "register_format": "reading.registry",
     "register_mixing": "training.mixing",
+    "register_model": "models.registry",
     "register_objective": "training.objectives",
     "train": "training.train",
 }
@@ -65,6 +66,7 @@ __all__ = [
     "prepare",
     "register_format",
     "register_mixing",
+    "register_model",
     "register_objective",
     "train",
 ]

@@ -91,7 +91,7 @@ COMMANDS = {
         Command("export-pyskl", "dualhead.data.export.pyskl:export_pyskl", "write a store as a PYSKL pickle"),
         Command("inspect", "dualhead.visualize.inspect:inspect", "what is in a store or a raw file, and what is wrong"),
         Command(
-            "convert", "dualhead.inference.conversion:convert_and_print", "published weights to a checkpoint, and back"
+            "convert", "dualhead.conversion.command:convert_and_print", "published weights to a checkpoint, and back"
         ),
         Command("models", "dualhead.models.table:print_models", "list the models"),
         Command(

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from dualhead import create_model, list_models, load_published
+from dualhead.conversion.published import published_constants, to_published
+from dualhead.conversion.shapes import infer_arguments
 from dualhead.models.base import ModelOutput, SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
-from dualhead.models.published import published_constants, to_published
-from dualhead.models.published_shapes import infer_arguments
 from dualhead.models.registry import model_entries, variant_arguments
 from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import NTU25, SKELETONS, Skeleton

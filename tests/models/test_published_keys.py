@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualhead.models.published import published_keys
+from dualhead.conversion.published import published_keys
 from tests.models.test_battery import build
 
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from dualhead import create_model, list_models
-from dualhead.models.registry import model_entries, variant_arguments
+import pytest
+import torch
+from torch import Tensor, nn
+
+from dualhead import create_model, list_models, register_model
+from dualhead.layers.input_norm import InputNorm
+from dualhead.models import registry
+from dualhead.models.base import SkeletonModel
+from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
+from dualhead.models.registry import check_variant, model_entries, variant_arguments
 from dualhead.runtime.errors import ConfigError
-from dualhead.skeleton import COCO17
+from dualhead.skeleton import COCO17, Skeleton
 
 
 def test_names() -> None:
@@ -66,3 +75,83 @@ def test_a_variant_beats_the_entry() -> None:
 def test_refusals(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         create_model(**{"name": "dualhead", "num_classes": 3, "skeleton": "ntu25", **arguments})  # type: ignore[arg-type]
+
+
+class Tiny(SkeletonModel):
+    """A plugin's model, with arguments of every kind."""
+
+    def __init__(
+        self,
+        num_classes: int,
+        skeleton: Skeleton,
+        num_bodies: int = 2,
+        in_channels: int = 3,
+        temperature: float = 2.0,
+        bias: bool = True,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        self.input_norm = InputNorm(in_channels, skeleton.num_joints, num_bodies)
+        self.temperature = temperature
+        self.classifier = nn.Linear(in_channels, num_classes, bias)
+
+    def features(self, x: Tensor) -> tuple[Tensor]:
+        return (x,)
+
+    def classify(self, pooled: Sequence[Tensor]) -> Tensor:
+        return self.classifier(pooled[0])[:, None] / self.temperature
+
+
+def make_tiny(**arguments: object) -> Tiny:
+    return Tiny(**arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=[Tiny, make_tiny], ids=["class", "function"])
+def tiny(request: pytest.FixtureRequest) -> Iterator[None]:
+    register_model("tiny", temperature=4.0)(request.param)
+    yield
+    registry._MODELS._values.pop("tiny")
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_class_or_function_of_any_module_becomes_a_model(tmp_path: Path) -> None:
+    assert "tiny" in list_models()
+    model = create_model("tiny", num_classes=5, skeleton="coco17", in_channels=2, bias=False)
+    assert isinstance(model, Tiny)
+    assert model.temperature == 4.0
+    clips = torch.randn(3, 2, 8, 17, 2)
+    assert model.eval()(clips).shape == (3, 1, 5)
+    save_checkpoint(tmp_path / "a.safetensors", model, {})
+    again, _ = load_checkpoint(tmp_path / "a.safetensors")
+    assert torch.equal(again(clips), model(clips))
+    assert dict(again.config.variant) == {"bias": False}
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("good", [{"temperature": 7}, {"temperature": 1.5}, {"bias": False}, {"dropout": 0}])
+def test_booleans_and_numbers_above_one_are_taken(good: dict[str, object]) -> None:
+    check_variant("tiny", good)
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(
+    ("argument", "value", "kind"),
+    [
+        ("temperature", True, "a number"),
+        ("temperature", float("inf"), "a number"),
+        ("temperature", "hot", "a number"),
+        ("bias", 1, "true or false"),
+        ("dropout", 1.0, "0 to below 1"),
+    ],
+)
+def test_values_of_another_kind_are_refused(argument: str, value: object, kind: str) -> None:
+    with pytest.raises(ConfigError, match=f"{argument} is {value!r}: model tiny needs .*{kind}"):
+        check_variant("tiny", {argument: value})
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_taken_name_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'agcn'"):
+        register_model("agcn")(Tiny)
+    with pytest.raises(ConfigError, match="two words"):
+        register_model("two words")(Tiny)

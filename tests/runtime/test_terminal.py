@@ -8,10 +8,10 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from dualhead.inference.conversion import keys_table
+from dualhead.conversion.command import keys_table
+from dualhead.conversion.published import KeyReport
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.writing import write_table
-from dualhead.models.published import KeyReport
 from dualhead.runtime.terminal import cell, data_cell, print_json, print_line
 
 FOREIGN = "[/red] \x1b[2Ja\x9bb [bold]c"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,12 +28,8 @@ class Plain(SkeletonModel):
 
 
 def register_plain() -> None:
-    def plain(**arguments: Any) -> Plain:
-        return Plain(**arguments)
-
-    registry.model_entries()
-    registry.register(paper="none", frames=8, published={}, gmacs=0.0)(plain)
+    registry.register_model("plain")(Plain)
 
 
 def forget_plain() -> None:
-    registry._ENTRIES.pop("plain", None)
+    registry._MODELS._values.pop("plain", None)

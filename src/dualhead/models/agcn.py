@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch.nn.functional as F
@@ -21,7 +21,9 @@ from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
-from dualhead.models.registry import register
+from dualhead.models.published_keys import around_keys, leaf_keys
+from dualhead.models.published_layout import Pairs, PublishedLayout, trunk_arguments
+from dualhead.models.registry import register_model
 from dualhead.models.unit_trunk import Unit, UnitTrunk, normal_classifier, unit_plan
 from dualhead.skeleton import Skeleton
 
@@ -93,7 +95,34 @@ class AGCN(UnitTrunk):
         )
 
 
-@register(
+def _published_keys(model: AGCN) -> Pairs:
+    """Pair the entries of 2s-AGCN."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    for index, unit in enumerate(model.units):
+        assert isinstance(unit, AGCNUnit)
+        ours, theirs = f"units.{index}", f"l{index + 1}"
+        yield from _adaptive_keys(unit.spatial, f"{ours}.spatial", f"{theirs}.gcn1")
+        yield from leaf_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn1.conv")
+        yield from leaf_keys(unit.norm, f"{ours}.norm", f"{theirs}.tcn1.bn")
+        yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
+    yield from leaf_keys(model.classifier, "classifier", "fc")
+
+
+def _adaptive_keys(module: AdaptiveGraphConvolution, ours: str, theirs: str) -> Pairs:
+    """Pair an adaptive graph convolution."""
+    yield f"{ours}.learned_adjacency", f"{theirs}.PA"
+    for name, published in {"theta": "conv_a", "phi": "conv_b", "mix": "conv_d"}.items():
+        yield from leaf_keys(module.get_submodule(name), f"{ours}.{name}", f"{theirs}.{published}")
+    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.bn")
+    yield from around_keys(module.residual, ours, theirs, "0", "1", "down")
+
+
+_LAYOUT = PublishedLayout(
+    _published_keys, trunk_arguments("l1.gcn1.conv_d.0.weight", "l{}.gcn1.PA"), telling="l1.gcn1.conv_d.0.weight"
+)
+
+register_model(
+    "agcn",
     paper="Shi et al., Two-Stream Adaptive Graph Convolutional Networks for Skeleton-Based Action Recognition, "
     "CVPR 2019, arXiv 1805.07694",
     frames=300,
@@ -103,7 +132,5 @@ class AGCN(UnitTrunk):
         "NTU RGB+D 60 xview, 2 streams": 95.1,
         "Kinetics-Skeleton 400, 2 streams": 36.1,
     },
-)
-def agcn(**arguments: Any) -> AGCN:
-    """Build the published network."""
-    return AGCN(**arguments)
+    layout=_LAYOUT,
+)(AGCN)

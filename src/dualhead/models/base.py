@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -19,8 +18,8 @@ from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import counting
 from dualhead.layers.prepared import is_eager, is_recorded
 from dualhead.layers.threads import alone, in_threads, num_sharing
+from dualhead.models.config import ModelConfig
 from dualhead.runtime.errors import CheckpointError, ConfigError
-from dualhead.skeleton import Skeleton
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -30,36 +29,6 @@ MIN_FRAMES = 8
 
 _NODES_AT_A_TIME = 16384
 """Joints times frames that a thread computes at a time in inference: too few to need new memory."""
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """What `create_model` was called with: enough to build the same model again.
-
-    Attributes:
-        name: Name in the registry.
-        num_classes: K.
-        skeleton: The layout of the V joints.
-        num_bodies: M.
-        in_channels: C.
-        variant: Further arguments of the architecture.
-    """
-
-    name: str
-    num_classes: int
-    skeleton: Skeleton
-    num_bodies: int = 2
-    in_channels: int = 3
-    variant: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give the fields as values that JSON knows."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """Build from what `to_dict` gave, also after a trip through JSON."""
-        return cls(**{**values, "skeleton": Skeleton.from_dict(values["skeleton"])})
 
 
 class ModelOutput(NamedTuple):

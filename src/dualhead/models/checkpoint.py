@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dualhead.layers.threads import alone
-from dualhead.models.base import ModelConfig, SkeletonModel
+from dualhead.models.base import SkeletonModel
+from dualhead.models.config import ModelConfig
 from dualhead.models.registry import create_model
 from dualhead.runtime.errors import CheckpointError, ConfigError, shorten
 from dualhead.runtime.files import replacing

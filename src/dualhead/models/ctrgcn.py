@@ -5,17 +5,20 @@ ICCV 2021, arXiv 2107.12213.
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from dualhead.graph import directed_partition
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution
 from dualhead.layers.topology_graph_convolution import TopologyGraphConvolution
-from dualhead.models.registry import register
+from dualhead.models.published_keys import around_keys, leaf_keys, temporal_keys
+from dualhead.models.published_layout import Pairs, PublishedLayout, trunk_arguments
+from dualhead.models.registry import register_model
 from dualhead.models.unit_trunk import GraphUnit, Unit, UnitTrunk, normal_classifier, unit_plan
 from dualhead.skeleton import Skeleton
 
@@ -76,7 +79,39 @@ class CTRGCN(UnitTrunk):
         )
 
 
-@register(
+def _published_keys(model: CTRGCN) -> Pairs:
+    """Pair the entries of CTR-GCN."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    for index, unit in enumerate(model.units):
+        assert isinstance(unit, CTRGCNUnit)
+        ours, theirs = f"units.{index}", f"l{index + 1}"
+        yield from _topology_keys(unit.spatial, f"{ours}.spatial", f"{theirs}.gcn1")
+        yield from temporal_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn1")
+        yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
+    yield from leaf_keys(model.classifier, "classifier", "fc")
+
+
+def _topology_keys(module: nn.Module, ours: str, theirs: str) -> Pairs:
+    """Pair a channel-wise topology refinement graph convolution."""
+    assert isinstance(module, TopologyGraphConvolution)
+    yield f"{ours}.shared", f"{theirs}.PA"
+    yield f"{ours}.alpha", f"{theirs}.alpha"
+    names = {"receiver": "conv1", "sender": "conv2", "features": "conv3", "topology": "conv4"}
+    for index, subset in enumerate(module.subsets):
+        for name, child in subset.named_children():
+            yield from leaf_keys(child, f"{ours}.subsets.{index}.{name}", f"{theirs}.convs.{index}.{names[name]}")
+    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.bn")
+    yield from around_keys(module.residual, ours, theirs, "0", "1", "down")
+
+
+_LAYOUT = PublishedLayout(
+    _published_keys,
+    trunk_arguments("l1.gcn1.convs.0.conv3.weight", "l{}.gcn1.PA"),
+    telling="l1.gcn1.convs.0.conv3.weight",
+)
+
+register_model(
+    "ctrgcn",
     paper="Chen et al., Channel-wise Topology Refinement Graph Convolution for Skeleton-Based Action Recognition, "
     "ICCV 2021, arXiv 2107.12213",
     frames=64,
@@ -89,7 +124,5 @@ class CTRGCN(UnitTrunk):
         "NW-UCLA, 4 streams": 96.5,
     },
     published_epoch="best epoch on the test side",
-)
-def ctrgcn(**arguments: Any) -> CTRGCN:
-    """Build the published network."""
-    return CTRGCN(**arguments)
+    layout=_LAYOUT,
+)(CTRGCN)

@@ -4,12 +4,13 @@ arXiv 2210.05895.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from dualhead.layers.dynamic_graph_convolution import DynamicGraphConvolution
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
-from dualhead.models.registry import register
+from dualhead.models.published_keys import pyskl_layout
+from dualhead.models.registry import register_model
 from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, normal_classifier, unit_plan
 from dualhead.skeleton import Skeleton
 
@@ -57,7 +58,10 @@ class DGSTGCN(UnitTrunk):
         )
 
 
-@register(
+_LAYOUT = pyskl_layout("pre.0.weight")
+
+register_model(
+    "dgstgcn",
     paper="Duan et al., DG-STGCN: Dynamic Spatial-Temporal Modeling for Skeleton-based Action Recognition, 2022, "
     "arXiv 2210.05895",
     frames=100,
@@ -69,7 +73,5 @@ class DGSTGCN(UnitTrunk):
         "NTU RGB+D 120 xset, 4 streams": 91.3,
     },
     published_weights="pyskl",
-)
-def dgstgcn(**arguments: Any) -> DGSTGCN:
-    """Build the published network."""
-    return DGSTGCN(**arguments)
+    layout=_LAYOUT,
+)(DGSTGCN)

@@ -18,7 +18,9 @@ from dualhead.layers.gates import SpatialGate, TemporalGate, gated
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.models.base import SkeletonModel
-from dualhead.models.registry import register
+from dualhead.models.published_keys import block_keys, leaf_keys, scale_arguments
+from dualhead.models.published_layout import Pairs, PublishedLayout, Shapes
+from dualhead.models.registry import register_model
 from dualhead.skeleton import Skeleton
 
 
@@ -102,7 +104,38 @@ class DualHeadNet(SkeletonModel):
         return rearrange(torch.stack(logits), "h n k -> n h k")
 
 
-@register(
+def _published_keys(model: DualHeadNet) -> Pairs:
+    """Pair the entries of DualHead-Net."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    blocks = {"stem": "1"} | {f"{head}{level}": f"{level}_{head}" for head in model.heads for level in model.levels}
+    for name, suffix in blocks.items():
+        yield from block_keys(model.get_submodule(name), name, suffix)  # type: ignore[arg-type]
+    leaves = {
+        "fine_embed": "embed_fine",
+        "fine_classifier": "fc_fine",
+        "coarse_classifier": "fc_coarse",
+    }
+    for level in model.levels:
+        leaves |= {
+            f"fine{level}_to_coarse{level - 1}.conv": f"conv_ta_fine_to_coarse_block_{level}_to_{level - 1}",
+            f"coarse{level}_to_fine{level}.conv": f"conv_sa_coarse_to_fine_block_{level}_to_{level}",
+        }
+    for ours, theirs in leaves.items():
+        yield from leaf_keys(model.get_submodule(ours), ours, theirs)
+
+
+def _published_arguments(shapes: Shapes) -> dict[str, int]:
+    """Find the arguments from the shapes; blocks are counted from 1, and the first is the stem."""
+    blocks = sum(f"sgcn{block}_fine.0.A_res" in shapes.state for block in range(2, 102))
+    return {**scale_arguments(shapes), "depth": 1 + blocks}
+
+
+_LAYOUT = PublishedLayout(
+    _published_keys, _published_arguments, telling="sgcn1.0.mlp.layers.0.weight", classifier="fc_fine"
+)
+
+register_model(
+    "dualhead",
     paper="Chen et al., Learning Multi-Granular Spatio-Temporal Graph Network for Skeleton-based Action Recognition, "
     "ACM MM 2021, arXiv 2108.04536",
     frames=300,
@@ -115,19 +148,15 @@ class DualHeadNet(SkeletonModel):
         "Kinetics-Skeleton 400, 4 streams": 38.4,
     },
     published_epoch="best epoch on the test side",
-)
-def dualhead(**arguments: Any) -> DualHeadNet:
-    """Build the published network."""
-    return DualHeadNet(**arguments)
+    layout=_LAYOUT,
+)(DualHeadNet)
 
-
-@register(
+register_model(
+    "dualhead_small",
     paper="The same network at half the width, for small machines; no published results",
     frames=300,
     gmacs=6.30,
     published={},
     width=48,
-)
-def dualhead_small(**arguments: Any) -> DualHeadNet:
-    """Build DualHead-Net with a stem of 48 channels."""
-    return DualHeadNet(**arguments)
+    layout=_LAYOUT,
+)(DualHeadNet)

@@ -12,8 +12,9 @@ from typing import Any
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from dualhead.models.base import ModelConfig, SkeletonModel
+from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from dualhead.models.config import ModelConfig
 from dualhead.models.registry import model_entries
 from dualhead.runtime.errors import CheckpointError
 from dualhead.runtime.files import replacing, write_text

@@ -39,7 +39,8 @@ class ModelCard:
         heads: Names of its heads.
         parameters: How many it has, counted for `COUNTED_FOR`.
         frames: T of the clips that it was published with.
-        gmacs: 10^9 multiply-accumulate operations of one clip of that length, as the paper writes the model.
+        gmacs: 10^9 multiply-accumulate operations of one clip of that length, as the paper writes the model; None: not
+            known.
         arguments: Variant arguments and their defaults.
         width_step: `width` is a multiple of this.
         published: Published top-1 in percent, by data set, protocol and streams.
@@ -50,7 +51,7 @@ class ModelCard:
     heads: tuple[str, ...]
     parameters: int
     frames: int
-    gmacs: float
+    gmacs: float | None
     arguments: Mapping[str, Any]
     width_step: int
     published: Mapping[str, float]
@@ -81,6 +82,11 @@ def describe_models() -> list[ModelCard]:
     return cards
 
 
+def gigas(count: float | None) -> str:
+    """Write a number of GMACs to two decimals, a dash where it is not known."""
+    return "-" if count is None else f"{count:.2f}"
+
+
 def models_page() -> str:
     """Write docs/models.md.
 
@@ -92,7 +98,7 @@ def models_page() -> str:
         "| name | heads | parameters | T | GMACs |",
         "|---|---|---:|---:|---:|",
         *(
-            f"| `{card.name}` | {', '.join(card.heads)} | {card.parameters:,} | {card.frames} | {card.gmacs:.2f} |"
+            f"| `{card.name}` | {', '.join(card.heads)} | {card.parameters:,} | {card.frames} | {gigas(card.gmacs)} |"
             for card in cards
         ),
         "",

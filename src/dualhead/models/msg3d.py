@@ -5,7 +5,7 @@ arXiv 2003.14111.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from einops import rearrange
 from torch import Tensor, nn
@@ -14,7 +14,9 @@ from dualhead.graph import binary_adjacency
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.models.base import SkeletonModel
-from dualhead.models.registry import register
+from dualhead.models.published_keys import block_keys, leaf_keys, scale_arguments
+from dualhead.models.published_layout import Pairs, PublishedLayout, Shapes
+from dualhead.models.registry import register_model
 from dualhead.skeleton import Skeleton
 
 
@@ -71,7 +73,24 @@ class MSG3D(SkeletonModel):
         return rearrange(logits, "n k -> n 1 k")
 
 
-@register(
+def _published_keys(model: MSG3D) -> Pairs:
+    """Pair the entries of MS-G3D."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    for index, block in enumerate(model.blocks):
+        assert isinstance(block, STGCBlock)
+        yield from block_keys(block, f"blocks.{index}", str(index + 1))
+    yield from leaf_keys(model.classifier, "classifier", "fc")
+
+
+def _published_arguments(shapes: Shapes) -> dict[str, int]:
+    """Find the arguments from the shapes; blocks are counted from 1."""
+    return {**scale_arguments(shapes), "depth": sum(f"sgcn{block}.0.A_res" in shapes.state for block in range(1, 102))}
+
+
+_LAYOUT = PublishedLayout(_published_keys, _published_arguments, telling="sgcn1.0.mlp.layers.0.weight")
+
+register_model(
+    "msg3d",
     paper="Liu et al., Disentangling and Unifying Graph Convolutions for Skeleton-Based Action Recognition, "
     "CVPR 2020, arXiv 2003.14111",
     frames=300,
@@ -84,7 +103,5 @@ class MSG3D(SkeletonModel):
         "Kinetics-Skeleton 400, 2 streams": 38.0,
     },
     published_epoch="best epoch on the test side",
-)
-def msg3d(**arguments: Any) -> MSG3D:
-    """Build the published network."""
-    return MSG3D(**arguments)
+    layout=_LAYOUT,
+)(MSG3D)

@@ -5,7 +5,8 @@ Action Recognition", CVPR 2025, arXiv 2411.18941.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import ClassVar
 
 from einops import rearrange, reduce
 from torch import Tensor
@@ -13,7 +14,9 @@ from torch import Tensor
 from dualhead.layers.prototypes import PrototypeReconstruction
 from dualhead.models.base import ModelOutput
 from dualhead.models.dgstgcn import DGSTGCN
-from dualhead.models.registry import register
+from dualhead.models.published_keys import leaf_keys, pyskl_keys, pyskl_layout
+from dualhead.models.published_layout import Pairs, Shapes
+from dualhead.models.registry import register_model
 from dualhead.skeleton import Skeleton
 
 
@@ -74,7 +77,26 @@ class ProtoGCN(DGSTGCN):
         return ModelOutput(self.classify([features]), {"prototypes": self.prototypes(graphs)})
 
 
-@register(
+def _published_keys(model: ProtoGCN) -> Pairs:
+    """Pair the entries, those of the trunk as in DG-STGCN."""
+    yield from pyskl_keys(model)
+    names = {"mix": "post", "norm": "bn", "query": "prn.query_matrix", "memory": "prn.memory_matrix"}
+    for name, published in names.items():
+        yield from leaf_keys(model.prototypes.get_submodule(name), f"prototypes.{name}", f"backbone.{published}")
+
+
+def _published_arguments(shapes: Shapes) -> dict[str, int]:
+    """Find the arguments from the shapes."""
+    prototypes, _ = shapes.shape("backbone.prn.query_matrix.weight", 2)
+    return {**_TRUNK.arguments(shapes), "num_prototypes": prototypes}
+
+
+_TRUNK = pyskl_layout("pre.0.weight")
+
+_LAYOUT = replace(_TRUNK, keys=_published_keys, arguments=_published_arguments)
+
+register_model(
+    "protogcn",
     paper="Liu et al., Revealing Key Details to See Differences: A Novel Prototypical Perspective for Skeleton-based "
     "Action Recognition, CVPR 2025, arXiv 2411.18941",
     frames=100,
@@ -86,7 +108,5 @@ class ProtoGCN(DGSTGCN):
         "NTU RGB+D 120 xset, 6 streams": 92.16,
     },
     published_weights="pyskl",
-)
-def protogcn(**arguments: Any) -> ProtoGCN:
-    """Build the published network."""
-    return ProtoGCN(**arguments)
+    layout=_LAYOUT,
+)(ProtoGCN)

@@ -1,4 +1,4 @@
-"""The keys of published checkpoints, as pairs (ours, theirs) made by walking our modules.
+"""The keys of published checkpoints for what several models share, as pairs (ours, theirs) made by walking our modules.
 
 The shapes agree one to one, so a published checkpoint is ours under other names. The names are facts of the published
 files; the walk needs no list of a thousand keys.
@@ -6,28 +6,18 @@ files; the walk needs no list of a thousand keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from torch import nn
 
-from dualhead.layers.adaptive_graph_convolution import AdaptiveGraphConvolution
 from dualhead.layers.dynamic_graph_convolution import DynamicGraphConvolution
 from dualhead.layers.graph_convolution import MultiScaleGraphConvolution
 from dualhead.layers.learned_graph_convolution import LearnedGraphConvolution
 from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
 from dualhead.layers.stgc_block import STGCBlock
 from dualhead.layers.temporal_convolution import MultiScaleTemporalConvolution, PointwiseNorm
-from dualhead.layers.topology_graph_convolution import TopologyGraphConvolution
 from dualhead.layers.window_graph_convolution import WindowGraphConvolution
-from dualhead.models.agcn import AGCN, AGCNUnit
-from dualhead.models.ctrgcn import CTRGCN, CTRGCNUnit
-from dualhead.models.dualhead import DualHeadNet
-from dualhead.models.msg3d import MSG3D
-from dualhead.models.protogcn import ProtoGCN
-from dualhead.models.stgcn import STGCN, STGCNUnit
+from dualhead.models.published_layout import Pairs, PublishedLayout, Shapes, trunk_arguments
 from dualhead.models.unit_trunk import GraphUnit, UnitTrunk
-
-Pairs = Iterator[tuple[str, str]]
+from dualhead.runtime.errors import CheckpointError
 
 
 def leaf_keys(module: nn.Module, ours: str, theirs: str) -> Pairs:
@@ -82,33 +72,25 @@ def block_keys(module: STGCBlock, ours: str, theirs: str) -> Pairs:
     yield from temporal_keys(module.temporal, f"{ours}.temporal", f"tcn{theirs}")
 
 
-def dualhead_keys(model: DualHeadNet) -> Pairs:
-    """Pair the entries of DualHead-Net."""
-    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
-    blocks = {"stem": "1"} | {f"{head}{level}": f"{level}_{head}" for head in model.heads for level in model.levels}
-    for name, suffix in blocks.items():
-        yield from block_keys(model.get_submodule(name), name, suffix)  # type: ignore[arg-type]
-    leaves = {
-        "fine_embed": "embed_fine",
-        "fine_classifier": "fc_fine",
-        "coarse_classifier": "fc_coarse",
+def scale_arguments(shapes: Shapes) -> dict[str, int]:
+    """Find `in_channels`, the width and the numbers of scales of a model whose first part is an STGC block.
+
+    Raises:
+        CheckpointError: If the checkpoint is for another number of joints.
+    """
+    joints = shapes.skeleton.num_joints
+    width, mixed, _, _ = shapes.shape("sgcn1.0.mlp.layers.0.weight", 4)
+    rows, columns = shapes.shape("sgcn1.0.A_res", 2)
+    if columns != joints:
+        raise CheckpointError(f"the checkpoint is for {columns} joints, skeleton {shapes.skeleton.name!r} has {joints}")
+    scaled, nodes = shapes.shape("gcn3d1.gcn3d.0.gcn3d.1.A_res", 2)
+    hops = max(1, rows // joints)
+    return {
+        "width": width,
+        "in_channels": mixed // hops,
+        "num_gcn_scales": hops,
+        "num_g3d_scales": max(1, scaled // nodes),
     }
-    for level in model.levels:
-        leaves |= {
-            f"fine{level}_to_coarse{level - 1}.conv": f"conv_ta_fine_to_coarse_block_{level}_to_{level - 1}",
-            f"coarse{level}_to_fine{level}.conv": f"conv_sa_coarse_to_fine_block_{level}_to_{level}",
-        }
-    for ours, theirs in leaves.items():
-        yield from leaf_keys(model.get_submodule(ours), ours, theirs)
-
-
-def msg3d_keys(model: MSG3D) -> Pairs:
-    """Pair the entries of MS-G3D."""
-    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
-    for index, block in enumerate(model.blocks):
-        assert isinstance(block, STGCBlock)
-        yield from block_keys(block, f"blocks.{index}", str(index + 1))
-    yield from leaf_keys(model.classifier, "classifier", "fc")
 
 
 def around_keys(
@@ -117,68 +99,6 @@ def around_keys(
     """Pair the way around a unit, which has entries only where shapes change."""
     if isinstance(module, PointwiseNorm):
         yield from pointwise_norm_keys(module, f"{ours}.residual", f"{theirs}.{name}", conv, norm)
-
-
-def adaptive_keys(module: AdaptiveGraphConvolution, ours: str, theirs: str) -> Pairs:
-    """Pair an adaptive graph convolution."""
-    yield f"{ours}.learned_adjacency", f"{theirs}.PA"
-    for name, published in {"theta": "conv_a", "phi": "conv_b", "mix": "conv_d"}.items():
-        yield from leaf_keys(module.get_submodule(name), f"{ours}.{name}", f"{theirs}.{published}")
-    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.bn")
-    yield from around_keys(module.residual, ours, theirs, "0", "1", "down")
-
-
-def agcn_keys(model: AGCN) -> Pairs:
-    """Pair the entries of 2s-AGCN."""
-    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
-    for index, unit in enumerate(model.units):
-        assert isinstance(unit, AGCNUnit)
-        ours, theirs = f"units.{index}", f"l{index + 1}"
-        yield from adaptive_keys(unit.spatial, f"{ours}.spatial", f"{theirs}.gcn1")
-        yield from leaf_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn1.conv")
-        yield from leaf_keys(unit.norm, f"{ours}.norm", f"{theirs}.tcn1.bn")
-        yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
-    yield from leaf_keys(model.classifier, "classifier", "fc")
-
-
-def stgcn_keys(model: STGCN) -> Pairs:
-    """Pair the entries of ST-GCN; its masks stand beside the units, not in them."""
-    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
-    for index, unit in enumerate(model.units):
-        assert isinstance(unit, STGCNUnit)
-        ours, theirs = f"units.{index}", f"st_gcn_networks.{index}"
-        yield f"{ours}.spatial.importance", f"edge_importance.{index}"
-        yield from leaf_keys(unit.spatial.mix, f"{ours}.spatial.mix", f"{theirs}.gcn.conv")
-        yield from leaf_keys(unit.spatial_norm, f"{ours}.spatial_norm", f"{theirs}.tcn.0")
-        yield from leaf_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn.2")
-        yield from leaf_keys(unit.norm, f"{ours}.norm", f"{theirs}.tcn.3")
-        yield from around_keys(unit.residual, ours, theirs, "0", "1")
-    yield from leaf_keys(model.classifier, "classifier", "fcn")
-
-
-def topology_keys(module: nn.Module, ours: str, theirs: str) -> Pairs:
-    """Pair a channel-wise topology refinement graph convolution."""
-    assert isinstance(module, TopologyGraphConvolution)
-    yield f"{ours}.shared", f"{theirs}.PA"
-    yield f"{ours}.alpha", f"{theirs}.alpha"
-    names = {"receiver": "conv1", "sender": "conv2", "features": "conv3", "topology": "conv4"}
-    for index, subset in enumerate(module.subsets):
-        for name, child in subset.named_children():
-            yield from leaf_keys(child, f"{ours}.subsets.{index}.{name}", f"{theirs}.convs.{index}.{names[name]}")
-    yield from leaf_keys(module.norm, f"{ours}.norm", f"{theirs}.bn")
-    yield from around_keys(module.residual, ours, theirs, "0", "1", "down")
-
-
-def ctrgcn_keys(model: CTRGCN) -> Pairs:
-    """Pair the entries of CTR-GCN."""
-    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
-    for index, unit in enumerate(model.units):
-        assert isinstance(unit, CTRGCNUnit)
-        ours, theirs = f"units.{index}", f"l{index + 1}"
-        yield from topology_keys(unit.spatial, f"{ours}.spatial", f"{theirs}.gcn1")
-        yield from temporal_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn1")
-        yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
-    yield from leaf_keys(model.classifier, "classifier", "fc")
 
 
 def mixed_temporal_keys(module: MixedTemporalConvolution, ours: str, theirs: str) -> Pairs:
@@ -227,8 +147,22 @@ def pyskl_keys(model: UnitTrunk) -> Pairs:
         assert isinstance(unit.temporal, MixedTemporalConvolution)
         yield from mixed_temporal_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn")
         yield from around_keys(unit.residual, ours, theirs, "conv", "bn")
-    if isinstance(model, ProtoGCN):
-        names = {"mix": "post", "norm": "bn", "query": "prn.query_matrix", "memory": "prn.memory_matrix"}
-        for name, published in names.items():
-            yield from leaf_keys(model.prototypes.get_submodule(name), f"prototypes.{name}", f"backbone.{published}")
     yield from leaf_keys(model.classifier, "classifier", "cls_head.fc_cls")
+
+
+def pyskl_layout(mixing: str, subsets: int = 1) -> PublishedLayout:
+    """Make the layout of a model of PYSKL.
+
+    Args:
+        mixing: Key of the first unit's mixing weight, after the unit's own.
+        subsets: How many subsets of the neighbourhood it is for.
+    """
+    telling = f"backbone.gcn.0.gcn.{mixing}"
+    return PublishedLayout(
+        pyskl_keys,
+        trunk_arguments(telling, "backbone.gcn.{}.gcn.A", subsets),
+        telling,
+        classifier="cls_head.fc_cls",
+        input_norm="backbone.data_bn",
+        tells_bodies=False,
+    )

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
-from dualhead.models.base import ModelConfig, SkeletonModel
+from dualhead.models.config import ModelConfig
+from dualhead.models.published_layout import PublishedLayout
 from dualhead.runtime.errors import ConfigError, unknown
+from dualhead.runtime.registry import Registry
 from dualhead.skeleton import Skeleton, get_skeleton
+
+if TYPE_CHECKING:
+    from dualhead.models.base import SkeletonModel
 
 ARCHITECTURES = ("dualhead", "msg3d", "agcn", "stgcn", "ctrgcn", "stgcnpp", "dgstgcn", "protogcn")
 """Modules of this package that register models."""
 
-Builder = Callable[..., SkeletonModel]
+Builder = Callable[..., "SkeletonModel"]
+Registered = TypeVar("Registered", bound=Builder)
 
 
 @dataclass(frozen=True)
@@ -24,67 +32,94 @@ class ModelEntry:
 
     Attributes:
         name: Its name in the registry.
-        build: Makes it from the arguments of `create_model`.
+        build: Makes it from the arguments of `create_model`: its class, or a function that returns one.
         paper: Where it was published.
         frames: T of the clips that it was published with.
         gmacs: 10^9 multiply-accumulate operations of one clip of that length with both bodies on NTU RGB+D 60, as the
-            paper writes the model: convolutions, matrix products and linear layers.
+            paper writes the model: convolutions, matrix products and linear layers. None: not known.
         published: Published top-1 in percent, by data set, protocol and streams.
+        changes: Variant arguments in which it differs from the architecture's defaults.
         published_epoch: Which epoch's figures were published: one chosen on the test side is higher than the last.
         published_weights: What the streams of the published figures were fused with: "published" for 0.6 0.6 0.4 0.4,
             "pyskl" for 2 2 1 1; see `evaluation/weights.py`.
-        changes: Variant arguments in which it differs from the architecture's defaults.
+        layout: How published checkpoints name what it consists of; None: there are none.
     """
 
     name: str
     build: Builder
     paper: str
     frames: int
-    gmacs: float
+    gmacs: float | None
     published: Mapping[str, float]
     changes: Mapping[str, Any]
     published_epoch: str = "epoch not stated"
     published_weights: str = "published"
+    layout: PublishedLayout | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        """Take over where the model is defined, by which the registry tells a reload from a second definition."""
+        for key in ("__module__", "__qualname__"):
+            object.__setattr__(self, key, getattr(self.build, key))
 
     @property
     def architecture(self) -> type[SkeletonModel]:
         """The class of what it builds."""
+        if isinstance(self.build, type):
+            return self.build
         annotation: type[SkeletonModel] = inspect.signature(self.build, eval_str=True).return_annotation
         return annotation
 
 
-_ENTRIES: dict[str, ModelEntry] = {}
+def _load() -> None:
+    for architecture in ARCHITECTURES:
+        import_module(f"dualhead.models.{architecture}")
 
 
-def register(
+_MODELS: Registry[ModelEntry] = Registry("model", _load)
+
+
+def register_model(
+    name: str,
     *,
-    paper: str,
-    frames: int,
-    gmacs: float,
-    published: Mapping[str, float],
+    paper: str = "not published",
+    frames: int = 64,
+    gmacs: float | None = None,
+    published: Mapping[str, float] = MappingProxyType({}),
     published_epoch: str = "epoch not stated",
     published_weights: str = "published",
+    layout: PublishedLayout | None = None,
     **changes: Any,
-) -> Callable[[Builder], Builder]:
-    """Enter a function that builds a model under the function's name.
+) -> Callable[[Registered], Registered]:
+    """Register a model under a name that `create_model` and experiments can give.
+
+    What is decorated is a subclass of `SkeletonModel`, or a function whose return annotation is one. It is called with
+    `num_classes`, `skeleton`, `num_bodies`, `in_channels` and the variant arguments; those of the class, with their
+    defaults, are the ones that an experiment can give.
 
     Args:
+        name: Letters, digits, `_` and `-`, beginning with a letter.
         paper: Where it was published.
         frames: T of the clips that it was published with.
         gmacs: 10^9 multiply-accumulate operations of such a clip, as in `ModelEntry`.
         published: Published top-1 in percent, by data set, protocol and streams.
         published_epoch: Which epoch's figures were published.
         published_weights: What their streams were fused with.
-        **changes: Variant arguments that the function is called with where the user gives no others.
+        layout: How published checkpoints name what it consists of.
+        **changes: Variant arguments that it is built with where the user gives no others.
 
     Returns:
-        A decorator that gives the function back.
+        A decorator that returns what it is given.
+
+    Raises:
+        ConfigError: If the name has other characters, or is another model's.
     """
 
-    def enter(build: Builder) -> Builder:
-        name = build.__name__
-        _ENTRIES[name] = ModelEntry(
-            name, build, paper, frames, gmacs, published, changes, published_epoch, published_weights
+    def enter(build: Registered) -> Registered:
+        _MODELS.add(
+            name,
+            ModelEntry(
+                name, build, paper, frames, gmacs, published, changes, published_epoch, published_weights, layout
+            ),
         )
         return build
 
@@ -92,15 +127,13 @@ def register(
 
 
 def model_entries() -> dict[str, ModelEntry]:
-    """Give every model's entry by name."""
-    for architecture in ARCHITECTURES:
-        import_module(f"dualhead.models.{architecture}")
-    return dict(_ENTRIES)
+    """Return every model's entry by name, those of plugins last."""
+    return dict(_MODELS.items())
 
 
 def list_models() -> list[str]:
-    """Give the names that `create_model` knows, sorted."""
-    return sorted(model_entries())
+    """Return the names that `create_model` knows, sorted."""
+    return sorted(_MODELS)
 
 
 def create_model(
@@ -133,7 +166,7 @@ def create_model(
     for what, value in given.items():
         _need_whole(what, value, "a model")
     config = ModelConfig(name, num_classes, get_skeleton(skeleton), num_bodies, in_channels, variant)
-    entry = model_entries()[name]
+    entry = _MODELS[name]
     try:
         model = entry.build(**given, skeleton=config.skeleton, **{**entry.changes, **variant})
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:  # such as more memory than there is
@@ -153,21 +186,13 @@ def check_variant(name: str, variant: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: If the name or an argument is not known, or a value cannot be used; names the nearest that can.
     """
-    entries = model_entries()
-    if name not in entries:
-        raise unknown("model", name, sorted(entries))
-    known = variant_arguments(entries[name])
+    entry = _MODELS[name]
+    known = variant_arguments(entry)
     for argument, value in variant.items():
         if argument not in known:
             raise unknown(f"argument of model {name}", argument, known)
-        default = known[argument]
-        if isinstance(default, int):
-            _need_whole(argument, value, f"model {name}")
-        elif isinstance(default, float) and not (_is_number(value) and 0 <= value < 1):
-            raise ConfigError(f"{argument} is {value!r}: model {name} needs a number from 0 to below 1")
-        elif isinstance(default, str) and not isinstance(value, str):
-            raise ConfigError(f"{argument} is {value!r}: model {name} needs a word, such as {default!r}")
-    width, step = variant.get("width", known["width"]), entries[name].architecture.width_step
+        _check_value(name, argument, value, known[argument])
+    width, step = variant.get("width", known.get("width", 1)), entry.architecture.width_step
     if width % step:
         near = [factor * step for factor in (width // step, width // step + 1) if factor]
         raise ConfigError(
@@ -175,7 +200,24 @@ def check_variant(name: str, variant: Mapping[str, Any]) -> None:
         )
 
 
-def _is_number(value: object) -> bool:
+def _check_value(model: str, argument: str, value: object, default: object) -> None:
+    """Check that a value is of the kind of its default; a dropout is a share of 1, other numbers are free."""
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ConfigError(f"{argument} is {value!r}: model {model} needs true or false")
+    elif isinstance(default, int):
+        _need_whole(argument, value, f"model {model}")
+    elif isinstance(default, float) and argument.endswith("dropout"):
+        if not (_is_number(value) and 0 <= value < 1):
+            raise ConfigError(f"{argument} is {value!r}: model {model} needs a number from 0 to below 1")
+    elif isinstance(default, float):
+        if not (_is_number(value) and math.isfinite(value)):
+            raise ConfigError(f"{argument} is {value!r}: model {model} needs a number, such as {default}")
+    elif isinstance(default, str) and not isinstance(value, str):
+        raise ConfigError(f"{argument} is {value!r}: model {model} needs a word, such as {default!r}")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -186,7 +228,7 @@ def _need_whole(what: str, value: object, who: str) -> None:
 
 
 def variant_arguments(entry: ModelEntry) -> dict[str, Any]:
-    """Give the arguments of an architecture beyond those that every model has, with the entry's defaults."""
+    """Return the arguments of an architecture beyond those that every model has, with the entry's defaults."""
     fixed = {"self", *(field for field in ModelConfig.__dataclass_fields__)}
     parameters = inspect.signature(entry.architecture.__init__).parameters
     defaults = {name: parameter.default for name, parameter in parameters.items() if name not in fixed}

@@ -5,7 +5,6 @@ arXiv 1801.07455.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -22,7 +21,9 @@ from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.partition_graph_convolution import PartitionGraphConvolution
 from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
-from dualhead.models.registry import register
+from dualhead.models.published_keys import around_keys, leaf_keys
+from dualhead.models.published_layout import Pairs, PublishedLayout, trunk_arguments
+from dualhead.models.registry import register_model
 from dualhead.models.unit_trunk import Unit, UnitTrunk, unit_plan
 from dualhead.runtime.errors import unknown
 from dualhead.skeleton import Skeleton
@@ -116,7 +117,33 @@ class STGCN(UnitTrunk):
         return super().distinct_bodies(clips, known)
 
 
-@register(
+def _published_keys(model: STGCN) -> Pairs:
+    """Pair the entries of ST-GCN; its masks stand beside the units, not in them."""
+    yield from leaf_keys(model.input_norm, "input_norm", "data_bn")
+    for index, unit in enumerate(model.units):
+        assert isinstance(unit, STGCNUnit)
+        ours, theirs = f"units.{index}", f"st_gcn_networks.{index}"
+        yield f"{ours}.spatial.importance", f"edge_importance.{index}"
+        yield from leaf_keys(unit.spatial.mix, f"{ours}.spatial.mix", f"{theirs}.gcn.conv")
+        yield from leaf_keys(unit.spatial_norm, f"{ours}.spatial_norm", f"{theirs}.tcn.0")
+        yield from leaf_keys(unit.temporal, f"{ours}.temporal", f"{theirs}.tcn.2")
+        yield from leaf_keys(unit.norm, f"{ours}.norm", f"{theirs}.tcn.3")
+        yield from around_keys(unit.residual, ours, theirs, "0", "1")
+    yield from leaf_keys(model.classifier, "classifier", "fcn")
+
+
+_LAYOUT = PublishedLayout(
+    _published_keys,
+    trunk_arguments("st_gcn_networks.0.gcn.conv.weight", "edge_importance.{}", subsets=3),
+    telling="st_gcn_networks.0.gcn.conv.weight",
+    classifier="fcn",
+    classifier_dimensions=4,
+    tells_bodies=False,
+    constants=lambda model: {"A": model.get_buffer("units.0.spatial.adjacency")},
+)
+
+register_model(
+    "stgcn",
     paper="Yan et al., Spatial Temporal Graph Convolutional Networks for Skeleton-Based Action Recognition, "
     "AAAI 2018, arXiv 1801.07455",
     frames=300,
@@ -126,7 +153,5 @@ class STGCN(UnitTrunk):
         "NTU RGB+D 60 xview, joint stream": 88.3,
         "Kinetics-Skeleton 400, joint stream": 30.7,
     },
-)
-def stgcn(**arguments: Any) -> STGCN:
-    """Build the published network."""
-    return STGCN(**arguments)
+    layout=_LAYOUT,
+)(STGCN)

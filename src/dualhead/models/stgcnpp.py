@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from dualhead.graph import Matrix, directed_partition
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.learned_graph_convolution import LearnedGraphConvolution
 from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
-from dualhead.models.registry import register
+from dualhead.models.published_keys import pyskl_layout
+from dualhead.models.registry import register_model
 from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, normal_classifier, unit_plan
 from dualhead.skeleton import Skeleton
 
@@ -74,7 +74,10 @@ class STGCNPlusPlus(UnitTrunk):
         )
 
 
-@register(
+_LAYOUT = pyskl_layout("conv.weight", subsets=3)
+
+register_model(
+    "stgcnpp",
     paper="Duan et al., PYSKL: Towards Good Practices for Skeleton Action Recognition, ACM Multimedia 2022, "
     "arXiv 2205.09443",
     frames=100,
@@ -86,7 +89,5 @@ class STGCNPlusPlus(UnitTrunk):
         "NTU RGB+D 120 xset, 4 streams": 89.8,
     },
     published_weights="pyskl",
-)
-def stgcnpp(**arguments: Any) -> STGCNPlusPlus:
-    """Build the published network."""
-    return STGCNPlusPlus(**arguments)
+    layout=_LAYOUT,
+)(STGCNPlusPlus)

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dualhead.models.listing import COUNTED_FOR, ModelCard, describe_models
+from dualhead.models.listing import COUNTED_FOR, ModelCard, describe_models, gigas
 
 
 def models_table(cards: Sequence[ModelCard]) -> Table:
@@ -30,7 +30,7 @@ def models_table(cards: Sequence[ModelCard]) -> Table:
     for column in ("parameters", "frames", "GMACs"):
         table.add_column(column, justify="right", no_wrap=True)
     for card in cards:
-        figures = (f"{card.parameters:,}", str(card.frames), f"{card.gmacs:.2f}")
+        figures = (f"{card.parameters:,}", str(card.frames), gigas(card.gmacs))
         table.add_row(Text(card.name), Text(", ".join(card.heads)), *figures)
     return table
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dualhead.models.published_files import read_published
+from dualhead.conversion.files import read_published
 from dualhead.runtime.errors import CheckpointError
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from dualhead.models.base import ModelConfig
-from dualhead.models.published_provenance import Origin
+from dualhead.conversion.provenance import Origin
+from dualhead.models.config import ModelConfig
 from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.skeleton import NTU25
 
 CONFIG = ModelConfig("dualhead", 60, NTU25)
+REST = "protocol: xsub, epochs: 2, batch_size: 4"
 
 
 def test_what_is_given_and_what_an_experiment_says(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_what_is_given_and_what_an_experiment_says(tmp_path: Path) -> None:
     assert len(full["classes"]) == 60
     assert full["experiment"]["epochs"] == 120
     elsewhere = tmp_path / "custom.yaml"
-    elsewhere.write_text("{dataset: custom, recipe: dualhead, model: {name: dualhead}}")
+    elsewhere.write_text(f"{{dataset: custom, recipe: dualhead, model: {{name: dualhead}}, {REST}}}")
     assert Origin.of(elsewhere).skeleton is None  # the data themselves say it
 
 
@@ -45,9 +46,9 @@ def test_contradictions_and_unknown_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MismatchError, match="has 120 classes, the checkpoint 60"):
         Origin.of("ntu120_xsub/dualhead").provenance(CONFIG)
     other = tmp_path / "other.yaml"
-    other.write_text("model: {name: agcn}\n")
+    other.write_text(f"{{recipe: dualhead, model: {{name: agcn}}, {REST}}}")
     with pytest.raises(MismatchError, match="is for model 'agcn', the checkpoint for 'dualhead'"):
         Origin.of(other).provenance(CONFIG)
     other.write_text("just text")
-    with pytest.raises(ConfigError, match="names no model"):
+    with pytest.raises(ConfigError, match=r"other\.yaml"):
         Origin.of(other)

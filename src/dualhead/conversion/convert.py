@@ -10,18 +10,12 @@ from typing import Any
 
 import torch
 
-from dualhead.models.base import ModelConfig
+from dualhead.conversion.files import PUBLISHED_SUFFIXES, read_published
+from dualhead.conversion.provenance import Origin
+from dualhead.conversion.published import KeyReport, compare_published, load_published, to_published, without_prefix
+from dualhead.conversion.shapes import infer_arguments
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint, torch_bytes
-from dualhead.models.published import (
-    KeyReport,
-    compare_published,
-    load_published,
-    to_published,
-    without_prefix,
-)
-from dualhead.models.published_files import PUBLISHED_SUFFIXES, read_published
-from dualhead.models.published_provenance import Origin
-from dualhead.models.published_shapes import infer_arguments
+from dualhead.models.config import ModelConfig
 from dualhead.models.registry import create_model, list_models
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, unknown
 from dualhead.runtime.files import check_apart, replacing

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.inference.conversion import convert_and_print, lacking, read_classes
+from dualhead.conversion.command import convert_and_print, lacking, read_classes
+from dualhead.conversion.published import to_published
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
-from dualhead.models.published import to_published
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import NTU25

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dualhead.models.published import load_published, to_published
-from dualhead.models.published_shapes import _FIRST_MIXING, infer_arguments
+from dualhead.conversion.published import load_published, to_published
+from dualhead.conversion.shapes import infer_arguments
 from dualhead.models.registry import create_model, model_entries, variant_arguments
 from dualhead.runtime.errors import CheckpointError, DualheadError
 from dualhead.skeleton import NTU25, OPENPOSE18
@@ -52,8 +52,9 @@ def test_shapes_that_cannot_be_are_one_sentence(name: str, shape: tuple[int, ...
     """Whatever shape a tensor has that arguments are read off, the checkpoint is refused, not the program."""
     state = to_published(build(name, OPENPOSE18))
     model = build(name, OPENPOSE18)
-    heads = ("fc", "fc_fine", "fcn", "cls_head.fc_cls")
-    for key in ("data_bn", "backbone.data_bn", *heads, *_FIRST_MIXING.values(), "sgcn1.0.A_res", _WINDOWED):
+    layouts = [entry.layout for entry in model_entries().values() if entry.layout is not None]
+    names = {name for layout in layouts for name in (layout.input_norm, layout.classifier, layout.telling)}
+    for key in sorted({*names, "sgcn1.0.A_res", "backbone.prn.query_matrix", _WINDOWED}):
         changed = key if key in state else f"{key}.weight"
         if changed in state:
             odd = {**state, changed: torch.zeros(shape)}

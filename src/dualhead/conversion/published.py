@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dualhead.models.agcn import AGCN
+from dualhead.conversion.shapes import unknown_layout
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import not_finite
-from dualhead.models.ctrgcn import CTRGCN
-from dualhead.models.dgstgcn import DGSTGCN
-from dualhead.models.dualhead import DualHeadNet
-from dualhead.models.msg3d import MSG3D
-from dualhead.models.protogcn import ProtoGCN
-from dualhead.models.published_keys import (
-    Pairs,
-    agcn_keys,
-    ctrgcn_keys,
-    dualhead_keys,
-    msg3d_keys,
-    pyskl_keys,
-    stgcn_keys,
-)
-from dualhead.models.stgcn import STGCN
-from dualhead.models.stgcnpp import STGCNPlusPlus
+from dualhead.models.published_layout import PublishedLayout
+from dualhead.models.registry import model_entries
 from dualhead.runtime.errors import CheckpointError
-
-_FIRST_KEYS = ("backbone.data_bn.weight", "data_bn.weight")
-"""What the published code calls the weight of the input norm: in PYSKL, and in every other model."""
 
 _SAME_GRAPH = 1e-6
 """Largest difference between two float32 matrices of one graph; their entries are at most 1."""
 
-_WALKS: dict[type[SkeletonModel], Callable[[Any], Pairs]] = {
-    DualHeadNet: dualhead_keys,
-    MSG3D: msg3d_keys,
-    AGCN: agcn_keys,
-    STGCN: stgcn_keys,
-    CTRGCN: ctrgcn_keys,
-    STGCNPlusPlus: pyskl_keys,
-    DGSTGCN: pyskl_keys,
-    ProtoGCN: pyskl_keys,
-}
+
+def _layout(model: SkeletonModel) -> PublishedLayout:
+    for entry in model_entries().values():
+        if entry.architecture is type(model) and entry.layout is not None:
+            return entry.layout
+    raise unknown_layout(type(model).__name__)
 
 
 def published_keys(model: SkeletonModel) -> dict[str, str]:
@@ -61,16 +40,11 @@ def published_keys(model: SkeletonModel) -> dict[str, str]:
     Raises:
         CheckpointError: If nothing was published for this kind of model.
     """
-    if type(model) not in _WALKS:
-        raise CheckpointError(
-            f"no published checkpoints are known for {type(model).__name__}: they are for "
-            f"{', '.join(kind.__name__ for kind in _WALKS)}"
-        )
-    return dict(_WALKS[type(model)](model))
+    return dict(_layout(model).keys(model))
 
 
 def published_constants(model: SkeletonModel) -> dict[str, Tensor]:
-    """Give the matrices of the graph that the published code saves with its weights, by published key.
+    """Return the matrices of the graph that the published code saves with its weights, by published key.
 
     Args:
         model: A model of the package.
@@ -78,9 +52,7 @@ def published_constants(model: SkeletonModel) -> dict[str, Tensor]:
     Returns:
         `A`, `(3, V, V)`, for ST-GCN; nothing for the others.
     """
-    if isinstance(model, STGCN):
-        return {"A": model.get_buffer("units.0.spatial.adjacency")}
-    return {}
+    return dict(_layout(model).constants(model))
 
 
 @dataclass(frozen=True)
@@ -146,7 +118,9 @@ def without_prefix(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Returns:
         The same without the prefix; unchanged where there is no input norm, or a key does not share its prefix.
     """
-    for first in _FIRST_KEYS:
+    layouts = [entry.layout for entry in model_entries().values() if entry.layout is not None]
+    names = {f"{layout.input_norm}.weight" for layout in layouts}
+    for first in sorted(names, key=len, reverse=True):
         prefixes = [key.removesuffix(first) for key in state_dict if f".{key}".endswith(f".{first}")]
         if len(prefixes) == 1 and all(key.startswith(prefixes[0]) for key in state_dict):
             return {key.removeprefix(prefixes[0]): value for key, value in state_dict.items()}

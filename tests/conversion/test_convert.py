@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from dualhead.models.base import ModelConfig
+from dualhead.conversion.convert import convert
+from dualhead.conversion.published import to_published
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
-from dualhead.models.convert import convert
-from dualhead.models.published import to_published
-from dualhead.models.published_shapes import _FIRST_MIXING
+from dualhead.models.config import ModelConfig
 from dualhead.models.registry import model_entries
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError
 from tests.models.test_battery import CUSTOM, EVERY, build, clips
@@ -53,7 +52,9 @@ def test_arguments_that_contradict_the_tensors(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["dualhead", "msg3d", "agcn", "stgcn", "ctrgcn", "stgcnpp", "dgstgcn", "protogcn"])
 def test_a_model_that_the_file_cannot_hold_is_refused_before_it_is_built(name: str, tmp_path: Path) -> None:
     state = to_published(build(name))
-    first = f"{_FIRST_MIXING[model_entries()[name].architecture.__name__]}.weight"
+    layout = model_entries()[name].layout
+    assert layout is not None
+    first = layout.telling
     wide = torch.zeros(1).expand(240_000, *state[first].shape[1:])  # one number that stands for all
     torch.save({**state, first: wide}, tmp_path / "a.pt")
     with pytest.raises(CheckpointError, match=r"a\.pt has \d+ bytes, and the .* that its shapes say has \d+ numbers"):

@@ -6,8 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from dualhead.models.base import SkeletonModel
-from dualhead.models.published import (
+from dualhead.conversion.published import (
     PublishedKeysError,
     compare_published,
     load_published,
@@ -16,6 +15,7 @@ from dualhead.models.published import (
     to_published,
     without_prefix,
 )
+from dualhead.models.base import SkeletonModel
 from dualhead.runtime.errors import CheckpointError
 from tests.models.test_battery import EVERY, build
 

@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from dualhead.conversion.convert import OUR_SUFFIX, Conversion, convert
+from dualhead.conversion.published import KeyReport, PublishedKeysError
 from dualhead.data.recipes.recipes import RecipeSpec, get_recipe
-from dualhead.models.base import ModelConfig
-from dualhead.models.convert import OUR_SUFFIX, Conversion, convert
-from dualhead.models.published import KeyReport, PublishedKeysError
+from dualhead.models.config import ModelConfig
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError
 from dualhead.runtime.terminal import cell, print_line
 from dualhead.training.config import load_experiment

@@ -1,0 +1,1 @@
+"""Published checkpoints in and out: as their authors' code wrote them, and as checkpoints of this package."""
