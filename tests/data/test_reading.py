@@ -109,7 +109,7 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
         read_recordings(tmp_path)
     with pytest.raises(FormatError, match="no such file or folder"):
         read_recordings(tmp_path / "none")
-    with pytest.raises(FormatError, match=r"unknown kind of file: give one that ends in \.skeleton, \.json, \.npy"):
+    with pytest.raises(FormatError, match=r"unknown kind of file: give one that ends in \.skeleton, \.json, "):
         read_recordings((tmp_path / "notes.txt").rename(tmp_path / "notes.md"))
 
 
@@ -248,3 +248,40 @@ def test_names_that_collide_give_way_to_paths(tmp_path: Path) -> None:
         for name in ("a/dup.npy", "b/dup.npy", "alone.npy"):
             archive.write(raw / name, name)
     assert [item.name for item in read_recordings(tmp_path / "raw.zip", usual=NTU25)] == [names[0], "alone", names[2]]
+
+
+def test_a_damaged_archive_in_a_folder_costs_only_itself(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", walk(1))
+    (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 no archive")
+    (tmp_path / "c.tar").write_bytes(b"no archive either")
+    told: list[FormatError | MismatchError] = []
+    assert [item.name for item in read_recordings(tmp_path, told.append, usual=NTU25)] == ["a"]
+    assert [Path(str(error.path)).name for error in told if isinstance(error, FormatError)] == ["b.zip", "c.tar"]
+    with pytest.raises(FormatError):
+        read_recordings(tmp_path, usual=NTU25)
+
+
+def test_a_single_frame_is_a_recording(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", walk(1)[0, 0])  # (V, C)
+    assert read_recordings(tmp_path / "a.npy", usual=NTU25)[0].joints.shape == (1, 1, 25, 3)
+
+
+def test_units_and_frame_rates_are_those_that_are_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", 1000 * walk(1))
+    with pytest.raises(FormatError, match="--unit mm"):
+        read_recordings(tmp_path / "a.npy", usual=NTU25, extent=4.0)
+    (found,) = read_recordings(tmp_path / "a.npy", usual=NTU25, extent=4.0, unit="mm", fps=25)
+    np.testing.assert_allclose(found.joints, walk(1), atol=1e-5)
+    assert found.fps == 25
+    with pytest.raises(ConfigError, match="unknown unit 'mi'"):
+        read_recordings(tmp_path / "a.npy", usual=NTU25, unit="mi")
+    with pytest.raises(ConfigError, match="fps is 0"):
+        Reader(fps=0)
+
+
+def test_a_store_of_bodies_in_another_unit_is_refused(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "raw", actions=1)
+    prepare("ntu60", tmp_path / "raw", tmp_path / "store", workers=1, quiet=True)
+    assert len(read_recordings(tmp_path / "store", extent=4.0)) == 2
+    with pytest.raises(FormatError, match=r"units tall, but about 40 metres .* \(of `dualhead prepare`\)"):
+        read_recordings(tmp_path / "store", extent=40.0)

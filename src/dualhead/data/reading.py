@@ -244,7 +244,7 @@ class Reader:
             store = open_store(path)
             doubt = doubt_unit(store.body_extent or 0.0, self.extent)
             if doubt:
-                raise FormatError(f"{doubt} when the store is prepared", path)
+                raise FormatError(f"{doubt} (of `dualhead prepare`)", path)
             yield from (fit(self._labelled(sequence, store.classes)) for sequence in store)
         elif holds_many(path):
             yield from self._read_many(path, on_rejected, fit, on_note)
@@ -274,7 +274,7 @@ class Reader:
     def _read_many(
         self, path: Path, on_rejected: Rejection | None, fit: Fit, on_note: Note | None
     ) -> Iterator[SkeletonSequence]:
-        members = list(list_members([path]))
+        members = list(list_members([path], on_rejected))
         recordings = 0
         for name, found, next_clip in self._each(members):
             recordings += 1

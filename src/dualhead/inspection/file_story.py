@@ -10,7 +10,7 @@ import numpy as np
 from dualhead.data.bodies.ghosts import MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
 from dualhead.data.bodies.selection import body_energy
 from dualhead.data.bodies.tracking import find_people, unit
-from dualhead.data.reading import read_member, select_bodies
+from dualhead.data.reading import select_bodies
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.member import ARCHIVE_SUFFIXES, list_members
@@ -20,7 +20,7 @@ from dualhead.formats.ntu.sources import NTU_SKELETON
 from dualhead.formats.recording import Recording
 from dualhead.formats.units import body_extent, doubt_unit, usual_extent
 from dualhead.reading.conventions import points_down
-from dualhead.reading.listing import file_member, find_recordings
+from dualhead.reading.listing import file_member, find_recordings, parse_member
 from dualhead.reading.recognise import Recognised, recognise, require_supported
 from dualhead.runtime.errors import DualheadError, FormatError
 from dualhead.skeleton import NTU25, Skeleton
@@ -228,10 +228,15 @@ def _explain_plain(path: Path, found: Recognised, options: ReadingOptions) -> Fi
         reason = f"unknown kind of skeleton in a {path.suffix.lower()}: say it with --skeleton, a name or a YAML file"
         raise FormatError(reason, path)
     try:
-        story = _story_of(path, read_member(file_member(path), options), _taken_for(found))
+        clips = list(parse_member(file_member(path), options))
+        if len(clips) == 1 and isinstance(clips[0], RawClip):
+            return _story_of(path, clips[0], _taken_for(found))
+        if len(clips) == 1 and isinstance(clips[0], DualheadError):
+            raise clips[0]
     except FormatError as error:
         return FileStory(path, 0, (), damage=error, taken_for=_taken_for(found))
-    return story
+    make = f": `dualhead prepare {found.format.name}` makes a store of them" if found.format.holds_many else ""
+    raise FormatError(f"{found.format.title} with {len(clips)} recordings, and one is explained at a time{make}", path)
 
 
 def _energies(recording: Recording) -> tuple[float, ...]:

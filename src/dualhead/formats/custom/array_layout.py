@@ -50,6 +50,8 @@ def order_axes(
     if axes is not None:
         return _as_said(values, skeleton, where, axes.upper()), []
     if values.ndim == 2:
+        if len(values) == skeleton.num_joints and _fits(values.shape[1], skeleton) and skeleton.num_joints > 3:
+            return values[None, None], ["its axes are taken for (joints, coordinates) of a single frame"]
         return _columns(values, skeleton, where)
     fitting = list(_fitting(values.shape, skeleton))
     documented = "MTVC"[-values.ndim :] if values.ndim in (3, 4) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from dualhead.formats.files.raw_file import FileMember, FilePart, Member, SpecialFile, is_special, last_change
@@ -20,7 +20,7 @@ _STORE = {"joints.npy", "index.npz", "meta.json"}
 _PARTIAL, _PLAN = ".partial", "plan.json"  # of one that is not finished
 
 
-def list_members(raw: Sequence[Path]) -> Iterator[Member]:
+def list_members(raw: Sequence[Path], on_damage: Callable[[FormatError], object] | None = None) -> Iterator[Member]:
     """List every file under some folders, in some archives, and in the archives in those folders.
 
     The order is that of `raw`, then by name, folder by folder, so it is the same on every machine. Links are followed.
@@ -29,6 +29,8 @@ def list_members(raw: Sequence[Path]) -> Iterator[Member]:
 
     Args:
         raw: Folders, zip and tar archives, and plain files.
+        on_damage: Called with the error of an archive in a folder that is not whole, which is then passed over;
+            default: it is raised.
 
     Yields:
         The members; those that cannot be files (a named pipe) and those that an archive must not hold (a path that
@@ -41,11 +43,16 @@ def list_members(raw: Sequence[Path]) -> Iterator[Member]:
         if not root.exists():
             raise FormatError("there is no such file or folder: check the path", root)
         name = printable(root.resolve().name)
-        found = _list_folder(root, name, {os.path.realpath(root)}) if root.is_dir() else _list_file(str(root), name)
+        if root.is_dir():
+            found = _list_folder(root, name, {os.path.realpath(root)}, on_damage)
+        else:
+            found = _list_file(str(root), name)
         yield from (member for member in found if not member.file_name.startswith("._"))
 
 
-def _list_folder(folder: str | Path, where: str, seen: set[str]) -> Iterator[Member]:
+def _list_folder(
+    folder: str | Path, where: str, seen: set[str], on_damage: Callable[[FormatError], object] | None
+) -> Iterator[Member]:
     try:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=_entry_name)
@@ -57,10 +64,15 @@ def _list_folder(folder: str | Path, where: str, seen: set[str]) -> Iterator[Mem
     for entry in ordered:
         below = f"{where}/{printable(entry.name)}"
         if not entry.is_dir():
-            yield from _list_file(entry.path, below)
+            try:
+                yield from list(_list_file(entry.path, below))
+            except FormatError as error:
+                if on_damage is None:
+                    raise
+                on_damage(error)
         elif (real := os.path.realpath(entry.path)) not in seen:  # a link may lead back up
             seen.add(real)
-            yield from _list_folder(entry.path, below, seen)
+            yield from _list_folder(entry.path, below, seen, on_damage)
 
 
 def _entry_name(entry: os.DirEntry[str]) -> str:

@@ -124,6 +124,7 @@ def parse_kinetics(
     if values and not (_are_coordinates(poses) and _are_scores(scores)):
         place = _odd_person(content["data"], _are_coordinates, _are_scores)
         raise text.fault("a person has a coordinate or score that is no number or, as a score, below 0", *place)
+    scores[~poses.any(axis=2)] = 0  # a joint that was not found lies at (0, 0), whatever its score
     return Recording(
         joints=poses,
         frames=np.array(frames, np.int64),
