@@ -207,7 +207,15 @@ def test_help_lists_the_keys(keyed: FunctionParser) -> None:
 
 @pytest.mark.parametrize(
     ("command", "old", "new"),
-    [("train", "--data", "--store"), ("train", "--no-progress", "--quiet"), ("report", "--data", "--store")],
+    [
+        ("train", "--data", "--store"),
+        ("train", "--no-progress", "--quiet"),
+        ("report", "--data", "--store"),
+        ("train", "--accumulate", "--accumulate_grad_batches"),
+        ("train", "--clip_norm", "--gradient_clip_norm"),
+        ("train", "--workers", "--num_workers"),
+        ("reproduce", "--label_smoothing", "--objective.arguments.label_smoothing"),
+    ],
 )
 def test_an_option_of_an_earlier_version_is_told_by_its_new_name(command: str, old: str, new: str) -> None:
     _, parser = build(COMMANDS[command])

@@ -29,6 +29,10 @@ RENAMED_OPTIONS: Mapping[str, str] = {
     "--data": "--store",
     "--progress": "--no-quiet",
     "--no-progress": "--quiet",
+    "--accumulate": "--accumulate_grad_batches",
+    "--clip-norm": "--gradient_clip_norm",
+    "--workers": "--num_workers",
+    "--label-smoothing": "--objective.arguments.label_smoothing",
 }
 """Options of earlier versions and what they are called now."""
 
@@ -194,8 +198,8 @@ class FunctionParser:
                 self._flags.append(option)
                 self._parser.add_argument(option, type=str)
                 return word
-        new = RENAMED_OPTIONS.get(option.replace("_", "-"))
-        if new in self._flags:
+        new = RENAMED_OPTIONS.get(option.replace("_", "-"), "")
+        if new in self._flags or any(new.startswith(f"--{prefix}.") for prefix in self._open_keys):
             raise UsageError(f"option {option} is now called {new}")
         raise UsageError(str(unknown("option", option, self._flags)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.store import Store, open_store
 from dualhead.data.store.writer import Chunk, Row, StoreWriter
+from dualhead.formats.source import SplitRule
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.reading.sources import get_source
 from dualhead.training.build import build_model
@@ -26,6 +28,9 @@ TRAIN, TEST, FRAMES, BODIES = 4, 1, 20, 1  # the second body is absent, which is
 def make_store(dataset: str, protocol: str, folder: Path) -> Store:
     """Write a store of noise with the skeleton, classes, fields and protocols of a data set."""
     source = get_source(dataset)
+    if not source.protocols:  # what its recordings decide
+        rules = {protocol: SplitRule(protocol, (0,), (1,))}
+        source = replace(source, classes=("one", "two"), fields=(protocol,), protocols=rules)
     rule = source.protocols[protocol]
     outside = next(value for value in range(100) if value not in rule.train)
     sides = [rule.train[0]] * TRAIN + [rule.test[0] if rule.test else outside] * TEST
