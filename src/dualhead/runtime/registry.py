@@ -29,15 +29,17 @@ class Registry(Generic[Value]):
     def __init__(self, kind: str, load: Callable[[], object] | None = None):
         self.kind = kind
         self._values: dict[str, Value] = {}
+        self._sources: dict[str, tuple[str, str]] = {}
         self._load = load
 
-    def add(self, name: str, value: Value) -> Value:
+    def add(self, name: str, value: Value, source: object = None) -> Value:
         """Add a value.
 
         Args:
             name: Letters, digits, `_` and `-`, beginning with a letter.
             value: The value. One that was defined at the same place, as after a reload of its module, replaces the
                 former.
+            source: The function or class that the value wraps, which says where it was defined; None: the value.
 
         Returns:
             The value.
@@ -50,11 +52,12 @@ class Registry(Generic[Value]):
                 f"{self.kind} name {name!r} cannot be registered: expected letters, digits, _ and -, beginning with a "
                 "letter"
             )
-        if name in self._values and _place(self._values[name]) != _place(value):
+        place = _place(value if source is None else source)
+        if name in self._values and self._sources[name] != place:
             raise ConfigError(
-                f"{self.kind} {name!r} is registered already, by {_place(self._values[name])[0]}: choose another name"
+                f"{self.kind} {name!r} is registered already, by {self._sources[name][0]}: choose another name"
             )
-        self._values[name] = value
+        self._values[name], self._sources[name] = value, place
         return value
 
     def _ensure(self) -> None:
@@ -92,6 +95,14 @@ class Registry(Generic[Value]):
     def __len__(self) -> int:
         """Return how many names there are."""
         return len(self.names())
+
+    def remove(self, name: str) -> None:
+        """Forget a name.
+
+        Args:
+            name: A name that was added.
+        """
+        del self._values[name], self._sources[name]
 
     def names(self) -> list[str]:
         """Return all names, those of installed plugins last."""

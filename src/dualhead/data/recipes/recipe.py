@@ -508,7 +508,7 @@ def register_recipe(
     options = {"bodies": bodies, "test_clips": test_clips or TestClips(), "normalised_by": normalised_by}
 
     def register(function: BuilderFunction) -> BuilderFunction:
-        _FAMILIES.add(name, Family(function, frames, bare, options))
+        _FAMILIES.add(name, Family(function, frames, bare, options), function)
         return function
 
     return register

@@ -65,7 +65,7 @@ def register_stream(
         raise ConfigError(f"stream {name!r} has {channels} channels: give 1 or more")
 
     def register(function: StreamFunction) -> StreamFunction:
-        _STREAMS.add(name, Stream(name, function, channels, temporal))
+        _STREAMS.add(name, Stream(name, function, channels, temporal), function)
         return function
 
     return register
