@@ -80,7 +80,7 @@ COMMANDS = {
         Command("render", "dualhead.visualize.animation:render", "draw a recording as GIF, MP4 or HTML"),
         Command("serve", "dualhead.serve.command:serve", "a page in the browser: webcam and files"),
         Command("report", "dualhead.visualize.report_command:report", "runs or score files as one HTML page"),
-        Command("export", "dualhead.export.export:export", "a checkpoint for another runtime: ONNX or torch.export"),
+        Command("export", "dualhead.exporting.export:export", "a checkpoint for another runtime: ONNX or torch.export"),
         Command(
             "export-arrays",
             "dualhead.data.export.arrays:export_arrays",
@@ -96,7 +96,7 @@ COMMANDS = {
         Command("models", "dualhead.models.table:print_models", "list the models"),
         Command(
             "reproduce",
-            "dualhead.reproduce:reproduce",
+            "dualhead.reproduction:reproduce",
             "train what a published table reports, and compare",
             resumes=True,
             as_options=("out",),

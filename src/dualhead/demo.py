@@ -12,7 +12,7 @@ from rich.console import Console
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.recipes.streams import STREAMS
 from dualhead.evaluation.tables import print_fusion
-from dualhead.reproduce import fuse_runs
+from dualhead.reproduction import fuse_runs
 from dualhead.runtime.errors import ConfigError, shorten
 from dualhead.runtime.files import write_text
 from dualhead.runtime.json_file import read_json

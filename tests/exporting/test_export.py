@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from dualhead.data.store.store import Store
-from dualhead.export import export as module
-from dualhead.export.checking import Clips
-from dualhead.export.export import export
-from dualhead.export.torch_file import FACTS
+from dualhead.exporting import export as module
+from dualhead.exporting.checking import Clips
+from dualhead.exporting.export import export
+from dualhead.exporting.torch_file import FACTS
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, ExportError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dualhead.export.checking import random_clips
-from dualhead.export.torch_file import FACTS, load_torch, write_torch
+from dualhead.exporting.checking import random_clips
+from dualhead.exporting.torch_file import FACTS, load_torch, write_torch
 
 from .making import make_checkpoint, make_model, traced_stgcn
 

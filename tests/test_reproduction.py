@@ -13,7 +13,7 @@ from dualhead.data.prepare.prepare import prepare
 from dualhead.data.recipes.streams import STREAMS
 from dualhead.evaluation.scores import Scores
 from dualhead.models.published_results import PublishedResult
-from dualhead.reproduce import Reproduction, print_reproduction, reproduce
+from dualhead.reproduction import Reproduction, print_reproduction, reproduce
 from dualhead.runtime.errors import ConfigError, MismatchError
 from dualhead.synthetic.generate import generate
 from dualhead.training.config import load_experiment
@@ -66,7 +66,7 @@ def test_from_raw_recordings_to_the_table_and_on_after_two_stops(
     assert len(written) >= 4
 
     with monkeypatch.context() as pressed:
-        pressed.setattr("dualhead.reproduce.fuse_runs", stopped)
+        pressed.setattr("dualhead.reproduction.fuse_runs", stopped)
         with pytest.raises(KeyboardInterrupt):
             reproduce(tiny(), out, **settings)
     assert "going on after epoch 1" in (runs / "bone" / "run.log").read_text()
@@ -121,8 +121,8 @@ def test_by_name_it_learns_from_the_whole_training_side(tmp_path: Path, monkeypa
         seen.append(experiment)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dualhead.reproduce.open_store", lambda path: None)
-    monkeypatch.setattr("dualhead.reproduce.train_streams", note)
+    monkeypatch.setattr("dualhead.reproduction.open_store", lambda path: None)
+    monkeypatch.setattr("dualhead.reproduction.train_streams", note)
     (tmp_path / "store").mkdir()
     words = ["--store", str(tmp_path / "store"), "--out", str(tmp_path / "out")]
     with pytest.raises(KeyboardInterrupt):

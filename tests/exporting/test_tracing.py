@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dualhead.export.tracing import trace
+from dualhead.exporting.tracing import trace
 from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import ARCHITECTURES
 from dualhead.runtime.errors import ExportError

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from dualhead.export.checking import Clips, Runtime
-from dualhead.export.tracing import Traced
+from dualhead.exporting.checking import Clips, Runtime
+from dualhead.exporting.tracing import Traced
 
 FACTS = "dualhead.json"
 """Name of the metadata inside the file, as `torch.export.load` takes it in `extra_files`."""

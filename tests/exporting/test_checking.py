@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dualhead.data.store.store import Store
-from dualhead.export.checking import Clips, compare, random_clips, recorded_clips
+from dualhead.exporting.checking import Clips, compare, random_clips, recorded_clips
 from dualhead.inference.predictor import Predictor
 from dualhead.runtime.errors import ExportError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dualhead.export.tracing import Traced, trace
+from dualhead.exporting.tracing import Traced, trace
 from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from dualhead.export import onnx_file
-from dualhead.export.checking import random_clips
-from dualhead.export.onnx_file import NEEDED, check_installed, load_onnx, write_onnx
-from dualhead.export.tracing import trace
+from dualhead.exporting import onnx_file
+from dualhead.exporting.checking import random_clips
+from dualhead.exporting.onnx_file import NEEDED, check_installed, load_onnx, write_onnx
+from dualhead.exporting.tracing import trace
 from dualhead.runtime.errors import ConfigError
 
 from .making import SMALL, make_model

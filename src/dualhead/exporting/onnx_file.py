@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dualhead.export.checking import Clips, Runtime
-from dualhead.export.tracing import Traced
+from dualhead.exporting.checking import Clips, Runtime
+from dualhead.exporting.tracing import Traced
 from dualhead.runtime.errors import ConfigError, ExportError
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")

@@ -10,10 +10,10 @@ from typing import Literal, get_args
 from rich.console import Console
 
 from dualhead.data.store.store import closed_inputs
-from dualhead.export.checking import compare, random_clips, recorded_clips
-from dualhead.export.onnx_file import check_installed, load_onnx, write_onnx
-from dualhead.export.torch_file import load_torch, write_torch
-from dualhead.export.tracing import Traced, trace
+from dualhead.exporting.checking import compare, random_clips, recorded_clips
+from dualhead.exporting.onnx_file import check_installed, load_onnx, write_onnx
+from dualhead.exporting.torch_file import load_torch, write_torch
+from dualhead.exporting.tracing import Traced, trace
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import ConfigError, unknown
