@@ -1,4 +1,5 @@
-"""A model, a stream, an augmentation and an objective of one's own; `--import` makes them known to any command:
+"""A model, a stream, an augmentation and an objective of one's own; `--import` makes them known to any command.
+
 dualhead --import examples.plugin train --config examples/plugin.yaml --store STORE --out runs/tiny --stream speed
 dualhead --import examples.plugin predict runs/tiny/last.safetensors RECORDING
 """
@@ -15,8 +16,7 @@ from dualhead.training.objectives import Objective
 @dualhead.register_stream("speed", channels=1, temporal=True)
 def speed(clip: np.ndarray, skeleton: dualhead.Skeleton) -> np.ndarray:
     """Return how far each joint moves until the next frame, `(1, T, V, M)`; 0 in the last frame."""
-    moved = np.linalg.norm(np.diff(clip, axis=1), axis=0)  # (T - 1, V, M)
-    return np.pad(moved, ((0, 1), (0, 0), (0, 0)))[None].astype(np.float32)
+    return np.pad(np.linalg.norm(np.diff(clip, axis=1), axis=0), ((0, 1), (0, 0), (0, 0)))[None].astype(np.float32)
 
 
 @dualhead.register_augmentation("freeze")

@@ -33,18 +33,8 @@ def run(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 PLUGIN = ("--import", "examples.plugin")
-TRAIN = (
-    "train",
-    "--config",
-    "examples/plugin.yaml",
-    "--store",
-    "store",
-    "--out",
-    "tiny",
-    "--stream",
-    "speed",
-    "--quiet",
-)
+CONFIG = ("--config", "examples/plugin.yaml", "--stream", "speed")
+TRAIN = ("train", *CONFIG, "--store", "store", "--out", "tiny", "--quiet")
 
 
 @pytest.mark.slow

@@ -174,7 +174,7 @@ def test_the_store_is_prepared_with_the_bodies_of_the_experiment(
         asked.append(options["body_selection"])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dualhead.reproduce.prepare", note)
+    monkeypatch.setattr("dualhead.reproduction.prepare", note)
     for name in ("ntu60_xsub/ctrgcn", "ntu60_xsub/msg3d", "ucla/ctrgcn"):
         with pytest.raises(KeyboardInterrupt):
             reproduce(name, tmp_path / "out", raw=[tmp_path])

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import nn
 
-from dualhead.training.moving_average import MovingAverage
+from dualhead.training.moving_average import MovingAverage, early_decay
 
 
 class One(LightningModule):
@@ -20,7 +20,7 @@ class One(LightningModule):
 
 
 def test_the_average_by_hand() -> None:
-    module, average, trainer = One(), MovingAverage(0.75), SimpleNamespace(global_step=0, current_epoch=0)
+    module, average, trainer = One(), MovingAverage(0.125), SimpleNamespace(global_step=0, current_epoch=0)
     arguments: Any = (trainer, module)
     average.setup(*arguments, stage="fit")
     values = []
@@ -33,11 +33,16 @@ def test_the_average_by_hand() -> None:
         averaged = average.averaged
         assert isinstance(averaged, One)
         values.append((averaged.weight.item(), averaged.statistic.item()))
-    # 4; 0.75 * 4 + 0.25 * 8 = 5; 0.75 * 5 + 0.25 * 0 = 3.75; statistics likewise
-    assert values == [(4.0, 40.0), (5.0, 50.0), (3.75, 37.5)]
+    # 4; 4 / 8 + 8 * 7 / 8 = 7.5; 7.5 / 8 + 0 = 0.9375; statistics likewise
+    assert values == [(4.0, 40.0), (7.5, 75.0), (0.9375, 9.375)]
     assert averaged.batches.item() == 3  # a counter is no average
     average.on_train_batch_end(*arguments, None, None, 0)  # a batch that made no step changes nothing
-    assert averaged.weight.item() == 3.75
+    assert averaged.weight.item() == 0.9375
+
+
+def test_a_young_average_forgets_the_first_steps_sooner() -> None:
+    assert [early_decay(0.998, updates) for updates in (0, 1, 8, 90)] == [0.0, 2 / 11, 0.5, 0.91]
+    assert early_decay(0.998, 10**6) == 0.998
 
 
 def test_validation_sees_the_average_and_training_goes_on_with_the_weights() -> None:
@@ -97,7 +102,7 @@ def test_batch_norm_statistics_of_an_average_fit_its_weights() -> None:
     arguments: Any = (trainer, wrapped)
     average.setup(*arguments, stage="fit")
     data = 2 + torch.randn(64, 3)
-    for step in range(1, 401):
+    for step in range(1, 1201):
         optimizer.zero_grad()
         nn.functional.cross_entropy(module(data), (data[:, 0] > 2).long()).backward()
         optimizer.step()

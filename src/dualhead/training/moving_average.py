@@ -65,11 +65,12 @@ class _Average(AveragedModel):
 
         Args:
             module: What is averaged.
-            decay: average = decay * average + (1 - decay) * weights; None: the mean of all updates.
+            decay: average = d * average + (1 - d) * weights with d = early_decay(decay, updates); None: the mean of
+                all updates.
         """
         if self._updates is None:
             self._updates = int(self.n_averaged)
-        weight = 1 / (self._updates + 1) if decay is None or not self._updates else 1 - decay
+        weight = 1 / (self._updates + 1) if decay is None else 1 - early_decay(decay, self._updates)
         averages, values, counters, counts = self._pairs(module)
         if weight == 1:
             torch._foreach_copy_(averages, values)
@@ -90,11 +91,11 @@ class _Average(AveragedModel):
 class MovingAverage(WeightAveraging):
     """Averages weights and batch statistics.
 
-    Convention: with a decay, after every optimiser step average = decay * average + (1 - decay) * weights, and the
-    first step's weights start it (exponential moving average). Without one, the average is the mean of the weights
-    after every step (stochastic weight averaging; Izmailov et al., UAI 2018, there once an epoch). Before `first_epoch`
-    it is the weights themselves. The running means and variances of batch norms are averaged as weights are; counters
-    are copied. Validation runs on the average, training goes on with the weights.
+    Convention: with a decay, after every optimiser step average = d * average + (1 - d) * weights (exponential moving
+    average), where d grows to the decay (`early_decay`) and the first step's weights start it. Without one, the average
+    is the mean of the weights after every step (stochastic weight averaging; Izmailov et al., UAI 2018, there once an
+    epoch). Before `first_epoch` it is the weights themselves. The running means and variances of batch norms are
+    averaged as weights are; counters are copied. Validation runs on the average, training goes on with the weights.
 
     Args:
         decay: Above 0 and below 1; None: an equal mean.
@@ -155,6 +156,22 @@ class MovingAverage(WeightAveraging):
         if trainer.current_epoch < self._first_epoch:
             assert self._average_model is not None
             self._average_model.follow(pl_module)
+
+
+def early_decay(decay: float, updates: int) -> float:
+    """Return the decay of an average that is still young.
+
+    The weights and the batch statistics of the first steps are far from all later ones: with the full decay d they
+    would spoil the average for about 1 / (1 - d) steps. As in TensorFlow's moving averages: min(d, (1 + n) / (10 + n)).
+
+    Args:
+        decay: The decay of an old average, above 0 and below 1.
+        updates: n, how often it was updated; 0: it has nothing to keep.
+
+    Returns:
+        0 for the first update, then from 2 / 11 up to the decay.
+    """
+    return min(decay, (1 + updates) / (10 + updates)) if updates else 0.0
 
 
 def _pair(average: nn.Module, module: nn.Module) -> Tensors:
