@@ -12,62 +12,123 @@ from dualhead.version import __version__
 TYPE_CHECKING = False  # as type checkers know it; `typing` takes as long to import as all else here
 if TYPE_CHECKING:
     from dualhead.conversion.published import load_published
+    from dualhead.data.frames import join_frames
+    from dualhead.data.loading.dataset import ClipDataset
     from dualhead.data.prepare.prepare import prepare
+    from dualhead.data.recipes.recipe import Recipe, register_recipe
     from dualhead.data.recipes.recipes import get_recipe
-    from dualhead.data.store.store import open_store
+    from dualhead.data.recipes.step import register_augmentation
+    from dualhead.data.recipes.streams import register_stream
+    from dualhead.data.store.store import Store, open_store
     from dualhead.evaluation.fusion import fuse
     from dualhead.evaluation.scores import Scores
+    from dualhead.exporting.export import export
     from dualhead.inference.deploy import deploy
+    from dualhead.inference.prediction import Prediction
     from dualhead.inference.predictor import Predictor
+    from dualhead.inference.segments import Segment, merge_segments
+    from dualhead.models.base import ModelOutput, SkeletonModel
     from dualhead.models.registry import create_model, list_models, register_model
     from dualhead.reading.registry import register_format
+    from dualhead.reproduction import reproduce
+    from dualhead.runtime.plugins import import_plugins
     from dualhead.sequence import SkeletonSequence
-    from dualhead.skeleton import Skeleton
+    from dualhead.skeleton import Skeleton, get_skeleton
+    from dualhead.synthetic.generate import generate
+    from dualhead.training.config import load_experiment
     from dualhead.training.evaluate import evaluate
+    from dualhead.training.experiment import Experiment
     from dualhead.training.mixing import register_mixing
     from dualhead.training.objectives import register_objective
     from dualhead.training.train import train
+    from dualhead.visualize.animation import render
+    from dualhead.visualize.inspect import inspect
+    from dualhead.visualize.report_command import report
 
 _HOMES = {
+    "ClipDataset": "data.loading.dataset",
+    "Experiment": "training.experiment",
+    "ModelOutput": "models.base",
+    "Prediction": "inference.prediction",
     "Predictor": "inference.predictor",
+    "Recipe": "data.recipes.recipe",
     "Scores": "evaluation.scores",
+    "Segment": "inference.segments",
     "Skeleton": "skeleton",
+    "SkeletonModel": "models.base",
     "SkeletonSequence": "sequence",
+    "Store": "data.store.store",
     "create_model": "models.registry",
     "deploy": "inference.deploy",
     "evaluate": "training.evaluate",
+    "export": "exporting.export",
     "fuse": "evaluation.fusion",
+    "generate": "synthetic.generate",
     "get_recipe": "data.recipes.recipes",
+    "get_skeleton": "skeleton",
+    "import_plugins": "runtime.plugins",
+    "inspect": "visualize.inspect",
+    "join_frames": "data.frames",
     "list_models": "models.registry",
+    "load_experiment": "training.config",
     "load_published": "conversion.published",
+    "merge_segments": "inference.segments",
     "open_store": "data.store.store",
     "prepare": "data.prepare.prepare",
+    "register_augmentation": "data.recipes.step",
     "register_format": "reading.registry",
     "register_mixing": "training.mixing",
     "register_model": "models.registry",
     "register_objective": "training.objectives",
+    "register_recipe": "data.recipes.recipe",
+    "register_stream": "data.recipes.streams",
+    "render": "visualize.animation",
+    "report": "visualize.report_command",
+    "reproduce": "reproduction",
     "train": "training.train",
 }
 
 __all__ = [
+    "ClipDataset",
+    "Experiment",
+    "ModelOutput",
+    "Prediction",
     "Predictor",
+    "Recipe",
     "Scores",
+    "Segment",
     "Skeleton",
+    "SkeletonModel",
     "SkeletonSequence",
+    "Store",
     "__version__",
     "create_model",
     "deploy",
     "evaluate",
+    "export",
     "fuse",
+    "generate",
     "get_recipe",
+    "get_skeleton",
+    "import_plugins",
+    "inspect",
+    "join_frames",
     "list_models",
+    "load_experiment",
     "load_published",
+    "merge_segments",
     "open_store",
     "prepare",
+    "register_augmentation",
     "register_format",
     "register_mixing",
     "register_model",
     "register_objective",
+    "register_recipe",
+    "register_stream",
+    "render",
+    "report",
+    "reproduce",
     "train",
 ]
 
