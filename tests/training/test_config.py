@@ -47,6 +47,20 @@ def test_the_published_body_selection_and_samples_of_a_batch_norm(name: str) -> 
         assert experiment.batch_size // experiment.accumulate_grad_batches == 16
 
 
+def test_a_recipe_is_a_name_or_a_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "inline.yaml"
+    text = "model: {name: dualhead}\nprotocol: xview\nepochs: 60\nbatch_size: 12\n"
+    path.write_text(f"{text}recipe: {{base: ucla52, frames: 64, augment: [{{time_crop: {{share: [0.4, 1]}}}}]}}\n")
+    experiment = load_experiment(path)
+    assert experiment.recipe == {"base": "ucla52", "frames": 64, "augment": [{"time_crop": {"share": [0.4, 1]}}]}
+    save_experiment(tmp_path / "again.yaml", experiment)
+    assert load_experiment(tmp_path / "again.yaml") == experiment
+    assert parse_experiment(experiment.as_dict()) == experiment
+    assert load_experiment(path, {"recipe": "{base: ucla52, augment: []}"}).recipe == {"base": "ucla52", "augment": []}
+    with pytest.raises(ConfigError, match="did you mean 'time_crop'"):
+        load_experiment(path, {"recipe": "{base: ucla52, augment: [time_crap]}"})
+
+
 @pytest.mark.parametrize("data", ["ntu60_xsub", "ntu60_xview", "ntu120_xsub", "ntu120_xset"])
 def test_the_published_recipe_of_pyskl(data: str) -> None:
     """16 epochs of 5 passes, 0.1 for 128 samples, cosine to 0 per step without warm-up."""

@@ -11,11 +11,15 @@ from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.clip_average import one_clip_figures
 from dualhead.evaluation.metrics import measure_heads
-from dualhead.evaluation.scores import Scores
+from dualhead.evaluation.scores import Scores, softmax
+from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, StoreError
 from dualhead.training.build import build_model, build_provenance
 from dualhead.training.evaluate import evaluate, evaluate_and_print
+from dualhead.training.result import load_result
+from dualhead.training.run_folder import RunFolder
+from dualhead.training.train import train
 from dualhead.training.trained_on import digest_names
 from tests.training.conftest import MakeExperiment
 from tests.training.launch import one_thread, run
@@ -84,6 +88,36 @@ def test_the_test_clips_of_a_recipe_are_averaged_and_one_clip_stands_beside(
     figures = one_clip_figures(scores)
     assert figures is not None and figures["mean"].top1 == pytest.approx(right)
     assert set(figures) == {"fine", "coarse", "mean"}
+
+
+INLINE = {
+    "name": "strong",
+    "base": "ucla52",
+    "frames": 8,
+    "sample": "linear",
+    "augment": ["time_crop", {"rotate_view": {"yaw": 30}}],
+    "test_clips": {"yaws": [0, -20, 20], "average": "logits"},
+}
+
+
+def test_an_inline_recipe_and_a_composite_stream_are_read_back_by_evaluate_and_predict(
+    make_experiment: MakeExperiment, store: Store, tmp_path: Path
+) -> None:
+    experiment = make_experiment(recipe=INLINE, epochs=1)
+    result = train(experiment, store, tmp_path / "run", stream="relative+angle", device="cpu", quiet=True)
+    model, provenance = load_checkpoint(result.last.checkpoint)
+    assert (provenance["recipe"], provenance["stream"], model.config.in_channels) == (INLINE, "relative+angle", 4)
+    scores = evaluate(result.last.checkpoint, store, workers=0, quiet=True)
+    assert (scores.provenance["test_clips"], scores.provenance["clip_average"]) == (3, "logits")
+    row = int(store.split("xview")[1][3])
+    clips = torch.from_numpy(get_recipe(INLINE).clips(store[row], "relative+angle"))
+    assert clips.shape == (3, 4, 8, 20, 1)
+    with torch.no_grad():
+        np.testing.assert_allclose(model.eval()(clips).mean(0).numpy(), scores.logits[3], atol=1e-5)
+    predicted = Predictor.from_checkpoint(result.last.checkpoint).predict(store[row])
+    np.testing.assert_allclose(predicted.probabilities, softmax(scores.logits[3].mean(0)), atol=1e-5)
+    assert result.last.one_clip is not None and result.last.test is not None
+    assert load_result(RunFolder(tmp_path / "run")).last.one_clip == result.last.one_clip
 
 
 def test_the_validation_side_is_the_one_that_training_kept_back(checkpoint: Path, store: Store) -> None:

@@ -13,7 +13,7 @@ _FIRST = (
 )  # fmt: skip
 
 # Told elsewhere on the page, in full.
-_LEFT_OUT = ("classes", "experiment")
+_LEFT_OUT = ("classes", "experiment", "one_clip")
 
 
 def provenance_table(standing: Standing) -> dict[str, Any]:

@@ -434,6 +434,12 @@ def test_an_inline_recipe_changes_its_base() -> None:
     assert recipe.draws and get_recipe("ucla52").spec == "ucla52"
 
 
+def test_json_text_is_an_inline_recipe() -> None:
+    assert get_recipe(json.dumps(STRONG)) == get_recipe(STRONG)
+    with pytest.raises(ConfigError, match="JSON"):
+        get_recipe("{base: ucla52}")
+
+
 def test_an_inline_recipe_without_changes_is_its_base() -> None:
     for name, skeleton in (
         ("ucla52", KINECT20),

@@ -181,7 +181,8 @@ def get_recipe(spec: RecipeSpec | Recipe) -> Recipe:
 
     Args:
         spec: One of `RECIPES`, or the same family with another number of frames: `resample32`, `dualhead64`,
-            `moving64`, `uniform48`, `ucla26`; or a mapping (see this module). A `Recipe` is returned as it is.
+            `moving64`, `uniform48`, `ucla26`; or a mapping (see this module), also as JSON text. A `Recipe` is
+            returned as it is.
 
     Returns:
         The recipe.
@@ -191,6 +192,11 @@ def get_recipe(spec: RecipeSpec | Recipe) -> Recipe:
     """
     if isinstance(spec, Recipe):
         return spec
+    if isinstance(spec, str) and spec.startswith("{"):
+        try:
+            spec = json.loads(spec)
+        except ValueError as error:
+            raise ConfigError(f"recipe {spec!r} is neither a name nor a mapping in JSON: {error}") from error
     if isinstance(spec, Mapping):
         return _inline(spec)
     match = re.fullmatch(r"([A-Za-z_-]+)([1-9][0-9]{0,4})?", spec) if isinstance(spec, str) else None
