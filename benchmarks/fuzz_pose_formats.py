@@ -25,6 +25,7 @@ _SEEDS: Mapping[str, tuple[str, Sequence[bytes]]] = {
     "coco_results": ("a.json", [samples.coco_results()]),
     "coco": ("a.json", [samples.coco_annotations()]),
     "mmpose": ("a.json", [samples.mmpose(), samples.mmpose(3)]),
+    "mmpose_pictures": ("a_1.json", [samples.mmpose_picture()]),
     "ultralytics": ("a.json", [samples.ultralytics()]),
     "ultralytics_frames": ("a_1.json", [samples.ultralytics_frame()]),
     "mediapipe": ("a.json", [samples.mediapipe_json()]),

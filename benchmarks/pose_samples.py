@@ -93,6 +93,11 @@ def mmpose(dimensions: int = 2, count: int = 17) -> bytes:
     return _dump({"meta_info": {"dataset_name": "x"}, "instance_info": frames})
 
 
+def mmpose_picture() -> bytes:
+    """Two people in one picture, as the inferencer writes them."""
+    return _dump([mmpose_instance(), mmpose_instance()])
+
+
 def ultralytics_detection(start: float = 0.0) -> dict[str, Any]:
     """Key point v lies at (10 v + start, 5 v)."""
     points = {

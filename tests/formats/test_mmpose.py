@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from benchmarks.pose_samples import mmpose, mmpose_instance
+from dualhead.formats.file_format import RawClip, ReadingOptions
+from dualhead.formats.files.member import list_members
 from dualhead.formats.mmpose import parse_mmpose
+from dualhead.reading.listing import find_recordings
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17, H36M17, HALPE26
 from tests.formats.making import kind_of, read_raw
@@ -37,13 +40,32 @@ def test_other_layouts(count: int, skeleton: object, notes: int) -> None:
     assert len(clip.notes) == notes
 
 
-def test_what_the_inferencer_writes(tmp_path: Path) -> None:
-    picture = json.dumps([mmpose_instance()]).encode()
-    assert kind_of(tmp_path, "a.json", picture) == "mmpose"
-    assert parse_mmpose(json.loads(picture), "x").recording.num_frames == 1
+def test_what_the_inferencer_writes_of_a_video(tmp_path: Path) -> None:
     video = json.dumps([{"frame_id": 0, "instances": [mmpose_instance()]}, {"frame_id": 1, "instances": []}]).encode()
     assert kind_of(tmp_path, "a.json", video) == "mmpose"
     assert parse_mmpose(json.loads(video), "x").recording.num_frames == 2
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [mmpose_instance()],
+        [[mmpose_instance()]],
+        {"meta_info": {}, "instance_info": [mmpose_instance()]},
+    ],
+)
+def test_pictures_of_one_folder_are_frames(tmp_path: Path, content: Any) -> None:
+    data = json.dumps(content).encode()
+    assert kind_of(tmp_path, "walk_3.json", data) == "mmpose_pictures"
+    (clip,) = read_raw(tmp_path, "walk_3.json", data, image_size=(1280, 720))
+    assert (clip.name, clip.recording.num_frames) == ("walk", 1)
+    for frame in (4, 6):
+        (tmp_path / f"walk_{frame}.json").write_bytes(data)
+    (found,) = find_recordings(list(list_members([tmp_path])), ReadingOptions(image_size=(1280, 720)))
+    (clip,) = found.parse()
+    assert isinstance(clip, RawClip)
+    assert clip.recording.frames.tolist() == [0, 1, 3]
+    assert clip.recording.num_frames == 4
 
 
 def test_names_of_key_points_are_checked() -> None:

@@ -45,6 +45,13 @@ def test_one_json_a_frame(tmp_path: Path) -> None:
     assert clip.recording.slots.tolist() == [0, 1, 0, 1]
 
 
+def test_the_first_frames_may_hold_nobody(tmp_path: Path) -> None:
+    for frame, data in enumerate([b"[]", b"[]", ultralytics_frame()]):
+        (tmp_path / f"walk_{frame}.json").write_bytes(data)
+    (clip,) = read_folder(tmp_path, image_size=(1280, 720))
+    assert (clip.recording.num_frames, clip.recording.frames.tolist()) == (3, [2, 2])
+
+
 def test_label_files_are_one_recording(tmp_path: Path) -> None:
     for frame in (1, 2, 4):
         (tmp_path / f"walk_{frame}.txt").write_bytes(ultralytics_label())

@@ -21,6 +21,7 @@ CLIPS = [
     ("openpose", "openpose18", {f"a_{frame}_keypoints.json": openpose_frame() for frame in (1, 2)}),
     ("coco_results", "openpose18", {"a.json": samples.coco_results()}),
     ("mmpose", "coco17", {"a.json": samples.mmpose()}),
+    ("mmpose_pictures", "coco17", {"a_1.json": samples.mmpose_picture(), "a_2.json": samples.mmpose_picture()}),
     ("ultralytics", "coco17", {"a.json": samples.ultralytics()}),
     (
         "ultralytics_frames",

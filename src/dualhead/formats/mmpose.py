@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
+from dualhead.formats.file_format import (
+    Evidence,
+    FileFormat,
+    FrameFiles,
+    RawClip,
+    RawFile,
+    ReadingOptions,
+    require_skeleton,
+)
+from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.observations import BODY_LAYOUTS, MAX_PEOPLE, Observations, identity, number_array
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import H36M17, Skeleton
@@ -134,23 +144,48 @@ def _to_axes(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return points if points.shape[1] == 2 else points[:, [0, 2, 1]]
 
 
+def _instances(content: Any) -> list[Any]:
+    """Return the entries of predictions: frames, or the people of one picture, which may lie in a list of their own."""
+    held = content.get("instance_info") if isinstance(content, Mapping) else content
+    held = held if isinstance(held, list) else []
+    return held[0] if len(held) == 1 and isinstance(held[0], list) else held
+
+
+def _is_person(entry: Any) -> bool:
+    return isinstance(entry, Mapping) and "keypoints" in entry and "keypoint_scores" in entry
+
+
 def _recognise(file: RawFile) -> Evidence | None:
-    if "instance_info" in file.keys:
-        return Evidence("a record with 'instance_info'")
-    first = file.items[0] if file.items else None
-    if isinstance(first, dict) and isinstance(first.get("instances"), list):
+    held = _instances(file.json) if file.items or "instance_info" in file.keys else []
+    if held and isinstance(held[0], Mapping) and isinstance(held[0].get("instances"), list):
         return Evidence("a list of frames with 'instances'")
-    if isinstance(first, list) and first:
-        first = first[0]
-    if isinstance(first, dict) and {"keypoints", "keypoint_scores"} <= first.keys():
-        return Evidence("people with 'keypoints' and 'keypoint_scores'")
+    if "instance_info" in file.keys and not (held and _is_person(held[0])):
+        return Evidence("a record with 'instance_info'")
     return None
+
+
+def _recognise_picture(file: RawFile) -> Evidence | None:
+    held = _instances(file.json) if file.items or "instance_info" in file.keys else []
+    return Evidence("people with 'keypoints' and 'keypoint_scores'") if held and _is_person(held[0]) else None
 
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     clip = parse_mmpose(file.json, file.where)
     require_skeleton(options, clip.skeleton, MMPOSE.title)
     yield clip
+
+
+def _parse_pictures(files: FrameFiles, options: ReadingOptions) -> Iterator[RawClip]:
+    meta: Any = None
+    frames = []
+    for number in sorted(files.frames):
+        member = files.frames[number]
+        content = parse_json(member.read(), member.where)
+        meta = content.get("meta_info", meta) if isinstance(content, Mapping) else meta
+        frames.append({"frame_id": number, "instances": _instances(content)})
+    clip = parse_mmpose({"meta_info": meta, "instance_info": frames}, files.where)
+    require_skeleton(options, clip.skeleton, MMPOSE_PICTURES.title)
+    yield replace(clip, name=files.name, where=files.where)
 
 
 MMPOSE = FileFormat(
@@ -161,4 +196,13 @@ MMPOSE = FileFormat(
     parse=_parse,
     row="`coco17`, `halpe26` (also the body of 133); 3D: `h36m17` | pixels; 3D: metres, Kinect axes | not said | "
     "`track_id` where all have one",
+)
+
+MMPOSE_PICTURES = FileFormat(
+    name="mmpose_pictures",
+    title="MMPose predictions, one file a picture",
+    suffixes=(".json",),
+    recognise=_recognise_picture,
+    parse_frames=_parse_pictures,
+    row=MMPOSE.row,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from dualhead.formats.file_format import FileFormat, FrameFiles, RawClip, RawFile, ReadingOptions, group_frames
@@ -22,6 +23,7 @@ TABLE = "table.csv"
 """The file that names the clips of a data set of one's own and their labels."""
 
 _ONLY_IF_KNOWN = (".txt",)  # of these a folder may hold notes, lists and licences too
+_FIRST_FRAMES = 100
 _FRAME_SUFFIXES = (".json", ".txt")
 
 Clips = Iterable[RawClip | DualheadError]
@@ -180,7 +182,7 @@ def find_recordings(members: Sequence[Member], options: ReadingOptions) -> Itera
 
 
 def frame_groups(members: Sequence[Member], options: ReadingOptions) -> Iterator[tuple[FrameFiles, FileFormat]]:
-    """Find recordings with one file a frame: by the name OpenPose gives them, else by the content of the first.
+    """Find recordings with one file a frame: by the name OpenPose gives them, else by the content of the first ones.
 
     Args:
         members: Files.
@@ -194,14 +196,18 @@ def frame_groups(members: Sequence[Member], options: ReadingOptions) -> Iterator
         named = is_openpose_frame(first.file_name)
         if len(files.frames) < 2 and not named:
             continue
-        try:
-            known = recognise(RawFile(first), options.kind).format
-        except DualheadError:
-            known = OPENPOSE_JSON
-            if not named:
-                continue
-        if known.parse_frames is not None:
+        found = (_format_of(member, options) for member in islice(files.frames.values(), _FIRST_FRAMES))
+        known = next((known for known in found if known is not None), OPENPOSE_JSON if named else None)
+        if known is not None and known.parse_frames is not None:
             yield files, known
+
+
+def _format_of(member: Member, options: ReadingOptions) -> FileFormat | None:
+    """Find the format of a file; None where it says nothing, as that of a frame without anybody may not."""
+    try:
+        return recognise(RawFile(member), options.kind).format
+    except DualheadError:
+        return None
 
 
 def with_frame_sets(members: Sequence[Member], options: ReadingOptions) -> list[Member]:
@@ -229,7 +235,5 @@ def with_frame_sets(members: Sequence[Member], options: ReadingOptions) -> list[
 
 
 def _is_known(member: Member, options: ReadingOptions) -> bool:
-    try:
-        return recognise(RawFile(member), options.kind).format.is_supported
-    except DualheadError:
-        return False
+    known = _format_of(member, options)
+    return known is not None and known.is_supported

@@ -13,7 +13,7 @@ from dualhead.formats.kinect_csv import KINECT_CSV
 from dualhead.formats.kinetics.parse import KINETICS_JSON
 from dualhead.formats.lifters import LIFTED
 from dualhead.formats.mediapipe import MEDIAPIPE
-from dualhead.formats.mmpose import MMPOSE
+from dualhead.formats.mmpose import MMPOSE, MMPOSE_PICTURES
 from dualhead.formats.ntu.array import NTU_ARRAY
 from dualhead.formats.ntu.sources import NTU_SKELETON
 from dualhead.formats.number_lines import HAND_IMAGE_LINES, HAND_LINES, INTERVALS, PKU_MMD, SBU_LINES
@@ -61,6 +61,7 @@ for _known in (
     COCO_RESULTS,
     COCO_ANNOTATIONS,
     MMPOSE,
+    MMPOSE_PICTURES,
     ULTRALYTICS,
     ULTRALYTICS_FRAMES,
     ULTRALYTICS_LABELS,
