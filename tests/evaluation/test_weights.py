@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualhead.evaluation.scores import log_softmax
+from dualhead.evaluation.scores import label_log_probability
 from dualhead.evaluation.weights import given_weights, search_weights
 from dualhead.runtime.errors import ConfigError
 
@@ -54,20 +54,20 @@ def test_the_only_useful_stream_gets_the_weight() -> None:
     labels = np.arange(6) % 3
     good = 4 * np.eye(3)[labels]
     bad = 5 * np.eye(3)[(labels + 1) % 3]
-    weights = search_weights(np.stack([good, bad]), labels, log_softmax)
+    weights = search_weights(np.stack([good, bad]), labels, label_log_probability)
     assert weights.tolist() == [1, 0]  # right everywhere for a weight above 5 / 9, most sure of it at 1
 
 
 def test_equal_weights_stay_where_nothing_is_better() -> None:
     labels = np.array([0, 1])
     same = np.stack([np.eye(2)] * 3)
-    assert search_weights(same, labels, log_softmax).tolist() == [pytest.approx(1 / 3)] * 3
+    assert search_weights(same, labels, label_log_probability).tolist() == [pytest.approx(1 / 3)] * 3
 
 
 def test_streams_that_correct_each_other_share_the_weight() -> None:
     # Sample 0 needs 3 w1 > w2, sample 1 needs 3 w2 > w1; by symmetry the loss is lowest at a half each.
     parts = np.array([[[3.0, 0], [1, 0]], [[0, 1.0], [0, 3]]])  # (2 streams, 2 samples, 2 classes)
-    assert search_weights(parts, np.array([0, 1]), log_softmax).tolist() == [0.5, 0.5]
+    assert search_weights(parts, np.array([0, 1]), label_log_probability).tolist() == [0.5, 0.5]
 
 
 @settings(max_examples=25, deadline=None)
@@ -77,19 +77,19 @@ def test_found_weights_are_shares_and_never_worse_than_equal_or_any_single(strea
     labels = rng.integers(0, 4, 30)
     parts = rng.normal(size=(streams, 30, 4))
     parts[:, np.arange(30), labels] += rng.uniform(0, 2, (streams, 1))
-    weights = search_weights(parts, labels, log_softmax)
+    weights = search_weights(parts, labels, label_log_probability)
     assert weights.sum() == pytest.approx(1)
     assert (weights >= 0).all()
     top1 = ((np.tensordot(weights, parts, 1)).argmax(1) == labels).mean()
     assert top1 >= (parts.mean(0).argmax(1) == labels).mean() - 1e-9
     assert top1 >= max((part.argmax(1) == labels).mean() for part in parts)
-    np.testing.assert_array_equal(weights, search_weights(parts, labels, log_softmax))
+    np.testing.assert_array_equal(weights, search_weights(parts, labels, label_log_probability))
 
 
 def test_nine_streams_are_searched_within_bounds() -> None:
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 3, 20)
-    assert search_weights(rng.normal(size=(9, 20, 3)), labels, log_softmax).shape == (9,)
+    assert search_weights(rng.normal(size=(9, 20, 3)), labels, label_log_probability).shape == (9,)
 
 
 def test_huge_weights_and_words() -> None:

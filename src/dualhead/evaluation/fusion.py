@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -12,14 +13,17 @@ from numpy.typing import NDArray
 
 from dualhead.evaluation.joining import join, label_of, match_validation, stream_names
 from dualhead.evaluation.metrics import Metrics, measure, measure_heads
-from dualhead.evaluation.scores import Scores, as_scores, log_softmax, softmax
+from dualhead.evaluation.scores import Scores, as_scores, label_log_probability, softmax
 from dualhead.evaluation.weights import WeightsName, given_weights, search_weights
 from dualhead.runtime.errors import ConfigError, MismatchError, unknown
 from dualhead.runtime.files import check_apart
+from dualhead.runtime.progress import show_progress
 from dualhead.version import __version__
 
 Method = Literal["logits", "softmax"]
 """What is summed: the streams' logits, or their probabilities."""
+
+_BLOCK_VALUES = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,7 @@ def fuse(
     out: str | Path | None = None,
     method: Method = "logits",
     allow_same_stream: bool = False,
+    quiet: bool = False,
 ) -> FusionResult:
     """Fuse the scores of several streams or models.
 
@@ -96,6 +101,7 @@ def fuse(
         out: Score file to write the fusion to.
         method: "logits" or "softmax".
         allow_same_stream: Take two score files of the same stream, model and variant, such as runs of two seeds.
+        quiet: Show no progress.
 
     Returns:
         The fused scores, each stream's share and all figures.
@@ -128,16 +134,19 @@ def fuse(
     else:
         held_out = match_validation(parts, as_scores(validation), labels)
         held_out = join(held_out, [f"validation of {label}" for label in labels], allow_same_stream=allow_same_stream)
-        share = find_weights(held_out, method)
+        with show_progress(quiet) as new_bar:
+            bar = new_bar("searching weights", len(held_out[0]))
+            share = find_weights(held_out, method, lambda done, total: bar.update(done, total=total))
         weighting = "validation"
         on_validation = measure(combine(held_out, share, method).mean, held_out[0].labels)
     combined = combine(parts, share, method)
     provenance = _provenance(parts, names, share, method, weighting)
     fused = Scores(combined.names, combined.labels, combined.logits, combined.heads, provenance)
+    figures = measure_heads(fused)
     result = FusionResult(
         scores=fused,
-        streams=tuple(_share(parts, share, number, name, fused, method) for number, name in enumerate(names)),
-        metrics=measure_heads(fused),
+        streams=tuple(_share(parts, share, number, name, figures["mean"], method) for number, name in enumerate(names)),
+        metrics=figures,
         method=method,
         weighting=weighting,
         validation=on_validation,
@@ -182,21 +191,30 @@ def combine_logits(
         the one head "fused".
     """
     if method == "logits" and all(names == heads[0] for names in heads):
-        total = np.zeros(logits[0].shape)  # (N, H, K)
-        for part, weight in zip(logits, weights, strict=True):
-            total += weight * part.astype(np.float64)
-        return total.astype(np.float32), heads[0]
+        fused = np.empty(logits[0].shape, np.float32)  # (N, H, K)
+        size = max(1, _BLOCK_VALUES // max(1, math.prod(fused.shape[1:])))
+        for start in range(0, len(fused), size):  # a block at a time, whose sum stays in cache
+            total = np.zeros(fused[start : start + size].shape)
+            for part, weight in zip(logits, weights, strict=True):
+                total += weight * part[start : start + size].astype(np.float64)
+            fused[start : start + size] = total
+        return fused, heads[0]
     means = [part.mean(axis=1, dtype=np.float64) for part in logits]
-    fused = np.tensordot(weights, _parts(means, method), axes=1)  # (N, K)
-    return _as_logits(fused, method)[:, None].astype(np.float32), ("fused",)
+    total = np.tensordot(weights, _parts(means, method), axes=1)  # (N, K)
+    return _as_logits(total, method)[:, None].astype(np.float32), ("fused",)
 
 
-def find_weights(scores: Sequence[Scores], method: Method) -> NDArray[np.float64]:
+def find_weights(
+    scores: Sequence[Scores],
+    method: Method,
+    on_progress: Callable[[int, int], object] = lambda done, total: None,
+) -> NDArray[np.float64]:
     """Find the weights with the highest top-1 accuracy on validation scores, as `search_weights` documents.
 
     Args:
         scores: Joined scores of the validation split, n of them.
         method: "logits" or "softmax".
+        on_progress: As for `search_weights`.
 
     Returns:
         Weights that sum to 1, `(n,)`.
@@ -211,7 +229,11 @@ def find_weights(scores: Sequence[Scores], method: Method) -> NDArray[np.float64
                 f"split is {split!r} in {label_of(item, number)}: weights may only be found on split 'validation'"
             )
     parts = _parts([item.mean for item in scores], method)
-    return search_weights(parts, scores[0].labels, lambda total: log_softmax(_as_logits(total, method)))
+
+    def log_probability(total: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+        return label_log_probability(_as_logits(total, method), labels)
+
+    return search_weights(parts, scores[0].labels, log_probability, on_progress)
 
 
 def _parts(means: Sequence[NDArray[np.float64]], method: Method) -> NDArray[np.float64]:
@@ -233,14 +255,16 @@ def _given(
 
 
 def _share(
-    parts: Sequence[Scores], weights: NDArray[np.float64], number: int, name: str, fused: Scores, method: Method
+    parts: Sequence[Scores], weights: NDArray[np.float64], number: int, name: str, fused: Metrics, method: Method
 ) -> StreamShare:
     rest = np.delete(weights, number)
     without = drop = None
     if rest.sum() > 0:
         others = [item for other, item in enumerate(parts) if other != number]
-        without = measure(combine(others, rest / rest.sum(), method).mean, fused.labels)
-        drop = measure(fused.mean, fused.labels).top1 - without.top1
+        logits, heads = ([getattr(item, field) for item in others] for field in ("logits", "heads"))
+        left, _ = combine_logits(logits, heads, rest / rest.sum(), method)
+        without = measure(left.mean(axis=1, dtype=np.float64), parts[number].labels)
+        drop = fused.top1 - without.top1
     return StreamShare(name, float(weights[number]), measure_heads(parts[number]), without, drop, parts[number])
 
 

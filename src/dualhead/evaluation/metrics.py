@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.evaluation.scores import Scores, log_softmax
+from dualhead.evaluation.scores import Scores, label_log_probability
 from dualhead.runtime.errors import ConfigError
+
+_BLOCK_VALUES = 2**17
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,17 @@ def measure(logits: ArrayLike, labels: ArrayLike) -> Metrics:
         ConfigError: If there is no sample or the shapes do not fit.
     """
     values, truth = _checked(logits, labels)
-    ranks = rank(values, truth)
-    log_probability = np.take_along_axis(log_softmax(values), truth[:, None], axis=1)
+    size = max(1, _BLOCK_VALUES // values.shape[1])  # what is computed from a block stays in cache
+    blocks = [slice(start, start + size) for start in range(0, len(truth), size)]
+    ranks = np.concatenate([_rank(values[block], truth[block]) for block in blocks])
+    log_probability = np.concatenate([label_log_probability(values[block], truth[block]) for block in blocks])
+    right, totals = np.bincount(truth[ranks < 1], minlength=values.shape[1]), np.bincount(truth)
+    seen = totals > 0
     return Metrics(
         count=len(truth),
         top1=float((ranks < 1).mean()),
         top5=float((ranks < 5).mean()),
-        mean_class=float(np.nanmean(class_accuracy(values, truth))),
+        mean_class=float((right[: len(totals)][seen] / totals[seen]).mean()),
         cross_entropy=float(-log_probability.mean()),
     )
 
@@ -87,7 +93,10 @@ def rank(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
     Raises:
         ConfigError: If there is no sample or the shapes do not fit.
     """
-    values, truth = _checked(logits, labels)
+    return _rank(*_checked(logits, labels))
+
+
+def _rank(values: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.int64]:
     own = np.take_along_axis(values, truth[:, None], axis=1)  # (N, 1)
     earlier = np.arange(values.shape[1]) < truth[:, None]  # (N, K)
     ranks: NDArray[np.int64] = ((values > own) | ((values == own) & earlier)).sum(axis=1)

@@ -25,6 +25,13 @@ WeightsName = Literal["equal", "published", "pyskl"]
 
 _GRID_POINTS = 400
 _GRID_STEPS = 10
+_BLOCK_VALUES = 2**17  # 1 MB: what is computed from them stays in cache
+
+_Point = tuple[int, ...]
+"""Weights as multiples of the smallest step."""
+
+LogProbability = Callable[[NDArray[np.float64], NDArray[np.int64]], NDArray[np.float64]]
+"""From sums `(P, N, K)` and labels `(N,)` to the labels' log probabilities `(P, N)`."""
 
 
 def given_weights(weights: Sequence[float] | Mapping[str, float] | str, streams: Sequence[str]) -> NDArray[np.float64]:
@@ -70,7 +77,8 @@ def given_weights(weights: Sequence[float] | Mapping[str, float] | str, streams:
 def search_weights(
     parts: NDArray[np.float64],
     labels: NDArray[np.int64],
-    log_probability: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    log_probability: LogProbability,
+    on_progress: Callable[[int, int], object] = lambda done, total: None,
 ) -> NDArray[np.float64]:
     """Find the weights with the highest top-1 accuracy; of equal ones, the lowest cross-entropy.
 
@@ -82,53 +90,128 @@ def search_weights(
     Args:
         parts: What is summed with weights, `(n, N, K)`: each stream's logits or probabilities on validation samples.
         labels: True classes, `(N,)`.
-        log_probability: From a weighted sum `(N, K)` to log probabilities `(N, K)`.
+        log_probability: From weighted sums `(P, N, K)` and labels `(N,)` to the labels' log probabilities `(P, N)`.
+        on_progress: Called with the number of samples done and of all, in the pass over the grid.
 
     Returns:
         Weights that sum to 1, `(n,)`.
     """
-    streams, count, classes = parts.shape
+    streams = len(parts)
     steps = next(
         s for s in range(_GRID_STEPS, 0, -1) if s == 1 or math.comb(s + streams - 1, streams - 1) <= _GRID_POINTS
     )
     # Whole numbers of 1 / total keep every point exact: equal weights and each refinement step are multiples of it.
     step = 8 * streams
     total = steps * step
-    flat = parts.reshape(streams, count * classes)
-    tried: dict[tuple[int, ...], int] = {}
-
-    def fused(point: tuple[int, ...]) -> NDArray[np.float64]:
-        values: NDArray[np.float64] = (np.array(point) / total @ flat).reshape(count, classes)
-        return values
-
-    def right(point: tuple[int, ...]) -> int:
-        if point not in tried:
-            tried[point] = int((fused(point).argmax(axis=1) == labels).sum())
-        return tried[point]
-
-    def loss(point: tuple[int, ...]) -> float:
-        return float(-np.take_along_axis(log_probability(fused(point)), labels[:, None], axis=1).mean())
-
-    def better(point: tuple[int, ...], best: tuple[int, ...]) -> bool:
-        if right(point) != right(best):
-            return right(point) > right(best)
-        return loss(point) < loss(best) - 1e-12
-
+    candidates = _Candidates(parts, labels, total, log_probability)
     best = (total // streams,) * streams
-    for point in _grid(streams, steps):
-        scaled = tuple(value * step for value in point)
-        if better(scaled, best):
-            best = scaled
+    grid = [tuple(value * step for value in point) for point in _grid(streams, steps)]
+    candidates.count_right([best, *grid], on_progress)
+    most = max(candidates.right[point] for point in (best, *grid))
+    candidates.compute_loss([point for point in (best, *grid) if candidates.right[point] == most])
+    for point in grid:
+        if candidates.is_better(point, best):
+            best = point
     for move in (step // 2, step // 4, step // 8):
         improved = True
         while improved:
+            neighbours = list(_neighbours(best, move))
+            candidates.count_right(neighbours)
             improved = False
-            for point in _neighbours(best, move):
-                if better(point, best):
+            for point in neighbours:
+                if candidates.is_better(point, best):
                     best, improved = point, True
                     break
     found: NDArray[np.float64] = np.array(best) / total
     return found
+
+
+class _Candidates:
+    """What is known of the points of a search: each is computed once, many at a time for a few samples.
+
+    Attributes:
+        right: How many samples each point gets right.
+        loss: The cross-entropy of each point, where it was asked for.
+    """
+
+    def __init__(
+        self,
+        parts: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        total: int,
+        log_probability: LogProbability,
+    ):
+        self.right: dict[_Point, int] = {}
+        self.loss: dict[_Point, float] = {}
+        self._parts, self._labels, self._total, self._log_probability = parts, labels, total, log_probability
+        self._always, open_rows = _divide(parts, labels)
+        self._open = parts[:, open_rows], labels[open_rows]
+
+    def is_better(self, point: _Point, best: _Point) -> bool:
+        """Return whether a point is better than the best one so far."""
+        if self.right[point] != self.right[best]:
+            return self.right[point] > self.right[best]
+        self.compute_loss([point, best])
+        return self.loss[point] < self.loss[best] - 1e-12
+
+    def count_right(
+        self, points: Sequence[_Point], on_progress: Callable[[int, int], object] = lambda done, total: None
+    ) -> None:
+        """Count for points, where it is not known, how many samples they get right."""
+        points = [point for point in dict.fromkeys(points) if point not in self.right]
+        right = np.full(len(points), self._always, np.int64)
+        for stop, fused, labels in self._fuse(points, *self._open):
+            right += (fused.argmax(axis=2) == labels).sum(axis=1)
+            on_progress(stop, len(self._open[1]))
+        self.right.update(zip(points, right.tolist(), strict=True))
+
+    def compute_loss(self, points: Sequence[_Point]) -> None:
+        """Compute the cross-entropy of points where it is not known."""
+        points = [point for point in dict.fromkeys(points) if point not in self.loss]
+        loss = np.zeros(len(points))
+        for _, fused, labels in self._fuse(points, self._parts, self._labels):
+            loss -= self._log_probability(fused, labels).sum(axis=1)
+        self.loss.update(zip(points, (loss / len(self._labels)).tolist(), strict=True))
+
+    def _fuse(
+        self, points: Sequence[_Point], parts: NDArray[np.float64], labels: NDArray[np.int64]
+    ) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.int64]]]:
+        """Yield the end of a block of samples, its weighted sums `(P, B, K)` at all points, and its labels `(B,)`."""
+        if not points:
+            return
+        streams, count, classes = parts.shape
+        weights = np.array(points) / self._total  # (P, n)
+        size = max(1, _BLOCK_VALUES // (len(points) * classes))
+        for start in range(0, count, size):
+            block = parts[:, start : start + size]
+            fused = (weights @ block.reshape(streams, -1)).reshape(len(points), block.shape[1], classes)
+            yield start + block.shape[1], fused, labels[start : start + size]
+
+
+def _divide(parts: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[int, NDArray[np.intp]]:
+    """Find the samples whose prediction depends on the weights; all streams together decide the others.
+
+    Args:
+        parts: `(n, N, K)`.
+        labels: `(N,)`.
+
+    Returns:
+        How many samples are right with any weights, and the rows of those that some weights get right and others may
+        not.
+    """
+    streams, count, classes = parts.shape
+    size = max(1, _BLOCK_VALUES // (streams * classes))
+    rows = []
+    always = 0
+    for start in range(0, count, size):
+        block, truth = parts[:, start : start + size], labels[start : start + size]
+        lead = np.take_along_axis(block, truth[None, :, None], axis=2) - block  # (n, B, K): over each other class
+        others = np.arange(classes) != truth[:, None]
+        right = ((lead > 0).all(axis=0) | ~others).all(axis=1)
+        wrong = ((lead < 0).all(axis=0) & others).any(axis=1)
+        always += int(right.sum())
+        rows.append(start + np.flatnonzero(~right & ~wrong))
+    return always, np.concatenate(rows) if rows else np.zeros(0, np.intp)
 
 
 def _grid(streams: int, steps: int) -> Iterator[tuple[int, ...]]:
