@@ -20,7 +20,7 @@ from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
-from dualhead.training import keeper
+from dualhead.training import run_checkpointer
 from dualhead.training.config import save_experiment
 from dualhead.training.evaluate import evaluate
 from dualhead.training.run_folder import RunFolder
@@ -268,7 +268,7 @@ def test_a_full_disk_is_said_in_a_sentence_and_the_run_goes_on(
     make_plain: MakeExperiment, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(make_plain(), store, tmp_path / "whole", quiet=True)
-    write, calls = keeper.write_metrics, []
+    write, calls = run_checkpointer.write_metrics, []
 
     def full(path: Path, history: list[dict[str, float]]) -> None:
         calls.append(1)
@@ -277,7 +277,7 @@ def test_a_full_disk_is_said_in_a_sentence_and_the_run_goes_on(
         write(path, history)
 
     with monkeypatch.context() as disk:
-        disk.setattr(keeper, "write_metrics", full)
+        disk.setattr(run_checkpointer, "write_metrics", full)
         with pytest.raises(TrainingError, match=r"No space left on device.*the same command goes on"):
             train(make_plain(), store, tmp_path / "run", quiet=True)
     rest = train(make_plain(), store, tmp_path / "run", quiet=True)

@@ -28,7 +28,7 @@ _BLOCK_VALUES = 2**17
 
 @dataclass(frozen=True, eq=False)
 class StreamShare:
-    """What one stream brings to a fusion.
+    """The share of one stream in a fusion.
 
     Attributes:
         name: Its stream, unique in the fusion ("joint"; of two models "joint dualhead", "joint msg3d").

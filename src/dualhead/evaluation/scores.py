@@ -49,7 +49,7 @@ class Scores:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Bring the fields to their types and check them."""
+        """Convert the fields to their types and check them."""
         labels = np.asarray(self.labels)
         if labels.size and not np.issubdtype(labels.dtype, np.integer):
             raise ConfigError(f"score labels have type {labels.dtype}: give whole numbers")
@@ -131,7 +131,7 @@ class Scores:
         return softmax(self.mean)
 
     def head(self, name: str) -> NDArray[np.float64]:
-        """Give the logits of one head.
+        """Return the logits of one head.
 
         Args:
             name: A head's name, or "mean" for the mean of all heads.
@@ -149,7 +149,7 @@ class Scores:
         return self.logits[:, self.heads.index(name)].astype(np.float64)
 
     def take(self, rows: ArrayLike) -> Scores:
-        """Give some of the samples, with the same provenance.
+        """Select samples, with the same provenance.
 
         Args:
             rows: Row numbers in the order wanted, or a boolean mask `(N,)`.
@@ -214,7 +214,7 @@ class Scores:
 
 
 def softmax(logits: ArrayLike) -> NDArray[np.float64]:
-    """Turn logits into probabilities over the last axis.
+    """Convert logits to probabilities over the last axis.
 
     Args:
         logits: Finite logits, `(..., K)`.
@@ -227,7 +227,7 @@ def softmax(logits: ArrayLike) -> NDArray[np.float64]:
 
 
 def log_softmax(logits: ArrayLike) -> NDArray[np.float64]:
-    """Turn logits into log probabilities over the last axis.
+    """Convert logits to log probabilities over the last axis.
 
     Args:
         logits: Finite logits, `(..., K)`.
@@ -272,7 +272,7 @@ def as_scores(scores: Sequence[Scores | str | Path]) -> list[Scores]:
 
 
 def _frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Give a read-only view; the caller's own array stays as writable as it was."""
+    """Return a read-only view; the caller's own array stays as writable as it was."""
     view = array.view()
     view.flags.writeable = False
     return view

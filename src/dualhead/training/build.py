@@ -22,9 +22,9 @@ from dualhead.models.registry import create_model
 from dualhead.runtime.errors import ConfigError, StoreError
 from dualhead.runtime.plugins import imported
 from dualhead.training.experiment import Experiment
-from dualhead.training.keeper import AtomicCheckpointIO
 from dualhead.training.mixing import create_collate
 from dualhead.training.objectives import Objective, create_objective
+from dualhead.training.run_checkpointer import AtomicCheckpointIO
 from dualhead.training.run_folder import RunFolder
 from dualhead.version import __version__
 
@@ -123,7 +123,7 @@ def data_module(
 
 
 def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[str, Any]:
-    """Give what every file of a run says of its origin, less `epoch`, `selection` and `split`."""
+    """Return the provenance of every file of a run, without `epoch`, `selection` and `split`."""
     recipe = get_recipe(experiment.recipe)
     return {
         **describe_store(store, experiment.protocol),
@@ -142,7 +142,7 @@ def build_provenance(experiment: Experiment, store: Store, stream: str) -> dict[
 
 
 def micro_batch_size(experiment: Experiment, processes: int) -> int:
-    """Give the samples that one process passes through the model at once.
+    """Return how many samples one process passes through the model at once.
 
     Args:
         experiment: Its batch size counts over processes and accumulated parts.
@@ -165,7 +165,7 @@ def micro_batch_size(experiment: Experiment, processes: int) -> int:
 
 
 def steps_per_epoch(experiment: Experiment, samples: int, processes: int) -> int:
-    """Give the optimiser steps of an epoch; samples that do not fill a step are left out of that epoch.
+    """Return the optimiser steps of an epoch; samples that do not fill a step are left out of that epoch.
 
     Args:
         experiment: Names the batch size.

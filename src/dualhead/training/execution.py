@@ -24,7 +24,7 @@ logger = logging.getLogger("dualhead.training")
 
 @contextmanager
 def matrix_precision(precision: str) -> Iterator[None]:
-    """Let products and convolutions of float32 use TF32 inside where an experiment's precision is "tf32".
+    """Allow TF32 in products and convolutions of float32 inside the block where an experiment's precision is "tf32".
 
     Args:
         precision: "32", "tf32", "bf16" or "fp16"; "32" is full float32.

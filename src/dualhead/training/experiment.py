@@ -129,7 +129,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class ObjectiveChoice:
-    """What training minimises.
+    """The choice of an objective.
 
     Attributes:
         name: A registered objective.
@@ -198,7 +198,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is trained and how.
+    """A complete description of a training run, apart from the data and the stream.
 
     Attributes:
         model: The architecture and its variant.
@@ -294,7 +294,7 @@ class Experiment:
 
 
 def _plain(value: Any) -> Any:
-    """Turn tuples into lists, so that what was written equals what is read back."""
+    """Convert tuples to lists, so that what was written equals what is read back."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

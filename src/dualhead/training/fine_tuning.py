@@ -22,7 +22,7 @@ logger = logging.getLogger("dualhead.training")
 
 @dataclass(frozen=True)
 class FreezeReport:
-    """What is kept as it is.
+    """The frozen part of a model.
 
     Attributes:
         patterns: What was asked for.
@@ -39,7 +39,7 @@ class FreezeReport:
     total: int
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return a description in one line."""
         return (
             f"frozen by {' '.join(self.patterns)}: {len(self.parameters)} parameters with {self.weights:,} of "
             f"{self.total:,} weights, and the statistics of {len(self.norms)} batch norms"
@@ -47,7 +47,7 @@ class FreezeReport:
 
 
 def init_identity(checkpoint: str | Path) -> str:
-    """Say which weights a run starts from: the content counts, not the place.
+    """Return the identity of the weights that a run starts from: the content counts, not the place.
 
     Args:
         checkpoint: A `.safetensors` file.
@@ -93,7 +93,7 @@ def start_from(model: SkeletonModel, checkpoint: str | Path, classes: Sequence[s
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> FreezeReport:
-    """Keep parts of a model as they are: their parameters get no gradient and no step.
+    """Freeze parts of a model: their parameters get no gradient and no step.
 
     A pattern names a parameter or a module with all that is in it ("stem", "fine2.spatial"), with the wildcards of a
     shell ("fine*", "*.gate"). Call `hold_frozen_norms` before training.
@@ -130,7 +130,7 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> FreezeReport:
 
 
 def hold_frozen_norms(model: nn.Module) -> None:
-    """Put the batch norms whose parameters are all frozen into evaluation mode, so that their statistics stay.
+    """Switch the batch norms whose parameters are all frozen to evaluation mode, so that their statistics stay.
 
     Args:
         model: A model in training mode.
@@ -154,7 +154,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def describe_start(init: str | Path | None, freeze: Sequence[str]) -> dict[str, Any]:
-    """Give what a run's identity and its provenance say of its start; nothing where there is nothing to say.
+    """Return what a run's identity and provenance hold about its start; empty for a run from scratch.
 
     Args:
         init: The checkpoint that it starts from, if any.

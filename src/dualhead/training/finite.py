@@ -40,7 +40,7 @@ class FiniteGuard(Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Mapping[str, Tensor], batch_idx: int
     ) -> None:
-        """Remember whose batch this is."""
+        """Store the rows and clips of the batch."""
         self._window.append(batch["indices"])
         self._clips = batch["clips"]
 
@@ -62,16 +62,16 @@ class FiniteGuard(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Look at the flags that a GPU has collected, now and then."""
+        """Check the flags of a GPU when enough have been collected."""
         if len(self._pending) >= CHECK_EVERY:
             self._look(trainer)
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at the flags before weights that may be spoilt are evaluated."""
+        """Check the flags before the weights are evaluated."""
         self._look(trainer)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at the flags before anything is saved."""
+        """Check the flags before anything is saved."""
         self._look(trainer)
         self._window, self._clips = [], None
 
@@ -95,7 +95,7 @@ class FiniteGuard(Callback):
         )
 
     def _cause(self, flag: Tensor, rows: list[Tensor]) -> str:
-        """Say what to do: look at the samples whose clips are broken, or lower the learning rate."""
+        """Return the advice: samples with damaged clips where there are some, else numerical settings."""
         if flag.device.type == "cpu" and self._clips is not None:
             broken = ~self._clips.isfinite().flatten(1).all(dim=1)  # (N,)
             if broken.any():

@@ -50,7 +50,7 @@ def with_first_clip(logits: NDArray[np.float32], test_clips: int, average: str) 
 
 
 def half_precision(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Give the context that a forward pass of an experiment's precision runs under.
+    """Return the autocast context of an experiment's precision.
 
     Convention: "fp16" needs a GPU to be of use; elsewhere the pass runs in float32.
 
@@ -116,7 +116,7 @@ def make_scores(
     model: SkeletonModel,
     provenance: Mapping[str, Any],
 ) -> Scores:
-    """Put names and labels to logits.
+    """Combine logits with names and labels.
 
     Args:
         store: The data.

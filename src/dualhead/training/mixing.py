@@ -96,6 +96,7 @@ class MixingCollate:
     def __init__(self, experiment: Experiment, store: Store):
         check_mixing(experiment.mixing, store)
         self._rules = experiment.mixing
+        self._mixes = [_RULES[rule.name] for rule in self._rules]  # so that a loading process need not know the names
         self._seed = experiment.seed
         self._draws = experiment.epochs * experiment.repeat
         self._classes = len(store.classes)
@@ -122,7 +123,7 @@ class MixingCollate:
         chances = np.array([rng.random() for rng in rngs])
         mixed, mixed_targets = clips, targets
         low = 0.0
-        for rule in self._rules:
+        for rule, mix in zip(self._rules, self._mixes, strict=True):
             chosen = np.flatnonzero((low <= chances) & (chances < low + rule.probability))
             low += rule.probability
             pairs = [
@@ -135,7 +136,7 @@ class MixingCollate:
                 continue
             own, other = (torch.tensor(places) for places in zip(*pairs, strict=True))
             rule_rngs = [rngs[place] for place, _ in pairs]
-            new, share = _RULES[rule.name](clips[own], clips[other], rule_rngs, self._skeleton, **rule.arguments)
+            new, share = mix(clips[own], clips[other], rule_rngs, self._skeleton, **rule.arguments)
             if mixed is clips:
                 mixed, mixed_targets = clips.clone(), targets.clone()
             mixed[own] = new

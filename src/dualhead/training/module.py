@@ -65,7 +65,7 @@ class StreamModule(LightningModule):
         return ModelOutput.of(self.model(clips, bodies)).logits
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Look which bodies there are while the clips are still on the CPU."""
+        """Find the distinct bodies while the clips are still on the CPU."""
         return {**batch, "bodies": DistinctBodies.of(batch["clips"])}
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
@@ -86,7 +86,7 @@ class StreamModule(LightningModule):
         return float(self.trainer.optimizers[0].param_groups[0]["lr"])
 
     def on_train_epoch_start(self) -> None:
-        """Start the epoch's tally; frozen batch norms go into evaluation mode, whatever came before."""
+        """Reset the tallies, and switch frozen batch norms to evaluation mode."""
         hold_frozen_norms(self)
         wide = torch.float32 if self.device.type == "mps" else torch.float64
         self._losses = torch.zeros((), dtype=wide, device=self.device)
@@ -144,15 +144,15 @@ class StreamModule(LightningModule):
         return {"train_loss": loss / max(count, 1), "train_top1": right / max(count, 1)}
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the last epoch's validation logits."""
+        """Clear the validation logits of the previous epoch."""
         self._parts = []
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Keep the logits of a batch, those of each sample's first test clip."""
+        """Collect the logits of each sample's first test clip."""
         self._parts.append((batch["indices"], self(batch["clips"], batch["bodies"])))
 
     def on_validation_epoch_end(self) -> None:
-        """Bring together the logits of all processes."""
+        """Gather the logits of all processes."""
         parts, self._parts = self._parts, []
         self.validation_rows = gather_rows([(rows.numpy(), logits.float().cpu().numpy()) for rows, logits in parts])
 

@@ -117,7 +117,7 @@ class MovingAverage(WeightAveraging):
         return module
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Make the copy."""
+        """Create the averaged copy."""
         if stage == "fit":
             self._average_model = _Average(pl_module, pl_module.device)
 
@@ -136,23 +136,23 @@ class MovingAverage(WeightAveraging):
             self._latest_update_step = trainer.global_step
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Have something to save before averaging begins."""
+        """Copy the weights of an epoch before averaging begins, so that they can be saved."""
         self._follow(trainer, pl_module)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Let every process evaluate with the main one's average, then put it in place of the weights."""
+        """Share the main process's average with all, and swap it with the weights."""
         self._follow(trainer, pl_module)
         share_buffers(self.averaged)
         assert self._average_model is not None
         self._average_model.swap(pl_module)
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Go on with the weights."""
+        """Swap the weights back."""
         assert self._average_model is not None
         self._average_model.swap(pl_module)
 
     def _follow(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Make the average equal to the weights for as long as there is none."""
+        """Copy the weights into the average before averaging begins."""
         if trainer.current_epoch < self._first_epoch:
             assert self._average_model is not None
             self._average_model.follow(pl_module)

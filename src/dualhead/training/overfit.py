@@ -141,7 +141,7 @@ class OverfitWatch(Callback):
         self.figures: dict[str, Any] = {"samples": len(data.train_indices), "top1": None}
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at the epoch."""
+        """Measure the epoch, and stop when every sample is right."""
         assert isinstance(pl_module, StreamModule)
         epoch = trainer.current_epoch + 1
         self.figures |= {"epochs": epoch, **pl_module.training_figures()}
@@ -161,7 +161,7 @@ class OverfitWatch(Callback):
             logger.info("overfit: %s", self.line())
 
     def line(self) -> str:
-        """Say in one line how far it is."""
+        """Return the state in one line."""
         figures = self.figures
         line = (
             f"after {figures['epochs']} epochs loss {figures['train_loss']:.4f}, {100 * figures['train_top1']:.1f} % "

@@ -1,4 +1,4 @@
-"""What a run is made of, built before anything is written: what cannot be built leaves no trace."""
+"""The parts of a run, built before anything is written: what cannot be built leaves no trace."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class RunParts:
         return {side: len(rows) for side, rows in sides.items()}
 
     def story(self, first: int) -> list[str]:
-        """Say in a few lines what is about to be trained.
+        """Describe in a few lines what is about to be trained.
 
         Args:
             first: Epochs that are already done.

@@ -21,7 +21,7 @@ Rows = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
 def launch_settings(device: str = "auto", processes: int = 1) -> dict[str, Any]:
-    """Say how Lightning's Trainer or Fabric must be built here.
+    """Return how Lightning's Trainer or Fabric must be built here.
 
     Under `torchrun` or a SLURM `srun` the launcher decides how many processes there are; else `processes` does, on this
     machine.
@@ -81,7 +81,7 @@ def sum_over_processes(values: Tensor) -> Tensor:
 
 
 def share_buffers(module: nn.Module) -> None:
-    """Give every process the main one's buffers.
+    """Broadcast the main process's buffers to all.
 
     Each process gathers batch statistics from its own samples; evaluating with them would give scores that no saved
     file reproduces.
@@ -95,7 +95,7 @@ def share_buffers(module: nn.Module) -> None:
 
 
 def gather_rows(parts: Sequence[Rows]) -> Rows:
-    """Bring together what all processes scored.
+    """Gather what all processes scored.
 
     Args:
         parts: Pairs of rows `(n,)` and logits `(n, H, K)` of this process; may be empty in some processes.

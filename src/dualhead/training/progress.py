@@ -1,4 +1,4 @@
-"""What is seen of a run while it runs: a bar for the epoch on a terminal, and a line an epoch everywhere."""
+"""The display of a run: a bar for the epoch on a terminal, and a line an epoch everywhere."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def shown(console: Console, visible: bool) -> Iterator[NewBar]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Keep Lightning's tips and advice, which a user of this package cannot act on, off the screen."""
+    """Suppress Lightning's tips and advice, which a user of this package cannot act on."""
     names = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero")
     levels = {name: logging.getLogger(name).level for name in names}
     with warnings.catch_warnings():
@@ -98,7 +98,7 @@ class EpochBar(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Move it by a batch; reading the loss makes a GPU wait, so that is done every 50 batches only."""
+        """Advance by a batch; reading the loss makes a GPU wait, so that is done every 50 batches only."""
         self._bar.advance()
         if self._bar.visible and batch_idx % 50 == 0:
             self._bar.update(note=f"loss {float(outputs['loss']):.3f}")
@@ -117,5 +117,5 @@ class EpochBar(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Move it by a batch."""
+        """Advance by a batch."""
         self._bar.advance()

@@ -1,4 +1,4 @@
-"""What a run reached: result.json, in which the last and the best epoch are never mixed up."""
+"""The result of a run: result.json, in which the last and the best epoch are never mixed up."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _RESULT = record(
 
 @dataclass(frozen=True)
 class SelectionResult:
-    """What the weights of one epoch reached.
+    """The figures of the weights of one epoch.
 
     Attributes:
         epoch: The epoch, counted from 1.
@@ -48,7 +48,7 @@ class SelectionResult:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run reached.
+    """The result of a run.
 
     Attributes:
         out: The run's folder.
@@ -118,7 +118,7 @@ def _figures(heads: dict[str, Any]) -> dict[str, Metrics]:
 
 
 def summary(result: TrainResult) -> list[str]:
-    """Say in one line a selection what was reached, last and best epoch apart.
+    """Describe the result in one line a selection, last and best epoch apart.
 
     Args:
         result: What was reached.

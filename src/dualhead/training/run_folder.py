@@ -92,7 +92,7 @@ class RunFolder:
             self._compare(experiment, identity)
 
     def claim(self, experiment: Experiment, identity: Mapping[str, Any]) -> None:
-        """Make the folder this run's, after `check`.
+        """Claim the folder for this run, after `check`.
 
         Args:
             experiment: What is trained and how.
@@ -118,7 +118,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training in this folder; the lock ends with the process, however it ends.
+        """Lock the folder against other processes; the lock ends with the process, however it ends.
 
         Raises:
             TrainingError: If another process holds it.
@@ -136,7 +136,7 @@ class RunFolder:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Turn nested mappings into one of dotted keys."""
+    """Flatten nested mappings to one of dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping) and value:

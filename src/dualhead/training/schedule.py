@@ -8,7 +8,7 @@ from dualhead.training.experiment import Schedule
 
 
 def learning_rate(schedule: Schedule, peak: float, step: int, steps_per_epoch: int, epochs: int) -> float:
-    """Give the learning rate of one optimiser step.
+    """Compute the learning rate of one optimiser step.
 
     Convention: steps count from 0 and every schedule moves by the step, but for the drops of multistep, which happen at
     the start of an epoch.

@@ -75,7 +75,7 @@ def train_side_by_side(
 
 
 class _Tail:
-    """Gives the lines that are added to a log from now on."""
+    """Follows a log from now on."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -83,7 +83,7 @@ class _Tail:
         self._rest = ""
 
     def lines(self) -> Iterator[str]:
-        """Give the whole lines that were added since the last call."""
+        """Yield the whole lines that were added since the last call."""
         if not self._path.is_file():
             return
         with self._path.open(encoding="utf-8", errors="replace") as file:

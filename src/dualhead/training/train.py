@@ -36,7 +36,6 @@ from dualhead.training.execution import Execution, matrix_precision
 from dualhead.training.experiment import Experiment
 from dualhead.training.fine_tuning import describe_start
 from dualhead.training.finite import FiniteGuard
-from dualhead.training.keeper import Keeper
 from dualhead.training.mixing import check_mixing
 from dualhead.training.module import StreamModule
 from dualhead.training.moving_average import MovingAverage
@@ -46,6 +45,7 @@ from dualhead.training.parts import RunParts, build_parts
 from dualhead.training.processes import is_main, launch_settings, launched_rank
 from dualhead.training.progress import EpochBar, quiet_lightning, shown
 from dualhead.training.result import SelectionResult, TrainResult, load_result, save_result, summary
+from dualhead.training.run_checkpointer import RunCheckpointer
 from dualhead.training.run_folder import RunFolder
 from dualhead.training.scoring import score_split
 from dualhead.training.trained_on import FIELD
@@ -189,11 +189,11 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
     """Fit up to the last epoch of this call; after the run's last epoch, score the test side and write the result."""
     experiment, store = parts.experiment, parts.store
     average = _average(experiment)
-    keeper = Keeper(folder, store, parts.provenance, average)
+    checkpointer = RunCheckpointer(folder, store, parts.provenance, average)
     guard = FiniteGuard(store.names, gradients=experiment.precision != "fp16")
     bar = EpochBar(bars, experiment.epochs)
     callbacks: list[Callback] = [Execution(experiment.execution, parts.batch_shape), guard]
-    callbacks += [keeper, bar] if average is None else [average, keeper, bar]
+    callbacks += [checkpointer, bar] if average is None else [average, checkpointer, bar]
     first = _epochs_done(folder)
     until = experiment.epochs if stop_after is None else min(experiment.epochs, first + stop_after)
     trainer = build_trainer(experiment, folder, parts.launch, callbacks, first=first, until=until, steps=parts.steps)
@@ -207,12 +207,12 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
             weights_only=True,
         )
     except _OTHER_FORM as error:
-        if first and not keeper.resumed:
+        if first and not checkpointer.resumed:
             raise _damaged_state(folder, error) from error
         raise
-    epochs = len(keeper.history)
+    epochs = len(checkpointer.history)
     finished = epochs >= experiment.epochs
-    chosen = {"last": epochs} | ({} if keeper.best is None else {"best": keeper.best["epoch"]})
+    chosen = {"last": epochs} | ({} if checkpointer.best is None else {"best": checkpointer.best["epoch"]})
     tested = {}
     if finished and experiment.score_test and parts.samples["test"]:
         tested = _test(folder, store, experiment, trainer, bars, chosen)
@@ -220,15 +220,15 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
         name: SelectionResult(
             epoch,
             folder.checkpoint(name),
-            None if keeper.best is None else measure_heads(Scores.load(folder.scores("validation", name))),
+            None if checkpointer.best is None else measure_heads(Scores.load(folder.scores("validation", name))),
             measure_heads(tested[name]) if name in tested else None,
             one_clip_figures(tested[name]) if name in tested else None,
         )
         for name, epoch in chosen.items()
     }
     details = _details(parts) | {
-        "seconds": round(sum(row["seconds"] for row in keeper.history), 1),
-        "best_chosen_by": None if keeper.best is None else "validation top-1",
+        "seconds": round(sum(row["seconds"] for row in checkpointer.history), 1),
+        "best_chosen_by": None if checkpointer.best is None else "validation top-1",
     }
     result = TrainResult(folder.path, finished, epochs, reached["last"], reached.get("best"), details)
     if finished and is_main():
@@ -271,7 +271,7 @@ def _overfit(parts: RunParts, folder: RunFolder, bars: NewBar) -> TrainResult:
 
 
 def _details(parts: RunParts) -> dict[str, Any]:
-    """Give what result.json says beside the figures."""
+    """Return what result.json holds beside the figures."""
     return {key: value for key, value in parts.provenance.items() if key not in ("classes", "experiment", FIELD)} | {
         "parameters": parts.parameters,
         "frozen_parameters": 0 if parts.frozen is None else parts.frozen.weights,
@@ -335,7 +335,7 @@ def _damaged_state(folder: RunFolder, error: Exception) -> TrainingError:
 
 @contextmanager
 def _one_sentence(folder: RunFolder, again: str) -> Iterator[None]:
-    """Turn what stops a run into an error that says what to do; what was saved stays whole."""
+    """Convert what stops a run to an error that says what to do; what was saved stays whole."""
     interrupt = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -353,7 +353,7 @@ def _one_sentence(folder: RunFolder, again: str) -> Iterator[None]:
 
 
 def _explain(error: Exception, folder: RunFolder, again: str) -> str | None:
-    """Say in one sentence what happened; None for what must be a defect of this package."""
+    """Explain in one sentence what happened; return None for what must be a defect of this package."""
     told = str(error)
     if isinstance(error, DualheadError):
         # From a loading process PyTorch hands over the traceback as the message.

@@ -80,7 +80,7 @@ def follow_people(recording: Recording) -> list[NDArray[np.int64]]:
 
 
 def _frames(frames: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Give the first row of each frame and the one behind its last."""
+    """Yield the first row of each frame and the one behind its last."""
     if len(frames):
         edges = [0, *(np.flatnonzero(np.diff(frames)) + 1).tolist(), len(frames)]
         yield from pairwise(edges)

@@ -58,7 +58,7 @@ def find_people(recording: Recording) -> list[NDArray[np.int64]]:
 
 
 def unit(joints: NDArray[np.float64]) -> float:
-    """Give the length of a metre in the units of some bodies.
+    """Measure the length of a metre in the units of some bodies.
 
     Args:
         joints: `(B, V, C)`; empty ones do not count.

@@ -12,8 +12,8 @@ from dualhead.evaluation.metrics import Metrics
 from dualhead.evaluation.scores import Scores
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.training.build import build_model, build_provenance
-from dualhead.training.keeper import AtomicCheckpointIO, Keeper, write_metrics
 from dualhead.training.module import StreamModule
+from dualhead.training.run_checkpointer import AtomicCheckpointIO, RunCheckpointer, write_metrics
 from dualhead.training.run_folder import RunFolder
 from tests.training.conftest import MakeExperiment
 
@@ -25,13 +25,13 @@ def metrics(top1: float, cross_entropy: float) -> Metrics:
 def test_the_best_epoch_has_the_highest_top1_then_the_lower_cross_entropy_then_comes_first(
     store: Store, tmp_path: Path
 ) -> None:
-    keeper = Keeper(RunFolder(tmp_path), store, {})
+    checkpointer = RunCheckpointer(RunFolder(tmp_path), store, {})
     epochs = [(0.5, 1.0), (0.4, 0.1), (0.5, 0.9), (0.5, 0.9), (0.5, 1.1)]
     best = []
     for epoch, (top1, cross_entropy) in enumerate(epochs, start=1):
-        keeper._compare(epoch, metrics(top1, cross_entropy))
-        assert keeper.best is not None
-        best.append(keeper.best["epoch"])
+        checkpointer._compare(epoch, metrics(top1, cross_entropy))
+        assert checkpointer.best is not None
+        best.append(checkpointer.best["epoch"])
     assert best == [1, 1, 3, 3, 3]
 
 
@@ -39,7 +39,7 @@ def test_last_and_best_are_saved_apart_and_say_so(make_plain: MakeExperiment, st
     experiment = make_plain()
     folder = RunFolder(tmp_path)
     module = StreamModule(build_model(experiment, store), experiment, steps_per_epoch=3)
-    keeper = Keeper(folder, store, build_provenance(experiment, store, "bone"))
+    checkpointer = RunCheckpointer(folder, store, build_provenance(experiment, store, "bone"))
     saved: list[Path] = []
     trainer: Any = SimpleNamespace(
         current_epoch=0,
@@ -57,9 +57,9 @@ def test_last_and_best_are_saved_apart_and_say_so(make_plain: MakeExperiment, st
         for row in rows:
             logits[row, :, (store.labels[row] + (row >= right)) % 10] = 1
         module.validation_rows = (rows, logits)
-        keeper.on_train_epoch_start(trainer, module)
+        checkpointer.on_train_epoch_start(trainer, module)
         module.on_train_epoch_start()
-        keeper.on_train_epoch_end(trainer, module)
+        checkpointer.on_train_epoch_end(trainer, module)
     assert saved == [folder.resume] * 3
     for selection, epoch, top1 in (("last", 3, 0.5), ("best", 2, 0.6)):
         model, provenance = load_checkpoint(folder.checkpoint(selection))
@@ -72,9 +72,9 @@ def test_last_and_best_are_saved_apart_and_say_so(make_plain: MakeExperiment, st
     with folder.metrics.open() as file:
         table = list(csv.DictReader(file))
     assert [float(row["val_top1"]) for row in table] == pytest.approx([0.4, 0.6, 0.5])
-    again = Keeper(folder, store, {})
-    again.load_state_dict(keeper.state_dict())
-    assert (again.history, again.best) == (keeper.history, keeper.best)
+    again = RunCheckpointer(folder, store, {})
+    again.load_state_dict(checkpointer.state_dict())
+    assert (again.history, again.best) == (checkpointer.history, checkpointer.best)
 
 
 def test_metrics_have_an_empty_cell_where_an_epoch_has_no_figure(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves behind after every epoch: figures, scores, weights, and the state that it is resumed from."""
+"""The end of every epoch: figures, scores, weights, and the state that a run is resumed from."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             temporary.write_bytes(torch_bytes(checkpoint))
 
 
-class Keeper(Callback):
+class RunCheckpointer(Callback):
     """Ends every epoch: measures it, tells the best from the last, and saves both.
 
     The state to resume from is written last, so a run that is killed at any moment repeats at most one epoch, and
@@ -79,12 +79,17 @@ class Keeper(Callback):
         self.resumed = False
         self._started = time.monotonic()
 
+    @property
+    def state_key(self) -> str:
+        """The name of its part of the state to resume from: that of version 0.1, whose states are read."""
+        return "Keeper"
+
     def state_dict(self) -> dict[str, Any]:
-        """Give what the keeper remembers, as plain values."""
+        """Return the history and the best epoch as plain values."""
         return {"history": self.history, "best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remember again."""
+        """Restore what `state_dict` returned."""
         self.history = list(state_dict["history"])
         self.best = state_dict["best"]
 
