@@ -14,6 +14,8 @@ from dualhead.data.prepare.prepare import prepare
 from dualhead.data.reading import Reader
 from dualhead.data.store.store import open_store
 from dualhead.reading.custom_source import custom
+from dualhead.skeleton import get_skeleton
+from dualhead.skeleton_maps import convert_skeleton
 from tests.formats.making import make_skeleton
 
 CLIPS = [
@@ -47,6 +49,10 @@ CLIPS = [
 """The format, the skeleton of the data set, and the files of the clip "a"."""
 
 
+IN_FRACTIONS = ("ultralytics_labels", "mediapipe")
+"""The formats whose flat samples are fractions of the image."""
+
+
 def write(folder: Path, skeleton: str, files: dict[str, bytes]) -> Path:
     (folder / "clips").mkdir(parents=True)
     (folder / "dataset.yaml").write_text(yaml.safe_dump({"skeleton": skeleton}))
@@ -66,6 +72,21 @@ def test_clips_of_a_data_set(tmp_path: Path, kind: str, skeleton: str, files: di
     recording = source.read(item)
     assert recording.num_observations > 0
     assert recording.joints.shape[1:] == (source.skeleton.num_joints, source.skeleton.dimensions)
+
+
+@pytest.mark.parametrize(("kind", "skeleton", "files"), CLIPS, ids=[f"{kind}-{name}" for kind, name, _ in CLIPS])
+def test_recordings_for_a_checkpoint(tmp_path: Path, kind: str, skeleton: str, files: dict[str, bytes]) -> None:
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    wanted = get_skeleton(skeleton)
+    left_out: list[object] = []
+    reader = Reader(
+        usual=wanted, image_size=(1280, 720) if kind not in IN_FRACTIONS and wanted.dimensions == 2 else None
+    )
+    (sequence,) = reader.read(tmp_path, left_out.append, fit=lambda found: convert_skeleton(found, wanted))
+    assert left_out == []
+    assert sequence.skeleton == wanted
+    assert sequence.joints.any()
 
 
 def test_a_store_of_several_kinds(tmp_path: Path) -> None:

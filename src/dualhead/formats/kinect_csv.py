@@ -59,7 +59,7 @@ def _recognise(file: RawFile) -> Evidence | None:
     if columns is None or columns.has_confidence:
         return None
     if columns.joint >= 0:
-        if not are_joints_of(first_lines(file.data), columns, NTU25):
+        if not are_joints_of(first_lines(file.start), columns, NTU25):
             return None
         return Evidence(f"columns {file.rows[0][columns.joint][:40]!r} and its X, Y and Z")
     return Evidence("columns for X, Y and Z of the 25 joints of Kinect v2")

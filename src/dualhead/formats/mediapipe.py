@@ -255,7 +255,7 @@ def _is_number(value: Any) -> bool:
 def _recognise(file: RawFile) -> Evidence | None:
     if file.suffix == ".json":
         return _recognise_json(file)
-    found = _columns(file.rows[0], first_lines(file.data)) if file.rows else None
+    found = _columns(file.rows[0], first_lines(file.start)) if file.rows else None
     if found is None:
         return None
     columns, skeleton = found

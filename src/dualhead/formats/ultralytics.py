@@ -171,7 +171,7 @@ def _recognise_label(file: RawFile) -> Evidence | None:
         boxes = [row[1:_BOX] for row in file.rows]
         if all(_is_fraction(cell) for box in boxes for cell in box):
             return Evidence(f"lines of {len(file.rows[0])} numbers that begin with a class and a box", LIKELY)
-    if not file.data.strip() and frame_name(file.name) is not None:
+    if not file.start.strip() and frame_name(file.name) is not None:
         return Evidence("an empty file with a frame number in its name", POSSIBLE)
     return None
 

@@ -54,7 +54,9 @@ def parse_ntu_array(content: Any, where: str) -> Recording:
 def _recognise(file: RawFile) -> Evidence | None:
     if file.name.lower().endswith(".skeleton.npy"):
         return Evidence("its name ends in .skeleton.npy")
-    return Evidence(f"a record with '{_KEY}0'") if f"{_KEY}0".encode() in file.data else None
+    if file.arrays.get("") is not None:  # numbers, which may be many
+        return None
+    return Evidence(f"a record with '{_KEY}0'") if f"{_KEY}0".encode() in file.start else None
 
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
