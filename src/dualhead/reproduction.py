@@ -86,7 +86,8 @@ def reproduce(
             `reproduction.json`.
         raw: Folders or archives of the raw recordings; not needed where the store is there.
         store: Folder of the store, which is prepared there if it is not there yet. Default: `store` in `out`.
-        streams: Of "joint", "bone", "joint_motion" and "bone_motion". Default: those of the published result, or all.
+        streams: Names of streams. Default: those of the published result, or "joint", "bone", "joint_motion" and
+            "bone_motion".
         device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
         processes: Processes to train in together on this machine, on GPUs one each.
         quiet: Show neither progress nor messages; the table and the report's place are printed in any case.

@@ -109,7 +109,8 @@ def train(
         experiment: What is trained and how: an `Experiment`, a YAML file or a short name such as "ucla/dualhead".
         store: A prepared store, or its folder.
         out: The run's folder.
-        stream: "joint", "bone", "joint_motion" or "bone_motion".
+        stream: "joint", "bone", "joint_motion", "bone_motion" or another registered stream; several joined by "+", such
+            as "joint+bone", become channels of one network.
         init: A `.safetensors` checkpoint of the same architecture and skeleton to start from.
         freeze: Names of parameters, or of modules with all that is in them, that are not trained; wildcards as in a
             shell, such as stem or "fine*".

@@ -29,7 +29,7 @@ class ClipLoader(DataLoader[Batch]):
     """
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # the parent promises its private iterator class
-        """Give the batches of the sampler's epoch."""
+        """Yield the batches of the sampler's epoch."""
         yield from super().__iter__()
 
 

@@ -120,7 +120,7 @@ class ClipDataset(Dataset[Sample]):
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """Join samples to a batch.
+    """Collate samples into a batch.
 
     Args:
         samples: N samples with the same number of clips.

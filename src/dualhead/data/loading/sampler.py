@@ -99,7 +99,7 @@ class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
         return self.num_samples // self.batch_size if self.drop_last else -(-self.num_samples // self.batch_size)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Give the batches of the chosen epoch."""
+        """Yield the batches of the chosen epoch."""
         epoch = self.epoch
         order = np.arange(self.length * self.repeat)
         if self.shuffle:

@@ -193,7 +193,7 @@ class TimeWarp(Occasional):
 @register_step("rotate_view")
 @dataclass(frozen=True)
 class RotateView(Augmentation):
-    """Look from another side: a rotation about the vertical axis (yaw), then about the x axis (tilt).
+    """Rotate about the vertical axis (yaw), then about the x axis (tilt).
 
     Convention: degrees, uniform within +- each limit; R = Rx(tilt) R(yaw). The vertical axis is the one the recipe has
     at that place: y as recorded by a camera, z once `align_axes` has turned the body.

@@ -201,7 +201,7 @@ def image_clip(sequence: SkeletonSequence, bodies: int) -> NDArray[np.float32]:
 
 
 def unsized_pixels(flat: NDArray[np.float32], fields: Mapping[str, int]) -> float:
-    """Tell coordinates in pixels of images whose size is not known.
+    """Return the mean of coordinates that look like pixels of images whose size is not known.
 
     Args:
         flat: `(2, ...)`, x and y; a joint at (0, 0) is absent.

@@ -76,7 +76,7 @@ class LongestBodyFirst(Step):
 @register_step("repeat_single_body")
 @dataclass(frozen=True)
 class RepeatSingleBody(Step):
-    """Let a body that is alone take every place of the clip, as CTR-GCN's preparation of NTU RGB+D 120 does.
+    """Copy a body that is alone to every place of the clip, as CTR-GCN's preparation of NTU RGB+D 120 does.
 
     Convention: a body is alone if no other has a coordinate other than 0 in the recording.
     """
@@ -173,7 +173,7 @@ class RawCoordinates(Step):
     needs: ClassVar[tuple[str, ...]] = ("3d",)
 
     def __call__(self, draft: Draft) -> None:
-        """Do nothing."""
+        """Return without a change."""
 
 
 @register_step("centre_every_frame")
