@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -28,15 +29,16 @@ from benchmarks.fuzz_own_files import own_targets
 from benchmarks.fuzz_pose_formats import pose_targets
 from benchmarks.fuzz_target import Feed, Target, of_bytes, of_path, with_file
 from dualhead.data.bodies.selection import get_selection
-from dualhead.data.reading import read_sequence
+from dualhead.data.reading import Reader, read_sequence
 from dualhead.formats.files.member import list_members
+from dualhead.formats.intervals import parse_intervals
 from dualhead.formats.kinetics.parse import parse_kinetics
 from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.source import Source
 from dualhead.inspection.file_story import explain_file
 from dualhead.reading.sources import get_source
-from dualhead.runtime.errors import DamageError, FormatError
-from dualhead.skeleton import OPENPOSE18
+from dualhead.runtime.errors import DamageError, DualheadError, FormatError
+from dualhead.skeleton import COCO17, OPENPOSE18
 
 
 def _read_all(source: Source, raw: Path) -> dict[str, tuple[int | None, bytes]]:
@@ -121,6 +123,35 @@ def _start_openpose(folder: Path) -> Feed:
     return with_file(folder, lambda: read_sequence(folder))
 
 
+def _own_clips() -> list[Target]:
+    """Make targets of clips of one's own with everything that people put around them, and of pickles to predict."""
+    row = ",".join(f"{0.5 + 0.01 * (joint % 5):.2f},{0.1 + 0.05 * joint:.2f}" for joint in range(17))
+    numbered = ",".join(map(str, range(34)))
+    names = ",".join(f"{joint}_{axis}" for joint in COCO17.joints for axis in "xy")
+    tables = [
+        f"{numbered},asana\n{row},chair\n{row},chair\n",
+        f",{numbered}\n0,{row}\n1,{row}\n",
+        f"{row},{row},{row}\n{row},{row},{row}\n",
+        f"timestamp,{names}\n0.0,{row}\n0.04,{row}\n",
+    ]
+    still = np.broadcast_to(joints(2, 1, 17, 2), (2, 9, 17, 2))
+    scored = np.concatenate([still[0], np.full((9, 17, 1), 0.5)], axis=2)
+    arrays = [still, still.swapaxes(0, 1), still.reshape(2, 9, 34)[0], scored, still.transpose(3, 1, 2, 0)]
+    annotation = {"frame_dir": "a", "total_frames": 9, "keypoint": scored[..., :2], "keypoint_score": scored[..., 2]}
+    pickles = [pyskl(False), pickle.dumps([annotation]), pickle.dumps({**annotation, "keypoint": scored.tolist()})]
+    intervals = [b"7,300,420,2\n1,0,90,1\n", b"0 40 clap\n40 80 stand up\n", b"0.0,1.5,clap\n"]
+
+    def read(path: Path) -> None:
+        list(Reader(usual=COCO17, any_scale=True).read(path))
+
+    return [
+        Target("intervals", [("x.txt", intervals)], of_bytes(lambda data: parse_intervals(data, "x.txt"))),
+        Target("own-csv", [("x.csv", [table.encode() for table in tables])], of_path(read)),
+        Target("own-npy", [("x.npy", [npy(values) for values in arrays])], of_path(read)),
+        Target("pickle-to-predict", [("x.pkl", pickles)], of_path(read), (DualheadError,)),
+    ]
+
+
 def make_targets() -> list[Target]:
     """Make every target; each has the name of what it reads."""
     kinetics = {
@@ -156,6 +187,7 @@ def make_targets() -> list[Target]:
         Target("raw-file", single, of_path(read_sequence)),
         Target("openpose", [(f"a_{frame}_keypoints.json", [openpose_frame()]) for frame in (1, 2)], _start_openpose),
         *_archives(),
+        *_own_clips(),
         *pose_targets(),
         *own_targets(),
     ]

@@ -61,10 +61,11 @@ def dense_recording(
     if confidence is not None and confidence.ndim == joints.ndim - 2:
         confidence = confidence[None]
     num_joints, channels = skeleton.num_joints, skeleton.dimensions
-    if joints.ndim == 4 and joints.shape[3] == channels + 1 and confidence is None:
+    if joints.ndim == 4 and joints.shape[3] == channels + 1:
         if not is_scored:
             _check_scores(joints, skeleton, where)
-        joints, confidence = joints[..., :channels], joints[..., channels]
+        # where there is a confidence beside the joints too, that one counts
+        joints, confidence = joints[..., :channels], joints[..., channels] if confidence is None else confidence
     if joints.ndim != 4 or joints.shape[2:] != (num_joints, channels):
         raise FormatError(
             f"joints of shape {given}, but skeleton {skeleton.name!r} needs (frames, {num_joints}, {channels}) or "

@@ -22,7 +22,7 @@ AXES = tuple(
 
 _FEWEST_JOINTS = 5  # of fewer joints the numbers do not tell one order of columns from another
 _MOST_BODIES = 8  # more than that and fewer frames: bodies and frames are probably swapped
-_CLEAR, _ALIKE = 2.0, 1.25  # how many times better a reading must be to be taken, and may be to be no other
+_CLEAR, _ALIKE = 2.0, 1.5  # how many times better a reading must be to be taken, and may be to be no other
 
 
 def order_axes(
@@ -102,7 +102,7 @@ def _bodies_or_frames(values: NDArray[Any], where: str) -> tuple[NDArray[Any], l
     if frames > _MOST_BODIES:
         return values, []
     between_first, between_second = _step(values, 0), _step(values, 1)
-    if between_second > _CLEAR * between_first > 0:
+    if between_second > _CLEAR * between_first:
         return values.swapaxes(0, 1), [
             f"its axes are taken for (frames, bodies, ...): {frames} bodies of {bodies} frames"
         ]
@@ -183,7 +183,8 @@ def _columns(values: NDArray[Any], skeleton: Skeleton, where: str) -> tuple[NDAr
 
 def _spread(values: NDArray[Any]) -> float:
     """Measure how far the joints of a body are apart within each coordinate, in the mean. `(T, M, V, C)`."""
-    held = np.where(values == 0, np.nan, values.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # damaged bytes can be any number
+        held = np.where(values == 0, np.nan, values.astype(np.float64))
     counts = np.isfinite(held).sum(axis=2)
     some = counts > 1
     if not some.any():
