@@ -28,18 +28,21 @@ from dualhead.data.recipes.recipes import RECIPES, get_recipe
 from dualhead.data.recipes.streams import STREAMS
 from dualhead.runtime.files import write_text
 from dualhead.sequence import SkeletonSequence
-from dualhead.skeleton import KINECT20, NTU25
+from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18
 
 _BARS = {"dualhead": 1000, "resample64": 3000}
 _BATCH = 64
+_FLAT = ("moving300", "stgcn_kinetics")
 
 
 def recordings(bodies: int, frames: int, recipe: str, number: int = 16) -> list[SkeletonSequence]:
     """Make recordings of random walks, a few metres from the camera, of the skeleton that the recipe is for."""
     rng = np.random.default_rng(0)
-    skeleton = KINECT20 if recipe.startswith("ucla") else NTU25
-    shape = (number, bodies, frames, skeleton.num_joints, 3)
+    skeleton = KINECT20 if recipe.startswith("ucla") else OPENPOSE18 if recipe in _FLAT else NTU25
+    shape = (number, bodies, frames, skeleton.num_joints, skeleton.dimensions)
     joints = (3 + 0.02 * rng.standard_normal(shape).cumsum(axis=2)).astype(np.float32)
+    if skeleton.dimensions == 2:
+        joints /= 6  # about the middle of an image
     return [SkeletonSequence(sample, skeleton, name=str(row), label=0) for row, sample in enumerate(joints)]
 
 
@@ -56,6 +59,7 @@ def batch_maker(recipe_name: str, stream: str, train: bool, bodies: int, frames:
                     "clips": recipe.clip(samples[row % len(samples)], stream, train=train, rng=rng)[None],
                     "label": 0,
                     "index": row,
+                    "draw": 0,
                 }
                 for row in range(_BATCH)
             ]

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dualhead.data.recipes import recipe as recipe_module
+from dualhead.data.recipes.recipe import TestClips, register_recipe
 from dualhead.data.recipes.recipes import RECIPES, STREAMS, Recipe, get_recipe
+from dualhead.data.recipes.step import make_step
 from dualhead.data.recipes.streams import to_stream
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
@@ -101,7 +105,7 @@ def test_a_flat_clip_that_was_prepared_before_keeps_its_scores() -> None:
     assert not clip[:, 2:].any()
 
 
-def test_frames_that_were_drawn_before_are_every_view_and_have_no_motion() -> None:
+def test_frames_that_were_drawn_before_are_every_test_clip_and_have_no_motion() -> None:
     joints = np.random.default_rng(0).normal(size=(2, 5, 25, 3)).astype(np.float32)
     recipe = get_recipe("uniform5")
     clips = recipe.clips(SkeletonSequence(joints, NTU25, prepared="uniform5"), "joint")
@@ -222,3 +226,40 @@ def test_the_body_that_is_there_longest_comes_first_in_uniform_clips() -> None:
     assert get_recipe("uniform4").trace(sequence).bodies == [1, 0]
     assert get_recipe("resample4").trace(sequence).bodies == [0, 1]
     assert get_recipe("ucla4").trace(sequence).bodies == [0]
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget what a test registers."""
+    monkeypatch.setattr(recipe_module._FAMILIES, "_values", dict(recipe_module._FAMILIES._values))
+    yield
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_function_becomes_a_recipe() -> None:
+    @register_recipe("mine", frames=40, bodies=1, test_clips=TestClips(yaws=(0, 90)))
+    def mine(frames: int) -> list[object]:
+        return ["centre_on_first", {"linear": {"frames": frames}}, {"time_crop": {"probability": 1}}, "stream"]
+
+    recipe = get_recipe("mine24")
+    assert (recipe.name, recipe.spec, recipe.frames, recipe.bodies, recipe.num_test_clips) == ("mine24",) * 2 + (
+        24,
+        1,
+        2,
+    )
+    assert get_recipe({"base": "mine40", "frames": 24}).steps == recipe.steps
+    assert recipe.clips(SEQUENCE, "joint").shape == (2, 3, 24, 25, 1)
+    with pytest.raises(ConfigError, match="'mine'"):  # the number is part of the name
+        get_recipe("mine")
+    with pytest.raises(ConfigError, match="mine40"):
+        get_recipe("mime40")
+    for name in ("ucla", "ucla2", "two words", ""):
+        with pytest.raises(ConfigError, match="registered"):
+            register_recipe(name, frames=8)(lambda frames: [])
+
+
+@pytest.mark.parametrize("steps", [["linear"], ["stream", "stream"]])
+def test_a_recipe_has_one_stream_step(steps: list[str]) -> None:
+    built = tuple(make_step({"linear": {"frames": 8}} if name == "linear" else name) for name in steps)
+    with pytest.raises(ConfigError, match="'stream'"):
+        Recipe("odd", built)

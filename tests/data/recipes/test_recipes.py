@@ -239,7 +239,7 @@ def test_uniform_aligns_the_axes() -> None:
     np.testing.assert_allclose(clip[:, 0, :, 0].T, UPRIGHT - UPRIGHT[1], atol=1e-6)
 
 
-def test_uniform_has_ten_test_views() -> None:
+def test_uniform_has_ten_test_clips() -> None:
     recipe = get_recipe("uniform100")
     short = recipe.clips(line(walk(*range(50))), "joint")
     assert short.shape == (10, 3, 100, 4, 2)
