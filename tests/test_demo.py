@@ -43,6 +43,15 @@ def test_the_demo_leaves_everything_behind(finished: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_demo_ends_with_an_annotated_video(finished: Path, pose_weights: Path) -> None:
+    from dualhead.poses.video import Video
+
+    with Video(finished / "seen.mp4") as video:
+        frames = list(video.frames())
+    assert len(frames) > 60 and frames[0].pixels.shape[0] > 480  # the band with the classes is under the picture
+
+
+@pytest.mark.slow
 def test_a_finished_demo_prints_its_table_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.rglob("*.safetensors")}
     fused = (finished / "fused.npz").read_bytes()

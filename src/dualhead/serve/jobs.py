@@ -27,6 +27,7 @@ KEEP_SECONDS = 3600.0
 """How long the result of a file is kept after it was last asked for."""
 
 _MOST_JOBS = 16
+_LONGEST_STEP = 30.0  # seconds until a file that is in work is given up
 
 
 class BusyError(DualheadError):
@@ -108,7 +109,7 @@ class Jobs:
             for job in self._jobs.values():
                 job.cancelled = True
         self._queue.put(None)
-        self._worker.join(timeout=5)
+        self._worker.join(timeout=_LONGEST_STEP)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def check_free(self, client: str) -> None:

@@ -29,6 +29,8 @@ LONGEST_GAP = 1.0
 MOST_PIXELS = 1280
 """The longer side of a picture that is taken."""
 
+_LONGEST_WINDOW = 30.0  # seconds that a window may take to compute
+
 _Frame = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -116,6 +118,7 @@ class LiveSession:
         self._estimate = _Estimate(0, None, 0.0, 0.0)
         self._filled = 0
         self._error = ""
+        self._closed = False
         self._queue: queue.SimpleQueue[tuple[LiveStream, _Frame, float] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self.last_used = time.monotonic()
@@ -123,8 +126,11 @@ class LiveSession:
         self._worker.start()
 
     def close(self) -> None:
-        """End the thread."""
+        """End, after the picture and the window that are computed: a process must not end in the middle of them."""
+        with self._lock:
+            self._closed = True
         self._queue.put(None)
+        self._worker.join(timeout=_LONGEST_WINDOW)
 
     def push(self, jpeg: bytes, seconds: float) -> dict[str, Any]:
         """Look at the next picture.
@@ -145,6 +151,8 @@ class LiveSession:
         if not np.isfinite(seconds):
             raise ConfigError(f"time is {seconds}: expected seconds")
         with self._lock:
+            if self._closed:
+                raise ConfigError("this webcam session has ended: start it again")
             self.last_used = arrived = time.monotonic()
             pixels = _decode(jpeg)
             decoded = time.monotonic()

@@ -120,9 +120,10 @@ class Server(ThreadingHTTPServer):
     def close(self) -> None:
         """End all threads and remove all files."""
         with self.lock:
-            for session in self.sessions.values():
-                session.close()
+            sessions = list(self.sessions.values())
             self.sessions.clear()
+        for session in sessions:
+            session.close()
         self.jobs.close()
         self.server_close()
 
@@ -165,9 +166,11 @@ class Server(ThreadingHTTPServer):
             now = time.monotonic()
             by_age = sorted(self.sessions, key=lambda name: self.sessions[name].last_used)
             many = by_age[: max(0, len(by_age) - _MOST_SESSIONS + 1)]
-            for name in {*many, *(name for name in by_age if now - self.sessions[name].last_used > _IDLE_SECONDS)}:
-                self.sessions.pop(name).close()
+            idle = [name for name in by_age if now - self.sessions[name].last_used > _IDLE_SECONDS]
+            ended = [self.sessions.pop(name) for name in {*many, *idle}]
             self.sessions[key] = session
+        for old in ended:
+            old.close()
         return key
 
     def end_session(self, key: str) -> None:
