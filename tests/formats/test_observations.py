@@ -67,6 +67,8 @@ def test_key_points_in_both_shapes() -> None:
     assert skeleton == HALPE26
     assert (joints.shape, scores.tolist()) == ((26, 2), [0.5] * 26)
     assert key_points([[1, 2, 0.5]] * 17, "x")[0].tolist() == [[1, 2]] * 17
+    assert key_points([1, 2, 2] + [1, 2, 1] * 16, "x")[1].tolist() == [1] + [0.5] * 16  # codes of visibility
+    assert key_points([1, 2, 1] * 17, "x")[1].tolist() == [1] * 17
     with pytest.raises(FormatError, match=r"\(51, 1\)"):
         key_points([[1]] * 51, "x")
 

@@ -183,7 +183,8 @@ def key_points(
         what: What they are called.
 
     Returns:
-        Joints `(V, 2)`, scores `(V,)` and the skeleton, COCO 17 or Halpe 26; hands and face are left out.
+        Joints `(V, 2)`, scores `(V,)` and the skeleton, COCO 17 or Halpe 26; hands and face are left out. Where the
+        scores are the codes of COCO's visibility (some are 2, and all 0, 1 or 2) they are halved.
 
     Raises:
         FormatError: If they are not numbers, or of another layout.
@@ -198,7 +199,10 @@ def key_points(
         )
     skeleton = BODY_LAYOUTS[count]
     points = array.reshape(count, 3)[: skeleton.num_joints]
-    return points[:, :2], points[:, 2], skeleton
+    scores = points[:, 2]
+    if np.isin(scores, (0, 1, 2)).all() and (scores == 2).any():
+        scores = scores / 2
+    return points[:, :2], scores, skeleton
 
 
 def identity(value: Any) -> str:
