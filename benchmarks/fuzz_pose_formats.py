@@ -35,6 +35,7 @@ _SEEDS: Mapping[str, tuple[str, Sequence[bytes]]] = {
     "pku_mmd": ("a.txt", [samples.pku_mmd()]),
     "hand": ("a.txt", [samples.hand()]),
     "sbu": ("a.txt", [samples.sbu()]),
+    "utkinect": ("a.txt", [samples.utkinect()]),
     "smarthome": ("a.json", [samples.smarthome()]),
     "ntu_array": ("S001C001P001R001A001.skeleton.npy", [samples.ntu_array()]),
     "lifted": ("a.npz", [samples.lifted(), samples.positions_3d()]),

@@ -228,6 +228,12 @@ def sbu() -> bytes:
     return "\n".join(",".join(line) for line in (["1", *first, *second], ["3", *absent, *second])).encode()
 
 
+def utkinect() -> bytes:
+    """Frames 2, 4 and 4 again: joint v at (0.1 v, 1, 2)."""
+    body = " ".join(f"{0.1 * joint:.1f} 1 2" for joint in range(20))
+    return f"2 {body}\n4 {body}\n4 {body.replace(' 1 ', ' 9 ')}\n".encode()
+
+
 def smarthome() -> bytes:
     """Three frames: one person, nobody, two people; y down, the head above the ankles."""
     heights = [0.8, 0.8, 0.4, 0.4, 0.0, 0.0, 0.1, 0.1, -0.2, -0.2, -0.5, -0.5, -0.7]

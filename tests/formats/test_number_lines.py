@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.pose_samples import hand, pku_mmd, sbu
+from benchmarks.pose_samples import hand, pku_mmd, sbu, utkinect
 from dualhead.data.bodies.selection import get_selection
-from dualhead.formats.number_lines import parse_hand, parse_pku, parse_sbu
+from dualhead.formats.number_lines import parse_hand, parse_pku, parse_sbu, parse_utkinect
 from dualhead.runtime.errors import FormatError
-from dualhead.skeleton import HAND22, KINECT15, NTU25
+from dualhead.skeleton import HAND22, KINECT15, KINECT20, NTU25
 from tests.formats.making import kind_of, read_raw
 
 
@@ -50,6 +50,16 @@ def test_the_normalisation_of_sbu_is_undone(tmp_path: Path) -> None:
     assert joints[1, 2, 0].tolist() == pytest.approx([0.64, 0.48, 0.32])
     assert not joints[0, 2, 0].any()  # an absent head
     assert not joints[:, 1].any()
+
+
+def test_utkinect_keeps_the_numbers_of_frames(tmp_path: Path) -> None:
+    assert kind_of(tmp_path, "joints_s01_e01.txt", utkinect()) == "utkinect"
+    (clip,) = read_raw(tmp_path, "joints_s01_e01.txt", utkinect())
+    assert (clip.skeleton, clip.unit, clip.recording.fps) == (KINECT20, "m", 15)
+    assert (clip.recording.num_frames, clip.recording.frames.tolist()) == (5, [2, 4])
+    assert clip.recording.joints[1, 3].tolist() == pytest.approx([0.3, 1, 2])  # of the first line of frame 4
+    with pytest.raises(FormatError, match="numbers of frames"):
+        parse_utkinect(b"0.5" + utkinect()[1:], "x")
 
 
 @pytest.mark.parametrize(

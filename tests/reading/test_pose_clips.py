@@ -40,6 +40,7 @@ CLIPS = [
     ("ntu_array", "ntu25", {"a.skeleton.npy": samples.ntu_array()}),
     ("pku_mmd", "ntu25", {"a.txt": samples.pku_mmd()}),
     ("sbu", "kinect15", {"a.txt": samples.sbu()}),
+    ("utkinect", "kinect20", {"a.txt": samples.utkinect()}),
     ("hand", "hand22", {"a.txt": samples.hand()}),
     ("smarthome", "smarthome13", {"a.json": samples.smarthome()}),
     ("lifted", "h36m17", {"a.npz": samples.lifted()}),

@@ -1,4 +1,4 @@
-"""Text of numbers: PKU-MMD, DHG-14/28 and SHREC'17, SBU Kinect Interaction, one line a frame."""
+"""Text of numbers, one line a frame: PKU-MMD, DHG-14/28, SHREC'17, SBU Kinect Interaction, UTKinect-Action."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from dualhead.formats.intervals import is_label_file
 from dualhead.formats.observations import MAX_FRAMES, check_frames
 from dualhead.formats.recording import Recording, from_dense
 from dualhead.runtime.errors import FormatError
-from dualhead.skeleton import HAND22, KINECT15, NTU25
+from dualhead.skeleton import HAND22, KINECT15, KINECT20, NTU25
 
 _PKU_WIDTH = 2 * 25 * 3
 _HAND_WIDTH = 22 * 3
 _HAND_IMAGE_WIDTH = 22 * 2
 _SBU_WIDTH = 1 + 2 * 15 * 3
+_UTKINECT_WIDTH = 1 + 20 * 3
 
 
 def parse_number_lines(data: bytes, width: int, where: str, separator: str | None = None) -> NDArray[np.float64]:
@@ -137,6 +138,35 @@ def parse_sbu(data: bytes, where: str) -> Recording:
     return replace(from_dense(joints, keep_places=True), fps=15.0)
 
 
+def parse_utkinect(data: bytes, where: str) -> Recording:
+    """Parse a recording of UTKinect-Action (Xia et al., CVPR Workshops 2012).
+
+    Convention: the numbers of frames are kept, since the intervals of the actions count by them: frame 0 is number 0,
+    a number that is missing is a frame without anybody, and of one that comes twice the first counts.
+
+    Args:
+        data: Lines of 61 numbers between blanks: the frame, then x, y, z of 20 joints in metres, x left in the image,
+            y up, z away.
+        where: Where they came from, for the error message.
+
+    Returns:
+        The recording, 15 frames a second.
+
+    Raises:
+        FormatError: If a line is damaged.
+    """
+    lines = parse_number_lines(data, _UTKINECT_WIDTH, where)
+    numbers = lines[:, 0]
+    if not (numbers == np.floor(numbers)).all() or numbers.min() < 0:
+        raise FormatError("the first numbers of its lines are not the numbers of frames", where)
+    frames, rows = np.unique(numbers.astype(np.int64), return_index=True)
+    count = int(frames.max()) + 1
+    check_frames(0, count, len(frames), where)
+    joints = np.zeros((1, count, KINECT20.num_joints, 3))
+    joints[0, frames] = lines[rows, 1:].reshape(len(rows), KINECT20.num_joints, 3)
+    return replace(from_dense(joints), fps=15.0)
+
+
 def _has_lines(file: RawFile, width: int) -> bool:
     """Return whether the first lines are all of so many numbers."""
     try:
@@ -169,6 +199,20 @@ def _parse_hand(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
 def _parse_sbu(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     require_skeleton(options, KINECT15, SBU_LINES.title)
     yield RawClip(parse_sbu(file.data, file.where), KINECT15, unit="m")
+
+
+def _recognise_utkinect(file: RawFile) -> Evidence | None:
+    if not _has_lines(file, _UTKINECT_WIDTH):
+        return None
+    frames = [float(row[0]) for row in file.rows]
+    if not all(frame.is_integer() and frame >= 0 for frame in frames) or sorted(frames) != frames:
+        return None
+    return Evidence("lines of 61 numbers: a frame number and a body of 20 joints", LIKELY)
+
+
+def _parse_utkinect(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    require_skeleton(options, KINECT20, UTKINECT_LINES.title)
+    yield RawClip(parse_utkinect(file.data, file.where), KINECT20, max_bodies=1, unit="m")
 
 
 PKU_MMD = FileFormat(
@@ -212,4 +256,13 @@ SBU_LINES = FileFormat(
     recognise=_recognise_lines(_SBU_WIDTH, "a frame number and two bodies of 15 joints"),
     parse=_parse_sbu,
     row="`kinect15` | normalisation undone: metres, Kinect axes | 15 | places in the file",
+)
+
+UTKINECT_LINES = FileFormat(
+    name="utkinect",
+    title="UTKinect-Action skeletons",
+    suffixes=(".txt",),
+    recognise=_recognise_utkinect,
+    parse=_parse_utkinect,
+    row="`kinect20` | metres, Kinect axes | 15 | one body",
 )

@@ -16,7 +16,7 @@ from dualhead.formats.mediapipe import MEDIAPIPE
 from dualhead.formats.mmpose import MMPOSE, MMPOSE_PICTURES
 from dualhead.formats.ntu.array import NTU_ARRAY
 from dualhead.formats.ntu.sources import NTU_SKELETON
-from dualhead.formats.number_lines import HAND_IMAGE_LINES, HAND_LINES, INTERVALS, PKU_MMD, SBU_LINES
+from dualhead.formats.number_lines import HAND_IMAGE_LINES, HAND_LINES, INTERVALS, PKU_MMD, SBU_LINES, UTKINECT_LINES
 from dualhead.formats.openpose import OPENPOSE_JSON
 from dualhead.formats.published import PUBLISHED_ARRAY, PUBLISHED_LABELS
 from dualhead.formats.pyskl import PYSKL_PICKLE
@@ -71,6 +71,7 @@ for _known in (
     NTU_ARRAY,
     PKU_MMD,
     SBU_LINES,
+    UTKINECT_LINES,
     HAND_LINES,
     SMARTHOME,
     LIFTED,
