@@ -78,6 +78,30 @@ def test_people_at_once_and_classes_after_a_window(
         session.close()
 
 
+def test_several_streams_of_a_flat_skeleton(pictures: list[bytes], pose_weights: Path, tmp_path: Path) -> None:
+    """Checkpoints of OpenPose's 18 joints take the landmarks in the picture; two streams are fused."""
+    paths = [
+        write_checkpoint(
+            tmp_path / f"{stream}.safetensors", stream=stream, dataset="kinetics", protocol="official",
+            skeleton="openpose18", classes=["clap", "wave", "bow"], recipe="dualhead16",
+        )
+        for stream in ("joint", "bone")
+    ]  # fmt: skip
+    session = LiveSession(Predictor.from_checkpoint(paths, device="cpu"), pose_weights, "0.4s", "0.2s")
+    try:
+        for number, picture in enumerate(pictures[:12]):
+            answer = session.push(picture, number / 15)
+        end = time.monotonic() + 30
+        while session._estimate.values is None and time.monotonic() < end:
+            time.sleep(0.02)
+        assert session._error == "" == answer["error"] and session._estimate.values is not None
+        assert {item["class"] for item in session._estimate.values["top"]} == {"clap", "wave", "bow"}
+    finally:
+        session.close()
+    with pytest.raises(ConfigError, match="ended"):
+        session.push(pictures[0], 99.0)
+
+
 def test_what_is_no_picture(predictor: Predictor, pose_weights: Path) -> None:
     session = LiveSession(predictor, pose_weights, "1s", "0.5s")
     try:

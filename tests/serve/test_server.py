@@ -149,6 +149,15 @@ def test_a_damaged_file_is_a_sentence(server: Server) -> None:
     assert state["state"] == "failed" and "walk.skeleton" in state["error"]
 
 
+def test_a_skeleton_that_poses_do_not_map_to_is_told(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "a.safetensors", skeleton="smpl22", classes=["a", "b"], dataset="custom")
+    other = Server(Predictor.from_checkpoint(path, device="cpu"), Settings(pose_weights=tmp_path))
+    try:
+        assert "smpl22" in other.why_no_poses() and other.configuration()["live"] is False
+    finally:
+        other.close()
+
+
 def test_a_webcam_without_networks_or_session(server: Server) -> None:
     answer = ask(server, "POST", "/live?window=1s", b"")
     assert answer[0] == 409 and error(answer) == "poses need the extra"

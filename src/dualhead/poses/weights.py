@@ -28,7 +28,10 @@ SHA256: Mapping[str, str] = MappingProxyType(
 )
 """SHA-256 of each file."""
 
-REMEDY = "run `dualhead poses --fetch` where there is a network, or give their folder with --weights FOLDER"
+REMEDY = (
+    "run `dualhead poses --fetch` where there is a network, or give their folder with --weights FOLDER (--pose-weights "
+    "FOLDER of other commands)"
+)
 """What to do where the weights are absent."""
 
 _MEMBERS = {

@@ -215,7 +215,8 @@ document.addEventListener("DOMContentLoaded", async () => {
   // files
   let job = "", upload = null, url = "";
   const drop = get("drop");
-  get("kinds").textContent = "or choose one: " + config.suffixes.filter((suffix) => config.live || !/mp4|mov|m4v|webm|mkv|avi|mpe?g|3gp|\.ts|ogv|wmv|y4m/.test(suffix)).join(" ");
+  get("kinds").textContent = (config.live ? "a video (.mp4, .mov, .webm, .mkv, .avi and more), or a" : "A") + " recording of skeletons (.skeleton, .npy, .npz, .csv, .json, .bvh and more), up to " + Math.round(config.max_upload / 1048576) + " MB";
+  get("kinds").title = config.suffixes.join(" ");
   get("pick").addEventListener("change", () => { if (get("pick").files[0]) send(get("pick").files[0]); get("pick").value = ""; });
   for (const kind of ["dragenter", "dragover"]) document.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("over"); });
   document.addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
@@ -280,6 +281,7 @@ document.addEventListener("DOMContentLoaded", async () => {
     url = state.video ? URL.createObjectURL(file) : "";
     idle();
     get("result").hidden = false;
+    drop.classList.add("small");
     get("result-name").textContent = data.name;
     const best = data.whole && data.whole.top[0];
     get("result-whole").textContent = best ? "as a whole: " + best.class + " (" + Math.round(100 * best.probability) + " %)" : "";
