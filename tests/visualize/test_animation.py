@@ -18,7 +18,7 @@ from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, Skeleton
 from dualhead.visualize import movie
 from dualhead.visualize.animation import render
 
-from ..export.making import SMALL
+from ..exporting.making import SMALL
 from .browser import open_page
 from .test_page import assert_self_contained
 
