@@ -96,3 +96,13 @@ def test_the_page_is_there_even_if_nobody_reads_the_tables(folder: Path, monkeyp
     with pytest.raises(BrokenPipeError):
         inspect(folder / "store", folder / "unread.html")
     assert (folder / "unread.html").is_file()
+
+
+def test_a_damaged_file_exits_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(folder / "cut.skeleton")]) == 1
+    said = capsys.readouterr().out
+    assert "taken for the .skeleton text of NTU RGB+D" in said
+    assert "it is truncated" in said
+    (folder / "cut.json").write_text('{"people": [')
+    assert main(["inspect", str(folder / "cut.json")]) == 1
+    assert main(["inspect", str(folder / "whole.skeleton")]) == 0

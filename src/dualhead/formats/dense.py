@@ -83,16 +83,18 @@ def dense_recording(
     values[missing] = 0
     notes = [f"{int(marked.sum())} joints at -1 or 9999 are taken for missing"] if marked.any() else []
     if not np.abs(values).max(initial=0) <= MAX_COORDINATE:
-        raise FormatError(f"a coordinate is infinite or beyond {MAX_COORDINATE:.0f}: the clip is damaged", where)
+        raise FormatError(
+            f"a coordinate is infinite or beyond {MAX_COORDINATE:.0f}: give NaN for missing joints", where
+        )
     scores: NDArray[np.float64] | None = None
     if confidence is not None if has_confidence is None else has_confidence:
         seen: NDArray[Any] = np.any(values, axis=3) if confidence is None else confidence
         scores = seen.astype(np.float64)
         scores[np.isnan(scores)] = 0
         if not np.abs(scores).max(initial=0) <= MAX_COORDINATE:
-            raise FormatError("a confidence is infinite: the clip is damaged", where)
+            raise FormatError("a confidence is infinite: give 0 to 1", where)
         if not is_scored and scores.min(initial=0) < _LEAST_SCORE:
-            raise FormatError(f"a confidence is {scores.min():.4g}, below 0: the clip is damaged", where)
+            raise FormatError(f"a confidence is {scores.min():.4g}, below 0: give 0 to 1", where)
         scores[~np.any(values, axis=3)] = 0
     present: NDArray[np.bool_] = np.any(values, axis=(2, 3))
     if confidence is None and channels == 3:

@@ -112,7 +112,7 @@ def parse_member(member: Member, options: ReadingOptions) -> Iterator[RawClip | 
         yield from parse_frames(files, known, options)
     else:
         assert known.parse is not None
-        yield from _checked(known.parse(file, options), file.where, options)
+        yield from _checked(known.parse(file, options), known, file.where, options)
 
 
 def parse_frames(files: FrameFiles, known: FileFormat, options: ReadingOptions) -> Iterator[RawClip | DualheadError]:
@@ -133,20 +133,29 @@ def parse_frames(files: FrameFiles, known: FileFormat, options: ReadingOptions) 
     if files.conflict is not None:
         raise files.conflict
     assert known.parse_frames is not None
-    yield from _checked(known.parse_frames(files, options), files.where, options)
+    yield from _checked(known.parse_frames(files, options), known, files.where, options)
 
 
-def _checked(clips: Clips, where: str, options: ReadingOptions) -> Iterator[RawClip | DualheadError]:
-    for clip in clips:
-        if isinstance(clip, DualheadError):
-            yield clip
-            continue
-        try:
-            yield apply_conventions(
-                replace(clip, where=clip.where or where, notes=(*clip.recording.notes, *clip.notes)), options
-            )
-        except DualheadError as error:
-            yield error
+def _checked(clips: Clips, known: FileFormat, where: str, options: ReadingOptions) -> Iterator[RawClip | DualheadError]:
+    """Hold recordings to the conventions; an error names the format that the file is taken for."""
+    try:
+        for clip in clips:
+            if isinstance(clip, DualheadError):
+                yield _named(clip, known)
+                continue
+            notes = (*clip.recording.notes, *clip.notes)
+            try:
+                yield apply_conventions(replace(clip, where=clip.where or where, notes=notes), options)
+            except DualheadError as error:
+                yield _named(error, known)
+    except FormatError as error:
+        raise _named(error, known) from None
+
+
+def _named(error: DualheadError, known: FileFormat) -> DualheadError:
+    if type(error) is not FormatError or known.title in error.reason:
+        return error
+    return FormatError(f"{error.reason} (read as {known.title})", error.path, error.line)
 
 
 def find_recordings(members: Sequence[Member], options: ReadingOptions) -> Iterator[Found]:

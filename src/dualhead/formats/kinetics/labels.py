@@ -98,12 +98,12 @@ def read_labels(
         tables[side] = {}
         for name, entry in content.items():
             if not isinstance(entry, dict) or not isinstance(entry.get("label"), str):
-                raise text.fault(f"clip {name[:60]!r} has no 'label': the file is damaged", name)
+                raise text.fault(f"clip {name[:60]!r} has no 'label', the name of its class", name)
             index = entry.get("label_index")
             label = text.whole_number(index, MAX_CLASSES - 1, name, "label_index", of=f" of {name[:60]!r}")
             if names.setdefault(label, entry["label"]) != entry["label"]:
                 raise text.fault(
-                    f"label_index {label} is both {names[label]!r} and {entry['label'][:60]!r}: the file is damaged",
+                    f"label_index {label} is both {names[label]!r} and {entry['label'][:60]!r}: one of the two is wrong",
                     name,
                     "label",
                 )

@@ -95,7 +95,7 @@ def parse_kinetics(
     people: dict[int, list[Any]] = {}
     for number, entry in enumerate(content["data"]):
         if not isinstance(entry, dict) or not isinstance(entry.get("skeleton"), list):
-            raise text.fault("an entry of 'data' has no list 'skeleton': the file is damaged", "data", number)
+            raise text.fault("an entry of 'data' has no list 'skeleton'", "data", number)
         frame = text.whole_number(entry.get("frame_index"), most_frames - 1, "data", number, "frame_index")
         if frame in people:
             reason = f"'frame_index' {frame} comes twice: leave one of the two out"
@@ -107,7 +107,7 @@ def parse_kinetics(
     for frame in sorted(people):
         for slot, person in enumerate(people[frame]):
             if not isinstance(person, dict):
-                reason = f"frame {frame} holds a person that is no record: the file is damaged"
+                reason = f"frame {frame} holds a person that is no record of pose and score"
                 raise text.fault(reason, *_odd_person(content["data"]))
             frames.append(frame)
             slots.append(slot)
