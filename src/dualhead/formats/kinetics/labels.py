@@ -103,7 +103,7 @@ def read_labels(
             label = text.whole_number(index, MAX_CLASSES - 1, name, "label_index", of=f" of {name[:60]!r}")
             if names.setdefault(label, entry["label"]) != entry["label"]:
                 raise text.fault(
-                    f"label_index {label} is both {names[label]!r} and {entry['label'][:60]!r}: one of the two is wrong",
+                    f"label_index {label} is both {names[label]!r} and {entry['label'][:60]!r}: one is wrong",
                     name,
                     "label",
                 )
