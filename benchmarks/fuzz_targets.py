@@ -125,7 +125,8 @@ def _start_openpose(folder: Path) -> Feed:
 
 def _own_clips() -> list[Target]:
     """Make targets of clips of one's own with everything that people put around them, and of pickles to predict."""
-    row = ",".join(f"{0.5 + 0.01 * (joint % 5):.2f},{0.1 + 0.05 * joint:.2f}" for joint in range(17))
+    heights = (0.2, 0.19, 0.19, 0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5, 0.5, 0.5, 0.7, 0.7, 0.9, 0.9)
+    row = ",".join(f"{0.3 + 0.04 * (joint % 2):.2f},{height:.2f}" for joint, height in enumerate(heights))
     numbered = ",".join(map(str, range(34)))
     names = ",".join(f"{joint}_{axis}" for joint in COCO17.joints for axis in "xy")
     tables = [

@@ -79,3 +79,23 @@ def test_what_does_not_fit_as_said_is_refused(axes: str, shape: tuple[int, ...])
 def test_what_fits_no_order_is_left_to_the_shape_check() -> None:
     values = np.ones((30, 20, 3))
     assert order_axes(values, NTU25, "x") == (values, [])
+
+
+def test_columns_of_a_centred_body_are_told_by_its_bones() -> None:
+    """With the hips at 0, x, y and z lie in one range: only bones tell one order of columns from the other."""
+    height = (
+        [0, 0.3, 0.55, 0.7] + 2 * [0.45, 0.2, 0, -0.05] + 2 * [0, -0.4, -0.8, -0.85] + [0.5, -0.1, -0.05, -0.1, -0.05]
+    )
+    side = (
+        [0, 0, 0, 0]
+        + [-0.2, -0.25, -0.27, -0.28, 0.2, 0.25, 0.27, 0.28]
+        + 4 * [-0.1]
+        + 4 * [0.1]
+        + [0, -0.3, -0.25, 0.3, 0.25]
+    )
+    body = np.stack([side, height, np.zeros(25)], axis=1)
+    clip = body + RNG.normal(scale=0.01, size=(20, 25, 3))
+    for values, is_noted in ((clip.reshape(20, 75), False), (clip.transpose(0, 2, 1).reshape(20, 75), True)):
+        found, notes = order_axes(values, NTU25, "x")
+        np.testing.assert_array_equal(found[0], clip)
+        assert bool(notes) == is_noted

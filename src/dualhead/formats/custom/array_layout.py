@@ -22,7 +22,9 @@ AXES = tuple(
 
 _FEWEST_JOINTS = 5  # of fewer joints the numbers do not tell one order of columns from another
 _MOST_BODIES = 8  # more than that and fewer frames: bodies and frames are probably swapped
-_CLEAR, _ALIKE = 2.0, 1.5  # how many times better a reading must be to be taken, and may be to be no other
+_CLEAR_STEP = 2.0  # how many times smaller steps along time are than from body to body
+_CLEAR, _ALIKE = 1.6, 1.25  # how many times shorter bones must be for a reading to be taken, and may be for none
+_MEASURED_FRAMES = 64
 
 
 def order_axes(
@@ -32,7 +34,7 @@ def order_axes(
 
     Convention: `(T, V, C)` and `(M, T, V, C)` are documented and taken wherever they fit and the numbers do not clearly
     say otherwise. Other orders are taken where only they fit, or where the numbers say so: along time neighbours differ
-    less than from body to body, and the joints of a body lie closer together in one coordinate than coordinates do.
+    less than from body to body, and bones are short.
 
     Args:
         values: An array of two to four axes.
@@ -102,11 +104,11 @@ def _bodies_or_frames(values: NDArray[Any], where: str) -> tuple[NDArray[Any], l
     if frames > _MOST_BODIES:
         return values, []
     between_first, between_second = _step(values, 0), _step(values, 1)
-    if between_second > _CLEAR * between_first:
+    if between_second > _CLEAR_STEP * between_first:
         return values.swapaxes(0, 1), [
             f"its axes are taken for (frames, bodies, ...): {frames} bodies of {bodies} frames"
         ]
-    if bodies > _MOST_BODIES and not between_first > _CLEAR * between_second:
+    if bodies > _MOST_BODIES and not between_first > _CLEAR_STEP * between_second:
         raise FormatError(
             f"{bodies} bodies of {frames} frames: are the axes swapped? say it with --axes TMVC (frames first) or MTVC",
             where,
@@ -147,9 +149,9 @@ def _as_said(values: NDArray[Any], skeleton: Skeleton, where: str, axes: str) ->
 def _columns(values: NDArray[Any], skeleton: Skeleton, where: str) -> tuple[NDArray[Any], list[str]]:
     """Split the columns of a table `(T, n)` into bodies, joints and coordinates.
 
-    The documented order is body after body, joint after joint, its coordinates side by side. The joints of a body lie
-    closer together in x, in y, in z and in their scores than x, y, z and scores do among one another, so a wrong
-    reading mixes what lies far apart.
+    The documented order is body after body, joint after joint, its coordinates side by side. The ends of a bone lie
+    close together, and so do their scores; a wrong reading makes bones of numbers that lie far apart. (Of Kinect
+    skeletons, centred or not, bones are more than twice as long in the wrong order.)
     """
     frames, width = values.shape
     readings: list[tuple[float, str, NDArray[Any]]] = []
@@ -161,17 +163,17 @@ def _columns(values: NDArray[Any], skeleton: Skeleton, where: str) -> tuple[NDAr
         people = f"{bodies} {'body' if bodies == 1 else 'bodies'}{scored}"
         by_joint = values.reshape(frames, bodies, skeleton.num_joints, count)
         by_axis = values.reshape(frames, bodies, count, skeleton.num_joints).swapaxes(2, 3)
-        readings.append((_spread(by_joint), f"{people}, joint after joint", by_joint))
-        readings.append((_spread(by_axis), f"{people}, coordinate after coordinate", by_axis))
+        readings.append((_bone_length(by_joint, skeleton), f"{people}, joint after joint", by_joint))
+        readings.append((_bone_length(by_axis, skeleton), f"{people}, coordinate after coordinate", by_axis))
     if not readings:
         return values, []
     if skeleton.num_joints < _FEWEST_JOINTS:
         return readings[0][2].swapaxes(0, 1), []
-    spread, said, best = min(readings, key=lambda reading: reading[0])
-    if readings[0][0] <= _ALIKE * spread or len(readings) == 1:
+    length, said, best = min(readings, key=lambda reading: reading[0])
+    if readings[0][0] <= _ALIKE * length or len(readings) == 1:
         return readings[0][2].swapaxes(0, 1), []
     others = [reading for reading in readings if reading[2] is not best]
-    if min(reading[0] for reading in others) < _CLEAR * spread:
+    if min(reading[0] for reading in others) < _CLEAR * length:
         fitting = sorted(readings, key=lambda reading: reading[0])[:2]
         raise FormatError(
             f"{width} numbers a line could be {fitting[0][1]}, or {fitting[1][1]}: say it with --axes TMVC "
@@ -181,15 +183,14 @@ def _columns(values: NDArray[Any], skeleton: Skeleton, where: str) -> tuple[NDAr
     return best.swapaxes(0, 1), [f"{width} numbers a line are taken for {said}"]
 
 
-def _spread(values: NDArray[Any]) -> float:
-    """Measure how far the joints of a body are apart within each coordinate, in the mean. `(T, M, V, C)`."""
-    with np.errstate(invalid="ignore"):  # damaged bytes can be any number
-        held = np.where(values == 0, np.nan, values.astype(np.float64))
-    counts = np.isfinite(held).sum(axis=2)
-    some = counts > 1
-    if not some.any():
-        return 0.0
-    held = np.where(np.isfinite(held), held, 0)
-    mean = held.sum(axis=2) / np.maximum(counts, 1)
-    squares = (held**2).sum(axis=2) / np.maximum(counts, 1) - mean**2
-    return float(np.sqrt(np.maximum(squares, 0))[some].mean())
+def _bone_length(values: NDArray[Any], skeleton: Skeleton) -> float:
+    """Measure how far the ends of bones are apart, per coordinate and in the mean. `(T, M, V, C)`."""
+    children = [joint for joint, parent in enumerate(skeleton.parents) if parent != joint]
+    parents = [skeleton.parents[joint] for joint in children]
+    with np.errstate(invalid="ignore", over="ignore"):  # damaged bytes can be any number
+        held = values[:_MEASURED_FRAMES].astype(np.float64)
+        seen = np.any(held != 0, axis=3) & np.isfinite(held).all(axis=3)  # (T, M, V)
+        both = seen[:, :, children] & seen[:, :, parents]
+        lengths = np.sqrt(((held[:, :, children] - held[:, :, parents]) ** 2).mean(axis=3))[both]
+    lengths = lengths[np.isfinite(lengths)]
+    return float(lengths.mean()) if lengths.size else 0.0
