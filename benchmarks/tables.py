@@ -1,16 +1,19 @@
-"""Writes the table of results in the README from `results/*.json`: `python -m benchmarks.tables`.
+"""Write the tables of README.md and docs/results.md from `results/`: `python -m benchmarks.tables`.
 
-A result file is a run's `result.json` with three keys added: `command`, `commit` and `machine`; or the same keys for a
-fusion, with a `stream` such as "4 streams fused".
+A result file, `results/*.json`, is a run's `result.json` with three keys added: `command`, `commit` and `machine`; or
+the same keys for a fusion, with a `stream` such as "4 streams fused". An ablation, `results/ablations/*/results.json`,
+has `command`, `commit`, `machine` and `runs`: name of the variant to a list of top-1 on the held-out part, one a run.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dualhead.models.published_results import published_result
 from dualhead.runtime.errors import FormatError
 from dualhead.runtime.files import write_text
 
@@ -75,6 +78,67 @@ def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (COLUMNS, rule, *rows))
 
 
+def full_table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return results as a Markdown table with the published figure, parameters and time of each.
+
+    Args:
+        results: Results by file name.
+
+    Returns:
+        The table, top-1 in %; ends with a line end.
+    """
+    rows = []
+    for name, values in results.items():
+        published = published_result(str(values["model"]), str(values["dataset"]), str(values["protocol"]))
+        theirs = (
+            ""
+            if published is None
+            else f"{published.top1} ({published.setting.rpartition(', ')[2]}, {published.epoch})"
+        )
+        minutes = f"{values['seconds'] / 60:.0f}" if "seconds" in values else ""
+        parameters = f"{values['parameters']:,}" if "parameters" in values else ""
+        stream = str(values["stream"]).replace("_", " ")
+        rows.append(
+            f"| {values['dataset']} {values['protocol']} | {values['model']} | {stream} | {values['recipe']} "
+            f"| {_top1(values['last'])} | {theirs} | {parameters} | {minutes} | {values['device']} "
+            f"| `results/{name}` |\n"
+        )
+    head = "| data | model | stream | recipe | last epoch | published | parameters | minutes | device | file |\n"
+    return head + "|---|---|---|---|---:|---|---:|---:|---|---|\n" + "".join(rows)
+
+
+def ablation_table(values: Mapping[str, Any]) -> str:
+    """Return an ablation as a Markdown table: mean and spread of every variant, and its difference to the first.
+
+    Args:
+        values: The content of a `results.json`.
+
+    Returns:
+        The table, top-1 in %; ends with a line end.
+    """
+    means = {name: statistics.fmean(figures) for name, figures in values["runs"].items()}
+    base = next(iter(means.values()))
+    lines = ["| variant | runs | mean | standard deviation | difference |", "|---|---:|---:|---:|---:|"]
+    for name, figures in values["runs"].items():
+        spread = f"{100 * statistics.stdev(figures):.2f}" if len(figures) > 1 else ""
+        difference = f"{100 * (means[name] - base):+.2f}"
+        lines.append(f"| {name} | {len(figures)} | {100 * means[name]:.2f} | {spread} | {difference} |")
+    return "\n".join([*lines, "", f"`{values['command']}`, commit {values['commit']}, {values['machine']}.", ""])
+
+
+def ablations(folder: Path) -> str:
+    """Return the tables of all ablations that have results; a sentence where none has.
+
+    Args:
+        folder: The folder of ablations, each a folder with `results.json`.
+    """
+    tables = [
+        f"### {path.parent.name}\n\n{ablation_table(json.loads(path.read_text(encoding='utf-8')))}"
+        for path in sorted(folder.glob("*/results.json"))
+    ]
+    return "\n".join(tables) or "No ablation has been run to its end yet.\n"
+
+
 def with_table(page: str, table: str) -> str:
     """Put a table between the marks of a page.
 
@@ -96,13 +160,31 @@ def with_table(page: str, table: str) -> str:
 
 
 def main(root: Path = ROOT) -> None:
-    """Write the table into the README.
+    """Write the tables into README.md and docs/results.md.
 
     Args:
-        root: The folder of README.md and results/.
+        root: The folder of README.md, docs/ and results/.
     """
-    page = root / "README.md"
-    write_text(page, with_table(page.read_text(encoding="utf-8"), results_table(load_results(root / "results"))))
+    for page, text in written_pages(root).items():
+        write_text(page, text)
+
+
+def written_pages(root: Path = ROOT) -> dict[Path, str]:
+    """Return README.md and docs/results.md as they should be.
+
+    Args:
+        root: The folder of README.md, docs/ and results/.
+
+    Returns:
+        The text of each page by its path.
+    """
+    results = load_results(root / "results")
+    readme, page = root / "README.md", root / "docs" / "results.md"
+    tables = full_table(results) + "\n## Ablations\n\n" + ablations(root / "results" / "ablations")
+    return {
+        readme: with_table(readme.read_text(encoding="utf-8"), results_table(results)),
+        page: with_table(page.read_text(encoding="utf-8"), tables),
+    }
 
 
 def _top1(selection: Mapping[str, Any] | None) -> str:

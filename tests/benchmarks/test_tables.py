@@ -8,12 +8,22 @@ from typing import Any
 
 import pytest
 
-from benchmarks.tables import BEGIN, END, ROOT, load_results, main, results_table, with_table
+from benchmarks.tables import (
+    BEGIN,
+    END,
+    ROOT,
+    ablation_table,
+    load_results,
+    main,
+    results_table,
+    with_table,
+    written_pages,
+)
 from dualhead.runtime.errors import FormatError
 
 RESULT: dict[str, Any] = {
     "dataset": "ucla", "protocol": "xview", "model": "dualhead", "stream": "joint_motion", "epochs": 20,
-    "device": "cpu", "command": "dualhead train", "commit": "abc", "machine": "2 cores",
+    "device": "cpu", "recipe": "ucla52", "command": "dualhead train", "commit": "abc", "machine": "2 cores",
     "last": {"epoch": 20, "test": {"mean": {"top1": 0.84913}}},
     "best": {"epoch": 17, "test": {"mean": {"top1": 0.86}}},
 }  # fmt: skip
@@ -50,11 +60,24 @@ def test_only_what_is_between_the_marks_changes() -> None:
 def test_writing_the_page(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "b.json").write_text(json.dumps(RESULT))
+    (tmp_path / "docs").mkdir()
     (tmp_path / "README.md").write_text(f"# t\n{BEGIN}{END}")
+    (tmp_path / "docs" / "results.md").write_text(f"# r\n{BEGIN}{END}")
     main(tmp_path)
     assert "| 86.00 (17) |" in (tmp_path / "README.md").read_text()
+    assert "| 84.91 (20) |" in (tmp_path / "docs" / "results.md").read_text()
 
 
-def test_the_readme_is_up_to_date() -> None:
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert page == with_table(page, results_table(load_results(ROOT / "results")))
+def test_an_ablation_by_hand() -> None:
+    values = {
+        "command": "bash benchmarks/runs.sh", "commit": "abc", "machine": "2 cores",
+        "runs": {"published": [0.78, 0.80], "yaw": [0.81, 0.83]},
+    }  # fmt: skip
+    rows = ablation_table(values).splitlines()
+    assert rows[2:4] == ["| published | 2 | 79.00 | 1.41 | +0.00 |", "| yaw | 2 | 82.00 | 1.41 | +3.00 |"]
+    assert "commit abc" in rows[-1]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/results.md"])
+def test_the_pages_are_up_to_date(page: str) -> None:
+    assert (ROOT / page).read_text(encoding="utf-8") == written_pages()[ROOT / page]
