@@ -98,3 +98,14 @@ def test_an_untrimmed_set_is_scored_over_time(tmp_path: Path, capsys: pytest.Cap
     other = str(write_checkpoint(tmp_path / "other.safetensors", classes=["sit", "jump"]))
     assert main(["evaluate", other, str(raw), "--window", "30"]) == 1
     assert "none of the annotated classes (clap, wave)" in capsys.readouterr().err
+
+
+def test_frames_that_a_file_numbers_are_counted_as_it_does(tmp_path: Path) -> None:
+    """A text file whose first frame is 100, as depth cameras count: frames 110 to 130 are its rows 10 to 30."""
+    raw = make_set(tmp_path / "raw", "name,label,start,stop\nday,clap,110,130\nother,wave,0,30\n")
+    (raw / "clips" / "long.npy").unlink()
+    joints = (0.4 * walk(7, frames=60)[0]).reshape(60, 75)
+    rows = np.concatenate([100 + np.arange(60)[:, None], joints], axis=1)
+    np.savetxt(raw / "clips" / "day.txt", rows, fmt=["%d", *75 * ["%.6f"]])
+    assert stored(raw, tmp_path / "store")["day_000110_000130"] == ("clap", 20)
+    np.testing.assert_allclose(open_store(tmp_path / "store")[0].joints[0].reshape(20, 75), joints[10:30], atol=1e-5)

@@ -9,7 +9,7 @@ from pathlib import Path
 from dualhead.data.bodies.selection import get_selection
 from dualhead.formats.intervals import Stretch
 from dualhead.formats.source import Item
-from dualhead.reading.custom_source import CustomSource
+from dualhead.reading.custom_source import CustomSource, frames_of
 from dualhead.reading.sources import get_source
 from dualhead.runtime.errors import FormatError
 from dualhead.sequence import SkeletonSequence
@@ -74,7 +74,7 @@ def _annotated(source: CustomSource, items: list[Item], fps: float | None) -> An
     intervals = []
     for item in items:
         if isinstance(item.member, Stretch) and item.sample.label is not None:
-            start, stop = item.member.interval.frames(rate, item.member.where)
+            start, stop = frames_of(item.member, recording, rate)
             intervals.append((start, min(stop, recording.num_frames), source.classes[item.sample.label]))
     sequence = SkeletonSequence(joints, source.skeleton, name, None, confidence, dict(fields), fps=rate)
     return Annotated(sequence, tuple(sorted(intervals)))

@@ -137,6 +137,7 @@ def _read(clip: FrameFiles) -> RawClip:
         num_frames=num_frames,
         body_ids=tuple(ids) if all(ids) else (),
         confidence=values[..., 2],
+        first_frame=start,
     )
     seen = values[values[..., 2] > 0, :2]
     in_pixels = bool(len(seen)) and float(np.abs(seen).mean()) > _LARGEST_FRACTION

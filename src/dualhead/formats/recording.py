@@ -30,6 +30,7 @@ class Recording:
         fps: Frames a second, or None where the file does not say it.
         body_selection: The selection that its format asks for where the data set leaves it open, or "".
         notes: What was decided by evidence while it was read, a sentence each.
+        first_frame: The number that the file gives its first frame, 0 where it numbers none; intervals count from it.
     """
 
     joints: NDArray[np.float64]
@@ -43,6 +44,7 @@ class Recording:
     fps: float | None = None
     body_selection: str = ""
     notes: tuple[str, ...] = ()
+    first_frame: int = 0
 
     @property
     def num_observations(self) -> int:

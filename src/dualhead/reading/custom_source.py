@@ -62,7 +62,7 @@ class CustomSource(Source):
         whole = member.whole if isinstance(member, Stretch) else member
         recording = _read_whole(self, whole, size) if isinstance(member, Stretch) else self.read_whole(whole, size)
         if isinstance(member, Stretch):
-            start, stop = member.interval.frames(recording.fps, member.where)
+            start, stop = frames_of(member, recording)
             recording = cut_recording(recording, start, stop, member.where)
         return recording
 
@@ -178,6 +178,22 @@ class CustomSource(Source):
         )
         missing = names_to_leave_out(missing_list, said.samples)
         return Listing(tuple(items), tuple(rejected), tuple(duplicates), 0, missing, source)
+
+
+def frames_of(member: Stretch, recording: Recording, fps: float | None = None) -> tuple[int, int]:
+    """Return the frames of an interval, from 0; frames that the file numbers are counted as it does.
+
+    Args:
+        member: The interval.
+        recording: The whole recording.
+        fps: Frames a second; default: the recording's.
+
+    Raises:
+        FormatError: If it is in seconds and the frame rate is not known.
+    """
+    start, stop = member.interval.frames(fps or recording.fps, member.where)
+    offset = 0 if member.interval.in_seconds else recording.first_frame
+    return max(start - offset, 0), stop - offset
 
 
 def convert_recording(recording: Recording, source: Skeleton, target: Skeleton) -> Recording:

@@ -87,7 +87,7 @@ def test_confidence_beside_the_joints() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "reason", "line"),
     [
-        ("c.txt", b"", "ends in .npy, .npz, .csv, .json", None),
+        ("c.doc", b"", "ends in .npy, .npz, .csv, .txt, .json", None),
         ("c.npy", npy(JOINTS)[:-1], "truncated", None),
         ("c.npy", npy(JOINTS[:, :1]), "of another skeleton", None),
         ("c.npy", npy(JOINTS[:0]), "holds no frame", None),

@@ -60,3 +60,23 @@ def test_an_error_quotes_little_of_the_file(text: str) -> None:
     with pytest.raises(FormatError) as caught:
         read(text, PAIR)
     assert not any(letter * 61 in caught.value.reason for letter in "xy")
+
+
+@pytest.mark.parametrize("head", ["frame,a_x,a_y,b_x,b_y\n", ""])
+def test_frame_numbers_put_rows_in_their_places(head: str) -> None:
+    """Frames 5, 6 and 8, of which 6 comes twice: 7 is nobody, and the last of two counts."""
+    table = read_numbers(f"{head}5,1,1,1,1\n6,2,2,2,2\n6,3,3,3,3\n8,4,4,4,4\n".encode(), "a.csv", PAIR)
+    values = table.values.reshape(len(table.values), 4)
+    assert values[:, 0].tolist()[:2] == [1, 3]
+    assert np.isnan(values[2]).all()
+    assert (len(values), values[3, 0], table.first_frame) == (4, 4, 5)
+    assert "1 are missing and stay empty, 1 come again" in table.notes[0]
+    with pytest.raises(FormatError, match="numbered 5 to 9000000, but there are only 2"):
+        read_numbers(b"frame,a_x,a_y,b_x,b_y\n5,1,1,1,1\n9000000,2,2,2,2\n", "a.csv", PAIR)
+    with pytest.raises(FormatError, match="whole numbers that rise"):
+        read_numbers(b"frame,a_x,a_y,b_x,b_y\n5,1,1,1,1\n4,2,2,2,2\n", "a.csv", PAIR)
+
+
+def test_a_text_file_has_blanks_between_its_numbers() -> None:
+    table = read_numbers(b" 1  2.5 3 4\n\n5 6\t7 8 \n", "a.txt", PAIR)
+    assert table.values.tolist() == [[1, 2.5, 3, 4], [5, 6, 7, 8]]

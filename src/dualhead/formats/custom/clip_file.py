@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +30,12 @@ from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import Skeleton
 
-CLIP_SUFFIXES = (".npy", ".npz", ".csv", ".json")
+CLIP_SUFFIXES = (".npy", ".npz", ".csv", ".txt", ".json")
 """Endings of the files that `parse_clip` reads."""
 
 _MOST_NAMES = 8
+_FEWEST_NUMBERS = 10
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan", re.ASCII | re.IGNORECASE)
 
 
 def parse_clip(
@@ -80,7 +83,7 @@ def _parse_table(
     """Parse a clip, and the class that a column of a table names, "" where there is none."""
     suffix = Path(str(path)).suffix.lower()
     confidence: NDArray[Any] | None = None
-    class_name, fps, notes = "", None, []
+    class_name, fps, notes, first_frame = "", None, [], 0
     if suffix == ".npy":
         joints = parse_npy(data, path)
     elif suffix == ".npz":
@@ -88,9 +91,10 @@ def _parse_table(
         if "joints" not in arrays:
             raise FormatError(_no_joints(npz_shapes(data, path)), path)
         joints, confidence = arrays["joints"], arrays.get("confidence")
-    elif suffix == ".csv":
+    elif suffix in (".csv", ".txt"):
         table = read_numbers(data, path, skeleton)
         joints, class_name, fps, notes = table.values, table.class_name, table.fps, list(table.notes)
+        first_frame = table.first_frame
         width = skeleton.num_joints * skeleton.dimensions
         if (
             joints.ndim == 2
@@ -127,7 +131,8 @@ def _parse_table(
     ):
         confidence = confidence.swapaxes(0, 1)
     recording = dense_recording(ordered, confidence, skeleton, str(path), has_confidence, given=joints.shape)
-    return replace(recording, fps=fps, notes=(*notes, *said, *recording.notes)), class_name
+    notes = [*notes, *said, *recording.notes]
+    return replace(recording, fps=fps, notes=tuple(notes), first_frame=first_frame), class_name
 
 
 def _no_joints(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
@@ -159,7 +164,16 @@ def _numbers(value: Any, text: JsonFile, *place: str) -> NDArray[np.float64]:
         raise text.fault(reason, *place, *odd_place(value)) from None
 
 
+def _is_numbers(rows: list[list[str]]) -> bool:
+    """Tell lines of as many numbers each from other text; few numbers may be anything."""
+    if not rows or len({len(row) for row in rows[:-1] or rows}) != 1 or len(rows[0]) < _FEWEST_NUMBERS:
+        return False
+    return all(_NUMBER.fullmatch(cell) for row in rows[:2] for cell in row)
+
+
 def _recognise(file: RawFile) -> Evidence | None:
+    if file.suffix == ".txt" and not _is_numbers(file.rows):
+        return None
     if file.suffix != ".json":
         return Evidence(f"an array or table of numbers ({file.suffix})", POSSIBLE)
     if "joints" in file.keys:

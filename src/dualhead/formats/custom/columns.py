@@ -20,10 +20,13 @@ from dualhead.skeleton import Skeleton
 _AXES = "xyz"
 _ABSENT = ("", "nan", "na", "null", "none")
 _SCORE = ("score", "confidence", "visibility", "conf", "c")
-_ROW = ("", "index", "frame", "frame_id", "frameid", "frame_number", "idx", "row", "unnamed: 0")
+_ROW = ("", "index", "idx", "row", "unnamed: 0")
+_FRAME = ("frame", "frame_id", "frameid", "frame_number", "frame_index", "framenumber", "frameindex", "frame_no")
+_MOST_GAPS = 10_000  # frames between those that a table has
 _TIME = ("time", "timestamp", "time_s", "timestamp_s", "seconds", "t", "timestamp_ms")
 _CLASS = ("class", "label", "action", "activity", "pose", "asana", "category", "target")
 _QUOTED = 60
+_LOOKED_AT = 1000
 _FEWEST_NUMBERED = 10  # of fewer columns 1, 2, 3, ... may be data
 _JOINT_COLUMN = re.compile(r"(?P<joint>.+?)[ ._-]?(?P<axis>[xyz]|score|confidence|visibility|conf)", re.IGNORECASE)
 
@@ -38,6 +41,7 @@ class NumberTable:
         class_name: The class that a column names, or "".
         fps: Frames a second by a column of times, or None.
         notes: What was decided by evidence, a sentence each.
+        first_frame: The number that the table gives its first frame, 0 where it numbers none.
     """
 
     values: NDArray[np.float64]
@@ -45,10 +49,11 @@ class NumberTable:
     class_name: str = ""
     fps: float | None = None
     notes: tuple[str, ...] = ()
+    first_frame: int = 0
 
 
 def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
-    """Split a CSV file into cells.
+    """Split a CSV file into cells, or a `.txt` file at blanks.
 
     Args:
         data: The file's bytes, UTF-8.
@@ -62,8 +67,12 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
         FormatError: If it is empty, no text or no CSV, or another mark than the comma separates its cells.
     """
     try:
-        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+        text = data.decode("utf-8-sig")
+        if str(path).lower().endswith(".txt") and "," not in text[:_LOOKED_AT]:
+            lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
+        else:
+            reader = csv.reader(io.StringIO(text, newline=""))
+            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FormatError("not UTF-8 text: save it as CSV in UTF-8", path, line) from None
@@ -112,9 +121,13 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
     columns = [[cells[column] for _, cells in lines] for column in range(width)]
     kept = list(range(width))
     class_name, fps = "", None
+    frame_numbers: list[str] | None = None
     for column in list(kept):
         name = None if names is None else names[column].lower()
-        if name in _ROW and not _is_coordinate(name, skeleton):
+        if name in _FRAME and not _is_coordinate(name, skeleton):
+            kept.remove(column)
+            frame_numbers = columns[column]
+        elif name in _ROW and not _is_coordinate(name, skeleton):
             kept.remove(column)
             notes.append(f"column {name!r} numbers the rows and is left out")
         elif name in _TIME:
@@ -136,18 +149,24 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
             kept.remove(column)
             notes.append(f"column {name!r} is a label and is left out")
     values = _numbers(lines, kept, path)
-    first = lines[0][0] if lines else None
+    first, first_frame = lines[0][0] if lines else None, 0
+    if frame_numbers is not None:
+        numbers = [_number(cell) for cell in frame_numbers]
+        values, first_frame, said = _by_frame(values, [np.nan if one is None else one for one in numbers], path)
+        notes.append(said)
     if names is not None and not _counts_columns(names) and kept:
-        return NumberTable(
-            _by_name(values, [names[column] for column in kept], path, skeleton), first, class_name, fps, tuple(notes)
-        )
+        named = _by_name(values, [names[column] for column in kept], path, skeleton)
+        return NumberTable(named, first, class_name, fps, tuple(notes), first_frame)
     sizes = [skeleton.num_joints * count for count in (skeleton.dimensions, skeleton.dimensions + 1)]
     wide = values.shape[1]
     one_more = wide > 1 and all(wide % size for size in sizes) and any((wide - 1) % size == 0 for size in sizes)
     if one_more and len(values) > 1 and _counts_rows(values[:, 0]):
         values = values[:, 1:]
         notes.append("the first column numbers the rows and is left out")
-    return NumberTable(values, first, class_name, fps, tuple(notes))
+    elif one_more and len(values) > 1 and _counts_frames(values[:, 0]):
+        values, first_frame, said = _by_frame(values[:, 1:], values[:, 0].tolist(), path)
+        notes.append(said)
+    return NumberTable(values, first, class_name, fps, tuple(notes), first_frame)
 
 
 def _numbers(lines: Sequence[tuple[int, Sequence[str]]], kept: Sequence[int], path: str | Path) -> NDArray[np.float64]:
@@ -188,6 +207,38 @@ def _counts_columns(cells: Sequence[str]) -> bool:
 
 def _counts_rows(column: NDArray[np.float64]) -> bool:
     return bool(column[0] in (0, 1) and np.array_equal(column, column[0] + np.arange(len(column))))
+
+
+def _counts_frames(column: NDArray[np.float64]) -> bool:
+    """Tell whole numbers that never fall, as frame numbers with gaps or repetitions are."""
+    steps = np.diff(column)
+    return bool(np.isfinite(column).all() and (column == np.rint(column)).all() and (steps >= 0).all() and steps.any())
+
+
+def _by_frame(
+    values: NDArray[np.float64], numbers: Sequence[float], path: str | Path
+) -> tuple[NDArray[np.float64], int, str]:
+    """Put rows at the frames that a column of frame numbers says; of a frame that comes twice the last row counts.
+
+    Raises:
+        FormatError: If they are no frame numbers of one recording.
+    """
+    column = np.array(numbers, np.float64)
+    if not len(column):
+        return values, 0, "a column numbers the frames"
+    if not (np.isfinite(column).all() and (column == np.rint(column)).all() and (np.diff(column) >= 0).all()):
+        raise FormatError("the column of frame numbers holds something else than whole numbers that rise", path)
+    first, last = int(column[0]), int(column[-1])
+    count = last - first + 1
+    if first < 0 or count > len(column) + _MOST_GAPS + 10 * len(column):
+        raise FormatError(f"its frames are numbered {first} to {last}, but there are only {len(column)}", path)
+    said = f"a column numbers the frames {first} to {last}"
+    if count == len(column) == len(np.unique(column)):
+        return values, first, said
+    spread = np.full((count, values.shape[1]), np.nan)
+    spread[(column - first).astype(np.int64)] = values
+    missing, again = count - len(np.unique(column)), len(column) - len(np.unique(column))
+    return spread, first, f"{said}: {missing} are missing and stay empty, {again} come again and replace the former"
 
 
 def _is_word(cells: Sequence[str]) -> bool:
