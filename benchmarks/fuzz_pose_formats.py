@@ -29,6 +29,7 @@ _SEEDS: Mapping[str, tuple[str, Sequence[bytes]]] = {
     "ultralytics": ("a.json", [samples.ultralytics()]),
     "ultralytics_frames": ("a_1.json", [samples.ultralytics_frame()]),
     "mediapipe": ("a.json", [samples.mediapipe_json()]),
+    "mediapipe_frames": ("a_1.json", [samples.mediapipe_frame()]),
     "mediapipe-csv": ("a.csv", [samples.mediapipe_csv(), samples.mediapipe_world_csv()]),
     "azure_kinect": ("a.json", [samples.azure_kinect()]),
     "kinect_csv": ("a.csv", [samples.kinect_long(), samples.kinect_wide()]),

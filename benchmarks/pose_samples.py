@@ -163,6 +163,12 @@ def mediapipe_json() -> bytes:
     return _dump({"fps": 30, "frames": frames})
 
 
+def mediapipe_frame() -> bytes:
+    """World landmarks of one frame."""
+    world = [{"x": x, "y": y, "z": z, "visibility": 0.8} for x, y, z in world_landmarks()]
+    return _dump({"pose_world_landmarks": world})
+
+
 def azure_kinect() -> bytes:
     """Three frames at 30 a second, the middle one without anybody; joint v at (100 v, 10 v, 2000) millimetres."""
 

@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.pose_samples import mediapipe_csv, mediapipe_json, mediapipe_world_csv, world_landmarks
+from benchmarks.pose_samples import (
+    mediapipe_csv,
+    mediapipe_frame,
+    mediapipe_json,
+    mediapipe_world_csv,
+    world_landmarks,
+)
+from dualhead.formats.file_format import RawClip, ReadingOptions
+from dualhead.formats.files.member import list_members
 from dualhead.formats.mediapipe import describe_points, parse_mediapipe_csv, parse_mediapipe_json
+from dualhead.reading.listing import find_recordings
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.skeleton import COCO17, HAND21, MEDIAPIPE33, MEDIAPIPE33_IMAGE, OPENPOSE18
 from tests.formats.making import kind_of, read_raw
@@ -72,6 +81,20 @@ def test_a_single_frame() -> None:
     clip = parse_mediapipe_json({"pose_landmarks": points}, "x")
     assert clip.recording.num_frames == 1
     assert clip.skeleton == MEDIAPIPE33_IMAGE
+
+
+def test_files_of_one_frame_each(tmp_path: Path) -> None:
+    for frame in (3, 5):
+        (tmp_path / f"walk_{frame}.json").write_bytes(mediapipe_frame())
+    points = [{"x": 0.5, "y": 0.5, "z": 0, "visibility": 1}] * 33
+    for content in ({"pose_landmarks": points}, {"landmarks": [points]}, {"landmark": points}, points):
+        assert kind_of(tmp_path, "a_1.json", json.dumps(content).encode()) == "mediapipe_frames"
+    (tmp_path / "a_1.json").unlink()
+    (found,) = find_recordings(list(list_members([tmp_path])), ReadingOptions())
+    (clip,) = found.parse()
+    assert isinstance(clip, RawClip)
+    assert (clip.name, clip.skeleton) == ("walk", MEDIAPIPE33)
+    assert clip.recording.frames.tolist() == [0, 2]
 
 
 def test_a_hand_in_space() -> None:

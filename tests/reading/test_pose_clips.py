@@ -32,6 +32,7 @@ CLIPS = [
     ),
     ("ultralytics_labels", "coco17", {"a_1.txt": samples.ultralytics_label(), "a_3.txt": samples.ultralytics_label()}),
     ("mediapipe", "mediapipe33", {"a.json": samples.mediapipe_json()}),
+    ("mediapipe_frames", "ntu25", {f"a_{frame}.json": samples.mediapipe_frame() for frame in (1, 2)}),
     ("mediapipe", "openpose18", {"a.json": samples.mediapipe_json()}),
     ("mediapipe", "ntu25", {"a.csv": samples.mediapipe_world_csv()}),
     ("azure_kinect", "ntu25", {"a.json": samples.azure_kinect()}),

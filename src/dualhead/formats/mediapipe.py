@@ -16,11 +16,13 @@ from dualhead.formats.file_format import (
     POSSIBLE,
     Evidence,
     FileFormat,
+    FrameFiles,
     RawClip,
     RawFile,
     ReadingOptions,
     require_skeleton,
 )
+from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.landmark_table import LandmarkColumns, are_joints_of, find_columns, first_lines, read_landmarks
 from dualhead.formats.observations import MAX_PEOPLE, Observations, number_array, steady_rate, time_of
 from dualhead.formats.recording import Recording
@@ -272,7 +274,30 @@ def _columns(header: Sequence[str], lines: Sequence[Sequence[str]]) -> tuple[Lan
     return None
 
 
+def _single_frame(content: Any) -> Any:
+    """Return the content of a file that holds one frame, or None where it holds several or none."""
+    if isinstance(content, list):
+        return content if len(content) in (33, 21) and all(isinstance(entry, Mapping) for entry in content) else None
+    frames, _ = _frames(content)
+    return content if frames is None or len(frames) == 1 else None
+
+
+def _recognise_frame(file: RawFile) -> Evidence | None:
+    if not (file.items or file.keys) or _single_frame(file.json) is None:
+        return None
+    frame = file.json
+    held = frame if isinstance(frame, list) else _held(frame, (*_WORLD_KEYS, *_IMAGE_KEYS))
+    held = held.get("landmark", held.get("landmarks")) if isinstance(held, Mapping) else held
+    if isinstance(held, list) and len(held) == 1 and isinstance(held[0], list):
+        held = held[0]
+    if isinstance(held, list) and len(held) in (33, 21) and all(map(_is_landmark, held)):
+        return Evidence(f"a frame of {len(held)} landmarks")
+    return None
+
+
 def _recognise_json(file: RawFile) -> Evidence | None:
+    if _recognise_frame(file) is not None:
+        return None
     frames = file.items or (_frames(file.json)[0] if file.keys else None) or []
     for frame in frames[:1000]:
         if isinstance(frame, Mapping):
@@ -305,6 +330,20 @@ def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     yield clip
 
 
+def _parse_frames(files: FrameFiles, options: ReadingOptions) -> Iterator[RawClip]:
+    frames = []
+    for number in sorted(files.frames):
+        member = files.frames[number]
+        content = parse_json(member.read(), member.where)
+        frames.append(
+            {**content, "frame": number} if isinstance(content, Mapping) else {"frame": number, "pose": content}
+        )
+    wanted = options.skeleton or options.usual
+    clip = parse_mediapipe_json(frames, files.where, flat=wanted is not None and wanted.dimensions == 2)
+    require_skeleton(options, clip.skeleton, MEDIAPIPE_FRAMES.title)
+    yield replace(clip, name=files.name, where=files.where)
+
+
 MEDIAPIPE = FileFormat(
     name="mediapipe",
     title="MediaPipe log",
@@ -313,4 +352,13 @@ MEDIAPIPE = FileFormat(
     parse=_parse,
     row="`mediapipe33`, `hand21`; in the image: `mediapipe33_image` | metres, turned to Kinect axes; in the image: "
     "fractions or pixels | from `fps` or the times | people are followed",
+)
+
+MEDIAPIPE_FRAMES = FileFormat(
+    name="mediapipe_frames",
+    title="MediaPipe log, one file a frame",
+    suffixes=(".json",),
+    recognise=_recognise_frame,
+    parse_frames=_parse_frames,
+    row=MEDIAPIPE.row,
 )

@@ -12,7 +12,7 @@ from dualhead.formats.file_format import FileFormat
 from dualhead.formats.kinect_csv import KINECT_CSV
 from dualhead.formats.kinetics.parse import KINETICS_JSON
 from dualhead.formats.lifters import LIFTED
-from dualhead.formats.mediapipe import MEDIAPIPE
+from dualhead.formats.mediapipe import MEDIAPIPE, MEDIAPIPE_FRAMES
 from dualhead.formats.mmpose import MMPOSE, MMPOSE_PICTURES
 from dualhead.formats.ntu.array import NTU_ARRAY
 from dualhead.formats.ntu.sources import NTU_SKELETON
@@ -66,6 +66,7 @@ for _known in (
     ULTRALYTICS_FRAMES,
     ULTRALYTICS_LABELS,
     MEDIAPIPE,
+    MEDIAPIPE_FRAMES,
     AZURE_KINECT,
     KINECT_CSV,
     NTU_ARRAY,
