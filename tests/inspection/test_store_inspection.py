@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,11 @@ def test_counts_add_up(tmp_path: Path) -> None:
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="holds no store"):
         inspect_store(tmp_path)
+
+
+def test_bodies_that_are_not_metres_are_named(tmp_path: Path) -> None:
+    store = make_store(tmp_path)
+    inspection = inspect_store(store)
+    assert inspection.unit_doubt == ""
+    large = replace(inspection, figures=replace(inspection.figures, extent=inspection.figures.extent * 400))
+    assert "--unit mm" in large.unit_doubt

@@ -33,7 +33,18 @@ def test_many_rejected_files_are_cut_short_bugs_first_and_the_missing_list_last(
     rejected: list[dict[str, Any]] = [{"path": f"a{row}", "reason": "listed", "kind": "missing"} for row in range(3)]
     rejected += [{"path": "b", "reason": "cut off", "kind": "damaged", "line": 7}]
     rejected += [{"path": "c", "reason": "a bug", "kind": "unexpected"}]
-    fields = ("skeleton", "classes", "frames", "bodies", "fields", "protocols", "split", "fingerprint")
+    fields = (
+        "skeleton",
+        "classes",
+        "frames",
+        "bodies",
+        "fields",
+        "protocols",
+        "split",
+        "fingerprint",
+        "body_extent",
+        "measures",
+    )
     summary = summarise(
         _Stand(small_store, meta={"rejected": rejected}, **{name: getattr(small_store, name) for name in fields})  # type: ignore[arg-type]
     )

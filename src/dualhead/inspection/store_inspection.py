@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.data.store.store import Store, open_store
+from dualhead.formats.units import doubt_unit, usual_extent
 from dualhead.inspection.anomalies import Suspect, find_suspects
 from dualhead.inspection.clip_figures import ClipFigures, measure_clips
 
@@ -37,6 +38,15 @@ class StoreInspection:
     figures: ClipFigures
     suspects: tuple[Suspect, ...]
     num_suspects: int
+
+    @property
+    def unit_doubt(self) -> str:
+        """Why 3D coordinates are probably not metres, with the cure; "" where there is no doubt."""
+        seen = self.figures.extent[self.figures.extent > 0]
+        if self.store.skeleton.dimensions != 3 or self.store.meta.get("prepared") or not len(seen):
+            return ""
+        doubt = doubt_unit(float(np.median(seen)), usual_extent(self.store.skeleton))
+        return f"{doubt} (of `dualhead prepare`)" if doubt else ""
 
 
 def inspect_store(

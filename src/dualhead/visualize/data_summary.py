@@ -34,6 +34,10 @@ def summarise(store: Store) -> dict[str, Any]:
         facts.append(("frames", f"{frames.min()} to {frames.max()}, median {middle:g}, {frames.sum():,} in all"))
         by_bodies = sorted(Counter(bodies.tolist()).items())
         facts.append(("bodies", ", ".join(f"{count:,} samples of {number}" for number, count in by_bodies)))
+        if store.body_extent is not None:
+            facts.append(("size of bodies", f"median {store.body_extent:.3g} m from end to end"))
+        if "fps" in store.measures:
+            facts.append(("frame rate", f"{store.measures['fps']:g} frames a second"))
         for name, values in store.fields.items():
             facts.append((f"{name}s", f"{len(np.unique(values))}"))
         for protocol in store.protocols:

@@ -30,6 +30,8 @@ def print_store(inspection: StoreInspection, console: Console, top: int) -> None
         f"{store.path}: {len(store):,} clips of {store.meta.get('dataset')}, skeleton {store.skeleton.name}, "
         f"body selection {store.meta.get('body_selection')}",
     )
+    if inspection.unit_doubt:
+        print_line(console, f"note: {inspection.unit_doubt}", style="bold red")
     console.print(_classes(inspection))
     for name, (values, counts) in inspection.values.items():
         shown = [f"{value}: {count:,}" for value, count in zip(values.tolist(), counts.tolist(), strict=True)]
