@@ -4,15 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from dualhead.inference import predictor
 from dualhead.inference.predict import predict
+from dualhead.inference.prediction import Prediction
 from dualhead.inference.predictor import Predictor
 from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError
-from tests.inference.builders import write_checkpoint, write_recordings
+from dualhead.sequence import SkeletonSequence
+from tests.inference.builders import walk, write_checkpoint, write_recordings
 
 
 def test_piped_output_is_one_json_object_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,3 +158,44 @@ def test_names_that_the_output_cannot_encode_are_written_all_the_same(tmp_path: 
     assert (run.returncode, run.stderr.strip()) == (0, b"")
     assert options[-1] == "9" or b"\\u4e2d" in run.stdout
     assert run.stdout.isascii()
+
+
+def test_whenever_a_fault_is_found_the_others_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recording on which the model itself fails, in the middle of a batch, costs only itself."""
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    paths = write_recordings(tmp_path / "raw")
+    whole = predictor.predict_batch
+
+    def fail(sequences: Sequence[SkeletonSequence], *rest: Any) -> Iterator[Prediction]:
+        if any(sequence.name == paths[2].stem for sequence in sequences):
+            raise ConfigError(f"recording {paths[2].stem!r} has a logit that is not finite")
+        return whole(sequences, *rest)
+
+    monkeypatch.setattr(predictor, "predict_batch", fail)
+    for options in ({}, {"window": "10"}):
+        predict([checkpoint], tmp_path / "raw", format="jsonl", **options)  # type: ignore[arg-type]
+        said = capsys.readouterr()
+        names = {json.loads(line)["name"] for line in said.out.splitlines()}
+        assert names == {path.stem for path in paths} - {paths[2].stem}
+        assert "logit that is not finite" in said.err
+    with pytest.raises(FormatError, match="1 recordings were left out"):
+        predict([checkpoint], tmp_path / "raw", format="jsonl", strict=True)
+    assert len(capsys.readouterr().out.splitlines()) == len(paths) - 1
+    with pytest.raises(ConfigError, match="logit that is not finite"):
+        predict([checkpoint], paths[2], format="jsonl")
+
+
+def test_what_was_decided_by_evidence_is_said_of_a_few_recordings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for number in range(5):
+        np.save(raw / f"{number}.npy", walk(number, 20, 2).transpose(3, 1, 2, 0))
+    predict([checkpoint], raw, format="jsonl")
+    said = capsys.readouterr().err
+    assert said.count("(coordinates, frames, joints, bodies)") == 4
+    assert "2 more recordings: its axes" in said

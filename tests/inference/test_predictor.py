@@ -266,3 +266,21 @@ def test_recordings_of_one_name_stay_apart_over_time(tmp_path: Path) -> None:
     segments = list(predictor.segments(recordings, window=10, stride=10))
     assert [(item.recording, item.start) for item in segments] == [(0, 0), (1, 10)]
     assert [(item.start, item.stop) for item in merge_segments(segments)] == [(0, 10), (10, 20)]
+
+
+def test_seconds_are_those_of_each_recording(tmp_path: Path) -> None:
+    predictor = Predictor.from_checkpoint(write_checkpoint(tmp_path / "joint.safetensors"))
+    recordings = [sequence(1, fps=10.0, name="slow"), sequence(2, name="usual"), sequence(3, fps=20.0, name="fast")]
+    found = {item.name: (item.stop - item.start, item.fps) for item in predictor.segments(recordings, window="0.5s")}
+    assert found == {"slow": (5, 10.0), "usual": (15, 30.0), "fast": (10, 20.0)}
+    told = {item.name: item.fps for item in predictor.segments(recordings, window="0.5s", fps=25)}
+    assert set(told.values()) == {25}
+
+
+def test_what_a_checkpoint_says_of_its_data_is_compared(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "joint.safetensors", body_extent=1.5, fps=25.0, dataset="custom")
+    predictor = Predictor.from_checkpoint(path)
+    assert (predictor.body_extent, predictor.fps) == (1.5, 25.0)
+    assert predictor.make_reader(unit="mm").extent == 1.5
+    old = Predictor.from_checkpoint(write_checkpoint(tmp_path / "old.safetensors"))
+    assert (old.body_extent, old.fps) == (None, 30.0)

@@ -97,7 +97,7 @@ class RawFile:
         content = self._json_or_none
         return content if isinstance(content, list) else []
 
-    @property
+    @cached_property
     def _json_or_none(self) -> Any:
         if self.suffix != ".json":
             return None
