@@ -121,6 +121,25 @@ def test_an_interrupted_overfit_run_starts_over(
     assert capsys.readouterr().err.endswith("it goes on where it stopped\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ([], "run the same command again and it starts over"),
+        (["--out", "x"], "run the same command with --resume and it goes on where it stopped"),
+        (["--out=x", "--resume"], "run the same command again and it goes on where it stopped"),
+    ],
+)
+def test_an_interrupted_prediction_goes_on_where_it_has_a_file(
+    words: list[str], what: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+    assert cli.main(["predict", "a.safetensors", "raw", *words]) == 130
+    assert capsys.readouterr().err == f"dualhead: interrupted: {what}\n"
+
+
 def test_a_defect_leaves_its_traceback_in_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

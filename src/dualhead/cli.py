@@ -37,6 +37,7 @@ class Command:
         summary: One line for the list of commands.
         resumes: Whether the same command goes on where an interrupted one stopped.
         unless: Options with which it starts over all the same.
+        resumes_with: Options without which it starts over.
         as_options: Parameters without a default that are given as options.
         as_positional: Parameters with a default that are positional.
         experiment: The parameter that takes an experiment, which is changed by key; as an option it is `--config`.
@@ -48,6 +49,7 @@ class Command:
     summary: str
     resumes: bool = False
     unless: tuple[str, ...] = ()
+    resumes_with: tuple[str, ...] = ()
     as_options: tuple[str, ...] = ()
     as_positional: tuple[str, ...] = ()
     experiment: str | None = None
@@ -69,7 +71,13 @@ COMMANDS = {
         ),
         Command("evaluate", "dualhead.inference.untrimmed:evaluate", "score a store, or untrimmed recordings"),
         Command("fuse", "dualhead.evaluation.tables:fuse_and_print", "fuse the scores of several streams or models"),
-        Command("predict", "dualhead.inference.predict:predict", "name the action in a recording, a folder or a store"),
+        Command(
+            "predict",
+            "dualhead.inference.predict:predict",
+            "name the action in a recording, a folder or a store",
+            resumes=True,
+            resumes_with=("--out", "--resume"),
+        ),
         Command(
             "poses",
             "dualhead.poses.command:poses",
@@ -190,9 +198,13 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interruption:
         if process_is_ours:
             end_on_signals()
-        again = (
-            command is not None and command.resumes and not {word.split("=")[0] for word in words} & {*command.unless}
-        )
+        given = {word.split("=")[0] for word in words}
+        again = command is not None and command.resumes and not given & {*command.unless}
+        missing = [] if command is None else [option for option in command.resumes_with if option not in given]
+        if again and missing == ["--resume"]:
+            _say("run the same command with --resume and it goes on where it stopped", "interrupted")
+            return TERMINATED if isinstance(interruption, Terminated) else INTERRUPTED
+        again = again and not missing
         what = "goes on where it stopped" if again else "starts over"
         _say(f"run the same command again and it {what}", "interrupted")
         return TERMINATED if isinstance(interruption, Terminated) else INTERRUPTED

@@ -287,3 +287,16 @@ def test_a_store_of_bodies_in_another_unit_is_refused(tmp_path: Path) -> None:
     assert len(read_recordings(tmp_path / "store", extent=4.0)) == 2
     with pytest.raises(FormatError, match=r"units tall, but about 40 metres .* \(of `dualhead prepare`\)"):
         read_recordings(tmp_path / "store", extent=40.0)
+
+
+def test_parts_together_are_the_whole_and_what_is_done_is_passed_over(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "raw" / "a", actions=1)
+    write_recordings(tmp_path / "raw" / "b", actions=2)  # two names twice
+    prepare("ntu60", tmp_path / "raw" / "b", tmp_path / "store", workers=1, quiet=True)
+    for path in (tmp_path / "raw", tmp_path / "store"):
+        whole = [sequence.name for sequence in read_recordings(path)]
+        count = Reader().count_parts(path)
+        assert count == len(whole)
+        parts = [[sequence.name for sequence in read_recordings(path, part=(at, at + 2))] for at in range(0, count, 2)]
+        assert [name for part in parts for name in part] == whole
+        assert [sequence.name for sequence in read_recordings(path, done=set(whole[1:3]))] == [whole[0], *whole[3:]]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from dualhead.formats.file_format import RawClip, ReadingOptions
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.units import doubt_unit
 from dualhead.poses.command import PoseEstimator
+from dualhead.poses.video import is_video
 from dualhead.reading.listing import Found, file_member, find_recordings, holds_many, parse_member
 from dualhead.reading.registry import readable_suffixes
 from dualhead.runtime.errors import ConfigError, DualheadError, FormatError, MismatchError, defect
+from dualhead.runtime.progress import Bar
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
@@ -159,6 +161,10 @@ class Reader:
         axes: The order of the axes of arrays, such as "TMVC"; None: as their numbers say.
         any_scale: Whether 2D coordinates may be pixels of images whose size is not known, as for a picture.
         poses: Estimates the poses in videos; None: one with the usual settings.
+        done: Names of recordings among many that are passed over.
+        part: First and last (exclusive) of the rows of a store, or of the files of a folder or archive as
+            `count_parts` counts them, that are read; None: all. Names are those that all together have.
+        bar: Shows how many recordings have been read.
     """
 
     skeleton: str | Path | Skeleton | None = None
@@ -174,6 +180,9 @@ class Reader:
     axes: str | None = None
     any_scale: bool = False
     poses: PoseEstimator | None = None
+    done: Container[str] = ()
+    part: tuple[int, int] | None = None
+    bar: Bar = field(default_factory=Bar)
 
     def __post_init__(self) -> None:
         """Check the size of the image and the frame rate.
@@ -245,7 +254,12 @@ class Reader:
             doubt = doubt_unit(store.body_extent or 0.0, self.extent)
             if doubt:
                 raise FormatError(f"{doubt} (of `dualhead prepare`)", path)
-            yield from (fit(self._labelled(sequence, store.classes)) for sequence in store)
+            rows = range(len(store)) if self.part is None else range(*self.part)
+            self.bar.update(total=len(rows))
+            for row in rows:
+                if store.names[row] not in self.done:
+                    yield fit(self._labelled(store[row], store.classes))
+                self.bar.advance()
         elif holds_many(path):
             yield from self._read_many(path, on_rejected, fit, on_note)
         else:
@@ -259,6 +273,22 @@ class Reader:
                 count[own] += 1
                 unique = own if count[own] == 1 else f"{own}_{count[own]}"
                 yield fit(self._selected(clip, unique, on_note))
+
+    def count_parts(self, path: Path) -> int:
+        """Return how many rows of a store, or files or recordings of a folder or archive, `part` can choose from.
+
+        Args:
+            path: What `read` takes.
+
+        Raises:
+            FormatError: If there is nothing at `path`, or it cannot be listed.
+            StoreError: If a store is damaged.
+        """
+        if not path.exists():
+            raise FormatError("there is no such file or folder: give a raw file, a folder, an archive or a store", path)
+        if (path / "meta.json").is_file():
+            return len(open_store(path))
+        return sum(1 for _ in find_recordings(list(list_members([path])), self.options)) if holds_many(path) else 1
 
     def _labelled(self, sequence: SkeletonSequence, classes: Sequence[str]) -> SkeletonSequence:
         """Give a recording of a store the label that its class has here."""
@@ -278,6 +308,9 @@ class Reader:
         recordings = 0
         for name, found, next_clip in self._each(members):
             recordings += 1
+            self.bar.advance()
+            if name in self.done:
+                continue
             try:
                 sequence = fit(self._selected(next_clip(), name, on_note))
             except (MemoryError, OSError):
@@ -288,7 +321,7 @@ class Reader:
                 on_rejected(why_left_out(error, found.where))
             else:
                 yield sequence
-        if not recordings:
+        if not recordings and self.part is None:
             raise FormatError(
                 f"no recording ({', '.join(readable_suffixes())}) among {len(members)} files: give the folder that "
                 "holds them",
@@ -299,8 +332,13 @@ class Reader:
         """Find the recordings among files, each under a name of its own, with what gives or raises it."""
         listed = list(find_recordings(members, self.options))
         count = Counter(found.name for found in listed if not found.holds_many)
-        for found in listed:
+        if not any(found.holds_many for found in listed):
+            self.bar.update(total=len(listed))
+        for found in listed if self.part is None else listed[slice(*self.part)]:
             own = found.name if count[found.name] == 1 else _below(found.where) or found.name
+            if is_video(Path(found.where)) and own in self.done:  # estimating its poses takes longest of all
+                yield own, found, _raising(ConfigError("a recording that is done is not read"))
+                continue
             try:
                 clips = iter(found.parse())
             except Exception as error:  # noqa: BLE001 - raised in its turn

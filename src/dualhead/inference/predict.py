@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from dualhead.evaluation.weights import WeightsName
 from dualhead.formats.video import domain_gap
+from dualhead.inference.predictions_file import PredictionsFile
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
-from dualhead.inference.writing import write_csv, write_jsonl, write_table
-from dualhead.inference.writing_segments import write_over_time
+from dualhead.inference.writing import CSV_COLUMNS, write_csv, write_jsonl, write_table
+from dualhead.inference.writing_segments import INTERVAL_COLUMNS, SEGMENT_COLUMNS, write_over_time
 from dualhead.poses.command import PoseEstimator, find_videos
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable_line, unknown
+from dualhead.runtime.files import check_apart
+from dualhead.runtime.progress import show_progress
 
 Format = Literal["auto", "table", "jsonl", "csv"]
 """How predictions are written; "auto" is a table on a terminal and JSON lines elsewhere."""
@@ -48,6 +53,9 @@ def predict(
     keep_poses: Path | None = None,
     batch_size: int = 16,
     device: str | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Name the action in a recording, in every recording of a folder or archive, or in a store.
 
@@ -88,6 +96,11 @@ def predict(
         strict: Exit with 1 where a recording is left out. The others are written all the same.
         batch_size: Clips that are computed at a time.
         device: Where to run, such as "cpu" or "cuda:1". Default: a CUDA GPU if there is one, else the CPU.
+        out: A file for the predictions in place of standard output: CSV where its name ends in .csv or `format` says
+            so, else JSON lines. It appears when all is done; until then they are in OUT.partial.
+        resume: Go on with OUT.partial of an interrupted call, or add to OUT what is new: recordings that are written
+            already are not computed again.
+        quiet: Show no progress.
 
     Raises:
         CheckpointError: If a checkpoint cannot be read or does not say its recipe and stream.
@@ -98,6 +111,16 @@ def predict(
     """
     if format not in get_args(Format):
         raise unknown("format", format, get_args(Format))
+    shape = format
+    if format == "auto":
+        shape = "csv" if out is not None and out.suffix.lower() == ".csv" else "jsonl"
+        shape = "table" if out is None and sys.stdout.isatty() else shape
+    if resume and out is None:
+        raise ConfigError("resume needs the file to go on with: give it with --out")
+    if out is not None:
+        if shape == "table":
+            raise ConfigError("a table is for a terminal: give the format jsonl or csv with out")
+        check_apart(out, [source, *checkpoints, *([fusion] if fusion else [])])
     if top_k < 1:
         raise ConfigError(f"top_k is {top_k}: give 1 or more")
     if weights is not None and fusion is not None:
@@ -131,23 +154,48 @@ def predict(
         print(f"dualhead: left out: {printable_line(str(error))}", file=sys.stderr)
 
     notes = _Notes()
-    shape = ("table" if sys.stdout.isatty() else "jsonl") if format == "auto" else format
-    if window is None:
-        predictions = predictor.predict_each(
-            [source], batch_size=batch_size, reader=reader, on_rejected=reject, on_note=notes
-        )
-        count = {"table": write_table, "jsonl": write_jsonl, "csv": write_csv}[shape](predictions, sys.stdout, top_k)
-    else:
-        segments = predictor.segments(
-            source, window=window, stride=stride, fps=fps, each_body=each_body, batch_size=batch_size, reader=reader,
-            on_rejected=reject, on_note=notes,
-        )  # fmt: skip
-        found = segments if every_window else merge_segments(segments, threshold)
-        count = write_over_time(found, sys.stdout, shape, top_k, every=every_window)
-    notes.close()
-    if not count and rejected:
-        raise FormatError(f"none of {len(rejected)} recordings could be used: see the reasons above", source)
-    if not count and threshold:
+    with ExitStack() as stack:
+        file = None
+        if out is not None:
+            columns = CSV_COLUMNS if window is None else SEGMENT_COLUMNS if every_window else INTERVAL_COLUMNS
+            file = stack.enter_context(
+                PredictionsFile(out, shape, columns, over_time=window is not None, top_k=top_k, resume=resume)
+            )
+        output = sys.stdout if file is None else file.stream
+        header = file is None or not file.has_header
+        new_bar = stack.enter_context(show_progress(quiet or shape == "table" or output.isatty()))
+        reader = replace(reader, done=() if file is None else file.written, bar=new_bar("predicting", None))
+        if window is None:
+            predictions = predictor.predict_each(
+                [source], batch_size=batch_size, reader=reader, on_rejected=reject, on_note=notes
+            )
+            predictions = predictions if file is None else file.new(predictions)
+            if shape == "table":
+                count = write_table(predictions, output, top_k)
+            elif shape == "jsonl":
+                count = write_jsonl(predictions, output, top_k)
+            else:
+                count = write_csv(predictions, output, top_k, header)
+        else:
+            segments = predictor.segments(
+                source, window=window, stride=stride, fps=fps, each_body=each_body, batch_size=batch_size,
+                reader=reader, on_rejected=reject, on_note=notes,
+            )  # fmt: skip
+            if every_window:
+                segments = segments if file is None else file.new(segments)
+                count = write_over_time(segments, output, shape, top_k, every=True, header=header)
+            else:
+                intervals = merge_segments(segments, threshold)
+                intervals = intervals if file is None else file.new(intervals)
+                count = write_over_time(intervals, output, shape, top_k, every=False, header=header)
+        notes.close()
+        known = 0 if file is None else len(file.written.figures)
+        if file is not None and known:
+            of = "" if file.written.compared else f", none of them in {source}, so that they could not be compared"
+            print(printable_line(f"dualhead: {known} recordings were in {out} already{of}"), file=sys.stderr)
+        if not count and not known and rejected:
+            raise FormatError(f"none of {len(rejected)} recordings could be used: see the reasons above", source)
+    if not count and not known and threshold:
         print(f"dualhead: no interval: no class is as probable as the threshold, {threshold:g}", file=sys.stderr)
     if strict and rejected:
         raise FormatError(f"{len(rejected)} recordings were left out (--strict): see the reasons above", source)

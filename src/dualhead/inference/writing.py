@@ -35,19 +35,21 @@ def write_jsonl(predictions: Iterator[Prediction], file: IO[str], top_k: int) ->
     return count
 
 
-def write_csv(predictions: Iterator[Prediction], file: IO[str], top_k: int) -> int:
+def write_csv(predictions: Iterator[Prediction], file: IO[str], top_k: int, header: bool = True) -> int:
     """Write CSV with the columns of `CSV_COLUMNS`.
 
     Args:
         predictions: What to write.
         file: Where to.
         top_k: How many classes.
+        header: Write the line of columns first.
 
     Returns:
         How many predictions were written.
     """
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    if header:
+        writer.writerow(CSV_COLUMNS)
     count = 0
     for prediction in predictions:
         truth = ("", "") if prediction.label is None else (prediction.label, prediction.classes[prediction.label])

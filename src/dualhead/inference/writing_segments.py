@@ -28,7 +28,7 @@ Items = Iterator[Interval] | Iterator[Segment]
 """What can be written."""
 
 
-def write_over_time(items: Items, file: IO[str], kind: str, top_k: int, every: bool) -> int:
+def write_over_time(items: Items, file: IO[str], kind: str, top_k: int, every: bool, header: bool = True) -> int:
     """Write intervals or windows.
 
     Args:
@@ -37,13 +37,14 @@ def write_over_time(items: Items, file: IO[str], kind: str, top_k: int, every: b
         kind: "table", "jsonl" or "csv".
         top_k: How many classes of a window.
         every: Whether the items are windows.
+        header: Write the line of CSV's columns first.
 
     Returns:
         How many were written.
     """
     if kind == "table":
         return write_interval_table(items, file)
-    return write_lines(items, file, top_k) if kind == "jsonl" else write_csv_lines(items, file, top_k, every)
+    return write_lines(items, file, top_k) if kind == "jsonl" else write_csv_lines(items, file, top_k, every, header)
 
 
 def write_lines(items: Items, file: IO[str], top_k: int) -> int:
@@ -64,7 +65,7 @@ def write_lines(items: Items, file: IO[str], top_k: int) -> int:
     return count
 
 
-def write_csv_lines(items: Items, file: IO[str], top_k: int, every: bool) -> int:
+def write_csv_lines(items: Items, file: IO[str], top_k: int, every: bool, header: bool = True) -> int:
     """Write CSV with the columns of `INTERVAL_COLUMNS`, or of windows `SEGMENT_COLUMNS`.
 
     Args:
@@ -72,13 +73,15 @@ def write_csv_lines(items: Items, file: IO[str], top_k: int, every: bool) -> int
         file: Where to.
         top_k: How many classes of a segment.
         every: Whether the items are segments: the first line says so also where none follows.
+        header: Write the line of columns first.
 
     Returns:
         How many were written.
     """
     columns = SEGMENT_COLUMNS if every else INTERVAL_COLUMNS
     writer = csv.DictWriter(file, columns, lineterminator="\n", extrasaction="ignore", restval="")
-    writer.writeheader()
+    if header:
+        writer.writeheader()
 
     def write(values: dict[str, Any]) -> None:
         writer.writerow({name: data_cell(value, file) for name, value in values.items()})
