@@ -6,6 +6,7 @@ import hmac
 import json
 import secrets
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -106,6 +107,11 @@ class Server(ThreadingHTTPServer):
         self.lock = threading.Lock()
         estimator = PoseEstimator(settings.pose_weights, settings.max_people)
         self.jobs = Jobs(predictor, estimator)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a page that went away; see `socketserver.BaseServer`."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
 
     @property
     def port(self) -> int:

@@ -118,17 +118,30 @@ document.addEventListener("DOMContentLoaded", async () => {
     const time = performance.now() / 1000;
     return new Promise((done) => grab.toBlob((blob) => done([blob, time]), "image/jpeg", 0.8));
   }
+  let grabbed = -1;
+  async function newer() {  // a picture is not sent twice
+    while (running && camera.currentTime === grabbed) await new Promise(camera.requestVideoFrameCallback ? (done) => camera.requestVideoFrameCallback(done) : requestAnimationFrame);
+    grabbed = camera.currentTime;
+  }
+  async function sendPicture(mine) {
+    await newer();
+    const [blob, time] = await picture(), sent = performance.now();
+    const answer = await ask("POST", "/live/frame", { session: mine, time }, blob);
+    return [answer, performance.now() - sent];
+  }
   async function loop(mine) {
-    while (running && session === mine) {
-      try {
-        const [blob, time] = await picture(), sent = performance.now();
-        const answer = await ask("POST", "/live/frame", { session: mine, time }, blob);
+    grabbed = -1;
+    try {
+      let next = sendPicture(mine);
+      for (;;) {
+        const [answer, trip] = await next;
         if (!running || session !== mine) return;
         counts.push(performance.now());
-        show(answer, performance.now() - sent);
-        await new Promise(requestAnimationFrame);
-      } catch (error) { if (session === mine) { trouble(error); stop(); } return; }
-    }
+        next = sendPicture(mine);  // the server looks at the next one while this answer is drawn
+        next.catch(() => {});
+        show(answer, trip);
+      }
+    } catch (error) { if (session === mine && running) { trouble(error); stop(); } }
   }
   function show(answer, trip) {
     const ratio = devicePixelRatio || 1;
