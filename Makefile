@@ -12,7 +12,7 @@ help:
 	@echo "make demo    install into .venv and run the demo (a report in demo/)"
 	@echo "make test    the whole test suite, offline"
 	@echo "make quick   the tests to run while working"
-	@echo "make check   lint, formatting, types, and which room imports which"
+	@echo "make check   lint, formatting, types, imports between rooms, docstrings and page width"
 	@echo "make docs    the documentation as a site (in site/)"
 	@echo "make format  bring the code into the checked format"
 	@echo "make clean   remove .venv and caches"
@@ -36,6 +36,7 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tools/check_docstrings.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix

@@ -117,7 +117,7 @@ COMMANDS = {
 
 
 def overview() -> str:
-    """The help page of `dualhead` itself."""
+    """Return the help page of `dualhead` itself."""
     width = max(map(len, COMMANDS))
     lines = "\n".join(f"  {command.name:<{width}}  {command.summary}" for command in COMMANDS.values())
     return f"""usage: dualhead [-h] [--version] COMMAND ...
@@ -232,7 +232,7 @@ def _take_plugins(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _take_any_text() -> None:
-    """Let standard output take every name: what its encoding lacks is written as a code instead of ending the work."""
+    """Replace characters that the encoding of standard output lacks by escape codes instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -299,7 +299,7 @@ def _report(error: Exception) -> int:
 
 
 def _sentence(error: OSError) -> str:
-    """Say what the operating system refused, and where."""
+    """Describe an operating system error: the reason and the path."""
     where = "" if error.filename is None else f": {error.filename}"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full{where}; free some space and run the same command again"

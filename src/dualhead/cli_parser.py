@@ -156,7 +156,7 @@ class FunctionParser:
                 group.add_argument(f"--{key}", type=str, metavar="VALUE", help=meaning.replace("%", "%%"))
 
     def help(self) -> str:
-        """The help page."""
+        """Return the help page."""
         return str(self._parser.format_help())
 
     def parse(self, words: Sequence[str]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -204,7 +204,7 @@ class FunctionParser:
         raise UsageError(str(unknown("option", option, self._flags)))
 
     def _sentence(self, message: str) -> str:
-        """Say in one sentence what the parser found wrong."""
+        """Describe in one sentence what the parser found wrong."""
         lacking = re.match(r"the following arguments are required: (.+)", message)
         if lacking:
             flags = {item.name: item.flag for item in self.parameters}
@@ -245,7 +245,7 @@ def _parameters(
 
 
 def _leaves(hint: Any) -> list[Any]:
-    """The parts of a type hint that can be typed on a command line; text gives way to `Path`."""
+    """List the parts of a type hint that can be typed on a command line; `Path` replaces text."""
     if get_origin(hint) in (Union, types.UnionType):
         found = [leaf for part in get_args(hint) for leaf in _leaves(part)]
         return [leaf for leaf in found if not (leaf is str and Path in found)]
@@ -256,7 +256,7 @@ def _leaves(hint: Any) -> list[Any]:
 
 
 def _element(hint: Any) -> Any:
-    """The type of an element of a list-like type hint; None where it is none."""
+    """Return the element type of a list-like type hint; None for any other type."""
     origin = get_origin(hint)
     return get_args(hint)[0] if origin in (list, tuple) or origin in (Sequence, Iterable) else None
 
@@ -290,7 +290,7 @@ def _metavar(kinds: Sequence[Any]) -> str:
 
 
 def _unwrapped(parameter: Parameter, value: Any) -> Any:
-    """Take a lone value out of its list where its type stands alone ("equal" where numbers could be given)."""
+    """Unwrap a list of one value where its bare type is allowed ("equal" where numbers could be given)."""
     if not parameter.many or not parameter.single or value is None or len(value) != 1:
         return value
     alone = [
@@ -301,7 +301,7 @@ def _unwrapped(parameter: Parameter, value: Any) -> Any:
 
 
 def _flat_fields(kind: type[Any], prefix: str) -> Iterable[tuple[str, str]]:
-    """The dotted names of the fields of nested dataclasses, each with its meaning and default."""
+    """List the dotted names of the fields of nested dataclasses, each with its meaning and default."""
     document = parse(inspect.getdoc(kind) or "", style=DocstringStyle.GOOGLE)
     meanings = {item.arg_name: " ".join((item.description or "").split()) for item in document.params}
     hints = get_type_hints(kind)

@@ -44,7 +44,7 @@ def demo(
     seed: int = 0,
     quiet: bool = False,
 ) -> Path:
-    """Go the whole way on generated data: make recordings, prepare, train four streams, score, fuse, and report.
+    """Run the whole pipeline on generated data: generate, prepare, train four streams, score, fuse, and report.
 
     With the extra `video` it ends with a drawn video of someone new in which the four streams name what is seen; they
     learned from other poses than those of a video, so expect errors there (docs/video.md).
@@ -148,7 +148,7 @@ def _draw_video(folder: Path, runs: Mapping[str, Path], show: Callable[[str], No
 
 
 def _claim(folder: Path, settings: Mapping[str, object]) -> None:
-    """Make the folder this demo's, or check that it already is.
+    """Create the folder of this demo, or check that it belongs to one.
 
     Raises:
         ConfigError: If it holds something else; says what differs.

@@ -28,7 +28,7 @@ def binary_adjacency(skeleton: Skeleton) -> Matrix:
 
 
 def inward_adjacency(skeleton: Skeleton) -> Matrix:
-    """Point from each child to its parent.
+    """Build the adjacency from each child to its parent.
 
     Convention: `matrix[parent, child] = 1`, so that "out[w] = sum over v of in[v] * matrix[v, w]" hands a child what
     its parent holds; the transpose points outward.
@@ -46,7 +46,7 @@ def inward_adjacency(skeleton: Skeleton) -> Matrix:
 
 
 def window_adjacency(binary: Matrix, window: int) -> Matrix:
-    """Make one graph of the joints in `window` consecutive frames (Liu et al., MS-G3D, CVPR 2020, eq. 6).
+    """Build one graph of the joints in `window` consecutive frames (Liu et al., MS-G3D, CVPR 2020, eq. 6).
 
     Every joint is connected to itself and to its neighbours in every frame of the window.
 
@@ -126,7 +126,7 @@ def disentangled_scales(binary: Matrix, scales: int) -> Matrix:
 
 
 def directed_partition(skeleton: Skeleton) -> Matrix:
-    """Give the three subsets identity, inward, outward (Shi et al., 2s-AGCN, CVPR 2019; CTR-GCN starts from them too).
+    """Return the three subsets identity, inward, outward (Shi et al., 2s-AGCN, CVPR 2019; also the start of CTR-GCN).
 
     Args:
         skeleton: The skeleton.

@@ -223,7 +223,7 @@ def fuse_runs(runs: Sequence[Path], out: Path, selection: str, weights: str = "p
 
 
 def reproduction_table(found: Reproduction, title: str) -> Table:
-    """Lay out ours and the published figure.
+    """Build the table of our figures beside the published ones.
 
     Args:
         found: What was reached.

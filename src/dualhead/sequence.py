@@ -68,7 +68,7 @@ class SkeletonSequence:
         return int(self.joints.shape[1])
 
     def with_bodies(self, bodies: slice | Sequence[int], start: int = 0, stop: int | None = None) -> SkeletonSequence:
-        """Take some of the bodies, in a stretch of the frames; nothing is copied where the bodies are a slice.
+        """Select some of the bodies and a range of the frames; nothing is copied where the bodies are a slice.
 
         Args:
             bodies: Which.

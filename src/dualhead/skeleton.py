@@ -59,7 +59,7 @@ SKELETONS = MappingProxyType(
 
 
 def get_skeleton(skeleton: str | Skeleton) -> Skeleton:
-    """Look up a skeleton by name.
+    """Return a skeleton by name.
 
     Args:
         skeleton: A name from `SKELETONS`, or a `Skeleton`, which is returned as it is.

@@ -36,7 +36,7 @@ def convert_and_print(
     recipe: str | None = None,
     classes: Path | None = None,
 ) -> Conversion:
-    """Turn a checkpoint of the published code into ours, or ours back, and report every key.
+    """Convert a checkpoint of the published code into ours, or ours back, and report every key.
 
     The direction follows from the suffix of `out`. Only tensors are unpickled. Class count, bodies, channels, width,
     depth and scales are read off the tensors' shapes. What else `predict` and `evaluate` need, the weights do not say:
@@ -134,7 +134,7 @@ def read_classes(path: Path) -> list[str]:
 
 
 def lacking(provenance: Mapping[str, Any]) -> list[str]:
-    """Say what a checkpoint does not say of itself, what cannot be done with it then, and which option adds it.
+    """Describe the facts that a checkpoint lacks, what is then unavailable, and the option that adds each.
 
     Args:
         provenance: The checkpoint's.
@@ -156,7 +156,7 @@ def lacking(provenance: Mapping[str, Any]) -> list[str]:
 
 
 def keys_table(keys: KeyReport, title: str, aside: tuple[str, ...] = ()) -> Table:
-    """Lay out how the keys of a checkpoint were understood.
+    """Build the table of how the keys of a checkpoint were matched.
 
     Args:
         keys: The report.

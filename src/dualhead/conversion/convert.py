@@ -58,7 +58,7 @@ def convert(
     classes: Sequence[str] | None = None,
     check: Callable[[ModelConfig], None] | None = None,
 ) -> Conversion:
-    """Turn a checkpoint of the published code into ours, or ours into one that the published code loads.
+    """Convert a checkpoint of the published code into ours, or ours into one that the published code loads.
 
     The direction follows from the suffix of `out`. Only tensors are unpickled. Class count, bodies, channels, width,
     depth and scales are read off the tensors' shapes.
@@ -154,7 +154,7 @@ def _from_published(
 
 
 def _check_size(source: Path, name: str, skeleton: Skeleton, arguments: Mapping[str, Any]) -> None:
-    """Refuse a file that is too small to hold the model that its shapes say, before that takes any memory.
+    """Raise if a file is smaller than the model that its shapes describe, before memory is allocated for it.
 
     Raises:
         CheckpointError: If it has less than one byte for each number.

@@ -180,12 +180,12 @@ def _dtype(dtype: torch.dtype) -> str:
 
 
 def _distance(theirs: Tensor, ours: Tensor) -> float:
-    """Give the largest difference between two tensors of one shape; NaN where one of them is."""
+    """Compute the largest difference between two tensors of one shape; NaN where one of them is NaN."""
     return float((theirs.double() - ours.double()).abs().max())
 
 
 def _conversions(pairs: Iterable[tuple[Tensor, Tensor]]) -> tuple[str, ...]:
-    """Say which precisions of a checkpoint become another one in the model."""
+    """Describe which precisions of a checkpoint are converted to another one in the model."""
     counts = Counter((theirs.dtype, ours.dtype) for theirs, ours in pairs if theirs.is_floating_point())
     return tuple(
         f"{count} of {_dtype(theirs)}, {'widened' if theirs.itemsize < ours.itemsize else 'rounded'} to {_dtype(ours)}"
@@ -228,7 +228,7 @@ def load_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) -> di
 
 
 def _check_tensors(state_dict: Mapping[str, Any]) -> None:
-    """Refuse what is no state dict; where it holds one, say where.
+    """Raise if the content is not a state dict, and report the path to a state dict inside it.
 
     Raises:
         CheckpointError: If a value is no tensor.
@@ -244,7 +244,7 @@ def _check_tensors(state_dict: Mapping[str, Any]) -> None:
 
 
 def to_published(model: SkeletonModel) -> dict[str, Tensor]:
-    """Give a model's weights under the published keys, with the constants that the published code expects.
+    """Return a model's weights under the published keys, with the constants that the published code expects.
 
     Args:
         model: A model of the package.

@@ -17,7 +17,7 @@ _MOST_DEPTH = 100
 
 
 def unknown_layout(what: str) -> CheckpointError:
-    """Make the error for a model of which no published checkpoints are known.
+    """Build the error for a model without known published checkpoints.
 
     Args:
         what: The model.

@@ -23,7 +23,7 @@ def join_frames(
     max_bodies: int = 2,
     name: str = "",
 ) -> SkeletonSequence:
-    """Make a recording of key points that come frame by frame, for any number of people in any order.
+    """Build a recording from key points that arrive frame by frame, for any number of people in any order.
 
     People are followed from frame to frame and those seen most are kept, each in a place of their own
     (`bodies.people.select_people`). A joint with NaN, with confidence 0 or at zero whatever its

@@ -291,7 +291,7 @@ class Reader:
         return sum(1 for _ in find_recordings(list(list_members([path])), self.options)) if holds_many(path) else 1
 
     def _labelled(self, sequence: SkeletonSequence, classes: Sequence[str]) -> SkeletonSequence:
-        """Give a recording of a store the label that its class has here."""
+        """Return a recording of a store with the label of its class in this one."""
         label = sequence.label
         if label is None or self.classes is None or self.classes[label : label + 1] == (classes[label],):
             return sequence

@@ -279,7 +279,7 @@ def _refuse_twice(scores: Sequence[Scores | str | Path]) -> None:
 def _provenance(
     parts: Sequence[Scores], names: Sequence[str], weights: NDArray[np.float64], method: Method, weighting: str
 ) -> dict[str, Any]:
-    """Keep the fields in which all agree; those that differ are listed stream by stream under `fused_from`."""
+    """Return the fields in which all agree; those that differ are listed stream by stream under `fused_from`."""
     first = parts[0].provenance
     common = {
         key for key in first if all(key in item.provenance and item.provenance[key] == first[key] for item in parts)

@@ -22,7 +22,7 @@ _FROM_SAME_RUN = "give files written with the same data and protocol"
 
 
 def label_of(scores: Scores, number: int, source: str | None = None) -> str:
-    """Name a score file for a message.
+    """Return the name of a score file for a message.
 
     Args:
         scores: The scores.
@@ -36,7 +36,7 @@ def label_of(scores: Scores, number: int, source: str | None = None) -> str:
 
 
 def join(scores: Sequence[Scores], labels: Sequence[str], *, allow_same_stream: bool = False) -> list[Scores]:
-    """Bring scores into one sample order, that of the first.
+    """Reorder scores to the sample order of the first.
 
     Args:
         scores: Scores of several streams or models on the same samples, in any order of samples.
@@ -66,7 +66,7 @@ def join(scores: Sequence[Scores], labels: Sequence[str], *, allow_same_stream: 
 
 
 def stream_names(provenances: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name what is fused, uniquely.
+    """Return a unique name for each stream of a fusion.
 
     Args:
         provenances: The provenance of each score file or checkpoint.
@@ -86,7 +86,7 @@ def stream_names(provenances: Sequence[Mapping[str, Any]]) -> list[str]:
 def check_fields(
     first: Scores, other: Scores, first_label: str, other_label: str, fields: Sequence[str] = SHARED_FIELDS
 ) -> None:
-    """Refuse two score files that differ in a provenance field or in the number of classes.
+    """Raise if two score files differ in a provenance field or in the number of classes.
 
     Args:
         first: One.
@@ -110,7 +110,7 @@ def check_fields(
 def check_provenance(
     first: Mapping[str, Any], other: Mapping[str, Any], first_label: str, other_label: str, fields: Sequence[str]
 ) -> None:
-    """Refuse two provenances that differ in a field.
+    """Raise if two provenances differ in a field.
 
     Args:
         first: One.
@@ -178,7 +178,7 @@ def _identity(scores: Scores) -> str:
 
 
 def _no_partner(test: Scores, validation: Sequence[Scores], label: str) -> str:
-    """Say which field keeps the nearest validation file from being that of `test`."""
+    """Describe the fields in which the nearest validation file differs from that of `test`."""
     stream = test.provenance.get("stream")
     near = [item for item in validation if item.provenance.get("stream") == stream]
     if not near:
@@ -190,7 +190,7 @@ def _no_partner(test: Scores, validation: Sequence[Scores], label: str) -> str:
 
 
 def _aligned(first: Scores, other: Scores, first_label: str, other_label: str) -> Scores:
-    """Bring `other` into the sample order of `first`."""
+    """Reorder `other` to the sample order of `first`."""
     aligned = other
     if not np.array_equal(first.names, other.names):
         aligned = _reordered(first, other, first_label, other_label)
@@ -240,7 +240,7 @@ def _check_twice(scores: Sequence[Scores], labels: Sequence[str], allow_same_str
 
 
 def _check_members(left: Scores, right: Scores, left_label: str, right_label: str) -> None:
-    """Refuse a fusion beside one of the score files that it was made of, which would count twice."""
+    """Raise if a fusion is given together with a score file that it was made of, which would count twice."""
     if "fused_from" not in left.provenance and "fused_from" not in right.provenance:
         return
     identities = [
@@ -256,7 +256,7 @@ def _check_members(left: Scores, right: Scores, left_label: str, right_label: st
 
 
 def _members(provenance: Mapping[str, Any], label: str) -> list[Mapping[str, Any]]:
-    """Give the provenance of each score file that went into a fusion; of any other, its own."""
+    """Return the provenance of each score file that went into a fusion; of any other, its own."""
     parts = provenance.get("fused_from")
     if not parts:
         return [provenance]

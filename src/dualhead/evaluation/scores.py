@@ -99,7 +99,7 @@ class Scores:
             raise ConfigError(f"scores name {given} classes but have logits of {self.num_classes}: give one name each")
 
     def __len__(self) -> int:
-        """N, the number of samples."""
+        """Return N, the number of samples."""
         return len(self.names)
 
     @property

@@ -30,7 +30,7 @@ def percent(value: float) -> str:
 
 
 def scores_table(scores: Mapping[str, Scores], title: str | None = None) -> Table:
-    """Lay out the figures of score files, one row each head and one for the heads' mean.
+    """Build the table of score files: one row for each head and one for the heads' mean.
 
     Where several test clips were averaged, the figures of one clip follow.
 
@@ -61,7 +61,7 @@ def scores_table(scores: Mapping[str, Scores], title: str | None = None) -> Tabl
 
 
 def fusion_table(result: FusionResult, title: str | None = None) -> Table:
-    """Lay out a fusion: a row a stream with its weight and share, then the fusion.
+    """Build the table of a fusion: a row for each stream with its weight and share, then the fusion.
 
     Args:
         result: What `fuse` returned.

@@ -215,7 +215,7 @@ def _divide(parts: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[int,
 
 
 def _grid(streams: int, steps: int) -> Iterator[tuple[int, ...]]:
-    """All ways to share `steps` among `streams`."""
+    """Return all ways to share `steps` among `streams`."""
     if streams == 1:
         yield (steps,)
         return
@@ -225,7 +225,7 @@ def _grid(streams: int, steps: int) -> Iterator[tuple[int, ...]]:
 
 
 def _neighbours(point: tuple[int, ...], move: int) -> Iterator[tuple[int, ...]]:
-    """All points that differ by `move` taken from one stream and given to another."""
+    """Return all points that differ by moving `move` from one stream to another."""
     for giver, has in enumerate(point):
         for taker in range(len(point)):
             if giver != taker and has >= move:

@@ -46,7 +46,7 @@ def random_clips(model: SkeletonModel, frames: int, seed: int = 0) -> Clips:
 
 
 def recorded_clips(predictor: Predictor, source: Path) -> Iterator[Clips]:
-    """Make the clips of the first recordings of a source, as the predictor would.
+    """Load the clips of the first recordings of a source, as the predictor would.
 
     Args:
         predictor: Of one checkpoint.

@@ -105,7 +105,7 @@ def export(
 
 
 def describe(predictor: Predictor, traced: Traced) -> dict[str, str]:
-    """Say what a file holds, as metadata: text by name, everything that is no plain text as JSON.
+    """Return the metadata of a file: text by name, everything that is not plain text as JSON.
 
     Args:
         predictor: Of one checkpoint.

@@ -21,7 +21,7 @@ NEEDED = ("onnx", "onnxscript", "onnxruntime")
 
 
 def check_installed() -> None:
-    """Refuse to begin where a package is missing.
+    """Raise if a required package is not installed.
 
     Raises:
         ConfigError: If one of `NEEDED` is not installed.
@@ -64,7 +64,7 @@ def write_onnx(traced: Traced, path: Path, facts: Mapping[str, str]) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the packages from telling about operators that are not installed, or not simplified."""
+    """Suppress the packages' messages about operators that are not installed or not simplified."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

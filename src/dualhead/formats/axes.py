@@ -24,7 +24,7 @@ _UPRIGHT = {
 def stand_up(
     joints: NDArray[np.float64], skeleton: Skeleton, upper: Sequence[str], lower: Sequence[str]
 ) -> tuple[NDArray[np.float64], str]:
-    """Turn poses so that y points up, where their joints say which axis does.
+    """Rotate poses so that y points up, where their joints determine the vertical axis.
 
     Convention: rotations only, so that left stays left: (x, y, z) becomes (-x, -y, z) where y points down, (x, z, -y)
     where z points up, (x, -z, y) where it points down.

@@ -90,7 +90,7 @@ _SIDE = ("left", "right")
 
 
 def _sided(joint: str, *ways: tuple[str, ...]) -> dict[str, Ways]:
-    """Name the parts of a joint that there is on both sides."""
+    """Return the names of a joint that exists on both sides."""
     return {f"{side}_{joint}": tuple(tuple(f"{side}_{part}" for part in way) for way in ways) for side in _SIDE}
 
 

@@ -118,7 +118,7 @@ def _frame(image: Mapping[str, Any], where: str) -> tuple[str, int]:
 
 
 def _check_categories(categories: Any, where: str) -> None:
-    """Refuse annotations that name key points of another layout."""
+    """Raise if annotations name key points of another layout."""
     for category in categories if isinstance(categories, list) else ():
         names = category.get("keypoints") if isinstance(category, Mapping) else None
         if isinstance(names, list) and len(names) == 17:

@@ -91,7 +91,7 @@ class CtrgcnSource(Source):
 
 
 def ctrgcn() -> CtrgcnSource:
-    """An npz as CTR-GCN's scripts write it: bodies chosen, one constant subtracted from each recording, zero-padded."""
+    """Register the npz of CTR-GCN's scripts: bodies chosen, a constant subtracted from each recording, zero-padded."""
     return CtrgcnSource(
         name="ctrgcn",
         skeleton=NTU25,

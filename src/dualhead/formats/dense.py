@@ -119,7 +119,7 @@ def missing_marks(values: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _check_scores(joints: NDArray[Any], skeleton: Skeleton, where: str) -> None:
-    """Refuse a last channel that is no confidence: negative, or too large for a probability or a percentage.
+    """Raise if a last channel cannot be a confidence: negative, or too large for a probability or a percentage.
 
     Raises:
         FormatError: If it is none.
@@ -140,7 +140,7 @@ def _check_scores(joints: NDArray[Any], skeleton: Skeleton, where: str) -> None:
 
 
 def _check_depth(joints: NDArray[np.float64], skeleton: Skeleton, where: str) -> None:
-    """Refuse x and y in pixels with a score in the place of z.
+    """Raise if a recording holds x and y in pixels with a score in the place of z.
 
     Raises:
         FormatError: If the third coordinate runs from 0 to 1 while the others are pixels.

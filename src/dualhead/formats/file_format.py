@@ -309,7 +309,7 @@ def frame_name(file_name: str) -> tuple[str, int] | None:
 
 
 def group_frames(members: Iterable[Member]) -> list[FrameFiles]:
-    """Bring the files of each recording together: those of one folder whose names are alike before the number.
+    """Group the files of each recording: those of one folder with the same name before the number.
 
     Args:
         members: Files of one frame each; those without a number in their names are passed over.

@@ -103,7 +103,7 @@ class FileSource(Source):
         )
 
     def _listed_names(self, member: Member) -> list[str]:
-        """Take the lines of a missing list that are sample names; the others are its header."""
+        """Select the lines of a list of missing samples that are sample names; the others are its header."""
         names = []
         for line in member.read().decode("utf-8", "replace").splitlines():
             try:

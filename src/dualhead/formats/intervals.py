@@ -182,7 +182,7 @@ def is_label_file(data: bytes) -> bool:
 
 
 def cut_recording(recording: Recording, start: int, stop: int, where: str) -> Recording:
-    """Take an interval of a recording.
+    """Cut an interval out of a recording.
 
     Args:
         recording: The recording.

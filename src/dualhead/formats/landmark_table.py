@@ -92,7 +92,7 @@ class LandmarkTable:
     class_name: str | None
 
     def recording(self, skeleton: Skeleton, points: NDArray[np.float64], where: str) -> Recording:
-        """Put converted points in the place of those of the table.
+        """Build a recording with converted points in place of those of the table.
 
         Args:
             skeleton: Their layout.

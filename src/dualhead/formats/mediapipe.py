@@ -48,7 +48,7 @@ _HOLISTIC = (75, 501, 543)
 
 
 def describe_points(points: NDArray[np.float64], where: str) -> tuple[NDArray[np.float64], Skeleton, str, str]:
-    """Decide by their values whether landmarks are world landmarks, fractions of an image or pixels.
+    """Infer from their values whether landmarks are world landmarks, fractions of an image or pixels.
 
     Convention: world landmarks are metres around the middle of the hips, x right in the image, y down, z away; they are
     turned to x left, y up. Landmarks in an image lose their z, which is relative to the hips and has no unit.

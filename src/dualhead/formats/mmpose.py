@@ -140,7 +140,7 @@ def _plain(skeleton: Skeleton) -> tuple[str, ...]:
 
 
 def _to_axes(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn y away, z up to y up, z away; flat points stay."""
+    """Rotate y away, z up to y up, z away; 2D points are not changed."""
     return points if points.shape[1] == 2 else points[:, [0, 2, 1]]
 
 

@@ -80,7 +80,7 @@ class Observations:
     def recording(
         self, first: int | None = None, num_frames: int | None = None, fps: float | None = None, where: str = ""
     ) -> Recording:
-        """Put the observations in the order of their frames.
+        """Sort the observations by frame.
 
         Convention: a joint is absent, all zeros with confidence 0, where a coordinate is NaN or 9999, the confidence is
         not above 0, or all coordinates are 0 or -1. Identities count where every body has one and no frame has one

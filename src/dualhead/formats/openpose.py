@@ -50,7 +50,7 @@ def is_openpose_frame(file_name: str) -> bool:
 
 
 def group_openpose(members: Iterable[Member]) -> list[FrameFiles]:
-    """Bring the files of each recording together: those of one folder whose names are alike before the number.
+    """Group the files of each recording: those of one folder with the same name before the number.
 
     Args:
         members: Files; those that are no frames are passed over.
@@ -165,7 +165,7 @@ def _canvas(content: Any) -> dict[str, int]:
 
 
 def _other_parts(content: Any) -> list[str]:
-    """Name the parts of people beside the body that a frame has key points of."""
+    """List the parts beside the body, such as hands, that a frame has key points of."""
     record = _records(content)
     people = record.get("people") if isinstance(record, dict) else None
     held = [person for person in people if isinstance(person, dict)] if isinstance(people, list) else []
@@ -230,14 +230,14 @@ def _pose(numbers: Sequence[Any], path: str | Path | None) -> tuple[NDArray[np.f
 
 
 def _identity(person: Mapping[str, Any]) -> str:
-    """Give a person's ID as text; OpenPose writes [-1] for people that it did not follow."""
+    """Return a person's ID as text; OpenPose writes [-1] for people that it did not track."""
     value = person.get("person_id")
     value = value[0] if isinstance(value, list) and len(value) == 1 else value
     return str(value) if isinstance(value, int) and value >= 0 else ""
 
 
 def _check_scale(poses: NDArray[np.float64], where: str) -> None:
-    """Refuse coordinates from -1 to 1, whose zero is the middle of the image and not an absent joint.
+    """Raise on coordinates from -1 to 1, whose zero is the middle of the image and not an absent joint.
 
     Raises:
         FormatError: If a tenth of the joints or more lie clearly left of or above an image that is at most 1 wide.

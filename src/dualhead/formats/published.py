@@ -167,7 +167,7 @@ def _labels(member: Member, count: int) -> tuple[list[str], list[int]]:
 
 
 def published() -> PublishedSource:
-    """The arrays of the ST-GCN, 2s-AGCN, MS-G3D and DualHead-Net code, NTU 25 unless told otherwise."""
+    """Register the arrays of the ST-GCN, 2s-AGCN, MS-G3D and DualHead-Net code, NTU 25 by default."""
     return PublishedSource(
         name="published",
         skeleton=NTU25,

@@ -40,7 +40,7 @@ class Annotation(Member):
     confidence: NDArray[Any] | None
 
     def read(self) -> bytes:
-        """Give the joints' bytes; see `Member.read`."""
+        """Return the joints' bytes; see `Member.read`."""
         return self.joints.tobytes()
 
 
@@ -126,7 +126,7 @@ class PysklSource(Source):
         )
 
     def _skeleton(self, contents: Sequence[tuple[Member, Mapping[str, Any]]]) -> Skeleton:
-        """What the user says, else the file, else the convention of these files: flat COCO 17, solid NTU 25."""
+        """Choose the skeleton: of the user, else of the file, else the usual one (2D COCO 17, 3D NTU 25)."""
         member, content = contents[0]
         if not self.skeleton_is_free:
             return self.skeleton
@@ -164,7 +164,7 @@ def _is_names(value: Any) -> bool:
 def _annotation(
     annotation: Any, where: str, modified: int, name: str, needs_label: bool
 ) -> tuple[str, int | None, Annotation, dict[str, int]]:
-    """Take one annotation apart: name, label, arrays, and the size of its images.
+    """Parse one annotation: name, label, arrays, and the size of its images.
 
     Args:
         annotation: What the pickle holds.
@@ -235,7 +235,7 @@ def _label(annotation: Mapping[str, Any], where: str, needs_label: bool) -> int 
 
 
 def _stem(member: Member, number: int, count: int) -> str:
-    """Name an annotation that does not say its name after its file."""
+    """Return the name of an annotation, by default after its file."""
     stem = member.file_name.rpartition(".")[0]
     return stem if count == 1 else f"{stem}_{number}"
 
@@ -301,7 +301,7 @@ def _splits(
 
 
 def _absent(contents: Sequence[tuple[Member, Mapping[str, Any]]], found: Container[str]) -> Iterable[Rejected]:
-    """Name the clips that a split names and no annotation is of."""
+    """List the clips of a split that have no annotation."""
     told: set[str] = set()
     for member, content in contents:
         for split, names in content.get("split", {}).items():
@@ -317,7 +317,7 @@ def _sides(splits: Mapping[str, Mapping[str, int]], name: str) -> dict[str, int]
 
 
 def pyskl() -> PysklSource:
-    """Pickles of PYSKL and MMAction2; unless told otherwise, 2D ones are COCO 17 and 3D ones NTU 25."""
+    """Register pickles of PYSKL and MMAction2; by default, 2D ones are COCO 17 and 3D ones NTU 25."""
     return PysklSource(
         name="pyskl",
         skeleton=NTU25,

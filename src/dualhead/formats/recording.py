@@ -52,7 +52,7 @@ class Recording:
         return int(self.joints.shape[0])
 
     def dense(self, slots: Sequence[int]) -> NDArray[np.float32]:
-        """Lay the observations of some slots out over all frames.
+        """Arrange the observations of some slots over all frames.
 
         Args:
             slots: The slots to take, in the order of the result.
@@ -63,7 +63,7 @@ class Recording:
         return self._spread(self.joints, slots)
 
     def dense_confidence(self, slots: Sequence[int]) -> NDArray[np.float32] | None:
-        """Lay the confidence out like `dense`.
+        """Arrange the confidence as `dense` does the joints.
 
         Args:
             slots: The slots to take, in the order of the result.
@@ -91,7 +91,7 @@ def from_dense(
     confidence: NDArray[np.floating] | None = None,
     keep_places: bool = False,
 ) -> Recording:
-    """Make a recording from bodies that are already laid out over time.
+    """Build a recording from bodies that are already arranged over time.
 
     A body that is absent in a frame takes no slot there, so those behind it move up, as in a sensor's file, unless
     `keep_places`.

@@ -49,7 +49,7 @@ def fields_of_names(names: Sequence[str]) -> list[dict[str, int]] | None:
 
 
 def classes_of(names: Sequence[str], labels: Sequence[int], known: Sequence[str] = ()) -> tuple[str, ...]:
-    """Name the classes of labels: as given, those of NTU RGB+D where sample names and labels say so, or by number.
+    """Choose class names: those given, those of NTU RGB+D where sample names and labels match, or numbers.
 
     Args:
         names: Sample names.

@@ -49,7 +49,7 @@ class SplitRule:
         return np.flatnonzero(train), np.flatnonzero(test)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the rule as JSON-able values, for `SplitRule(**values)`."""
+        """Convert the rule to JSON-able values, for `SplitRule(**values)`."""
         test = {} if self.test is None else {"test": list(self.test)}
         return {"field": self.field, "train": list(self.train), **test}
 
@@ -97,7 +97,7 @@ class Rejected:
     line: int | None = None
 
     def __str__(self) -> str:
-        """Say where and why in one line."""
+        """Return where and why in one line."""
         return f"{self.path}{'' if self.line is None else f', line {self.line}'}: {self.reason}"
 
 
@@ -201,7 +201,7 @@ class Source(ABC):
     background: str = ""
 
     def facts(self) -> dict[str, Any]:
-        """Give what a store's `meta.json` says about its source, as JSON-able values."""
+        """Return the entries on the source in a store's `meta.json`, as JSON-able values."""
         return {
             "skeleton": self.skeleton.to_dict(),
             "classes": list(self.classes),
@@ -213,7 +213,7 @@ class Source(ABC):
         }
 
     def with_skeleton(self, skeleton: Skeleton) -> Source:
-        """Say which skeleton the raw data have.
+        """Return the source with the skeleton of the raw data.
 
         Args:
             skeleton: The layout of the joints.
@@ -232,7 +232,7 @@ class Source(ABC):
         return replace(self, skeleton=skeleton, skeleton_is_free=False)
 
     def with_unit(self, unit: str) -> Source:
-        """Say in which unit the raw coordinates are.
+        """Return the source with the unit of the raw coordinates.
 
         Args:
             unit: "m", "cm", "mm" or "in".

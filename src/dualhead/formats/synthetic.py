@@ -8,7 +8,7 @@ from dualhead.skeleton import NTU25
 
 
 def synthetic() -> NtuSource:
-    """What `dualhead.synthetic` writes; protocols `xsub` and `xview` of NTU RGB+D 60, `xset` of NTU RGB+D 120."""
+    """Register the files of `dualhead.synthetic`; protocols `xsub`, `xview` of NTU RGB+D 60, `xset` of NTU 120."""
     return NtuSource(
         name="synthetic",
         fps=30.0,

@@ -97,7 +97,7 @@ class UclaSource(FileSource):
 
 
 def ucla() -> UclaSource:
-    """Northwestern-UCLA: views 1 and 2 train, view 3 tests."""
+    """Register Northwestern-UCLA: views 1 and 2 train, view 3 tests."""
     return UclaSource(
         name="ucla",
         fps=30.0,

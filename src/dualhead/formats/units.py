@@ -54,7 +54,7 @@ def usual_extent(skeleton: Skeleton) -> float | None:
 
 
 def doubt_unit(extent: float, expected: float | None) -> str:
-    """Say which unit coordinates probably have, where bodies are not as large as expected in metres.
+    """Describe the probable unit of coordinates whose bodies have not the size expected in metres.
 
     Args:
         extent: Their size, as `body_extent` measures it; 0 where there are none.

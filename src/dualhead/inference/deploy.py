@@ -62,7 +62,7 @@ class DeployedModel(SkeletonModel):
         return self.model.input_norm
 
     def train(self, mode: bool = True) -> Self:
-        """Refuse: what is folded cannot be trained; `eval()` changes nothing.
+        """Raise on training mode, since folded layers cannot be trained; `eval()` changes nothing.
 
         Raises:
             ConfigError: If `mode` is true.
@@ -72,7 +72,7 @@ class DeployedModel(SkeletonModel):
         return super().train(False)
 
     def load_state_dict(self, *_: Any, **__: Any) -> Any:
-        """Refuse: the weights are in the tensors that were made of them.
+        """Raise, since the weights exist only in derived tensors.
 
         Raises:
             ConfigError: Always.
@@ -80,7 +80,7 @@ class DeployedModel(SkeletonModel):
         raise ConfigError("a deployed model takes no other weights: load them into the model and deploy it again")
 
     def save_pretrained(self, *_: Any, **__: Any) -> Path:
-        """Refuse: a model folder holds what can be trained.
+        """Raise, since a model folder holds trainable weights.
 
         Raises:
             ConfigError: Always.
@@ -88,16 +88,16 @@ class DeployedModel(SkeletonModel):
         raise ConfigError("a deployed model cannot be saved as a checkpoint: save the model that it was made from")
 
     def features(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Do as the model, in the type of the activations."""
+        """Compute the features of the model, in the type of the activations."""
         with torch.no_grad():
             return tuple(h.float() for h in self.model.features(x.to(self.dtype)))
 
     def classify(self, pooled: Sequence[Tensor]) -> Tensor:
-        """Do as the model."""
+        """Classify features as the model does."""
         return self.model.classify(pooled)
 
     def distinct_bodies(self, clips: Tensor, known: DistinctBodies | None = None) -> DistinctBodies:
-        """Do as the model."""
+        """Find distinct bodies as the model does."""
         return self.model.distinct_bodies(clips, known)
 
     @torch.no_grad()
@@ -106,7 +106,7 @@ class DeployedModel(SkeletonModel):
         return ModelOutput.of(super().forward(clips, bodies)).logits
 
     def pooled_features(self, x: Tensor, bodies: DistinctBodies) -> list[Tensor]:
-        """Do as the model, but for absent bodies, whose features are kept from clip to clip."""
+        """Compute the model's output; the features of absent bodies are cached between clips."""
         if not bodies.absent:
             return super().pooled_features(x, bodies)
         absent, kept = dict(bodies.absent), self._absent
@@ -136,7 +136,7 @@ def _multiplies_bfloat16() -> bool:
 
 @alone()  # hundreds of small tensors
 def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32, *, inplace: bool = False) -> DeployedModel:
-    """Give the inference form of a model, with equal outputs.
+    """Return the inference form of a model, with equal outputs.
 
     Args:
         model: Any model of the registry, on any device and of any floating type.

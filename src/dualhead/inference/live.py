@@ -55,7 +55,7 @@ class LiveStream:
     def push(
         self, joints: ArrayLike | None, confidence: ArrayLike | None = None, *, predict: bool = True
     ) -> Segment | None:
-        """Take one frame.
+        """Add one frame.
 
         Args:
             joints: `(M, V, C)`, the bodies of this frame, each in the place that it had before; M may differ from frame

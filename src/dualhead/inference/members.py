@@ -90,7 +90,7 @@ def _load(path: Path, device: torch.device) -> tuple[SkeletonModel, Recipe, dict
 
 
 def _check_pair(loaded: Sequence[tuple[SkeletonModel, Recipe, dict[str, Any]]], paths: Sequence[Path], at: int) -> None:
-    """Refuse checkpoint `at` if it does not belong with the first, or is one of those before it."""
+    """Raise if checkpoint `at` is incompatible with the first, or is a duplicate of an earlier one."""
     if paths[at].resolve() in [path.resolve() for path in paths[:at]]:
         raise MismatchError(f"checkpoint {paths[at]} is given twice: give each once")
     (first, _, provenance), (other, _, other_provenance) = loaded[0], loaded[at]

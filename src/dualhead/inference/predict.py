@@ -57,7 +57,7 @@ def predict(
     resume: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Name the action in a recording, in every recording of a folder or archive, or in a store.
+    """Predict the action in a recording, in every recording of a folder or archive, or in a store.
 
     The recipe, the stream, the skeleton and the selection of bodies come from each checkpoint; a recording of another
     skeleton is converted where there is a map (docs/predict.md). Predictions are written to standard output as they are

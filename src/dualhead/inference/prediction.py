@@ -48,7 +48,7 @@ class Prediction:
     label: int | None = None
 
     def top(self, k: int = 5, head: str | None = None) -> tuple[ClassProbability, ...]:
-        """Give the most probable classes, the most probable first; of equal ones the lower number first.
+        """Return the most probable classes in descending order; of equal ones the lower number first.
 
         Args:
             k: How many; all, where there are fewer.
@@ -69,7 +69,7 @@ class Prediction:
         return tuple(ClassProbability(int(at), self.classes[at], float(values[at])) for at in order)
 
     def to_dict(self, k: int = 5) -> dict[str, Any]:
-        """Give name, true class and top classes, also per head, as values that JSON knows.
+        """Convert name, true class and top classes, also per head, to JSON-able values.
 
         Args:
             k: How many classes.

@@ -113,7 +113,7 @@ class Predictor:
     def predict(
         self, recordings: Recordings | Many, *, batch_size: int = 16, reader: Reader | None = None
     ) -> Prediction | list[Prediction]:
-        """Name the action in recordings.
+        """Predict the action in recordings.
 
         Args:
             recordings: A recording, a raw file, a folder, an archive or a store, or a list of those.
@@ -145,7 +145,7 @@ class Predictor:
         on_rejected: Rejection | None = None,
         on_note: Note | None = None,
     ) -> Iterator[Prediction]:
-        """Name the actions one after another, in memory that does not grow with their number.
+        """Predict the actions one after another, in memory that does not grow with their number.
 
         Args:
             recordings: Recordings, files, folders, archives or stores.
@@ -183,7 +183,7 @@ class Predictor:
         on_rejected: Rejection | None = None,
         on_note: Note | None = None,
     ) -> Iterator[Segment]:
-        """Name the actions in windows over recordings, in memory that grows with neither their number nor their length.
+        """Predict actions in windows over recordings, in memory that grows with neither their number nor their length.
 
         `merge_segments` makes intervals of them. Windows without anybody are left out.
 
@@ -285,7 +285,7 @@ class Predictor:
         kind: str | None = None,
         axes: str | None = None,
     ) -> Reader:
-        """Say how files are read for these checkpoints: with the body selection and skeleton they were trained with.
+        """Return how files are read for these checkpoints: with the body selection and skeleton they were trained with.
 
         Args:
             skeleton: The layout of the joints of files that leave it open, such as arrays; default: the checkpoints'.

@@ -38,7 +38,7 @@ class Segment:
         return self.prediction.name
 
     def to_dict(self, k: int = 5) -> dict[str, Any]:
-        """Give the window and its top classes as values that JSON knows.
+        """Convert the window and its top classes to JSON-able values.
 
         Args:
             k: How many classes.
@@ -78,7 +78,7 @@ class Interval:
     fps: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the fields as values that JSON knows; with a frame rate also `start_s` and `stop_s`, in seconds."""
+        """Convert the fields to JSON-able values; with a frame rate also `start_s` and `stop_s`, in seconds."""
         return {
             "name": self.name,
             "body": self.body,
@@ -91,7 +91,7 @@ class Interval:
 
 
 def times(start: int, stop: int, fps: float | None) -> dict[str, Any]:
-    """Give start and stop in frames, and in seconds where there is a frame rate."""
+    """Format start and stop in frames, and in seconds where there is a frame rate."""
     frames: dict[str, Any] = {"start": start, "stop": stop}
     return frames if fps is None else {**frames, "start_s": round(start / fps, 3), "stop_s": round(stop / fps, 3)}
 
@@ -147,12 +147,12 @@ def merge_segments(segments: Iterable[Segment], threshold: float = 0.0) -> Itera
 
 
 def _starts_over(segment: Segment, last: Segment) -> bool:
-    """Whether a window is of another recording than the one before it."""
+    """Check whether a window is of another recording than the one before it."""
     return (segment.recording, segment.name) != (last.recording, last.name) or segment.start < last.start
 
 
 def check_threshold(threshold: float) -> None:
-    """Refuse a threshold that is no probability.
+    """Raise if a threshold is not a probability.
 
     Args:
         threshold: What is to be from 0 to 1.

@@ -171,7 +171,7 @@ def evaluate_untrimmed(
 
 
 def untrimmed_table(figures: Untrimmed, title: str) -> Table:
-    """Lay the figures out for the terminal.
+    """Build the table of the figures for the terminal.
 
     Args:
         figures: The figures.

@@ -24,7 +24,7 @@ _LONGEST = 1_000_000
 
 
 def to_frames(span: int | str, fps: float | None, what: str) -> int:
-    """Turn a length of time into a number of frames.
+    """Convert a duration to a number of frames.
 
     Args:
         span: A number of frames, as a number or as text, or seconds: "3s", "0.5s".
@@ -51,7 +51,7 @@ def to_frames(span: int | str, fps: float | None, what: str) -> int:
 
 
 def window_frames(window: int | str, stride: int | str | None, fps: float | None) -> tuple[int, int]:
-    """Turn window and stride into frames.
+    """Convert window and stride to frames.
 
     Args:
         window: How long a window is: frames, or seconds such as "3s".
@@ -124,7 +124,7 @@ def cut_windows(sequence: SkeletonSequence, window: int, stride: int, each_body:
 
 
 def place_windows(num_frames: int, window: int, stride: int) -> list[tuple[int, int]]:
-    """Say where windows begin and end.
+    """Compute the start and stop of every window.
 
     Convention: they begin at 0, stride, 2 * stride and so on; if the last of them ends before the recording does, one
     more ends with it. A recording shorter than a window is one window.
@@ -164,5 +164,5 @@ def share_frames(windows: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def border(one: tuple[int, int], other: tuple[int, int]) -> int:
-    """Give the frame from which the second of two neighbouring windows speaks."""
+    """Return the frame from which the second of two neighbouring windows is used."""
     return (sum(one) + sum(other)) // 4

@@ -92,7 +92,7 @@ def write_table(predictions: Iterator[Prediction], file: IO[str], top_k: int) ->
 
 
 def counting() -> Progress:
-    """Make the progress display for work whose amount is not known beforehand."""
+    """Create the progress display for work whose amount is not known beforehand."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
 

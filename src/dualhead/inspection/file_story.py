@@ -271,7 +271,7 @@ def _people(recording: Recording) -> tuple[Person, ...]:
 
 
 def _events(recording: Recording) -> list[Event]:
-    """Tell where IDs begin and end, and where nobody is seen."""
+    """List the frames at which IDs begin and end, and at which no body is seen."""
     frame_lines, body_lines = first_lines(recording)
     events = []
     rows_of: dict[str, list[int]] = {}

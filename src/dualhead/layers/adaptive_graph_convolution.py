@@ -56,7 +56,7 @@ class AdaptiveGraphConvolution(PreparedModule):
         return [self.mix.get_parameter(f"{index}.weight") for index in range(self.subsets)]
 
     def prepare(self) -> tuple[Tensor, ...]:
-        """Give the fixed matrices `(S, V, V)`, and weight and bias of the joined embeddings and of the mixing.
+        """Return the fixed matrices `(S, V, V)`, and weight and bias of the joined embeddings and of the mixing.
 
         Returns:
             Matrices; `(2 * S * E, C)` and `(2 * S * E,)`; `(O, S * C)` and `(O,)`.

@@ -21,7 +21,7 @@ _NARROW = 8
 
 
 def expanded(matrix: Tensor, count: int) -> Tensor:
-    """View `(U, V)` as `(count, U, V)`: the same matrix for every frame."""
+    """Expand `(U, V)` to `(count, U, V)`: the same matrix for every frame."""
     return matrix.expand(count, -1, -1)
 
 
@@ -69,7 +69,7 @@ class _Aggregate(torch.autograd.Function):
 
 
 def lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Under autocast, cast all but float64 to its type, as autocast does for the products that it knows.
+    """Convert all but float64 to the type of autocast, as autocast does for the products that it knows.
 
     Args:
         tensors: Operands of products.

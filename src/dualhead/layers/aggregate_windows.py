@@ -95,7 +95,7 @@ def _places(frames: int, window: int, stride: int) -> tuple[int, int]:
 
 
 def _in_a_row(x: Tensor, places: int, window: int, stride: int) -> Tensor:
-    """Lay bodies `(B, T, V, C)` in a row `(F, V, C)`, F a multiple of the stride, zeros before, between and behind."""
+    """Concatenate bodies `(B, T, V, C)` to `(F, V, C)`, F a multiple of the stride, with zero frames around each."""
     bodies, frames, joints, channels = x.shape
     behind = -(-(window - 1) // stride) * stride  # so that the last window is whole
     row = x.new_zeros(bodies * places * stride + behind, joints, channels)
@@ -104,7 +104,7 @@ def _in_a_row(x: Tensor, places: int, window: int, stride: int) -> Tensor:
 
 
 def _by_body(row: Tensor, bodies: int, places: int, stride: int) -> Tensor:
-    """View a row `(F, ...)` as `(B, frames from body to body, ...)`."""
+    """Return a view of `(F, ...)` as `(B, frames from body to body, ...)`."""
     return row[: bodies * places * stride].view(bodies, places * stride, *row.shape[1:])
 
 

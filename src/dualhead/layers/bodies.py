@@ -35,7 +35,7 @@ class DistinctBodies:
 
     @classmethod
     def every(cls, clips: Tensor) -> DistinctBodies:
-        """Take all rows as different, whatever they hold.
+        """Map every row to itself, without a search for equal ones.
 
         Args:
             clips: `(N, C, T, V, M)`.
@@ -99,7 +99,7 @@ class DistinctBodies:
         return self.source.shape[0] // self.bodies, self.bodies
 
     def select(self, x: Tensor) -> Tensor:
-        """Take the rows to compute from `(N * M, C, T, V)`: `(B, C, T, V)`, channels-last in memory."""
+        """Gather the rows to compute from `(N * M, C, T, V)`: `(B, C, T, V)`, channels-last in memory."""
         if self.rows is self.source or self.rows.shape == x.shape[:1]:
             return x
         return x.movedim(1, -1).contiguous().index_select(0, self.rows).movedim(-1, 1)

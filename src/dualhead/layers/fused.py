@@ -16,7 +16,7 @@ from dualhead.layers.norm import batch_norm, normalise
 
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Give what a batch norm multiplies channels with and adds to them, each `(O,)`: 1 and 0 in training mode."""
+    """Return scale and offset of a batch norm by channel, each `(O,)`: 1 and 0 in training mode."""
     if norm.training:
         return torch.ones_like(norm.weight), torch.zeros_like(norm.bias)
     assert norm.running_mean is not None
@@ -26,7 +26,7 @@ def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 
 def fold(convolution: nn.Conv2d | nn.Conv3d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Give weight and bias of a convolution and, in evaluation mode, of the batch norm behind it, as one convolution.
+    """Fuse a convolution and, in evaluation mode, the batch norm behind it into one weight and bias.
 
     Convention: weight * s and (bias - mean) * s + shift with s = scale / sqrt(variance + eps).
 
@@ -42,7 +42,7 @@ def fold(convolution: nn.Conv2d | nn.Conv3d, norm: nn.BatchNorm2d) -> tuple[Tens
 
 
 def fold_sum(convolutions: Sequence[nn.Conv2d | nn.Conv3d], norm: nn.BatchNorm2d) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Do as `fold` for several convolutions whose sum is normalised.
+    """Fuse, as `fold` does, several convolutions whose sum is normalised.
 
     Args:
         convolutions: With O outputs each.
@@ -63,7 +63,7 @@ def fold_sum(convolutions: Sequence[nn.Conv2d | nn.Conv3d], norm: nn.BatchNorm2d
 def fold_all(
     convolutions: Sequence[nn.Conv2d | nn.Conv3d], norms: Sequence[nn.BatchNorm2d]
 ) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Do as `fold` for several convolutions of one input.
+    """Fuse, as `fold` does, several convolutions of one input.
 
     Args:
         convolutions: With O1, O2, ... outputs.

@@ -49,7 +49,7 @@ class SpatialGate(nn.Module):
 
 
 def gated(receiver: Tensor, gate: Tensor) -> Tensor:
-    """Let a message through: receiver * gate + receiver.
+    """Apply a gate to the receiver: receiver * gate + receiver.
 
     Args:
         receiver: `(B, C, T, V)`.

@@ -17,7 +17,7 @@ from dualhead.layers.prepared import PreparedModule, in_place
 
 
 def start_residual_adjacency(*shape: int) -> nn.Parameter:
-    """Make a learned adjacency that starts next to nothing: uniform within 1e-6.
+    """Create a learned adjacency with initial values close to zero: uniform within 1e-6.
 
     Args:
         shape: Its shape.

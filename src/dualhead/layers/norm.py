@@ -44,13 +44,13 @@ class Again(AbstractContextManager[None]):
 
 
 def counted() -> Repeats:
-    """Give the rows that `counting` says stand for several; a compiler is given every row, and cannot look here."""
+    """Return the rows that `counting` repeats, with their counts; () under a compiler, which computes every row."""
     return () if torch.compiler.is_compiling() else _REPEATS.get()
 
 
 @contextmanager
 def counting(repeats: Repeats) -> Iterator[None]:
-    """Let the batch norms inside count some rows of their input several times in training.
+    """Count some rows several times in the training statistics of the batch norms inside.
 
     Args:
         repeats: Those rows, each with its count.
@@ -164,7 +164,7 @@ def num_written_out(rows: Tensor, repeats: Repeats, span: int = 1) -> int:
 def gradient_terms(
     weight: Tensor, mean: Tensor, variance: Tensor, eps: float, grad_weight: Tensor, grad_bias: Tensor, total: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Give scale, slope and offset of the gradient of batch norm's input (Ioffe and Szegedy, 2015, section 3).
+    """Return scale, slope and offset of the gradient of batch norm's input (Ioffe and Szegedy, 2015, section 3).
 
     grad_x = scale * grad_y - times * (slope * x + offset), for a row that stands for so many, with grad_y summed up
 
@@ -187,7 +187,7 @@ def gradient_terms(
 
 
 def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Give mean and biased variance of every channel, in float32 at least.
+    """Compute mean and biased variance of every channel, in float32 at least.
 
     Args:
         x: `(B, C, ...)`.
@@ -207,7 +207,7 @@ def statistics(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _as_rows(x: Tensor) -> Tensor:
-    """View `(B, C, T, V)` as rows `(B * T * V, C)` on a GPU, where they need neither a copy nor cuDNN.
+    """Return `(B, C, T, V)` as rows `(B * T * V, C)` on a GPU, where they need neither a copy nor cuDNN.
 
     Returns:
         The rows, or `x` on a CPU or where it is not channels-last in memory.
@@ -217,12 +217,12 @@ def _as_rows(x: Tensor) -> Tensor:
 
 
 def _as_activation(rows: Tensor, x: Tensor) -> Tensor:
-    """View what was made of `_as_rows(x)` as `(B, C, T, V)`."""
+    """Return the result of `_as_rows(x)` as `(B, C, T, V)`."""
     return rows if rows.ndim == x.ndim else rows.view(x.movedim(1, -1).shape).movedim(-1, 1)
 
 
 def joined_statistics(groups: Sequence[tuple[int, Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Give the statistics of several groups together (Chan et al., 1979).
+    """Combine the statistics of several groups (Chan et al., 1979).
 
     Args:
         groups: Of each its size, in any unit, its mean `(C,)` and its biased variance `(C,)`.
@@ -347,12 +347,12 @@ def _running(norms: Sequence[nn.BatchNorm2d]) -> tuple[list[Tensor], list[Tensor
 
 
 def _alike(one: nn.BatchNorm2d, other: nn.BatchNorm2d) -> bool:
-    """Whether two norms can be computed as one; those that average over all steps may be at different steps."""
+    """Check whether two norms can be computed as one; those that average over all steps may be at different steps."""
     return one.eps == other.eps and one.momentum == other.momentum is not None
 
 
 def _momentum(norm: nn.BatchNorm2d) -> float:
-    """Say how much of the running statistics the next step replaces."""
+    """Return the share of the running statistics that the next step replaces."""
     if norm.momentum is not None:
         return norm.momentum
     return 1 / (1 + float(norm.num_batches_tracked or 0))  # as in PyTorch: the average over all steps

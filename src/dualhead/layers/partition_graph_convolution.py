@@ -35,7 +35,7 @@ class PartitionGraphConvolution(PreparedModule):
         self.mix = nn.Conv2d(in_channels, self.subsets * out_channels, 1)
 
     def prepare(self) -> tuple[Tensor, ...]:
-        """Give the matrices `(V * S, V)`, weight `(O, S * C)`, and the bias of every joint `(V, O)`."""
+        """Return the matrices `(V * S, V)`, weight `(O, S * C)`, and the bias of every joint `(V, O)`."""
         assert self.mix.bias is not None
         matrix = self.adjacency * self.importance
         weight = rearrange(self.mix.weight, "(s o) c 1 1 -> o (s c)", s=self.subsets)

@@ -24,7 +24,7 @@ class PreparedModule(nn.Module):
     _kept: int = 0
 
     def prepare(self) -> tuple[Tensor, ...]:
-        """Make the tensors, in the order in which `forward` takes them."""
+        """Compute the tensors, in the order of the arguments of `forward`."""
         raise NotImplementedError
 
     def formula(self, *inputs: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class PreparedModule(nn.Module):
         raise NotImplementedError
 
     def prepared(self) -> tuple[Tensor, ...]:
-        """Give the tensors."""
+        """Return the prepared tensors."""
         if self._kept:
             return tuple(self.get_buffer(f"_kept{index}") for index in range(self._kept))
         return self.prepare()
@@ -60,12 +60,12 @@ class PreparedModule(nn.Module):
 
 
 def is_eager(x: Tensor) -> bool:
-    """Whether a layer may look at numbers and compute piece by piece: on a CPU, where nobody records what it does."""
+    """Check whether values may be read and computed in parts: on a CPU, without a tracer or compiler."""
     return x.device.type == "cpu" and not is_recorded()
 
 
 def is_recorded() -> bool:
-    """Whether a compiler or TorchScript writes down the operations, to repeat them with other numbers."""
+    """Check whether a compiler or TorchScript records the operations, to repeat them with other numbers."""
     return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
 
 
@@ -75,13 +75,13 @@ def without_waiting(x: Tensor, device: torch.device | str) -> Tensor:
 
 
 def is_autocast(x: Tensor) -> bool:
-    """Whether autocast lowers the operands of products on the device of `x`."""
+    """Check whether autocast lowers the operands of products on the device of `x`."""
     device = x.device.type
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def in_place(x: Tensor, *norms: nn.BatchNorm2d) -> bool:
-    """Whether a layer may also write over its own results: inference, without gradients or training statistics.
+    """Check whether a layer may overwrite its own results: inference, without gradients or training statistics.
 
     Autocast, which casts the operands of products, does not know products that write over something.
 

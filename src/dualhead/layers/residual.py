@@ -8,7 +8,7 @@ from dualhead.layers.temporal_convolution import PointwiseNorm
 
 
 def make_residual(in_channels: int, out_channels: int, stride: int = 1) -> nn.Module:
-    """Make the identity, or a 1x1 convolution with stride and norm where shapes change.
+    """Create the identity, or a 1x1 convolution with stride and norm where shapes change.
 
     Args:
         in_channels: C.

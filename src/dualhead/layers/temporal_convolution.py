@@ -32,7 +32,7 @@ class PointwiseNorm(PreparedModule):
         self.norm = BatchNorm(out_channels)
 
     def prepare(self) -> tuple[Tensor, ...]:
-        """Give weight `(O, C)` and bias `(O,)`."""
+        """Return weight `(O, C)` and bias `(O,)`."""
         weight, bias = fold(self.conv, self.norm)
         return rearrange(weight, "o c 1 1 -> o c"), bias
 

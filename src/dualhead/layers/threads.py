@@ -32,7 +32,7 @@ _FEWEST_FRAMES = 8
 
 
 def num_sharing() -> int:
-    """Say among how many threads `in_threads` shares out parts here; 1 within such a thread."""
+    """Return the number of threads over which `in_threads` distributes work here; 1 within such a thread."""
     if is_recorded() or not _SHARED.get() or _openmp() is None:
         return 1
     return _SHARERS.get() or torch.get_num_threads()
@@ -40,7 +40,7 @@ def num_sharing() -> int:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Let the calling thread compute alone, but for what `in_threads` shares out, which gets as many as before."""
+    """Limit the calling thread to one thread, except for `in_threads`, which keeps its number of threads."""
     count = num_sharing()
     if count == 1 or _SHARERS.get():
         yield
@@ -111,7 +111,7 @@ def summed(results: Sequence[tuple[Tensor, ...]]) -> list[Tensor]:
 
 @contextmanager
 def in_turn() -> Iterator[None]:
-    """Let the parts inside be computed one after the other, for those who watch the layers at work."""
+    """Run the parts inside one after the other, for hooks that observe the layers."""
     token = _SHARED.set(False)
     try:
         yield

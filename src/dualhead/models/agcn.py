@@ -48,7 +48,7 @@ class AGCNUnit(PreparedModule):
             initialize_convolutions(self.residual)
 
     def prepare(self) -> tuple[Tensor, ...]:
-        """Give weight `(O, O, 9, 1)` and bias `(O,)` of the temporal convolution."""
+        """Return weight `(O, O, 9, 1)` and bias `(O,)` of the temporal convolution."""
         return fold(self.temporal, self.norm)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ class SkeletonModel(nn.Module):
         raise NotImplementedError
 
     def distinct_bodies(self, clips: Tensor, known: DistinctBodies | None = None) -> DistinctBodies:
-        """Say which bodies differ.
+        """Find the distinct bodies.
 
         Args:
             clips: `(N, C, T, V, M)`.

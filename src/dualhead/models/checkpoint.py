@@ -115,7 +115,7 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
 
 
 def _order_metadata(path: Path) -> None:
-    """Put the metadata of a safetensors file in order, which the library leaves to chance: equal runs, equal bytes."""
+    """Sort the metadata of a safetensors file, whose order the library does not fix: equal runs, equal bytes."""
     with path.open("rb+") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
@@ -221,7 +221,7 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
 
 
 def _check_sizes(config: ModelConfig, shapes: Mapping[str, Sequence[int]], path: str | Path) -> None:
-    """Refuse a number in the configuration for which no tensor is large enough, before memory is taken for it."""
+    """Raise if the configuration has a number for which no tensor is large enough, before memory is allocated."""
     most = max([_ANY_SIZE, *(size for shape in shapes.values() for size in shape)])
     numbers = {"num_classes": config.num_classes, "in_channels": config.in_channels, **config.variant}
     for name, value in numbers.items():
@@ -247,7 +247,7 @@ def not_finite(state: Mapping[str, Tensor]) -> tuple[str, ...]:
 
 
 def not_finite_words(keys: Sequence[str]) -> str:
-    """Say that tensors hold NaN or infinity, for an error message.
+    """Describe tensors that hold NaN or infinity, for an error message.
 
     Args:
         keys: What `not_finite` found, at least one.

@@ -151,7 +151,7 @@ def pyskl_keys(model: UnitTrunk) -> Pairs:
 
 
 def pyskl_layout(mixing: str, subsets: int = 1) -> PublishedLayout:
-    """Make the layout of a model of PYSKL.
+    """Build the layout of a model of PYSKL.
 
     Args:
         mixing: Key of the first unit's mixing weight, after the unit's own.

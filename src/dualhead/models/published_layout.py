@@ -90,7 +90,7 @@ class PublishedLayout:
 
 
 def trunk_arguments(mixing: str, unit: str, subsets: int = 1) -> Callable[[Shapes], dict[str, int]]:
-    """Make the `arguments` of a layout whose model is a trunk of units.
+    """Build the `arguments` of a layout whose model is a trunk of units.
 
     Args:
         mixing: Key of the first unit's mixing weight, `(subsets * width, in_channels, 1, 1)`.

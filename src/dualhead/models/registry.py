@@ -57,7 +57,7 @@ class ModelEntry:
     layout: PublishedLayout | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Take over where the model is defined, by which the registry tells a reload from a second definition."""
+        """Copy the class's module and name, by which the registry tells a reload from a second definition."""
         for key in ("__module__", "__qualname__"):
             object.__setattr__(self, key, getattr(self.build, key))
 
@@ -222,7 +222,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def _need_whole(what: str, value: object, who: str) -> None:
-    """Refuse what is no whole number of at least 1; true is none."""
+    """Raise if a value is not an integer of at least 1; bool is rejected."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ConfigError(f"{what} is {value!r}: {who} needs a whole number of at least 1")
 

@@ -52,7 +52,7 @@ class STGCNUnit(PreparedModule):
         self.residual = None if plan.first else make_residual(plan.in_channels, channels, plan.stride)
 
     def prepare(self) -> tuple[Tensor, ...]:
-        """Give weight `(O, O, 9, 1)` and bias `(O,)` of the temporal convolution."""
+        """Return weight `(O, O, 9, 1)` and bias `(O,)` of the temporal convolution."""
         return fold(self.temporal, self.norm)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class STGCN(UnitTrunk):
         return rearrange(logits, "n k 1 1 -> n 1 k")
 
     def distinct_bodies(self, clips: Tensor, known: DistinctBodies | None = None) -> DistinctBodies:
-        """Say which bodies differ: all of them where each loses features of its own to the dropout."""
+        """Find the distinct bodies: all of them where dropout is applied to each separately."""
         if any(isinstance(part, nn.Dropout) and part.training and part.p > 0 for part in self.modules()):
             return DistinctBodies.every(clips)
         return super().distinct_bodies(clips, known)

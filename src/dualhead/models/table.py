@@ -13,7 +13,7 @@ from dualhead.models.listing import COUNTED_FOR, ModelCard, describe_models, gig
 
 
 def models_table(cards: Sequence[ModelCard]) -> Table:
-    """Lay out the models, a row each, with their heads, size and cost; no wider than a terminal of 80 columns.
+    """Build the table of the models, one row each, with their heads, size and cost; at most 80 columns wide.
 
     Args:
         cards: The models.
@@ -36,7 +36,7 @@ def models_table(cards: Sequence[ModelCard]) -> Table:
 
 
 def model_details(card: ModelCard) -> Group:
-    """Say where a model is from, what can be varied, and what was published.
+    """Describe a model's origin, its options, and its published results.
 
     Args:
         card: The model.

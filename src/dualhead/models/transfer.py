@@ -30,7 +30,7 @@ class LoadReport:
     unused: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the report as one line."""
         named = ((self.replaced, "replaced"), (self.missing, "missing"), (self.unused, "unused"))
         parts = [f"{len(names)} {what} ({', '.join(names)})" for names, what in named if names]
         return ", ".join([f"{len(self.loaded)} loaded", *parts])
@@ -99,7 +99,7 @@ def _other_arguments(source: SkeletonModel, model: SkeletonModel) -> dict[str, t
 
 
 def _may_differ(key: str, source: SkeletonModel, model: SkeletonModel) -> bool:
-    """Whether an entry's other shape follows from another class count or another number of bodies."""
+    """Check whether an entry's other shape follows from another class count or another number of bodies."""
     part = key.split(".")[0]
     if part.endswith("classifier"):
         return source.config.num_classes != model.config.num_classes

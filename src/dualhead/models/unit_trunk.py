@@ -57,7 +57,7 @@ def unit_plan(in_channels: int, width: int, depth: int) -> list[Unit]:
 
 
 def normal_classifier(features: int, num_classes: int, deviation: float, zero_bias: bool = False) -> nn.Linear:
-    """Make a linear layer whose weights start normally distributed.
+    """Create a linear layer whose weights start normally distributed.
 
     Args:
         features: Channels of the pooled features.

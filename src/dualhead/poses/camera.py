@@ -65,7 +65,7 @@ def to_camera(
     size: tuple[int, int],
     field_of_view: float = FIELD_OF_VIEW,
 ) -> NDArray[np.float32]:
-    """Bring world landmarks to camera space.
+    """Transform world landmarks to camera space.
 
     Args:
         image: As for `place_hips`.

@@ -49,7 +49,7 @@ class PoseEstimator:
         _ = self._tracker
 
     def settings(self, source: Path) -> str:
-        """Say in words what poses depend on: the video's size and time and these settings."""
+        """Describe what poses depend on: the video's size and modification time and these settings."""
         stat = source.stat()
         size = f"{stat.st_size} bytes" if source.is_file() else "a folder"
         return f"{size}, modified {stat.st_mtime_ns}, max_people {self.max_people}, fps {self.fps or 'its own'}"

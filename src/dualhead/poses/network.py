@@ -127,7 +127,7 @@ def anchors() -> NDArray[np.float64]:
 def decode(
     boxes: NDArray[np.float32], logits: NDArray[np.float32], centres: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Turn the detector's output into boxes and points.
+    """Decode the detector's output to boxes and points.
 
     Args:
         boxes: `(2254, 12)`: the middle and the size of a box, then four points, in pixels relative to the anchor.
@@ -243,7 +243,7 @@ def require_litert() -> Any:
 
 @contextlib.contextmanager
 def _quiet_start() -> Iterator[None]:
-    """Keep the library from writing its notes on delegates to standard error."""
+    """Suppress the library's messages on delegates on standard error."""
     try:
         sys.stderr.flush()
         kept = os.dup(2)

@@ -172,7 +172,7 @@ def collect(
     source: str,
     moving: Moving | None = None,
 ) -> PoseRecording:
-    """Bring the poses of single frames together.
+    """Join the poses of single frames.
 
     Args:
         frames: For each frame the poses by place, None where somebody is not seen.

@@ -55,7 +55,7 @@ class PoseTracker:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everybody: the next picture belongs to another recording."""
+        """Reset all tracks: the next picture belongs to another recording."""
         self._places = [_Place() for _ in range(self.max_people)]
         self._last_look = _LOOK_EVERY
 
@@ -112,7 +112,7 @@ class PoseTracker:
         return float(np.hypot(last.x - region.x, last.y - region.y)) / max(last.side, region.side), number
 
     def _drop_doubles(self, poses: list[Pose | None]) -> None:
-        """Where two places have come to follow one person, leave the one that its own last region overlaps more."""
+        """Release one of two tracks that follow the same person; the one that overlaps its own last region is kept."""
         for one in range(len(poses)):
             for two in range(one + 1, len(poses)):
                 first, second = poses[one], poses[two]
@@ -131,6 +131,6 @@ def _same_region(one: Region, two: Region) -> bool:
 
 
 def _same_person(one: Pose, two: Pose) -> bool:
-    """Whether two poses of one picture lie on top of each other."""
+    """Check whether two poses of one picture overlap."""
     distance = np.linalg.norm(one.image[:, :2] - two.image[:, :2], axis=1).mean()
     return bool(distance < _SAME_POSE * max(one.region.side, two.region.side))

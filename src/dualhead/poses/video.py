@@ -86,7 +86,7 @@ class Damage:
     cut: bool = False
 
     def __str__(self) -> str:
-        """Say it in words; "" where there is none."""
+        """Return a description; "" where there is nothing to report."""
         parts = [f"{self.frames} damaged frame{'s' if self.frames > 1 else ''} left out"] if self.frames else []
         return ", ".join([*parts, *(["the file ends in the middle"] if self.cut else [])])
 
@@ -262,7 +262,7 @@ class Video:
                 yield frame
 
     def _pixels(self, frame: Any) -> NDArray[np.uint8]:
-        """Turn a decoded frame into RGB, upright and of the size that the video has."""
+        """Convert a decoded frame to RGB, upright and of the size of the video."""
         wide, high = self._size
         pixels: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", width=wide, height=high)
         return np.ascontiguousarray(np.rot90(pixels, self._turns)) if self._turns else pixels
@@ -307,7 +307,7 @@ class Pictures:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing stays open."""
+        """Close nothing: no stream stays open between calls."""
 
     @property
     def expected_frames(self) -> int | None:

@@ -59,7 +59,7 @@ def apply_conventions(clip: RawClip, options: ReadingOptions) -> RawClip:
 
 
 def scale_confidence(recording: Recording, where: str = "") -> tuple[Recording, list[str]]:
-    """Bring confidences to 0..1, and set those of joints at zero to 0: a joint that is not there has none.
+    """Scale confidences to 0..1, and set those of joints at zero to 0: an absent joint has no confidence.
 
     Args:
         recording: The recording.
@@ -95,7 +95,7 @@ def scale_confidence(recording: Recording, where: str = "") -> tuple[Recording, 
 
 
 def drop_repeated(recording: Recording) -> tuple[Recording, list[str]]:
-    """Leave out people who are reported more than once in a frame: all joints that two share lie in the same place.
+    """Remove people who are reported more than once in a frame: all joints of two coincide.
 
     Convention: the same place is within 3 % of the body's extent in the mean over at least 5 shared joints (or all, of
     fewer). The one with more joints stays, of equal ones the first.
@@ -151,7 +151,7 @@ def _take(recording: Recording, keep: NDArray[np.bool_]) -> Recording:
 
 
 def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
-    """Bring 3D coordinates to metres and compare the size of the bodies with the one expected."""
+    """Convert 3D coordinates to metres and compare the size of the bodies with the one expected."""
     recording, notes = clip.recording, list(clip.notes)
     unit: Unit = clip.unit
     if options.unit is not None:
@@ -175,7 +175,7 @@ def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
 
 
 def points_down(joints: NDArray[np.floating], skeleton: Skeleton) -> str:
-    """Tell 3D coordinates whose y axis points down, so that bodies stand on their heads.
+    """Detect 3D coordinates whose y axis points down, so that bodies are upside down.
 
     Args:
         joints: `(B, V, 3)`.
@@ -233,7 +233,7 @@ def _check_flat(clip: RawClip, options: ReadingOptions) -> RawClip:
 
 
 def outside(joints: NDArray[np.floating], size: Sequence[int]) -> list[str]:
-    """Tell key points in pixels that lie outside their image.
+    """Detect key points in pixels that lie outside their image.
 
     Args:
         joints: `(..., 2)`.

@@ -103,7 +103,7 @@ class CustomSource(Source):
         return self._fitted(clip, size)
 
     def _fitted(self, clip: RawClip, size: tuple[int, int]) -> Recording:
-        """Bring a clip to the skeleton, the unit and the confidence of the data set."""
+        """Convert a clip to the skeleton, the unit and the confidence of the data set."""
         recording = clip.recording
         if clip.skeleton != self.skeleton:
             try:
@@ -259,7 +259,7 @@ def _is_video(member: Member) -> bool:
 
 
 def _matched(table: CustomTable, clips: Sequence[Member]) -> tuple[list[Item], list[Rejected], list[Duplicate]]:
-    """Bring the names of the table and the files together; a clip whose line is rejected is rejected with it."""
+    """Match the names of the table and the files; a clip whose line is rejected is rejected with it."""
     found: dict[str, Member] = {}
     rejected = list(table.rejected)
     duplicates: list[Duplicate] = []
@@ -446,7 +446,7 @@ def _protocols(rules: Any, table: CustomTable, description: Member) -> dict[str,
 
 
 def _values(given: Any, column: str, table: CustomTable, what: str, description: Member) -> tuple[int, ...]:
-    """Turn the values of a rule into those that the store has."""
+    """Convert the values of a rule to those that the store has."""
     if not isinstance(given, list) or not given:
         raise FormatError(f"{what} is no list of values", description.where)
     words = table.codes.get(column)
@@ -471,7 +471,7 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def custom() -> CustomSource:
-    """Data of one's own; skeleton, classes, fields and protocols come with it."""
+    """Register data of one's own; skeleton, classes, fields and protocols come with it."""
     return CustomSource(
         name="custom", skeleton=NTU25, classes=(), fields=(), protocols={}, body_selection="order", unit_is_free=True
     )

@@ -43,7 +43,7 @@ class FrameSet(Member):
     known: FileFormat
 
     def read(self) -> bytes:
-        """Refuse: there is no file of the whole; see `Member.read`."""
+        """Raise, since there is no file of the whole; see `Member.read`."""
         raise FormatError("it is a recording of one file a frame", self.where)
 
 
@@ -137,7 +137,7 @@ def parse_frames(files: FrameFiles, known: FileFormat, options: ReadingOptions) 
 
 
 def _checked(clips: Clips, known: FileFormat, where: str, options: ReadingOptions) -> Iterator[RawClip | DualheadError]:
-    """Hold recordings to the conventions; an error names the format that the file is taken for."""
+    """Check recordings against the conventions; an error names the assumed format of the file."""
     try:
         for clip in clips:
             if isinstance(clip, DualheadError):
@@ -220,7 +220,7 @@ def _format_of(member: Member, options: ReadingOptions) -> FileFormat | None:
 
 
 def with_frame_sets(members: Sequence[Member], options: ReadingOptions) -> list[Member]:
-    """Bring the files of recordings with one file a frame together.
+    """Group the files of recordings with one file a frame.
 
     Args:
         members: Files.

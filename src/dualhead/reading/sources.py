@@ -31,12 +31,12 @@ _SOURCES: dict[str, Callable[[], Source]] = {
 
 
 def list_sources() -> list[str]:
-    """Name every source that `get_source` and `prepare` know."""
+    """List the names of all sources that `get_source` and `prepare` know."""
     return list(_SOURCES)
 
 
 def get_source(name: str | Source) -> Source:
-    """Look up a source by name.
+    """Return a source by name.
 
     Args:
         name: A name from `list_sources`, or a `Source`, which is returned as it is.

@@ -90,7 +90,7 @@ def _stem(member: Member) -> str:
 
 
 def videos() -> VideosSource:
-    """Videos of one's own; classes, fields and protocols follow from the folders."""
+    """Register videos of one's own; classes, fields and protocols follow from the folders."""
     return VideosSource(
         name="videos",
         skeleton=NTU25,

@@ -16,7 +16,7 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 
 
 def printable(text: str) -> str:
-    """Make foreign text harmless to a terminal and to a log: a name in an archive may hold what clears the screen.
+    """Escape control characters of foreign text: a name in an archive may hold what clears a terminal.
 
     Args:
         text: A name, or one line of a message.
@@ -30,7 +30,7 @@ def printable(text: str) -> str:
 
 
 def printable_line(text: str) -> str:
-    """Make foreign text one harmless line.
+    """Escape foreign text as one printable line.
 
     Args:
         text: Any text.
@@ -76,7 +76,7 @@ class FormatError(DualheadError):
         super().__init__(f"{where}{reason}")
 
     def __reduce__(self) -> tuple[type[FormatError], tuple[str, str | None, int | None]]:
-        """Survive the trip back from a worker process with its fields."""
+        """Reduce for the way back from a worker process, with all fields."""
         return type(self), (self.reason, self.path, self.line)
 
 
@@ -132,7 +132,7 @@ def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
 
 
 def defect(error: Exception, evidence: str) -> str:
-    """Say of a file that the code failed on it, for where the rest goes on without it.
+    """Describe an unexpected exception on a file, where processing continues without the file.
 
     Args:
         error: What came up, a bug.

@@ -57,7 +57,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Let an error of the operating system name what the user asked for, not what is written on the way there.
+    """Replace the temporary path in an error of the operating system by the path that the user passed.
 
     Args:
         path: What the user asked for.
@@ -87,7 +87,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def check_apart(out: str | Path, inputs: Iterable[str | Path]) -> None:
-    """Refuse, before any work, to write over what is read.
+    """Raise, before any work, if an output would overwrite an input.
 
     Args:
         out: The file that is to be written.
@@ -118,7 +118,7 @@ def remove_temporaries(folder: Path) -> None:
 
 
 def _find_place(target: Path) -> Path:
-    """Give the path to rename to, that of the file itself where `target` is a link."""
+    """Return the path to rename to, that of the file itself where `target` is a link."""
     try:
         mode = target.stat().st_mode
     except FileNotFoundError:
@@ -138,7 +138,7 @@ def _make_temporary(target: Path) -> Path:
 
 
 def _renamed(error: OSError, path: str | Path) -> OSError:
-    """Make the same error about another path; Python picks the subclass by the number."""
+    """Create the same error about another path; Python picks the subclass by the number."""
     if error.errno is None:
         return error
     # only making a folder where a file is says that something exists, which would not be true of `path`

@@ -18,7 +18,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def raise_on_signals() -> None:
-    """Let SIGTERM raise `Terminated` as Ctrl-C raises `KeyboardInterrupt`; processes forked from here ignore Ctrl-C.
+    """Convert SIGTERM to `Terminated` as Ctrl-C raises `KeyboardInterrupt`; processes forked from here ignore Ctrl-C.
 
     Meant for a process of which the package is in charge, from its main thread.
     """
@@ -28,7 +28,7 @@ def raise_on_signals() -> None:
 
 
 def end_on_signals() -> None:
-    """Let both signals end this process at once with one sentence: while there is nothing to clean up, or all is."""
+    """End this process on either signal with one message: before there is something to clean up, or afterwards."""
     _set_handlers(_end)
 
 
@@ -57,7 +57,7 @@ def check_interrupt() -> None:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Deliver Ctrl-C and SIGTERM after the block: half-started processes and threads would wait for ever.
+    """Handle Ctrl-C and SIGTERM after the block: half-started processes and threads would wait for ever.
 
     Processes that are started in the block begin with the signals held back, until they call `leave_signals_to_parent`.
     """

@@ -39,7 +39,7 @@ class ProcessLock:
             path.write_text(f"process {os.getpid()} on host {socket.gethostname()}\n", encoding="utf-8")
 
     def release(self) -> None:
-        """Let the next process in; a second call changes nothing."""
+        """Release the lock for the next process; a second call has no effect."""
         self._lock.release()
 
 

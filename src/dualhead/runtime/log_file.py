@@ -10,7 +10,7 @@ from pathlib import Path
 
 class _LogFile(logging.FileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Stay silent: a full disk ends the work through the files that matter."""
+        """Ignore errors of the log: a full disk ends the work through the files that matter."""
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def _load(point: EntryPoint) -> None:
 
 @contextmanager
 def explained(provenance: Mapping[str, Any], where: object) -> Iterator[None]:
-    """Name the missing module where a file needs a name that a plugin registered.
+    """Describe the missing module where a file needs a name that a plugin registered.
 
     Args:
         provenance: What the file says of its origin; `imports` lists the modules that it was made with.

@@ -97,7 +97,7 @@ class Registry(Generic[Value]):
         return len(self.names())
 
     def remove(self, name: str) -> None:
-        """Forget a name.
+        """Remove a name.
 
         Args:
             name: A name that was added.

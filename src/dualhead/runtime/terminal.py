@@ -24,7 +24,7 @@ def print_line(console: Console, text: object, style: str | None = None) -> None
 
 
 def cell(text: object) -> str:
-    """Make any text, such as a name from a file, a cell or the title of a table, or a part of a progress bar.
+    """Escape any text, such as a name from a file, for a cell or the title of a table, or a part of a progress bar.
 
     Args:
         text: What to show.
@@ -56,7 +56,7 @@ def _harmless(text: str) -> str:
 
 
 def data_cell(value: object, file: IO[str]) -> object:
-    """Make a value a cell of CSV: as it is, as data are, unless it goes to a terminal, which might obey it.
+    """Format a value as a cell of CSV: unchanged in files, escaped on a terminal, which might obey it.
 
     Args:
         value: What to write.

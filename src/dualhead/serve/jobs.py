@@ -113,7 +113,7 @@ class Jobs:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def check_free(self, client: str) -> None:
-        """Refuse a second file of a client while the first is in work.
+        """Raise on a second file of a client while the first is processed.
 
         Raises:
             BusyError: If there is one.
@@ -130,7 +130,7 @@ class Jobs:
         return folder / (plain.lstrip(".") or "recording")
 
     def add(self, client: str, name: str, path: Path, window: str, stride: str) -> Job:
-        """Put a file in the queue; what the client had before is removed.
+        """Append a file to the queue; an earlier job of the client is removed.
 
         Args:
             client: Which page it came from.

@@ -50,7 +50,7 @@ class EvenRate:
         self._number = 0
 
     def push(self, seconds: float, joints: NDArray[np.float32], confidence: NDArray[np.float32]) -> Iterator[_Frame]:
-        """Take the poses of a picture.
+        """Add the poses of a picture.
 
         Args:
             seconds: When it was taken; later than the one before.
@@ -133,7 +133,7 @@ class LiveSession:
         self._worker.join(timeout=_LONGEST_WINDOW)
 
     def push(self, jpeg: bytes, seconds: float) -> dict[str, Any]:
-        """Look at the next picture.
+        """Process the next picture.
 
         Args:
             jpeg: The picture as a file.

@@ -154,7 +154,7 @@ class Server(ThreadingHTTPServer):
         }
 
     def why_no_poses(self) -> str:
-        """Say why neither a webcam nor videos can be used; "" where they can."""
+        """Describe why neither a webcam nor videos can be used; "" where they can."""
         skeleton = self.predictor.skeleton
         try:
             joint_sources(skeleton_for(skeleton), skeleton)
@@ -163,7 +163,7 @@ class Server(ThreadingHTTPServer):
         return self.settings.no_poses
 
     def start_session(self, window: str, stride: str) -> str:
-        """Begin with a webcam; the oldest one ends where there are too many."""
+        """Start a webcam session; the oldest one ends where there are too many."""
         if self.settings.pose_weights is None:
             raise _RefusedError(HTTPStatus.CONFLICT, self.why_no_poses())
         session = LiveSession(self.predictor, self.settings.pose_weights, window, stride, self.settings.max_people)
@@ -254,7 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
             )
 
     def _check_origin(self) -> None:
-        """Refuse what another site, another name for this machine, or somebody without the token asks for."""
+        """Raise on requests from another site, by another host name, or without the token."""
         port = self.server.port
         hosts = {f"{HOST}:{port}", f"localhost:{port}"}
         if self.headers.get("Host", "") not in hosts:

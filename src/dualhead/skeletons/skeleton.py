@@ -136,12 +136,12 @@ class Skeleton:
 
 
 def _thawed(value: Any) -> Any:
-    """Turn tuples into lists, all the way down."""
+    """Convert nested tuples to lists."""
     return [_thawed(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _frozen(value: Any) -> Any:
-    """Turn lists into tuples, all the way down."""
+    """Convert nested lists to tuples."""
     return tuple(_frozen(item) for item in value) if isinstance(value, (list, tuple)) else value
 
 
@@ -151,7 +151,7 @@ def joint_names(text: str) -> tuple[str, ...]:
 
 
 def pairs_from_one(*pairs: tuple[int, int]) -> tuple[tuple[int, int], ...]:
-    """Turn pairs that are published counting from 1 into pairs counting from 0."""
+    """Convert pairs that are published with 1-based numbers to 0-based pairs."""
     return tuple((child - 1, parent - 1) for child, parent in pairs)
 
 

@@ -73,12 +73,12 @@ _SHOVE: Pose = {"both_raise": 76, "both_spread": 4, "both_roll": 8, "both_elbow"
 
 
 def _hold(pose: Pose, *wiggles: Wiggle) -> Move:
-    """Take a posture from rest and keep it, with oscillations on top."""
+    """Move from rest to a posture and keep it, with oscillations on top."""
     return Move((Key(0, _REST), Key(0.2, pose), Key(1, pose)), wiggles)
 
 
 def _over_and_back(*poses: Pose) -> tuple[Key, ...]:
-    """Go from rest through poses, evenly spaced, and back to rest."""
+    """Move from rest through poses, evenly spaced, and back to rest."""
     keys = [Key((index + 1) / (len(poses) + 1), pose) for index, pose in enumerate(poses)]
     return (Key(0, _REST), *keys, Key(1, _REST))
 

@@ -61,7 +61,7 @@ class Build:
 
     @classmethod
     def of_height(cls, height: float, legs: float = 1.0, arms: float = 1.0, width: float = 1.0) -> Build:
-        """Make a body by the usual shares of the body height (Winter, Biomechanics and Motor Control, 2009).
+        """Build a body from the usual shares of the body height (Winter, Biomechanics and Motor Control, 2009).
 
         Args:
             height: Body height in metres.

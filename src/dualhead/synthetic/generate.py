@@ -47,7 +47,7 @@ def generate(
     seed: int = 0,
     quiet: bool = False,
 ) -> Path:
-    """Make recordings of people who act, in real `.skeleton` syntax.
+    """Generate recordings of people who act, in real `.skeleton` syntax.
 
     Every performer does every action in every repeat, seen by three cameras, so there are `3 * num_performers * repeats
     * num_actions` recordings, of 40 to 95 frames at 30 a second. The same arguments give the same bytes; interrupted
@@ -121,7 +121,7 @@ def generate(
 
 
 def _partial(target: Path, arguments: str) -> Path:
-    """Say where to work, a place of its own for each set of arguments, and remove what others left."""
+    """Return the working folder of a set of arguments, and remove those of other sets."""
     digest = hashlib.sha256(arguments.encode()).hexdigest()
     partial = target.with_name(f"{target.name}.{digest[:12]}.partial")
     for path in target.parent.glob(f"{target.name}.*.partial"):
@@ -145,7 +145,7 @@ def _choose(count: int, seed: int) -> dict[int, str]:
 
 
 def _write(recording: Recording, fault: str | None) -> bytes:
-    """Format a recording, with a fault where there is to be one."""
+    """Format a recording, with a fault where one is planned."""
     if fault == "blank":
         return b""
     if fault == "bodiless":

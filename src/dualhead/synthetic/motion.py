@@ -76,7 +76,7 @@ def sides(channel: str, right_handed: bool) -> tuple[str, ...]:
 
 
 def play(move: Move, seconds: Array, duration: float, performer: Performer, rng: np.random.Generator) -> Array:
-    """Let a performer do a movement.
+    """Compute a performer's joint angles for a movement.
 
     Keys are joined by half cosines, so that the body rests for a moment in each. The performer's style scales
     amplitudes, shifts postures and adds sway; `rng` varies the timing and the posture from take to take.
@@ -127,7 +127,7 @@ def _ease(share: Array, points: list[tuple[float, float]]) -> Array:
 
 
 def _sway(seconds: Array, count: int, degrees: float, rng: np.random.Generator) -> Array:
-    """Slow wandering of every channel: three sines each, below 0.8 Hz. Returns `(T, count)` degrees."""
+    """Compute a slow drift of every channel: three sines each, below 0.8 Hz. Returns `(T, count)` degrees."""
     hertz = rng.uniform(0.1, 0.8, (3, 1, count))
     phase = rng.uniform(0, 2 * np.pi, (3, 1, count))
     size = degrees * rng.uniform(0.2, 1.0, (3, 1, count)) / np.sqrt(3)

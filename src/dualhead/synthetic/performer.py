@@ -31,7 +31,7 @@ class Performer:
 
 
 def make_performer(number: int, seed: int) -> Performer:
-    """Make the performer of a number; the same number and seed give the same performer.
+    """Create the performer of a number; the same number and seed return the same performer.
 
     Args:
         number: Performer number, 1 or more.

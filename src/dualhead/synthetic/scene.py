@@ -35,12 +35,12 @@ class Setup:
 
 
 def make_setup(number: int) -> Setup:
-    """Make the setup of a number (1 or more): heights of 1.0 to 1.9 m, distances of 2.4 to 3.9 m."""
+    """Create the setup of a number (1 or more): heights of 1.0 to 1.9 m, distances of 2.4 to 3.9 m."""
     return Setup(height=1.0 + 0.3 * (number % 4), distance=2.4 + 0.5 * ((3 * number) % 4))
 
 
 def perform(action: Action, cast: Sequence[Performer], facing: float, rng: np.random.Generator) -> Array:
-    """Let people do an action in the middle of the stage.
+    """Compute people who perform an action in the middle of the stage.
 
     Args:
         action: What to do.
@@ -72,7 +72,7 @@ def perform(action: Action, cast: Sequence[Performer], facing: float, rng: np.ra
 
 
 def film(joints: Array, setup: Setup, camera: int) -> Array:
-    """See the stage from a camera.
+    """Transform the stage to the coordinates of a camera.
 
     Args:
         joints: `(..., 3)` on the stage, as `perform` returns.

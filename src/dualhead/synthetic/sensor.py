@@ -71,7 +71,7 @@ class Sensor:
         return from_dense(joints.round(6), present, ids)
 
     def _noise(self, people: Array, hidden: NDArray[np.bool_], rng: np.random.Generator) -> Array:
-        """Noise `(M, T, 25, 3)` that remembers its last frame; joints that are hidden are off by centimetres."""
+        """Compute noise `(M, T, 25, 3)` correlated over frames; hidden joints are off by centimetres."""
         distance = np.maximum(people[:, :, :1, 2:], 0.5) / 3
         white = rng.standard_normal(people.shape) * np.sqrt(1 - self.memory**2)
         noise, wander = np.empty_like(white), np.empty_like(white)
@@ -86,7 +86,7 @@ class Sensor:
         return np.asarray(plain + wander * hidden[..., None] * 5 * self.noise)
 
     def _ghost(self, person: Array, rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_], NDArray[np.int64]]:
-        """Make a small body that hardly moves, near a person `(T, 25, 3)`, for some of the frames.
+        """Create a small body that hardly moves, near a person `(T, 25, 3)`, for some of the frames.
 
         Returns:
             Joints `(1, T, 25, 3)`, presence `(1, T)` and body IDs `(1, T)`.
@@ -108,7 +108,7 @@ class Sensor:
 
 
 def _hidden(people: Array) -> NDArray[np.bool_]:
-    """Whether a joint is behind a trunk, seen from the sensor. `(M, T, 25)`."""
+    """Check whether a joint is behind a trunk, seen from the sensor. `(M, T, 25)`."""
     hidden = np.zeros(people.shape[:3], dtype=bool)
     for trunk in people[:, :, _TRUNK].mean(axis=2):  # (T, 3)
         away = people - trunk[:, None]

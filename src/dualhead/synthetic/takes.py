@@ -19,7 +19,7 @@ _performer = lru_cache(maxsize=256)(make_performer)
 def record_take(
     setup: int, performer: int, repeat: int, action: int, *, sensor: Sensor | None = None, seed: int = 0
 ) -> Iterator[tuple[str, Recording]]:
-    """Let a performer do an action once, and record it with every camera.
+    """Record one performance of an action with every camera.
 
     A take depends on its numbers and the seed alone, not on what was recorded before. A performer turns towards camera
     3 in odd repeats and towards camera 2 in even ones, as in NTU RGB+D.
@@ -51,7 +51,7 @@ def record_take(
 
 
 def sample_name(setup: int, performer: int, repeat: int, action: int, *, camera: int) -> str:
-    """Give the name of a recording, as NTU RGB+D makes them.
+    """Return the name of a recording in the scheme of NTU RGB+D.
 
     Args:
         setup: Setup number.

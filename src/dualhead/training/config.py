@@ -20,7 +20,7 @@ from dualhead.training.experiment import RENAMED_KEYS, Experiment
 
 
 def list_configs() -> list[str]:
-    """Short names of the experiments that come with the package, such as "ucla/dualhead"."""
+    """Return the short names of the built-in experiments, such as "ucla/dualhead"."""
     root = Path(str(resources.files("dualhead") / "configs"))
     return sorted(path.relative_to(root).with_suffix("").as_posix() for path in root.glob("*/*.yaml"))
 

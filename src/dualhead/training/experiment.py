@@ -289,7 +289,7 @@ class Experiment:
         _check(fine, "schedule.warmup_epochs", self.schedule.warmup_epochs, f"less than epochs {self.epochs}")
 
     def as_dict(self) -> dict[str, Any]:
-        """The experiment as nested plain values, for YAML and JSON; `config.parse_experiment` reads it back."""
+        """Convert the experiment to nested plain values, for YAML and JSON; `config.parse_experiment` reads it back."""
         return {key: _plain(value) for key, value in dataclasses.asdict(self).items()}
 
 

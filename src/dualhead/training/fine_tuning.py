@@ -148,7 +148,7 @@ def _is_frozen_norm(module: nn.Module) -> bool:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    """Whether a pattern names a parameter or a module that it is in."""
+    """Check whether a pattern matches a parameter or a module that contains it."""
     parts = name.split(".")
     return any(fnmatchcase(".".join(parts[: count + 1]), pattern) for count in range(len(parts)))
 

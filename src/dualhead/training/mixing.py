@@ -218,7 +218,7 @@ def concatenate(
 def part_swap(
     clips: Tensor, others: Tensor, rngs: Sequence[np.random.Generator], skeleton: Skeleton, *, share: float = 0.5
 ) -> tuple[Tensor, Tensor]:
-    """Give clips some body parts of the other, such as an arm, in all frames.
+    """Replace some body parts of clips, such as an arm, by those of the other clip, in all frames.
 
     Convention: each part of `Skeleton.parts` is the other's with probability 1 - share. The share of the label is that
     of the joints that stay.

@@ -136,7 +136,7 @@ class StreamModule(LightningModule):
         torch.nn.utils.clip_grads_with_norm_(weights, gradient_clip_val, norm)
 
     def training_figures(self) -> dict[str, float]:
-        """Loss and top-1 over all samples and processes of the epoch so far; every process must ask at once."""
+        """Compute loss and top-1 over all samples and processes of the epoch; a collective call of all processes."""
         assert self._losses is not None
         assert self._right is not None
         own = torch.stack([self._losses, self._right.to(self._losses.dtype), self._losses.new_tensor(self._samples)])

@@ -62,5 +62,5 @@ def _kinds(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 
 
 def _is_over_joints(size: int, joints: int) -> bool:
-    """Whether a matrix of this size relates the joints of a frame, or those of a window of frames."""
+    """Check whether a matrix of this size relates the joints of a frame, or those of a window of frames."""
     return joints > 0 and size % joints == 0

@@ -55,7 +55,7 @@ def launch_settings(device: str = "auto", processes: int = 1) -> dict[str, Any]:
 
 
 def launched_rank() -> int:
-    """The rank that a launcher gave this process, 0 without one; known before the processes have found each other."""
+    """Return the rank that a launcher set for this process, 0 without one; available before processes are connected."""
     for name in ("RANK", "SLURM_PROCID", "LOCAL_RANK"):
         if name in os.environ:
             return int(os.environ[name])
@@ -63,12 +63,12 @@ def launched_rank() -> int:
 
 
 def together() -> bool:
-    """Whether several processes work together now."""
+    """Check whether several processes take part in this run."""
     return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes and prints."""
+    """Check whether this process is the one that writes and prints."""
     return not together() or distributed.get_rank() == 0
 
 

@@ -94,7 +94,7 @@ class RunCheckpointer(Callback):
         self.best = state_dict["best"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note that the state to resume from, if there was one, has been loaded."""
+        """Record that the state to resume from, if there was one, has been loaded."""
         self.resumed = True
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -182,7 +182,7 @@ def _model(module: StreamModule) -> SkeletonModel:
 
 
 def _named(heads: Mapping[str, Metrics]) -> Row:
-    """Name validation figures: val_top1 for the heads' mean, val_fine_top1 for a head where there are several."""
+    """Return validation figures by name: val_top1 for the heads' mean, val_fine_top1 for a head of several."""
     row: Row = {}
     for head, metrics in heads.items():
         if head == "mean":

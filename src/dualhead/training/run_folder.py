@@ -49,11 +49,11 @@ class RunFolder:
         self.result = self.path / "result.json"
 
     def checkpoint(self, selection: str) -> Path:
-        """The weights of a selection, for use."""
+        """Return the path of the weights of a selection, for inference."""
         return self.path / f"{selection}.safetensors"
 
     def scores(self, split: str, selection: str) -> Path:
-        """The scores of a split under the weights of a selection."""
+        """Return the path of the scores of a split under the weights of a selection."""
         return self.path / "scores" / f"{split}_{selection}.npz"
 
     def check_place(self) -> None:
@@ -92,7 +92,7 @@ class RunFolder:
             self._compare(experiment, identity)
 
     def claim(self, experiment: Experiment, identity: Mapping[str, Any]) -> None:
-        """Claim the folder for this run, after `check`.
+        """Lock the folder for this run, after `check`.
 
         Args:
             experiment: What is trained and how.

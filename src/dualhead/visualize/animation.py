@@ -225,13 +225,13 @@ def _look(predictor: Predictor | None, sequence: SkeletonSequence) -> tuple[Insi
 
 
 def _heat(insight: Insight | None, scene: Scene) -> NDArray[np.float64] | None:
-    """Say how strongly the joints of the bodies that are drawn are coloured, `(M, T, V)`."""
+    """Compute the colour intensity of the joints of the drawn bodies, `(M, T, V)`."""
     if insight is None or insight.joints is None:
         return None
     return stretched(insight.joints[list(scene.bodies)])
 
 
 def _file_name(name: str) -> str:
-    """Take a recording's name, which comes from a file, as a file's: without what one cannot hold, and not too long."""
+    """Convert a recording's name, which comes from a file, to a valid and short file name."""
     kept = printable(name).replace("/", "_").encode()[:_LONGEST_NAME]
     return kept.decode("utf-8", "ignore") or "recording"

@@ -41,7 +41,7 @@ def choose(scores: Scores, mistakes: int) -> list[int]:
 
 
 def _spread(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> list[int]:
-    """Bring the first row of every class before the second of any."""
+    """Sort rows so that the first of every class comes before the second of any."""
     rounds: dict[int, int] = {}
     keys = []
     for row in rows:

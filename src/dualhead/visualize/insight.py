@@ -83,7 +83,7 @@ class Insight:
         return int(self.curves.shape[2])
 
     def cut(self, start: int, stop: int | None) -> Insight:
-        """Give a stretch of frames.
+        """Cut a range of frames.
 
         Args:
             start: First frame.
@@ -195,7 +195,7 @@ def _listening(model: nn.Module | None) -> Iterator[dict[str, list[Tensor]]]:
 
 
 def _joined(parts: list[Tensor]) -> NDArray[np.float64]:
-    """Bring the parts of a batch together; the bodies of the first clip come first, in their order."""
+    """Join the parts of a batch; the bodies of the first clip come first, in their order."""
     joined: NDArray[np.float64] = np.concatenate([part.double().cpu().numpy() for part in parts])
     return joined
 
@@ -203,7 +203,7 @@ def _joined(parts: list[Tensor]) -> NDArray[np.float64]:
 def _over_time(
     recipe: Recipe, sequence: SkeletonSequence, heard: dict[str, list[Tensor]], gates: dict[str, nn.Module]
 ) -> tuple[Gate, ...]:
-    """Bring the temporal gates from the frames of the clip to those of the recording; repeats are averaged."""
+    """Map the temporal gates from the frames of the clip to those of the recording; repeats are averaged."""
     trace = recipe.trace(sequence)
     places, order = trace.index, trace.bodies  # (T of the clip,), M
     shown = np.isfinite(places)
@@ -226,7 +226,7 @@ def _over_time(
 
 
 def _spread(sequence: SkeletonSequence, predictor: Predictor) -> NDArray[np.float64]:
-    """Bring values of the checkpoints' joints to the recording's, `(V', V)`: the mean of those a joint is part of."""
+    """Map values of the checkpoints' joints to the recording's, `(V', V)`: the mean of those a joint is part of."""
     weights = np.zeros((predictor.skeleton.num_joints, sequence.skeleton.num_joints))
     if sequence.skeleton == predictor.skeleton:
         np.fill_diagonal(weights, 1)
@@ -239,5 +239,5 @@ def _spread(sequence: SkeletonSequence, predictor: Predictor) -> NDArray[np.floa
 
 
 def _words(name: str) -> str:
-    """Say a gate's name: "fine2_to_coarse1" is "fine 2 to coarse 1"."""
+    """Format a gate's name: "fine2_to_coarse1" becomes "fine 2 to coarse 1"."""
     return re.sub(r"(\d+)", r" \1", name.rsplit(".", 1)[-1]).replace("_", " ")

@@ -19,7 +19,7 @@ _DASHES = ("none", "7 4", "2 3", "9 3 2 3")
 
 
 def insight_values(insight: Insight) -> dict[str, Any]:
-    """Make what `assets/insight.html` shows.
+    """Build the values of `assets/insight.html`.
 
     Args:
         insight: What was found, of the frames that are played.
@@ -50,7 +50,7 @@ def insight_values(insight: Insight) -> dict[str, Any]:
 
 
 def notes(insight: Insight) -> list[str]:
-    """Say in sentences what is shown.
+    """Describe in sentences what is shown.
 
     Args:
         insight: What was found.

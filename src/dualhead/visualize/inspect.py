@@ -35,7 +35,7 @@ def inspect(
     verify: bool = False,
     quiet: bool = False,
 ) -> StoreInspection | FileStory:
-    """Say what is in a store or in a raw file, and what looks wrong.
+    """Report the content of a store or of a raw file, and its anomalies.
 
     Of a store: counts by class, protocol side and field (performer, camera, setup, ...), lengths, bodies, empty frames,
     joints that jump, do not move or are missing, the clips that look wrong, ranked with their reasons, and the rejected

@@ -72,7 +72,7 @@ def _classes(inspection: StoreInspection) -> Table:
 
 
 def _figures(inspection: StoreInspection) -> Table:
-    """Lay out the spread of every figure over the clips."""
+    """Build the table of the spread of every figure over the clips."""
     table = Table(title="clips by figure")
     table.add_column("figure")
     _add_numbers(table, "least", "median", "95 %", "most", "clips\nabove 0")
@@ -116,7 +116,7 @@ def _suspects(inspection: StoreInspection, top: int) -> Table:
 
 
 def _skeleton_line(story: FileStory) -> str:
-    """Say the skeleton, the frame rate and the size of the bodies."""
+    """Describe the skeleton, the frame rate and the size of the bodies."""
     rate = "frame rate not said" if story.fps is None else f"{story.fps:g} frames a second"
     unit = {"m": " m", "px": " pixels", "fraction": " of the image"}.get(story.unit, "")
     size = f"; bodies are {story.extent:.4g}{unit} from end to end" if story.extent else ""

@@ -32,7 +32,7 @@ _SHADES = 4
 
 
 def gif_durations(frames: int, fps: float) -> list[int]:
-    """Spread the time over frames, since a GIF counts in 1/100 s and 1/30 s is none.
+    """Compute the duration of each frame: a GIF counts in 1/100 s, of which 1/30 s is not a multiple.
 
     Args:
         frames: How many frames there are.
@@ -89,7 +89,7 @@ def write_gif(
 
 
 def _palette(colours: Sequence[str], ground: str) -> Image.Image:
-    """Make one palette for all frames: smaller than one each, and no colour flickers."""
+    """Build one palette for all frames, which is smaller than one each and avoids flicker."""
     shades = [rgb(ground)]
     for colour in colours:
         for step in range(1, _SHADES + 1):

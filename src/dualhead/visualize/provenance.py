@@ -17,7 +17,7 @@ _LEFT_OUT = ("classes", "experiment", "one_clip")
 
 
 def provenance_table(standing: Standing) -> dict[str, Any]:
-    """Lay out the provenance of every stream.
+    """Build the table of the provenance of every stream.
 
     Args:
         standing: The scores that the page is about.

@@ -72,7 +72,7 @@ def _is_store(path: Path, sample: str | None) -> bool:
 
 
 def _refuse_many(folder: Path) -> None:
-    """Say what to do with a folder of more than one recording.
+    """Raise for a folder of more than one recording, with the command that chooses one.
 
     Raises:
         ConfigError: If it is one.
@@ -98,7 +98,7 @@ def _recordings(folder: Path) -> list[str]:
 
 
 def take_sample(store: Store, name: str) -> tuple[SkeletonSequence, str]:
-    """Take a sample of a store by its name.
+    """Load a sample of a store by its name.
 
     Args:
         store: The store.

@@ -115,13 +115,13 @@ def _title(scores: Scores) -> str:
 
 
 def _of(main: Standing) -> str:
-    """Say which scores the parts of the page are about."""
+    """Describe which scores the sections of the page show."""
     name = "fused" if main.fused else next(iter(main.streams))
     return f"{name}, {main.title.lower()}" if main.selection else name
 
 
 def _clips(main: Standing) -> str:
-    """Name the clips by the side of the protocol that they are of, where the scores say it."""
+    """Describe the clips by their protocol split, where the scores record it."""
     return f"{main.scores.provenance.get('split') or ''} clips".lstrip()
 
 

@@ -40,7 +40,7 @@ class Run:
 
 
 def files_of_run(path: str | Path) -> list[Path]:
-    """Name what a report of a run is made of: anything else in its folder may be written.
+    """List the files of a run that a report reads: any other file in its folder may be overwritten.
 
     Args:
         path: The folder that training wrote.

@@ -80,7 +80,7 @@ def bones(skeleton: Skeleton) -> tuple[tuple[tuple[int, int], ...], tuple[str, .
 
 
 def make_scene(sequence: SkeletonSequence, start: int = 0, stop: int | None = None) -> Scene:
-    """Turn a recording to picture axes and fit it into the picture.
+    """Transform a recording to picture axes and fit it into the picture.
 
     Args:
         sequence: The recording; absent joints are all zeros, not a number, or of confidence 0.
@@ -142,7 +142,7 @@ def _fit(points: NDArray[np.float32], flat: bool) -> tuple[NDArray[np.float32], 
 
 
 def turned(points: NDArray[np.float32], yaw: float, pitch: float = 0.0) -> NDArray[np.float32]:
-    """Turn points about the vertical axis, then about the horizontal one.
+    """Rotate points about the vertical axis, then about the horizontal one.
 
     Convention: a positive `yaw` moves what is nearest to the viewer to the right; a positive `pitch` lets the viewer
     look down from above.

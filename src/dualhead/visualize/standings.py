@@ -130,7 +130,7 @@ def _row(
 
 
 def standings(runs: Sequence[Run], scores: Sequence[Scores], fused: Sequence[FusionResult]) -> list[Standing]:
-    """Bring everything given together by selection, and fuse what is not yet fused.
+    """Group everything given by selection, and fuse what is not yet fused.
 
     Scores of several streams without a fusion are fused here: with weights found on the runs' validation scores where
     all of them have some, else with equal weights.

@@ -20,7 +20,7 @@ STAND_IN = {"ink": "#010203", "soft": "#010204", "line": "#010205", "accent": "#
 
 
 def plain(text: str) -> str:
-    """Keep matplotlib from reading a name as mathematics or as a hidden legend entry, and what is no text out of it.
+    """Escape a name, so that matplotlib reads no mathematics or hidden legend entry in it, and drop control characters.
 
     Args:
         text: The name.
@@ -46,7 +46,7 @@ def shorten(text: str, length: int = 28) -> str:
 
 
 def blank(width: float, height: float) -> tuple[Figure, Axes]:
-    """Make an empty figure with one pair of axes and no ground.
+    """Create an empty figure with one pair of axes and a transparent background.
 
     Args:
         width: In inches of 72 CSS points.

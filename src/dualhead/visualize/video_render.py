@@ -165,7 +165,7 @@ def draw(
 
 
 def seen_page(seen: Seen, video: bytes | None) -> str:
-    """Make a page that works offline: the video, the skeletons over it, bars and a timeline.
+    """Build a page that works offline: the video, the skeletons over it, bars and a timeline.
 
     Args:
         seen: What is seen.

@@ -13,7 +13,7 @@ from dualhead.formats.recording import Recording
 
 
 def select_people(recording: Recording, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Keep the people who are seen most, each in a place of their own: for 2D key points without an order.
+    """Select the people seen in most frames, one place each: for 2D key points without an order.
 
     Observations are joined to people by their IDs (`tracking.find_people`), or where there are none from
     frame to frame (`follow_people`). People are ranked by the sum of their scores over all joints and frames, or by the
@@ -99,7 +99,7 @@ def _distances(
 def place_people(
     recording: Recording, people: Sequence[NDArray[np.int64]], max_bodies: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Lay people out over time.
+    """Arrange people over time.
 
     Each takes the first place in which none of their frames is taken yet, or a new one while there are fewer than
     `max_bodies`; whoever finds none is left out. So somebody who comes and goes keeps their place, also under another
@@ -133,7 +133,7 @@ def place_people(
 
 
 def _lay_out(recording: Recording, values: NDArray[np.float64], rows: list[NDArray[np.int64]]) -> NDArray[np.float32]:
-    """Lay observations `(B, ...)` out over all frames, `(M, T, ...)`, given the rows of each of M bodies."""
+    """Arrange observations `(B, ...)` over all frames, `(M, T, ...)`, given the rows of each of M bodies."""
     result = np.zeros((len(rows), recording.num_frames, *values.shape[1:]), np.float32)
     for body, chosen in enumerate(rows):
         result[body, recording.frames.take(chosen)] = values.take(chosen, axis=0)

@@ -14,7 +14,7 @@ _SCORE_SLOTS = 5
 
 
 def select_order(recording: Recording, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Keep the first bodies that are seen, as they stand in the file: for data whose bodies someone has chosen already.
+    """Select the first bodies in file order: for data whose bodies have been selected already.
 
     A body that is empty in every frame stays, as zeros, where another follows in the places that there are, so that
     this one keeps its place. Where bodies stand behind those places, the empty ones are left out and the others move
@@ -34,7 +34,7 @@ def select_order(recording: Recording, max_bodies: int) -> tuple[NDArray[np.floa
 
 
 def select_score(recording: Recording, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Keep in each frame the people of highest score, highest first: the published selection of Kinetics-Skeleton.
+    """Select in each frame the people of highest score, highest first: the published selection of Kinetics-Skeleton.
 
     The score of a person is the sum over the joints, in float32 as published; only the first 5 people of a frame count,
     those of equal score keep their order (Yan et al., AAAI 2018). So a body is a rank, not a person: two people may

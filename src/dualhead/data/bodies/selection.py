@@ -39,7 +39,7 @@ def body_energy(joints: NDArray[np.float64]) -> float:
 
 
 def select_energy(recording: Recording, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Keep the bodies of highest energy, highest first: the published selection.
+    """Select the bodies of highest energy, highest first: the published selection.
 
     A body is a place in the file's order: the first of each frame make the first body, whatever their IDs, and only the
     first 4 count. Bodies of equal energy keep that order. A body whose every frame is empty is left out.
@@ -61,7 +61,7 @@ def select_energy(recording: Recording, max_bodies: int) -> tuple[NDArray[np.flo
 
 
 def select_tracked(recording: Recording, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Keep the people who act, each in a place of their own: by body ID, followed where it changes, without ghosts.
+    """Select the people who act, one place each: by body ID, tracked across changes of ID, without ghosts.
 
     Observations are joined to people (`tracking.find_people`), what is none is left out
     (`ghosts.keep_people`), and the rest are ranked by frames times motion. In that order they get places
@@ -93,7 +93,7 @@ SELECTIONS = MappingProxyType(
 
 
 def get_selection(name: str) -> Selection:
-    """Look up a body selection.
+    """Return a body selection by name.
 
     Args:
         name: A name from `SELECTIONS`.

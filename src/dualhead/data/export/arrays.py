@@ -124,7 +124,7 @@ def _has_arrays(arrays: Path) -> bool:
 
 @contextmanager
 def _claimed(partial: Path) -> Iterator[None]:
-    """Work in a folder alone, and remove it when the work ends with nothing in it to go on from."""
+    """Reserve a folder for one process, and remove it at the end if it holds nothing to resume from."""
     lock = claim(partial, _PLAN, {_ARRAYS}, "exporting to")
     try:
         yield
@@ -136,7 +136,7 @@ def _claimed(partial: Path) -> Iterator[None]:
 
 
 def _start(partial: Path, plan: str) -> None:
-    """Make the folder of the arrays, or keep what is whole in one that an interrupted call of the same plan left."""
+    """Create the folder of the arrays, or keep the complete files of an interrupted call of the same plan."""
     file, arrays = partial / _PLAN, partial / _ARRAYS
     if not file.exists() or file.read_text(encoding="utf-8") != plan:
         if arrays.exists():

@@ -102,7 +102,7 @@ class _Pickler(pickle.Pickler):
         self._store, self._dtype, self._bar = store, dtype, bar
 
     def reducer_override(self, value: Any) -> Any:
-        """See `pickle.Pickler.reducer_override`."""
+        """Reduce an object; see `pickle.Pickler.reducer_override`."""
         if isinstance(value, _Row):
             annotation = self._annotation(value.row)
             self._bar.update(value.row + 1)

@@ -44,7 +44,7 @@ class Batch(_Batch, total=False):
 
 
 def sample_rng(seed: int, epoch: int, row: int) -> np.random.Generator:
-    """Make the generator that one sample's augmentation draws from.
+    """Create the random generator of one sample's augmentation.
 
     Args:
         seed: The run's seed, not negative.
@@ -96,11 +96,11 @@ class ClipDataset(Dataset[Sample]):
         self.num_clips = recipe.num_test_clips if all_test_clips and not train else 1
 
     def __len__(self) -> int:
-        """N, the number of samples."""
+        """Return N, the number of samples."""
         return len(self.indices)
 
     def __getitem__(self, item: tuple[int, int]) -> Sample:
-        """Make one sample.
+        """Return one sample.
 
         Args:
             item: Epoch and position; for test clips the epoch does not matter.

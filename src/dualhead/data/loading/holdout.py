@@ -95,7 +95,7 @@ def hold_out(
 def _leave_out(
     rows: Rows, labels: NDArray[np.integer], fields: Mapping[str, NDArray[np.integer]], by: str, value: int
 ) -> tuple[Rows, Rows]:
-    """Hold out the rows with one value of a field."""
+    """Split off the rows with one value of a field."""
     if by not in fields:
         raise unknown("validation.by (the store has no such field)", by, fields)
     values = np.asarray(fields[by])[rows]

@@ -16,7 +16,7 @@ LOCK = "lock"
 
 
 def named(out: str | Path) -> Path:
-    """Give a path that has a name to put `.partial` behind, which `.` has not.
+    """Resolve a path such as `.` that has no name to which `.partial` can be appended.
 
     Args:
         out: What the user asked to be written.
@@ -26,7 +26,7 @@ def named(out: str | Path) -> Path:
 
 
 def claim(folder: Path, plan: str, content: Set[str], doing: str) -> ProcessLock:
-    """Make the folder, or take the one that an interrupted call left, for this process alone.
+    """Create the folder, or resume the one of an interrupted call, and lock it for this process.
 
     Args:
         folder: `NAME.partial`.
@@ -64,7 +64,7 @@ def _is_ours(folder: Path, plan: str, content: Set[str]) -> bool:
 
 
 def put_in_place(work: Path, out: Path) -> None:
-    """Make finished work what the user asked for, in one step where that can be.
+    """Rename finished work to the requested target, in one step where the file system allows it.
 
     Args:
         work: The folder that is whole.

@@ -47,7 +47,7 @@ def prepare(
     strict: bool = False,
     quiet: bool = False,
 ) -> PrepareReport:
-    """Turn raw recordings into a store.
+    """Convert raw recordings to a store.
 
     Killed at any moment and called again, it goes on where it was and ends with the same bytes. The work is done in
     `OUT.partial` and logged to `OUT.log`; `out` appears when it is whole. A store that is there already, made of the
@@ -128,7 +128,7 @@ def prepare(
 
 
 def _is_there(out: Path, identity: str) -> bool:
-    """Tell whether the same store is there already.
+    """Check whether an identical store exists already.
 
     Raises:
         StoreError: If something else is.
@@ -220,7 +220,7 @@ def _stop_at_damage(rejected: Sequence[Rejected]) -> None:
 
 
 def _stop_if_gone(chunk: Chunk, roots: Sequence[Path]) -> None:
-    """Tell a disk that went away from a damaged file: the first must not empty the rest of the store."""
+    """Raise if the disk was disconnected, which is not a damaged file and must not empty the rest of the store."""
     gone = [root for root in roots if chunk.rejected and not root.exists()]
     if gone:
         raise StoreError(f"{gone[0]} is no longer there: bring it back and run the same again to go on")
@@ -270,7 +270,7 @@ def _finish(
 
 
 def _check_unit(source: Source, rows: Sequence[Row]) -> None:
-    """Refuse bodies that are no people in metres, where nobody has said the unit.
+    """Raise if bodies are not of human size in metres and no unit was passed.
 
     Raises:
         FormatError: If they are too large or too small by more than `MOST_EXTENT` times.

@@ -62,7 +62,7 @@ class PrepareReport:
         return lines + [f"note: {count} samples: {remark}" for remark, count in others.most_common(_MOST_NOTES)]
 
     def __str__(self) -> str:
-        """Say it in a few lines: counts, then the first reasons of each kind."""
+        """Summarise in a few lines: counts, then the first reasons of each kind."""
         done = "was there already" if self.reused else f"took {self.seconds:.1f} s"
         lines = [f"{self.path}: {self.samples} samples, {self.frames} frames of {self.dataset} ({done})"]
         lines += self.warnings

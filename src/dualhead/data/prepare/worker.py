@@ -132,7 +132,7 @@ class Worker:
         return round(body_extent(joints[:, :: max(1, joints.shape[1] // _MEASURED_FRAMES)]), 4)
 
     def _remarks(self, recording: Recording, joints: NDArray[np.float32], sample: Sample) -> tuple[str, ...]:
-        """Say what is odd of a sample that is kept all the same."""
+        """Describe the anomalies of a sample that is kept."""
         flat = self.source.skeleton.dimensions == 2 and not self.source.prepared
         in_pixels = flat and unsized_pixels(np.moveaxis(joints, -1, 0), sample.fields)
         found = {"pixels": in_pixels, "confidence": recording.drops_confidence}
@@ -165,7 +165,7 @@ def _run(tasks: Sequence[Task]) -> Chunk:
 
 @contextmanager
 def running(worker: Worker, chunks: Sequence[Sequence[Task]], workers: int) -> Iterator[Iterator[Chunk]]:
-    """Work through chunks of tasks on several processes, a few chunks ahead of the one that is given back.
+    """Process chunks of tasks on several processes, a few chunks ahead of the one that is yielded.
 
     Args:
         worker: What to do.

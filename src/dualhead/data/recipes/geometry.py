@@ -58,7 +58,7 @@ def move_image(
     shifts_x: Sequence[float],
     shifts_y: Sequence[float],
 ) -> NDArray[np.float32]:
-    """Turn, resize and shift a flat clip, smoothly from one place at its first frame to another at its last.
+    """Rotate, scale and shift a flat clip, interpolated from one placement at its first frame to another at its last.
 
     Convention: each of the four goes linearly over the frames; (x, y) is turned about (0, 0) from x towards y, times
     the scale, plus the shift. The score stays. Missing joints and absent bodies, which lie at (0, 0), are shifted like

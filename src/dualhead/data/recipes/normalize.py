@@ -21,7 +21,7 @@ _LARGEST_FRACTION = 2.0
 
 
 def to_clip(joints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn recorded order into clip order.
+    """Transpose from recorded order to clip order.
 
     Args:
         joints: `(M, T, V, C)`.
@@ -100,7 +100,7 @@ def shortest_rotation(source: NDArray[np.float64], target: NDArray[np.float64]) 
 
 
 def align_axes(clip: NDArray[np.float32], spine: Sequence[int], shoulders: Sequence[int]) -> NDArray[np.float32]:
-    """Turn the whole clip so that the first body stands along z and faces along y in frame 0 (step 3c as published).
+    """Rotate the whole clip so that the first body stands along z and faces along y in frame 0 (step 3c as published).
 
     Convention: first the spine, upper minus lower, to +z by the shortest rotation; then the shoulders, right minus left
     after that first turn, to +x by the shortest rotation. Frame 0 of body 0 decides for all. A missing joint stays 0.
@@ -147,7 +147,7 @@ def scale_to_unit(clip: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def scale_uniformly(clip: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Bring a clip into -1..1 by one factor for all axes.
+    """Scale a clip to -1..1 by one factor for all axes.
 
     Convention: the middle between the smallest and the largest value of each axis, over all frames, joints and bodies,
     becomes 0; the axis on which they differ most then runs from -1 to 1. Every joint counts, as in `scale_to_unit`.
@@ -166,7 +166,7 @@ def scale_uniformly(clip: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def image_clip(sequence: SkeletonSequence, bodies: int) -> NDArray[np.float32]:
-    """Lay flat key points out as channels x, y (fractions of the image, from its upper left corner) and score.
+    """Arrange 2D key points as channels x, y (fractions of the image, from its upper left corner) and score.
 
     Convention: with the fields `width` and `height` (pixels) coordinates are divided by them; without, they must be
     fractions already, which may go a little past 1. Where a source has no scores, the score is 0 for a joint at (0, 0)

@@ -200,7 +200,7 @@ class Recipe:
         return stream_channels(stream, _CHANNELS)
 
     def check(self, skeleton: Skeleton) -> None:
-        """Refuse a skeleton that lacks what a step needs.
+        """Raise if a skeleton lacks what a step needs.
 
         Args:
             skeleton: The layout of the joints.
@@ -236,7 +236,7 @@ class Recipe:
     def clip(
         self, sequence: SkeletonSequence, stream: str, train: bool = False, rng: np.random.Generator | None = None
     ) -> Clip:
-        """Make one clip; for test the first of the recipe's test clips.
+        """Compute one clip; for test the first of the recipe's test clips.
 
         Args:
             sequence: A recording, of any length and number of bodies.
@@ -259,7 +259,7 @@ class Recipe:
         return self._padded(draft.clip)
 
     def clips(self, sequence: SkeletonSequence, stream: str) -> Clip:
-        """Make all test clips of a recording.
+        """Compute all test clips of a recording.
 
         Args:
             sequence: A recording, of any length and number of bodies.
@@ -352,7 +352,7 @@ class Recipe:
         return self._padded(draft.clip)[None]
 
     def _finish(self, draft: Draft, plan: Sequence[Step]) -> None:
-        """Make the clip of coordinates that are normalised and padded already, or of nobody."""
+        """Compute the clip of coordinates that are already normalised and padded, or of an empty recording."""
         at = next(number for number, step in enumerate(plan) if isinstance(step, TakeStream))
         final = [step for step in plan[at + 1 :] if not isinstance(step, Sampler)]
         if draft.sequence.prepared:
@@ -375,7 +375,7 @@ class Recipe:
         return padded
 
     def _lay_out_prepared(self, draft: Draft, sampled: bool) -> None:
-        """Lay out joints that this recipe has normalised and padded before; `sampled` after the stream was taken.
+        """Arrange joints that this recipe has normalised and padded before; `sampled` after the stream was computed.
 
         Raises:
             ConfigError: If another recipe has: what it did can neither be undone nor done twice.
@@ -459,7 +459,7 @@ class Family:
     options: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        """Take over where the function is defined, by which the registry tells a reload from a second definition."""
+        """Copy the function's module and name, by which the registry tells a reload from a second definition."""
         for key in ("__module__", "__qualname__"):
             object.__setattr__(self, key, getattr(self.build, key))
 

@@ -177,7 +177,7 @@ RECIPES = tuple(recipe_names())
 
 
 def get_recipe(spec: RecipeSpec | Recipe) -> Recipe:
-    """Look up a recipe by name, or build an inline one.
+    """Return a recipe by name, or build an inline one.
 
     Args:
         spec: One of `RECIPES`, or the same family with another number of frames: `resample32`, `dualhead64`,

@@ -30,7 +30,7 @@ def repeat_index(filled: NDArray[np.bool_], frames: int) -> Index:
 
 
 def middle_crop(length: int, share: float) -> tuple[int, int]:
-    """Keep the middle share of a recording.
+    """Crop a recording to its middle share.
 
     Convention: floor((1 - share) * length / 2) frames go from each end.
 
@@ -81,7 +81,7 @@ def linear_resize(length: int, frames: int) -> tuple[Index, Index, NDArray[np.fl
 
 
 def wrapped_index(length: int, frames: int, start: int) -> Index:
-    """Take consecutive frames, going on at the first after the last.
+    """Select consecutive frames, wrapping around from the last to the first.
 
     Args:
         length: Frames of the recording, at least 1.
@@ -170,7 +170,7 @@ def random_sorted_index(length: int, frames: int, rng: np.random.Generator) -> I
 
 
 def even_index(length: int, frames: int) -> Index:
-    """Take frames at equal distances, the first and the last of the recording among them.
+    """Select equidistant frames, including the first and the last of the recording.
 
     Convention: floor(linspace(0, length - 1, frames)).
 

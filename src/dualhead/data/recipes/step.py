@@ -141,7 +141,7 @@ class Draft:
         return self._filled
 
     def reorder(self, order: NDArray[np.intp]) -> None:
-        """Put the bodies in another order, or take some of them several times.
+        """Reorder the bodies, or repeat some of them.
 
         Args:
             order: `(M',)` numbers of bodies, of those so far.
@@ -165,7 +165,7 @@ class Draft:
             self._origin = point
 
     def take(self, rows: NDArray[np.intp] | slice) -> None:
-        """Keep some of the frames.
+        """Select some of the frames.
 
         Args:
             rows: Numbers or a slice of frames, of those kept so far.
@@ -427,7 +427,7 @@ def make_step(entry: object) -> Step:
 
 
 def check_value(step: Step, name: str, fine: bool, wanted: str) -> None:
-    """Refuse a value of a step.
+    """Raise if a step cannot use a value.
 
     Args:
         step: The step; holds the value.

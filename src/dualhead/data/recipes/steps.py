@@ -134,7 +134,7 @@ class CentreOnFirst(Step):
     needs: ClassVar[tuple[str, ...]] = ("3d",)
 
     def __call__(self, draft: Draft) -> None:
-        """Note what is to be subtracted when the recording is laid out."""
+        """Record what is subtracted when the recording is arranged."""
         filled = draft.filled()
         body = 0 if len(filled) == 1 else int(filled.any(axis=1).argmax())
         draft.centre(draft.frame(int(filled[body].argmax()))[body, draft.skeleton.origin])

@@ -36,7 +36,7 @@ class Stream:
     temporal: bool
 
     def __post_init__(self) -> None:
-        """Take over where the function is defined, by which the registry tells a reload from a second definition."""
+        """Copy the function's module and name, by which the registry tells a reload from a second definition."""
         for key in ("__module__", "__qualname__"):
             object.__setattr__(self, key, getattr(self.function, key))
 
@@ -77,7 +77,7 @@ def stream_names() -> list[str]:
 
 
 def get_streams(stream: str) -> tuple[Stream, ...]:
-    """Look up a stream, or the parts of a composite one.
+    """Return a stream, or the parts of a composite one.
 
     Args:
         stream: The name of a registered stream, or several joined by "+", such as "joint+bone": their channels one
@@ -98,7 +98,7 @@ def get_streams(stream: str) -> tuple[Stream, ...]:
 
 
 def check_stream(stream: str) -> None:
-    """Refuse a word that is not a stream.
+    """Raise if a word is not a stream.
 
     Args:
         stream: The word to check.
@@ -135,7 +135,7 @@ def is_temporal(stream: str) -> bool:
 
 
 def to_stream(joint: NDArray[np.float32], skeleton: Skeleton, stream: str) -> NDArray[np.float32]:
-    """Turn joints into a stream.
+    """Convert joints to a stream.
 
     Args:
         joint: `(C, T, V, M)`.
@@ -162,7 +162,7 @@ _MEAN_SCORE_PARENTS = {"coco17": {11: 0, 12: 0}}  # PYSKL's bones of the hips be
 
 
 def to_stream_with_mean_scores(joint: NDArray[np.float32], skeleton: Skeleton, stream: str) -> NDArray[np.float32]:
-    """Turn flat joints into a stream whose score channel holds means (Duan et al., "PYSKL", 2022).
+    """Convert 2D joints to a stream whose score channel holds means (Duan et al., "PYSKL", 2022).
 
     Convention: the score of a bone is the mean of its two joints' scores, so that a root keeps its own; the score of a
     motion is the mean of the two frames' scores, 0 in the last frame, where the motion is 0. Bones of COCO's two hips
@@ -225,7 +225,7 @@ def bone(joint: NDArray[np.float32], parents: Sequence[int]) -> NDArray[np.float
 
 @lru_cache(maxsize=64)
 def _index(joints: tuple[int, ...]) -> NDArray[np.intp]:
-    """Turn joint numbers into an array once."""
+    """Convert joint numbers to an array, cached."""
     return np.array(joints, dtype=np.intp)
 
 

@@ -187,7 +187,7 @@ class Store:
         return len(self.names)
 
     def __getitem__(self, index: int) -> SkeletonSequence:
-        """Give one sample.
+        """Return one sample.
 
         Args:
             index: Its row; negative ones count from the end.
@@ -226,7 +226,7 @@ class Store:
         return {name: value for name, value in found.items() if value}
 
     def coordinates(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Give the coordinates of neighbouring samples without a copy.
+        """Return the coordinates of neighbouring samples without a copy.
 
         Args:
             start: The first row.
@@ -239,7 +239,7 @@ class Store:
         return values[..., : self.skeleton.dimensions]
 
     def stored_bytes(self, row: int) -> bytes:
-        """Give everything that is stored of a sample, confidence included, as it lies on disk.
+        """Return all stored values of a sample, confidence included, without conversion.
 
         Args:
             row: Its row, 0 or more.
@@ -260,7 +260,7 @@ class Store:
         return (self[index] for index in range(len(self)))
 
     def __reduce__(self) -> tuple[type[Store], tuple[Path]]:
-        """Travel to another process as a path: the map must not be copied."""
+        """Reduce to a path for another process: the memory map must not be copied."""
         return type(self), (self.path,)
 
     def index_of(self, name: str) -> int:
@@ -358,7 +358,7 @@ def read_meta(path: str | Path) -> dict[str, Any]:
 
 
 def closed_inputs(path: str | Path) -> list[Path]:
-    """Say where nothing may be written while something is read, for `check_apart`.
+    """List the paths of the store that must not be overwritten while it is read, for `check_apart`.
 
     Args:
         path: A file, a store, or a folder of recordings, among which results may lie.

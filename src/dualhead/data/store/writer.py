@@ -79,7 +79,7 @@ class Chunk:
 
 @contextmanager
 def disk_errors(path: Path, kept: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """Turn an error of the disk into a sentence that says how to go on.
+    """Convert an error of the disk to a message that says how to resume.
 
     Args:
         path: What the user asked to be written.
@@ -276,7 +276,7 @@ class StoreWriter:
         discard(self.partial, self._lock)
 
     def close(self) -> None:
-        """Let go of the files; the partial folder stays, to be gone on with."""
+        """Close the files; the partial folder stays and can be resumed."""
         self._close_files()
         self._lock.release()
 

@@ -30,7 +30,7 @@ _MEASURED_FRAMES = 64
 def order_axes(
     values: NDArray[Any], skeleton: Skeleton, where: str, axes: str | None = None
 ) -> tuple[NDArray[Any], list[str]]:
-    """Bring an array to `(M, T, V, C)`, C with or without a confidence.
+    """Transpose an array to `(M, T, V, C)`, C with or without a confidence.
 
     Convention: `(T, V, C)` and `(M, T, V, C)` are documented and taken wherever they fit and the numbers do not clearly
     say otherwise. Other orders are taken where only they fit, or where the numbers say so: along time neighbours differ
@@ -99,7 +99,7 @@ def _spelled(order: str) -> str:
 
 
 def _bodies_or_frames(values: NDArray[Any], where: str) -> tuple[NDArray[Any], list[str]]:
-    """Tell `(M, T, V, C)` from `(T, M, V, C)` where there are more bodies than frames: people move little."""
+    """Detect `(T, M, V, C)` instead of `(M, T, V, C)` where there are more bodies than frames: people move little."""
     bodies, frames = values.shape[:2]
     if frames > _MOST_BODIES:
         return values, []

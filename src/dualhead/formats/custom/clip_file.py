@@ -136,7 +136,7 @@ def _parse_table(
 
 
 def _no_joints(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
-    """Say which arrays a .npz without `joints` holds, and which of them may be what is meant."""
+    """Describe the arrays of a .npz without `joints`, and which of them may be the joints."""
     held = [f"{name[:40]} {'of objects' if shape is None else shape}" for name, shape in shapes.items()]
     listed = ", ".join(held[:_MOST_NAMES]) + (", ..." if len(held) > _MOST_NAMES else "")
     fitting = [
@@ -156,7 +156,7 @@ def _no_joints(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
 
 
 def _numbers(value: Any, text: JsonFile, *place: str) -> NDArray[np.float64]:
-    """Turn nested lists into an array; null becomes NaN."""
+    """Convert nested lists to an array; null becomes NaN."""
     try:
         return nested_numbers(value, nulls=True)
     except (ValueError, TypeError, OverflowError):
@@ -165,7 +165,7 @@ def _numbers(value: Any, text: JsonFile, *place: str) -> NDArray[np.float64]:
 
 
 def _is_numbers(rows: list[list[str]]) -> bool:
-    """Tell lines of as many numbers each from other text; few numbers may be anything."""
+    """Check whether lines have the same count of numbers each; too few numbers prove nothing."""
     if not rows or len({len(row) for row in rows[:-1] or rows}) != 1 or len(rows[0]) < _FEWEST_NUMBERS:
         return False
     return all(_NUMBER.fullmatch(cell) for row in rows[:2] for cell in row)

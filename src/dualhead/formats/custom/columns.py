@@ -190,13 +190,13 @@ def _number(cell: str) -> float | None:
 
 
 def _is_names(cells: Sequence[str]) -> bool:
-    """Tell a line of column names from one of numbers, in which some cells may be something else."""
+    """Check whether a line holds column names rather than numbers, of which some cells may be invalid."""
     numbers = [_number(cell.replace(",", ".")) for cell in cells]
     return None in numbers and all(number is None or math.isnan(number) for number in numbers)
 
 
 def _counts_columns(cells: Sequence[str]) -> bool:
-    """Tell a line that numbers its columns, from 0 or 1, with or without a name for another column at either end."""
+    """Check whether a line numbers its columns, from 0 or 1, with or without another column's name at either end."""
     numbers = [int(cell) for cell in cells if cell.isdigit() and len(cell) < 7]
     if len(numbers) < max(len(cells) - 2, _FEWEST_NUMBERED) or numbers[0] not in (0, 1):
         return False
@@ -210,7 +210,7 @@ def _counts_rows(column: NDArray[np.float64]) -> bool:
 
 
 def _counts_frames(column: NDArray[np.float64]) -> bool:
-    """Tell whole numbers that never fall, as frame numbers with gaps or repetitions are."""
+    """Check for whole numbers that never decrease, as frame numbers with gaps or repetitions are."""
     steps = np.diff(column)
     return bool(np.isfinite(column).all() and (column == np.rint(column)).all() and (steps >= 0).all() and steps.any())
 
@@ -218,7 +218,7 @@ def _counts_frames(column: NDArray[np.float64]) -> bool:
 def _by_frame(
     values: NDArray[np.float64], numbers: Sequence[float], path: str | Path
 ) -> tuple[NDArray[np.float64], int, str]:
-    """Put rows at the frames that a column of frame numbers says; of a frame that comes twice the last row counts.
+    """Place rows at the frames of a column of frame numbers; of a repeated frame the last row counts.
 
     Raises:
         FormatError: If they are no frame numbers of one recording.
@@ -269,7 +269,7 @@ def _why_no_number(cell: str) -> str:
 
 
 def _by_name(values: NDArray[np.float64], names: Sequence[str], path: str | Path, skeleton: Skeleton) -> NDArray[Any]:
-    """Bring named columns to `(T, V, C)`, with a confidence behind the coordinates where each joint has one."""
+    """Arrange named columns as `(T, V, C)`, with a confidence behind the coordinates where each joint has one."""
     axes = list(_AXES[: skeleton.dimensions])
     wanted = [f"{joint}_{axis}" for joint in skeleton.joints for axis in axes]
     score = next((mark for mark in _SCORE if f"{skeleton.joints[0]}_{mark}" in names), None)

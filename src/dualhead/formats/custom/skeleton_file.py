@@ -120,14 +120,14 @@ def _build(values: Mapping[str, Any]) -> Skeleton:
 
 
 def _check_once(given: Sequence[Any], what: str, name: Callable[[Any], str]) -> None:
-    """Refuse what comes twice."""
+    """Raise if a value occurs twice."""
     twice = [value for value, count in Counter(given).items() if count > 1]
     if twice:
         raise ConfigError(f"{what!r} names {name(twice[0])} twice: leave one of them out")
 
 
 def _check_tree(parents: Sequence[int], joints: Sequence[str]) -> None:
-    """Refuse a joint that is its own ancestor."""
+    """Raise if a joint is its own ancestor."""
     for joint, name in enumerate(joints):
         at = joint
         for _ in joints:

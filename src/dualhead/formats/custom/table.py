@@ -102,7 +102,7 @@ def make_table(
     in_seconds: bool | None = None,
     suffixes: tuple[str, ...] = CLIP_SUFFIXES,
 ) -> CustomTable:
-    """Make a table of cells, as `read_custom_table` does of a file.
+    """Build a table from cells, as `read_custom_table` does from a file.
 
     Args:
         lines: The 1-based number and the cells of each line, the first with the names of the columns.
@@ -210,14 +210,14 @@ def _checked_header(header: list[str], where: str) -> list[str]:
 
 
 def _name_and_label(header: Sequence[str], cells: Sequence[str], suffixes: tuple[str, ...]) -> tuple[str, str]:
-    """Take name and label out of a line, as far as it has them; a name may come with the ending of its file."""
+    """Extract name and label from a line, where it has them; a name may include the suffix of its file."""
     name, label = (cells[header.index(column)] if header.index(column) < len(cells) else "" for column in _NEEDED)
     path = PurePosixPath(name)
     return (path.stem if path.suffix.lower() in suffixes else name), label
 
 
 def _problem(row: _Row, header: Sequence[str], cells: Sequence[str], known: Mapping[str, int]) -> str:
-    """Say why a line cannot be used, or nothing."""
+    """Describe why a line cannot be used; "" if it can."""
     if len(cells) != len(header):
         return f"{len(cells)} cells instead of {len(header)}"
     empty = next((column for column in header if not row.cells[column]), None)
@@ -259,7 +259,7 @@ def _label_reader(
 
 
 def _numbered_classes(numbers: Sequence[int], where: str) -> tuple[str, ...]:
-    """Name as many classes as labels need that are written as numbers."""
+    """Create numeric names for as many classes as the numeric labels need."""
     least, most, different = min(numbers), max(numbers), len(set(numbers))
     if least != 0:
         raise FormatError(
@@ -272,7 +272,7 @@ def _numbered_classes(numbers: Sequence[int], where: str) -> tuple[str, ...]:
 
 
 def _coded(rows: Sequence[_Row], columns: Sequence[str]) -> tuple[dict[str, list[int]], dict[str, list[str]]]:
-    """Turn grouping columns into whole numbers; words become their place in the alphabet."""
+    """Convert grouping columns to whole numbers; words become their alphabetical rank."""
     coded, codes = {}, {}
     for column in columns:
         texts = [row.cells[column] for row in rows]

@@ -48,7 +48,7 @@ class Rows:
         return self.header.shape[0]
 
     def member(self, row: int) -> Member:
-        """Give one row as a file of its own.
+        """Return one row as a file of its own.
 
         Reading the last row of an npz checks the whole array, so that its checksum costs no time of its own where it is
         compressed, and none before the work where it is not.
@@ -66,7 +66,7 @@ class Rows:
         return FilePart(where, size, self.modified, self.path, offset)
 
     def parse(self, data: bytes) -> NDArray[Any]:
-        """Turn a row's bytes into its array.
+        """Convert a row's bytes to its array.
 
         Args:
             data: What its member's `read` gave.
@@ -134,13 +134,13 @@ class _LastRow(FilePart):
 
 
 def _damage(error: Exception | str, where: str) -> DamageError:
-    """Say it of the array, not of the row at which it came to light."""
+    """Create the error of the whole array from that of a row."""
     return DamageError(f"the npz is damaged ({error}): copy or download it again", where.rpartition(", row ")[0])
 
 
 @lru_cache(maxsize=4)
 def _stream(archive: str, modified: int, name: str) -> BufferedIOBase:
-    """Keep the streams open in each process: rows come in order, so reading only goes forward."""
+    """Cache the open streams of each process: rows come in order, so reading only goes forward."""
     stream: Any = zipfile.ZipFile(archive).open(name)  # noqa: SIM115 - stays open for the next row
     return stream  # type: ignore[no-any-return]
 
@@ -222,7 +222,7 @@ def opened(member: Member) -> Iterator[BufferedReader]:
 
 
 def plain_path(member: Member) -> str:
-    """Say where a plain file lies.
+    """Return the path of a plain file.
 
     Args:
         member: The file.

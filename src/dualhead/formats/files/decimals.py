@@ -28,7 +28,7 @@ _BITS, _SIGN_BIT = np.uint64(64), np.uint64(63)
 
 
 def parse_decimals(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Turn pieces of a text into the numbers that `float` would make of them, bit for bit.
+    """Convert pieces of a text to numbers, bit for bit as `float` does.
 
     Args:
         data: The text, ASCII only.

@@ -43,7 +43,7 @@ def inflate(packed: bytes, most: int) -> bytes:
 
 
 def crc32(data: bytes) -> int:
-    """Give the CRC-32 of a member of a zip archive.
+    """Return the CRC-32 of a member of a zip archive.
 
     Args:
         data: Its content, unpacked.

@@ -83,7 +83,7 @@ class JsonFile:
 
 
 def spell_place(place: Sequence[str | int]) -> str:
-    """Spell a place in a document: `data[12].skeleton[0].pose`.
+    """Format the path of a value in a document: `data[12].skeleton[0].pose`.
 
     Args:
         place: The keys and 0-based places that lead to it.
@@ -133,7 +133,7 @@ def nested_numbers(value: Any, nulls: bool = False) -> NDArray[np.float64]:
 
 
 def odd_place(value: Any) -> tuple[int, ...]:
-    """Lead to the first part of nested lists that keeps them from being an array of numbers.
+    """Locate the first part of nested lists that prevents a conversion to an array of numbers.
 
     Args:
         value: The lists.

@@ -23,7 +23,7 @@ class DtypeStandIn:
         self.code = code
 
     def __setstate__(self, state: Any) -> None:
-        """Take the byte order; a state that describes fields is refused."""
+        """Set the byte order; raise if the state describes a structured type."""
         if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", ">", "|", "=") or any(state[2:5]):
             raise FormatError("it holds an array of records or with another unusual type, which is not read")
         self.code = state[1] + self.code.lstrip("<>|=")
@@ -38,7 +38,7 @@ class ArrayStandIn:
         self.value: Any = None
 
     def __setstate__(self, state: Any) -> None:
-        """Take (version, shape, dtype, is in Fortran order, content)."""
+        """Set (version, shape, dtype, is in Fortran order, content)."""
         if not isinstance(state, tuple) or len(state) not in (4, 5):
             raise FormatError("it holds an array without content: the file is damaged")
         shape, dtype, fortran, content = state[-4:]
@@ -46,7 +46,7 @@ class ArrayStandIn:
 
 
 def build_array(shape: Any, dtype: Any, content: Any, fortran: bool = False) -> NDArray[Any]:
-    """Put an array together from its parts.
+    """Build an array from its parts.
 
     Args:
         shape: What should be its shape.
@@ -99,7 +99,7 @@ class Unwrapping:
         return result
 
     def _one(self, value: Any) -> tuple[Any, int]:
-        """Give a value and how many it consists of, shared ones counted anew each time."""
+        """Convert a value and count its parts; shared parts count each time."""
         if isinstance(value, np.ndarray) and value.dtype != object:
             return value, 1
         if not isinstance(value, (dict, list, tuple, ArrayStandIn, np.ndarray)):
@@ -132,7 +132,7 @@ class Unwrapping:
 
 
 def _objects(items: list[Any]) -> NDArray[Any]:
-    """Make an array of objects; all at once, numpy would look into them."""
+    """Create an array of objects item by item, since numpy would convert nested sequences."""
     array = np.empty(len(items), object)
     for index, item in enumerate(items):
         array[index] = item

@@ -53,7 +53,7 @@ class Member(ABC):
 
 
 def last_change(state: os.stat_result) -> int:
-    """Tell when a file last changed (nanoseconds of the file system's clock).
+    """Return when a file was last modified (nanoseconds of the file system's clock).
 
     A file that is unpacked or downloaded again may be given the date of the old one, but not its change time.
 
@@ -94,12 +94,12 @@ class SpecialFile(Member):
     """A named pipe, a socket or a device, which is never read: that might wait or go on for ever."""
 
     def read(self) -> bytes:
-        """Refuse it; see `Member.read`."""
+        """Raise the error of a special file; see `Member.read`."""
         raise FormatError("it is a named pipe, a socket or a device, not a file: leave it out", self.where)
 
 
 def is_special(state: os.stat_result) -> bool:
-    """Tell what is neither a file nor a folder.
+    """Check whether a path is neither a file nor a folder.
 
     Args:
         state: Its `os.stat`.
@@ -140,7 +140,7 @@ ESCAPES = "its path leads out of the archive: refused, make the archive anew wit
 
 
 def escapes(path: str) -> bool:
-    """Tell whether a path in an archive leads out of it.
+    """Check whether a path in an archive leads out of it.
 
     Args:
         path: As the archive has it.

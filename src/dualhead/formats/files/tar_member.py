@@ -63,7 +63,7 @@ class PackedMember(Member):
 
 @lru_cache(maxsize=4)
 def _stream(archive: str, modified: int, folder: str) -> BufferedIOBase:
-    """Keep a few streams open in each process; `modified` and `folder` only tell them apart."""
+    """Cache a few open streams in each process; `modified` and `folder` are only part of the key."""
     return _opened(archive)
 
 

@@ -13,7 +13,7 @@ _ENDS = tuple(end.encode() for end in "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
 
 
 def check_lines(data: bytes, path: str | Path | None = None) -> None:
-    """Refuse a file of too many lines before it is split.
+    """Raise if a file has too many lines, before it is split.
 
     Args:
         data: The file's bytes.

@@ -82,7 +82,7 @@ class _Whitelist(pickle._Unpickler):
         super().__init__(_Bounded(stream), encoding="latin1")
 
     def find_class(self, module: str, name: str) -> Any:
-        """Give what stands for a name; see `pickle.Unpickler.find_class`.
+        """Return the placeholder or the class of a name; see `pickle.Unpickler.find_class`.
 
         Raises:
             FormatError: For every other name.
@@ -111,7 +111,7 @@ class _Whitelist(pickle._Unpickler):
         return known[place, name]
 
     def persistent_load(self, pid: Any) -> Any:
-        """Refuse references to objects outside the file.
+        """Raise on references to objects outside the file.
 
         Raises:
             FormatError: Always.
@@ -160,11 +160,11 @@ class _Whitelist(pickle._Unpickler):
         return {_key(key): value for key, value in pairs}
 
     def load_long4(self) -> None:
-        """Refuse a number of more than 255 bytes, which takes ever longer to look at."""
+        """Raise on a number of more than 255 bytes, whose decoding time grows quadratically."""
         raise FormatError("it holds a number of more than 600 digits: the file is damaged")
 
     def load_bytearray8(self) -> None:
-        """Make no more room than there are bytes."""
+        """Load a byte array after a check that the file holds as many bytes."""
         (length,) = struct.unpack("<Q", self.read(8))
         self.append(bytearray(self.read(length)))
 
@@ -233,7 +233,7 @@ class _Bounded:
 
 
 def _key(value: Any) -> Any:
-    """Give back what may be a key or a member of a set: text, numbers, None, and short tuples of those.
+    """Return a value that is allowed as a key or a set member: text, numbers, None, and short tuples of those.
 
     Raises:
         FormatError: For everything else, some of which takes for ever to hash or to compare.

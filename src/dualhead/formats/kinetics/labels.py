@@ -37,7 +37,7 @@ class ClipLabel:
 
 
 def side_of(text: str) -> int | None:
-    """Tell the side from a file's or folder's name.
+    """Infer the side from a file's or folder's name.
 
     Args:
         text: The name.

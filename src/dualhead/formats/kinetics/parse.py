@@ -154,7 +154,7 @@ def _odd_person(
     pose_fits: Callable[[NDArray[np.float64]], bool] = lambda _: True,
     score_fits: Callable[[NDArray[np.float64]], bool] = lambda _: True,
 ) -> tuple[str | int, ...]:
-    """Lead to the first person who is no record, or the first of their lists that is too short or has an odd number."""
+    """Locate the first person that is not a record, or whose list is too short or of odd length."""
     for number, entry in enumerate(entries):
         for slot, person in enumerate(entry["skeleton"]):
             place = ("data", number, "skeleton", slot)
@@ -267,7 +267,7 @@ def _entry(name: str, member: Member, tables: Mapping[int, Mapping[str, ClipLabe
 def _absent(
     tables: Mapping[int, Mapping[str, ClipLabel]], present: set[int], seen: set[tuple[str, int]]
 ) -> Iterable[Rejected]:
-    """Name the clips that should be there; of a side without a single clip, none."""
+    """List the clips that are missing, except those of a side without a single clip."""
     for side in sorted(present):
         for name in sorted(tables[side]):
             entry = tables[side][name]
@@ -276,7 +276,7 @@ def _absent(
 
 
 def kinetics() -> KineticsSource:
-    """Kinetics-Skeleton 400: the train side trains, the val side tests; clips without a person stay, as zeros."""
+    """Register Kinetics-Skeleton 400: `train` trains, `val` tests; clips without a person stay, as zeros."""
     return KineticsSource(
         name="kinetics",
         fps=30.0,

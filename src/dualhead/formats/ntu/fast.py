@@ -102,7 +102,7 @@ class _Blanks:
     width: int
 
     def at(self, fields: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the place in the text of the blank behind each of some fields."""
+        """Find the position of the blank behind each of some fields."""
         places = self.pairs.take(fields)
         odd = self.halves.take(places) >> 8
         places *= 2
@@ -126,7 +126,7 @@ def _find_blanks(data: bytes) -> _Blanks | None:
 
 
 def _body_counts(data: bytes, blanks: _Blanks) -> NDArray[np.int64] | None:
-    """Walk from frame to frame and read the number of bodies of each, up to 9.
+    """Read the number of bodies of every frame, up to 9 each.
 
     Returns:
         The numbers; None where one, or the number of frames or of fields, is irregular. That each has a line of its own
@@ -152,7 +152,7 @@ def _body_counts(data: bytes, blanks: _Blanks) -> NDArray[np.int64] | None:
 
 
 def _are_lines(data: bytes, blanks: _Blanks, ends: NDArray[np.int64]) -> bool:
-    """Tell whether all lines end where they should, all alike, and whether all other blanks are spaces.
+    """Check whether all lines end where they should with the same line ending, and all other blanks are spaces.
 
     Args:
         data: The text.

@@ -69,7 +69,7 @@ class _Reader:
         self.number = 0
 
     def fields(self, what: str, count: int) -> list[str]:
-        """Take the next line, which must have `count` fields."""
+        """Return the next line, which must have `count` fields."""
         if self.number == len(self.lines):
             raise self.error(f"the file ends before {what}: it is truncated, copy or unzip it again")
         fields = self.lines[self.number].split()

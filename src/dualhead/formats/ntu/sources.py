@@ -108,7 +108,7 @@ class NtuSource(FileSource):
 
 
 def ntu60() -> NtuSource:
-    """NTU RGB+D 60: setups 1 to 17, actions 1 to 60; the larger ones of a tree that holds both are skipped."""
+    """Register NTU RGB+D 60: setups 1 to 17, actions 1 to 60; recordings of NTU RGB+D 120 alone are skipped."""
     return NtuSource(
         name="ntu60",
         fps=30.0,
@@ -120,7 +120,7 @@ def ntu60() -> NtuSource:
 
 
 def ntu120() -> NtuSource:
-    """NTU RGB+D 120: setups 1 to 32, actions 1 to 120, those of NTU RGB+D 60 among them."""
+    """Register NTU RGB+D 120: setups 1 to 32, actions 1 to 120, those of NTU RGB+D 60 included."""
     return NtuSource(
         name="ntu120",
         fps=30.0,

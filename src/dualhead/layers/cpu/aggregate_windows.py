@@ -16,7 +16,7 @@ from dualhead.layers.threads import in_threads, summed
 
 
 def window_view(padded: Tensor, window: int, stride: int) -> Tensor:
-    """View frames `(F, V, C)` as their overlapping windows `(n, W * V, C)`, without a copy if they are contiguous."""
+    """Return overlapping windows `(n, W * V, C)` of frames `(F, V, C)`, without a copy if they are contiguous."""
     windows: Tensor = rearrange(padded.unfold(0, window, stride), "n v c w -> n (w v) c")
     return windows
 

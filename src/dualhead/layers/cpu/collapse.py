@@ -52,7 +52,7 @@ def _parts(repeats: Repeats, numbers: int, *tensors: Tensor) -> _Parts:
 
 
 def _as_channels(rows: Tensor) -> Tensor:
-    """View rows `(n, E)` as batch norms take them, `(1, E, n, 1)`."""
+    """Return a view of rows `(n, E)` for batch norms, `(1, E, n, 1)`."""
     return rows.t()[None, :, :, None]
 
 
@@ -94,7 +94,7 @@ class _Collapse(torch.autograd.Function):
         shift = bias - mean * scale
 
         def activated(part: Tensor, outer: Tensor, into: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-            """Give what is normalised, what comes out of the ReLU, and the gradient of what goes into it."""
+            """Return the normalised values, the output of the ReLU, and the gradient of its input."""
             h = _mixed(part, mix)
             y = torch.addcmul(shift, h, scale).relu_()  # (n * V * W, E)
             grad_y = y.new_empty(y.shape) if into is None else into.view(y.shape)

@@ -20,7 +20,7 @@ _Tap = tuple[slice, slice, slice, int, int]
 
 
 def _taps(frames: int, outputs: int, width: int, kernel: int, dilations: Sequence[int], stride: int) -> Iterator[_Tap]:
-    """Give what each tap of each branch reads and writes: frames to, frames from, channels, branch, tap."""
+    """Return what each tap of each branch reads and writes: frames to, frames from, channels, branch, tap."""
     for branch, dilation in enumerate(dilations):
         channels = slice(branch * width, (branch + 1) * width)
         for tap in range(kernel):
@@ -65,7 +65,7 @@ def add_dilated(y: Tensor, h: Tensor, weight: Tensor, dilations: Sequence[int], 
 
 @lru_cache(maxsize=256)
 def _reached(frames: int, outputs: int, kernel: int, dilations: tuple[int, ...], stride: int) -> Tensor:
-    """Say which taps of each branch read a frame that there is, for every output: `(D, T', kernel)` of 1 and 0."""
+    """Return which taps of each branch read an existing frame, for every output: `(D, T', kernel)` of 1 and 0."""
     reached = torch.zeros(len(dilations), outputs, kernel)
     for writes, _, _, branch, tap in _taps(frames, outputs, 1, kernel, dilations, stride):
         reached[branch, writes, tap] = 1
