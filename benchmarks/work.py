@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,13 +58,25 @@ def _product_in_place(total: Sequence[int], left: Sequence[int], right: Sequence
     return 2 * left[0] * left[1] * right[1]
 
 
+def _linear(x: Sequence[int], weight: Sequence[int], *_: Any, out_shape: Sequence[int], **__: Any) -> int:
+    return 2 * math.prod(out_shape) * weight[1]
+
+
+def _convolution(x: Sequence[int], weight: Sequence[int], *_: Any, out_shape: Sequence[int], **__: Any) -> int:
+    return 2 * math.prod(out_shape) * math.prod(weight[1:])
+
+
 def count_work(case: Callable[[], Any]) -> Work:
     """Run a computation and count what it does.
 
     Args:
         case: The computation.
     """
-    in_place = {torch.ops.aten.addmm_: _product_in_place}  # which torch's list of products lacks
-    with in_turn(), _Traffic() as traffic, FlopCounterMode(display=False, custom_mapping=in_place) as counter:
+    lacking = {  # in torch's list of products
+        torch.ops.aten.addmm_: _product_in_place,
+        torch.ops.mkldnn._linear_pointwise: _linear,
+        torch.ops.aten.mkldnn_convolution: _convolution,
+    }
+    with in_turn(), _Traffic() as traffic, FlopCounterMode(display=False, custom_mapping=lacking) as counter:
         case()
     return Work(counter.get_total_flops(), traffic.total)

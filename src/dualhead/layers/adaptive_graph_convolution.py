@@ -10,12 +10,14 @@ from einops import rearrange, reduce
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dualhead.layers.cpu.adaptive_graph_convolution import adaptive_graph_convolution
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold_sum, pointwise
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.norm import BatchNorm, normalise
-from dualhead.layers.prepared import PreparedModule
+from dualhead.layers.prepared import PreparedModule, in_place
 from dualhead.layers.residual import make_residual
+from dualhead.layers.temporal_convolution import PointwiseNorm
 
 
 class AdaptiveGraphConvolution(PreparedModule):
@@ -93,6 +95,9 @@ class AdaptiveGraphConvolution(PreparedModule):
         Returns:
             `(B, O, T, V)`.
         """
+        residual_norms = [self.residual.norm] if isinstance(self.residual, PointwiseNorm) else []
+        if in_place(x, self.norm, *residual_norms):
+            return adaptive_graph_convolution(self, x)
         matrix, embed, embed_bias, mix, mix_bias = self.prepared()
         matrix = matrix + self._affinity(x, embed, embed_bias)
         frames = rearrange(x, "b c t v -> b t v c")

@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dualhead.layers.cpu.products import by_onednn, differentiable_linear
 from dualhead.layers.norm import batch_norm, normalise
+from dualhead.layers.prepared import is_autocast, is_eager
 
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -88,6 +90,8 @@ def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         `(B, O, T, V)`, channels-last in memory.
     """
     rows = x.movedim(1, -1).contiguous()  # (B, T, V, C)
+    if is_eager(x) and by_onednn(rows) and not is_autocast(x):
+        return differentiable_linear(rows, weight, bias).movedim(-1, 1)
     return F.linear(rows, weight, bias).movedim(-1, 1)
 
 

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.layers.aggregate import lowered
+from dualhead.layers.cpu.topology_graph_convolution import topology_graph_convolution
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import scale_and_shift
 from dualhead.layers.initialize import initialize_convolutions
 from dualhead.layers.norm import BatchNorm, normalise
-from dualhead.layers.prepared import PreparedModule
+from dualhead.layers.prepared import PreparedModule, in_place
 from dualhead.layers.residual import make_residual
+from dualhead.layers.temporal_convolution import PointwiseNorm
 
 RAW_CHANNELS = 16
 """Inputs of fewer channels than this count as coordinates, which get relations of 8 channels."""
@@ -61,9 +63,12 @@ class TopologyGraphConvolution(PreparedModule):
         return list(self.subsets)  # type: ignore[arg-type]
 
     def prepare(self) -> tuple[Tensor, ...]:
-        """Join the features of all subsets, `(O * S, C, 1, 1)` and `(O * S,)`; the shift behind their sum `(O,)`.
+        """Join the features of all subsets, whose channels lie side by side.
 
-        The subsets of a channel lie side by side, so that batch and channels of each are one dimension without a copy.
+        Returns:
+            Weight `(O * S, C, 1, 1)` and bias `(O * S,)` of the features; the shift behind their sum `(O,)`. In
+            evaluation mode also weight `(2 * S * R, C)` and bias `(2 * S * R,)` of all receivers, then all senders; and
+            alpha times weight `(S, O, R)` and bias `(S, O, 1)` of the topologies.
         """
         features = [subset.features for subset in self._parts]
         weights = torch.stack([conv.weight for conv in features], dim=1)  # (O, S, C, 1, 1)
@@ -71,7 +76,17 @@ class TopologyGraphConvolution(PreparedModule):
         if self.norm.training:
             return weights.flatten(0, 1), biases.flatten(), self.norm.bias
         scale, shift = scale_and_shift(self.norm)
-        return (weights * scale[:, None, None, None, None]).flatten(0, 1), (biases * scale[:, None]).flatten(), shift
+        related = [*(subset.receiver for subset in self._parts), *(subset.sender for subset in self._parts)]
+        topologies = [subset.topology for subset in self._parts]
+        return (
+            (weights * scale[:, None, None, None, None]).flatten(0, 1),
+            (biases * scale[:, None]).flatten(),
+            shift,
+            torch.cat([conv.weight.flatten(1) for conv in related]),
+            torch.cat([conv.bias for conv in related if conv.bias is not None]),
+            self.alpha * torch.stack([conv.weight.flatten(1) for conv in topologies]),
+            self.alpha * torch.stack([conv.bias for conv in topologies if conv.bias is not None]).unsqueeze(-1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve.
@@ -84,7 +99,10 @@ class TopologyGraphConvolution(PreparedModule):
         Returns:
             `(B, O, T, V)`.
         """
-        weight, bias, shift = self.prepared()
+        residual_norms = [self.residual.norm] if isinstance(self.residual, PointwiseNorm) else []
+        if in_place(x, self.norm, *residual_norms):
+            return topology_graph_convolution(self, x)
+        weight, bias, shift = self.prepared()[:3]
         x = x.contiguous()
         mean = x.mean(dim=2, keepdim=True)  # (B, C, 1, V): averaging commutes with a 1x1 convolution
         features = rearrange(F.conv2d(x, weight, bias), "b (c s) t v -> s (b c) t v", s=len(self.shared)).unbind()

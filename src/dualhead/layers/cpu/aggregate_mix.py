@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from dualhead.layers.aggregate import sum_nodes
 from dualhead.layers.cpu.cache import frames_in_cache, outer_sum
+from dualhead.layers.cpu.products import linear
 from dualhead.layers.threads import in_threads, summed
 
 _Parts = Sequence[tuple[Tensor, ...]]
@@ -28,7 +29,7 @@ class _AggregateMix(torch.autograd.Function):
         def compute(parts: _Parts) -> None:
             for nodes, result in parts:
                 h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])  # (n * V, S * C)
-                torch.mm(h, weight.t(), out=result.flatten(0, 1))
+                result.flatten(0, 1).copy_(linear(h, weight))
 
         out = x.new_empty(*x.shape[:2], len(weight))
         in_threads(compute, _parts(matrix, x, out))
@@ -49,7 +50,7 @@ class _AggregateMix(torch.autograd.Function):
                 outer = outer.flatten(0, 1)  # (n * V, O)
                 h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
                 grad_weight.addmm_(outer.t(), h)
-                grad_h = torch.mm(outer, weight, out=h).view(len(nodes), len(matrix), -1)  # (n, V * S, C)
+                grad_h = linear(outer, weight.t()).view(len(nodes), len(matrix), -1)  # (n, V * S, C)
                 outer_sum(grad_h, nodes, grad_matrix)
                 inner.copy_(sum_nodes(matrix.t(), grad_h))
             return grad_matrix, grad_weight
@@ -90,7 +91,7 @@ def aggregate_mix_relu(matrix: Tensor, x: Tensor, weight: Tensor, bias: Tensor) 
     def compute(parts: _Parts) -> None:
         for nodes, result in parts:
             h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
-            torch.addmm(bias, h, weight.t(), out=result.flatten(0, 1)).relu_()
+            result.flatten(0, 1).copy_(linear(h, weight, bias, "relu"))
 
     out = x.new_empty(*x.shape[:2], len(weight))
     in_threads(compute, _parts(matrix, x.contiguous(), out))

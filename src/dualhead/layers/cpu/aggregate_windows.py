@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from dualhead.layers.aggregate import expanded, sum_nodes
 from dualhead.layers.cpu.cache import frames_in_cache, outer_sum
+from dualhead.layers.cpu.products import linear
 from dualhead.layers.threads import in_threads, summed
 
 
@@ -146,3 +147,44 @@ def some_windows(
         ready, held = fresh.stop, first
         nodes = padded.view(len(padded), joints * scales, mixed)
         yield windows, sum_nodes(matrix, window_view(nodes, window, stride))
+
+
+_NUMBERS_OF_IMAGE = 2**20
+
+
+def convolved_windows(
+    matrix: Tensor, x: Tensor, window: int, stride: int, span: slice, weight: Tensor
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield `some_windows` by a convolution over frames, for which oneDNN is twice as fast as for many products.
+
+    The nodes of a frame are what the convolution takes for channels, and their channels stand side by side.
+
+    Args:
+        matrix: `(U, W * V * S)`.
+        x: `(T, V, C)`, float32.
+        window: W, odd.
+        stride: Frames between the centres of two windows.
+        span: Which windows, of the `ceil(T / stride)`.
+        weight: `(S, E, C)`.
+
+    Yields:
+        Which windows, and their sums `(n, U, E)`, which are not contiguous.
+    """
+    scales, width, _ = weight.shape
+    joints, margin = x.shape[1], window // 2
+    mix = rearrange(weight, "s e c -> (e s) c")
+    kernel = rearrange(matrix, "u (i v s) -> u i 1 (s v)", i=window, s=scales).permute(0, 3, 1, 2)
+    some = max(4, _NUMBERS_OF_IMAGE // (stride * joints * scales * width))
+    for start in range(span.start, span.stop, some):
+        windows = slice(start, min(start + some, span.stop))
+        first, last = start * stride - margin, (windows.stop - 1) * stride + margin + 1  # frames of these windows
+        there = slice(max(first, 0), min(last, len(x)))
+        image = x.new_empty(last - first, width, scales * joints)
+        image[: there.start - first].zero_()
+        image[there.stop - first :].zero_()
+        mixed = linear(mix, x[there].flatten(0, 1))  # (E * S, T * V)
+        inner = image[there.start - first : there.stop - first].view(-1, width, scales, joints)
+        inner.copy_(rearrange(mixed, "(e s) (t v) -> t e s v", s=scales, v=joints))
+        frames = rearrange(image, "t e n -> 1 n t e")
+        sums = torch.ops.aten.mkldnn_convolution(frames, kernel, None, [0, 0], [stride, 1], [1, 1], 1)
+        yield windows, rearrange(sums, "1 u t e -> t u e")

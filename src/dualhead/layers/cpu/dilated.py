@@ -11,10 +11,14 @@ from einops import rearrange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dualhead.layers.cpu.products import by_onednn
 from dualhead.layers.threads import in_threads, summed
 
 _FEWEST_NODES = 2048
 """Joints times frames of a body from which products tap by tap cost less than a convolution for each branch."""
+
+_WIDE = 32
+"""Channels of a branch from which a convolution costs less than products tap by tap."""
 
 _Tap = tuple[slice, slice, slice, int, int]
 
@@ -53,6 +57,9 @@ def add_dilated(y: Tensor, h: Tensor, weight: Tensor, dilations: Sequence[int], 
         dilations: Frames between two taps, for each branch.
         stride: Frames between two outputs.
     """
+    if weight.shape[3] >= _WIDE and by_onednn(h):
+        _add_convolutions(y, h, weight, dilations, stride)
+        return
     taps = list(_taps(h.shape[1], y.shape[1], weight.shape[3], weight.shape[1], dilations, stride))
 
     def compute(bodies: Sequence[tuple[Tensor, ...]]) -> None:
@@ -61,6 +68,18 @@ def add_dilated(y: Tensor, h: Tensor, weight: Tensor, dilations: Sequence[int], 
                 _rows(out, writes, channels).addmm_(_rows(body, reads, channels), weight[branch, tap])
 
     in_threads(compute, list(zip(y, h, strict=True)))
+
+
+def _add_convolutions(y: Tensor, h: Tensor, weight: Tensor, dilations: Sequence[int], stride: int) -> None:
+    """Compute `add_dilated` with a convolution for each branch."""
+    width, kernel = weight.shape[3], weight.shape[1]
+    image, kernels = rearrange(h, "b t v c -> b c t v"), rearrange(weight, "d k i o -> d o i k 1")
+    for branch, dilation in enumerate(dilations):
+        channels, margin = slice(branch * width, (branch + 1) * width), kernel // 2 * dilation
+        part = torch.ops.aten.mkldnn_convolution(
+            image[:, channels], kernels[branch], None, [margin, 0], [stride, 1], [dilation, 1], 1
+        )
+        y[..., channels].add_(rearrange(part, "b c t v -> b t v c"))
 
 
 @lru_cache(maxsize=256)

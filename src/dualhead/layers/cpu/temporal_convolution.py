@@ -7,11 +7,11 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from dualhead.layers.cpu.dilated import add_dilated, dilated_constant
+from dualhead.layers.cpu.products import linear
 from dualhead.layers.threads import in_threads, split_frames
 
 if TYPE_CHECKING:
@@ -75,14 +75,13 @@ def _added_up(layer: MultiScaleTemporalConvolution, x: Tensor, prepared: tuple[T
         y = x_strided + constant[:, None]
     else:
         residual, shift = layer.residual.prepared()  # type: ignore[operator]
-        y = (constant + shift)[:, None].expand(*x_strided.shape[:-1], -1).contiguous()
-        y.flatten(0, 2).addmm_(x_strided.flatten(0, 2), residual.t())
+        y = linear(x_strided, residual).add_((constant + shift)[:, None])
     if layer.stride == 1:
-        h = F.linear(x, weight)
+        h = linear(x, weight)
         y[..., plain].add_(h[..., plain])
     else:
-        h = F.linear(x, weight[: len(entry_bias)])
-        y.flatten(0, 2)[:, plain].addmm_(x_strided.flatten(0, 2), weight[len(entry_bias) :].t())
+        h = linear(x, weight[: len(entry_bias)])
+        y[..., plain].add_(linear(x_strided, weight[len(entry_bias) :]))
     entries = h[..., : len(entry_bias)]
     torch.maximum(entries, -entry_bias, out=entries)
     y[..., pooled].addcmul_(max_of_three(h[..., pooled], layer.stride), scale)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from dualhead.layers.cpu.aggregate_windows import some_windows
+from dualhead.layers.cpu.aggregate_windows import convolved_windows, some_windows
 from dualhead.layers.cpu.cache import frames_in_cache
+from dualhead.layers.cpu.products import by_onednn, linear
 from dualhead.layers.threads import in_threads, split_frames
 
 if TYPE_CHECKING:
@@ -39,11 +39,18 @@ def add_window_graph_convolution(layer: WindowGraphConvolution, x: Tensor, total
 
     def compute(parts: Sequence[tuple[Tensor, Tensor, slice]]) -> None:
         for frames, out, span in parts:
-            for windows, h in some_windows(rows, frames, layer.window, layer.stride, span, some, first):
+            if layer.widens or not (by_onednn(x) or x.dtype == torch.bfloat16):
+                pieces = some_windows(rows, frames, layer.window, layer.stride, span, some, first)
+            else:
+                pieces = convolved_windows(rows, frames, layer.window, layer.stride, span, weight)
+            for windows, h in pieces:
                 if layer.widens:
-                    h = F.linear(rearrange(h, "n (u s) c -> (n u) (s c)", s=layer.scales), weight)
-                h = torch.maximum(h, -bias, out=h).reshape(-1, collapse.shape[1])  # (n * V, W * E)
-                out[windows].add_(constant).flatten(0, 1).addmm_(h, collapse.t())
+                    h = linear(rearrange(h, "n (u s) c -> (n u) (s c)", s=layer.scales), weight)
+                    h = torch.maximum(h, -bias, out=h)
+                else:
+                    h = torch.maximum(h, -bias)
+                collapsed = linear(h.reshape(-1, collapse.shape[1]), collapse, constant)  # (n * V, O)
+                out[windows].flatten(0, 1).add_(collapsed)
 
     spans = split_frames(len(x), y.shape[1])
     in_threads(compute, [(*body, span) for body in zip(x, y, strict=True) for span in spans])

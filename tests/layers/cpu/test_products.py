@@ -1,0 +1,41 @@
+"""oneDNN's products are PyTorch's, with their gradients; other types than float32 are left to PyTorch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from dualhead.layers.cpu import products
+from dualhead.layers.cpu.products import by_onednn, differentiable_linear, linear
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("bias", [False, True])
+def test_linear(dtype: torch.dtype, bias: bool) -> None:
+    torch.manual_seed(0)
+    x, weight, shift = (torch.randn(shape, dtype=dtype) for shape in ((2, 5, 3), (4, 3), (4,)))
+    given = shift if bias else None
+    torch.testing.assert_close(linear(x, weight, given), F.linear(x, weight, given))
+    torch.testing.assert_close(linear(x, weight, given, "relu"), F.linear(x, weight, given).relu())
+    torch.testing.assert_close(
+        linear(x[:, ::2], weight.flip(1).t().contiguous().t()), F.linear(x[:, ::2], weight.flip(1))
+    )
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_gradients(bias: bool) -> None:
+    torch.manual_seed(0)
+    inputs = [torch.randn(shape, requires_grad=True) for shape in ((2, 5, 3), (4, 3), (4,))[: 3 if bias else 2]]
+    outer = torch.randn(2, 5, 4)
+    want = torch.autograd.grad((F.linear(*inputs) * outer).sum(), inputs)
+    torch.testing.assert_close(torch.autograd.grad((differentiable_linear(*inputs) * outer).sum(), inputs), want)
+
+
+def test_only_float32_and_only_where_onednn_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not by_onednn(torch.ones(1, dtype=torch.float64))
+    assert by_onednn(torch.ones(1)) == products._has_linear()
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert not by_onednn(torch.ones(1))
+    monkeypatch.setattr(products, "_has_linear", lambda: False)
+    assert not by_onednn(torch.ones(1))
