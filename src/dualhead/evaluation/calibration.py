@@ -54,15 +54,27 @@ def calibrate(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = 15) ->
         )
     if bins < 1:
         raise ConfigError(f"calibration over {bins} bins is not possible: give at least 1")
-    confidence = values.max(axis=1)
-    right = values.argmax(axis=1) == truth
+    return calibrate_confidence(values.max(axis=1), values.argmax(axis=1) == truth, bins=bins)
+
+
+def calibrate_confidence(confidence: NDArray[np.float64], right: NDArray[np.bool_], *, bins: int = 15) -> Calibration:
+    """Compare confidence and accuracy, as `calibrate` does, of predictions that are made already.
+
+    Args:
+        confidence: The probability of each prediction, `(N,)`, N > 0.
+        right: Whether it is right, `(N,)`.
+        bins: B, at least 1.
+
+    Returns:
+        The reliability of each bin and the expected calibration error.
+    """
     edges = np.linspace(0, 1, bins + 1)
     at = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     counts = np.bincount(at, minlength=bins)
     with np.errstate(invalid="ignore"):
         mean_confidence = np.bincount(at, weights=confidence, minlength=bins) / counts
         accuracy = np.bincount(at, weights=right, minlength=bins) / counts
-    error = float(np.nansum(np.abs(accuracy - mean_confidence) * counts) / len(truth))
+    error = float(np.nansum(np.abs(accuracy - mean_confidence) * counts) / len(right))
     return Calibration(edges, counts, mean_confidence, accuracy, error)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.evaluation.joining import join, label_of, match_validation, stream_names
-from dualhead.evaluation.metrics import Metrics, measure, measure_heads
+from dualhead.evaluation.metrics import Metrics, measure, measure_heads, sample_figures, summarise_samples
 from dualhead.evaluation.scores import Scores, as_scores, label_log_probability, softmax
 from dualhead.evaluation.weights import WeightsName, given_weights, search_weights
 from dualhead.runtime.errors import ConfigError, MismatchError, unknown
@@ -143,14 +143,15 @@ def fuse(
     provenance = _provenance(parts, names, share, method, weighting)
     fused = Scores(combined.names, combined.labels, combined.logits, combined.heads, provenance)
     figures = measure_heads(fused)
-    result = FusionResult(
-        scores=fused,
-        streams=tuple(_share(parts, share, number, name, figures["mean"], method) for number, name in enumerate(names)),
-        metrics=figures,
-        method=method,
-        weighting=weighting,
-        validation=on_validation,
-    )
+    rest = _without_each(parts, share, method)
+    streams = tuple(
+        StreamShare(
+            name, float(weight), measure_heads(part), without,
+            None if without is None else figures["mean"].top1 - without.top1, part,
+        )
+        for name, weight, part, without in zip(names, share, parts, rest, strict=True)
+    )  # fmt: skip
+    result = FusionResult(fused, streams, figures, method, weighting, on_validation)
     if out is not None:
         fused.save(out)
     return result
@@ -254,18 +255,33 @@ def _given(
     return given_weights("equal" if weights is None else weights, names if by_name else streams)
 
 
-def _share(
-    parts: Sequence[Scores], weights: NDArray[np.float64], number: int, name: str, fused: Metrics, method: Method
-) -> StreamShare:
-    rest = np.delete(weights, number)
-    without = drop = None
-    if rest.sum() > 0:
-        others = [item for other, item in enumerate(parts) if other != number]
-        logits, heads = ([getattr(item, field) for item in others] for field in ("logits", "heads"))
-        left, _ = combine_logits(logits, heads, rest / rest.sum(), method)
-        without = measure(left.mean(axis=1, dtype=np.float64), parts[number].labels)
-        drop = fused.top1 - without.top1
-    return StreamShare(name, float(weights[number]), measure_heads(parts[number]), without, drop, parts[number])
+def _without_each(parts: Sequence[Scores], weights: NDArray[np.float64], method: Method) -> list[Metrics | None]:
+    """Measure the fusion without each stream, the other weights kept: all of them in one pass over the samples.
+
+    Args:
+        parts: Joined scores, n of them.
+        weights: Weights that sum to 1, `(n,)`.
+        method: "logits" or "softmax".
+
+    Returns:
+        The figures without each; None where nothing would be left.
+    """
+    labels, classes = parts[0].labels, parts[0].num_classes
+    rest = np.array([np.delete(weights, number).sum() for number in range(len(parts))])
+    size = max(1, _BLOCK_VALUES // (len(parts) * classes))
+    found: list[list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = [[] for _ in parts]
+    for start in range(0, len(labels), size):
+        block = slice(start, start + size)
+        means = [part.logits[block].mean(axis=1, dtype=np.float64) for part in parts]
+        weighted = _parts(means, method) * weights[:, None, None]  # (n, B, K)
+        # of those before and those behind, so that nothing is lost by taking a large number from another
+        before, behind = np.cumsum(weighted, axis=0), np.cumsum(weighted[::-1], axis=0)[::-1]
+        for number in np.flatnonzero(rest > 0):
+            left = np.zeros(weighted.shape[1:])
+            left += before[number - 1] if number else 0
+            left += behind[number + 1] if number + 1 < len(parts) else 0
+            found[number].append(sample_figures(_as_logits(left / rest[number], method), labels[block]))
+    return [summarise_samples(figures, labels) if figures else None for figures in found]
 
 
 def _refuse_twice(scores: Sequence[Scores | str | Path]) -> None:

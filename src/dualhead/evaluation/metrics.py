@@ -6,6 +6,7 @@ its row of the confusion matrix is zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,15 +53,47 @@ def measure(logits: ArrayLike, labels: ArrayLike) -> Metrics:
     values, truth = _checked(logits, labels)
     size = max(1, _BLOCK_VALUES // values.shape[1])  # what is computed from a block stays in cache
     blocks = [slice(start, start + size) for start in range(0, len(truth), size)]
-    ranks = np.concatenate([_rank(values[block], truth[block]) for block in blocks])
-    log_probability = np.concatenate([label_log_probability(values[block], truth[block]) for block in blocks])
-    right, totals = np.bincount(truth[ranks < 1], minlength=values.shape[1]), np.bincount(truth)
+    figures = [sample_figures(values[block], truth[block]) for block in blocks]
+    return summarise_samples(figures, truth)
+
+
+def sample_figures(
+    logits: NDArray[np.float64], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Compute what the figures of many samples are made of.
+
+    Args:
+        logits: Logits, `(N, K)`.
+        labels: True classes, `(N,)`, 0 to K - 1.
+
+    Returns:
+        Ranks and log probabilities of the true classes, `(N,)` each.
+    """
+    return _rank(logits, labels), label_log_probability(logits, labels)
+
+
+def summarise_samples(
+    figures: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], labels: NDArray[np.int64]
+) -> Metrics:
+    """Compute figures from those of the samples.
+
+    Args:
+        figures: What `sample_figures` returned for one block of samples after another, N > 0 in all.
+        labels: The true classes, `(N,)`.
+
+    Returns:
+        The figures.
+    """
+    ranks = np.concatenate([block for block, _ in figures])
+    log_probability = np.concatenate([block for _, block in figures])
+    totals = np.bincount(labels)
+    right = np.bincount(labels[ranks < 1], minlength=len(totals))
     seen = totals > 0
     return Metrics(
-        count=len(truth),
+        count=len(labels),
         top1=float((ranks < 1).mean()),
         top5=float((ranks < 5).mean()),
-        mean_class=float((right[: len(totals)][seen] / totals[seen]).mean()),
+        mean_class=float((right[seen] / totals[seen]).mean()),
         cross_entropy=float(-log_probability.mean()),
     )
 

@@ -19,7 +19,7 @@ from dualhead.runtime.files import check_apart, write_text
 from dualhead.visualize import plots
 from dualhead.visualize.data_summary import summarise
 from dualhead.visualize.highlights import pick_clips
-from dualhead.visualize.judgement import agreement, reliability
+from dualhead.visualize.judgement import judge
 from dualhead.visualize.page import asset, fill
 from dualhead.visualize.provenance import provenance_table
 from dualhead.visualize.runs import Run, files_of_run, find_curves, read_run
@@ -43,6 +43,7 @@ def write_report(
     title: str | None = None,
     command: str | None = None,
     mistakes: int = 2,
+    quiet: bool = True,
 ) -> Path:
     """Write the report of a training, an evaluation or a fusion as one HTML page that loads nothing from anywhere.
 
@@ -61,6 +62,7 @@ def write_report(
         title: The page's title; default: data set and protocol.
         command: The command that made it all, for the end of the page.
         mistakes: How many wrong clips to show, the most confident ones of different classes.
+        quiet: Show no progress.
 
     Returns:
         `out` as a path.
@@ -76,7 +78,7 @@ def write_report(
     check_apart(out, [*files, *stores, *(file for run in runs for file in files_of_run(run))])
     folders = [read_run(run) for run in runs]
     fusions = [fused] if isinstance(fused, FusionResult) else list(fused)
-    tables = standings(folders, as_scores(scores), fusions)
+    tables = standings(folders, as_scores(scores), fusions, quiet=quiet)
     main = tables[0]
     opened = open_store(store) if isinstance(store, str | Path) else store
     if opened is not None:
@@ -96,8 +98,7 @@ def write_report(
         "mistakes of different classes.",
         **_confusion(main),
         **_classes(main),
-        agreement=agreement(main),
-        reliability=reliability(main),
+        **judge(main),
         judged_note=f"On the {_clips(main)} ({_of(main)}).",
         plots=_plots(folders),
         data=None if opened is None else summarise(opened),

@@ -12,6 +12,7 @@ from rich.console import Console
 from dualhead.evaluation.scores import Scores
 from dualhead.runtime.errors import ConfigError
 from dualhead.runtime.files import check_apart
+from dualhead.runtime.progress import show_progress
 from dualhead.runtime.terminal import print_line
 from dualhead.visualize.report import write_report
 
@@ -26,6 +27,7 @@ def report(
     store: Path | None = None,
     title: str | None = None,
     mistakes: int = 4,
+    quiet: bool = False,
 ) -> Path:
     """Write everything there is to say about runs or score files as one HTML page, which opens offline.
 
@@ -39,6 +41,7 @@ def report(
             sources that has the same fingerprint.
         title: The page's title; default: data set and protocol.
         mistakes: How many wrong clips to show, of different classes as far as there are.
+        quiet: Show neither progress nor where the page is.
 
     Returns:
         The page.
@@ -58,16 +61,28 @@ def report(
         if file.suffix != ".npz":
             raise ConfigError(f"{file} is neither a run folder nor a score file: give folders of `train` or .npz files")
     check_apart(out, files)
-    scores = [Scores.load(file) for file in files]
+    scores = _load(files, quiet)
     console = Console(stderr=True)
     if store is None:
         fingerprints = {*_fingerprints(runs), *(str(item.provenance.get("data_fingerprint", "")) for item in scores)}
         store = find_store(sources, fingerprints - {""})
         found = "no store of these scores was found: no animations and no summary of the data; give --store"
-        print_line(console, found if store is None else f"store: {store}")
-    page = write_report(out, runs=runs, scores=scores, store=store, title=title, mistakes=mistakes)
-    print_line(console, f"report: {page}")
+        if not quiet:
+            print_line(console, found if store is None else f"store: {store}")
+    page = write_report(out, runs=runs, scores=scores, store=store, title=title, mistakes=mistakes, quiet=quiet)
+    if not quiet:
+        print_line(console, f"report: {page}")
     return page
+
+
+def _load(files: Sequence[Path], quiet: bool) -> list[Scores]:
+    with show_progress(quiet) as new_bar:
+        bar = new_bar("reading scores", len(files))
+        scores = []
+        for number, file in enumerate(files, start=1):
+            scores.append(Scores.load(file))
+            bar.update(number)
+    return scores
 
 
 def find_store(near: Sequence[Path], fingerprints: set[str]) -> Path | None:

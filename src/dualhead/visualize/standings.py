@@ -129,7 +129,9 @@ def _row(
     return Row(name, epoch, per_head, mean.top1, mean.top5, mean.mean_class, weight, drop, fused)
 
 
-def standings(runs: Sequence[Run], scores: Sequence[Scores], fused: Sequence[FusionResult]) -> list[Standing]:
+def standings(
+    runs: Sequence[Run], scores: Sequence[Scores], fused: Sequence[FusionResult], *, quiet: bool = True
+) -> list[Standing]:
     """Group everything given by selection, and fuse what is not yet fused.
 
     Scores of several streams without a fusion are fused here: with weights found on the runs' validation scores where
@@ -139,6 +141,7 @@ def standings(runs: Sequence[Run], scores: Sequence[Scores], fused: Sequence[Fus
         runs: Run folders.
         scores: Further test scores.
         fused: Fusions that are already made; the streams inside a fusion are not taken twice.
+        quiet: Show no progress.
 
     Returns:
         One for each selection, "last" first.
@@ -161,18 +164,18 @@ def standings(runs: Sequence[Run], scores: Sequence[Scores], fused: Sequence[Fus
         loose.setdefault(str(item.provenance.get("selection", "")), []).append((item, None))
     for selection, pairs in loose.items():
         if selection not in found:
-            found[selection] = _standing(selection, pairs)
+            found[selection] = _standing(selection, pairs, quiet)
     if not found:
         raise ConfigError("a report needs scores: give run folders, score files or a fusion")
     order = [*(name for name in _TITLES if name in found), *(name for name in found if name not in _TITLES)]
     return [found[name] for name in order]
 
 
-def _standing(selection: str, pairs: Sequence[tuple[Scores, Scores | None]]) -> Standing:
+def _standing(selection: str, pairs: Sequence[tuple[Scores, Scores | None]], quiet: bool) -> Standing:
     if len(pairs) == 1:
         item = pairs[0][0]
         return Standing(selection, {str(item.provenance.get("stream", "scores")): item}, None)
     held_out = [validation for _, validation in pairs if validation is not None]
     complete = len(held_out) == len(pairs)
-    result = fuse([item for item, _ in pairs], validation=held_out if complete else None)
+    result = fuse([item for item, _ in pairs], validation=held_out if complete else None, quiet=quiet)
     return Standing(selection, {share.name: share.scores for share in result.streams}, result)

@@ -1,0 +1,286 @@
+"""Kills, signals, disk faults and mutations, repeated from a seed: `python -m benchmarks.faults [--kills 100] [...]`.
+
+A kill at a random moment, and the same command again, must end with the bytes of the command that was never killed. A
+signal must end any command within 10 seconds with 130 or 143 and one sentence, and leave no process behind. A disk that
+fails must end it with exit code 1 and one sentence, and leave the output as it was. Mutated inputs must be read or
+refused (`benchmarks.fuzz`). Whatever else happens is a failure, printed and recorded; the exit code is then 1. The
+tests run a few of each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import hashlib
+import json
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.commit import commit
+from benchmarks.fault_scene import PATIENCE, Ended, Scene, fail_at, limit_files
+from benchmarks.fuzz import run_target
+from benchmarks.fuzz_targets import make_targets
+from benchmarks.prepare import machine
+from dualhead.runtime.files import write_text
+
+SIGNALLED = ("prepare", "train", "evaluate", "fuse", "report", "inspect", "predict", "export-arrays", "export-pyskl")
+"""Commands that are interrupted."""
+
+WRITING = (
+    "prepare", "train", "evaluate", "fuse", "report", "inspect", "convert", "export-arrays", "export-pyskl",
+)  # fmt: skip
+"""Commands whose disk fails."""
+
+_RESUMED = ("prepare", "train", "export-arrays")
+
+_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+@dataclass
+class Tally:
+    """What came of one kind of disturbance.
+
+    Attributes:
+        done: How often it was tried.
+        outcomes: Exit codes, by command.
+        failures: What was not as promised, a sentence each.
+        slowest_end: The most seconds that a command took to end after a signal.
+        seconds: Of all.
+    """
+
+    done: int = 0
+    outcomes: dict[str, Counter[int]] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+    slowest_end: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, command: str, ended: Ended) -> None:
+        """Count how a command ended."""
+        self.done += 1
+        self.outcomes.setdefault(command, Counter())[ended.code] += 1
+        self.slowest_end = max(self.slowest_end, ended.seconds_to_end)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as values that JSON knows."""
+        return {
+            "done": self.done,
+            "failures": self.failures,
+            "exit_codes": {name: dict(sorted(codes.items())) for name, codes in sorted(self.outcomes.items())},
+            "slowest_end_s": round(self.slowest_end, 2),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def kill(scene: Scene, command: str, times: int, rng: random.Random) -> Tally:
+    """Kill a command at random moments, run it again to its end, and compare its bytes with those of a whole run.
+
+    Args:
+        scene: What it works on.
+        command: "prepare" or "train".
+        times: How many kills.
+        rng: Chooses the moments.
+
+    Returns:
+        What came of it.
+    """
+    tally, started = Tally(), time.monotonic()
+    whole = scene.folder / f"{command}-whole"
+    usual = scene.run(scene.commands[command], whole).seconds
+    expected, out = _contents(command, whole), scene.folder / f"{command}-killed"
+    while tally.done < times:
+        for _ in range(min(rng.randint(1, 4), times - tally.done)):
+            after = rng.uniform(0, 1.1 * usual)
+            tally.add(command, scene.run(scene.commands[command], out, after=after, number=signal.SIGKILL))
+        last = scene.run(scene.commands[command], out, fault=lambda: None)
+        if last.code:
+            tally.failures.append(f"{command} after kills: exit {last.code}: {last.error.strip()[-300:]}")
+        elif _contents(command, out) != expected:
+            tally.failures.append(f"{command} after kills: other bytes than without")
+        left = [str(path) for path in out.rglob(".*-????????*")] + [str(path) for path in out.parent.glob("*.partial")]
+        if left:
+            tally.failures.append(f"{command} after kills: left {left}")
+        scene.clear(out)
+    scene.clear(whole)
+    tally.seconds = time.monotonic() - started
+    return tally
+
+
+def interrupt(scene: Scene, times: int, rng: random.Random, fresh: float = 0.2) -> Tally:
+    """Send Ctrl-C or SIGTERM to commands at random moments.
+
+    Args:
+        scene: What they work on.
+        times: How many signals.
+        rng: Chooses commands, signals and moments.
+        fresh: Share of commands that start in a fresh interpreter, whose imports the signal may meet.
+
+    Returns:
+        What came of it.
+    """
+    tally, started = Tally(), time.monotonic()
+    usual: dict[str, float] = {}
+    out = scene.folder / "signalled"
+    while tally.done < times:
+        command = rng.choice(SIGNALLED)
+        if command not in usual:
+            usual[command] = scene.run(scene.commands[command], out).seconds
+            scene.clear(out)
+        number, imports = rng.choice((signal.SIGINT, signal.SIGTERM)), rng.random() < fresh
+        words = scene.commands[command]
+        if command == "prepare":
+            words = [*words[:-1], "8"]
+        # an interpreter that has not begun has nothing to say yet
+        after = rng.uniform(0.1, 4.0) if imports else rng.uniform(0.02, usual[command])
+        ended = scene.run(words, out, after=after, number=number, imports=imports)
+        tally.add(command, ended)
+        wrong = _wrong_end(ended, number)
+        if wrong:
+            how = "fresh " if imports else ""
+            tally.failures.append(f"{how}{command}, {signal.Signals(number).name} after {after:.3f} s: {wrong}")
+        scene.clear(out)
+    tally.seconds = time.monotonic() - started
+    return tally
+
+
+def _wrong_end(ended: Ended, number: int) -> str:
+    """Say what was wrong with the end of an interrupted command, or nothing."""
+    if ended.seconds_to_end > PATIENCE:
+        return f"took {ended.seconds_to_end:.1f} s to end"
+    if ended.left:
+        return "left a process behind"
+    if not ended.signalled or ended.code == 0:  # it had just finished
+        return "" if ended.code == 0 else f"exit {ended.code}: {ended.error.strip()[-300:]}"
+    lines = [line for line in ended.error.splitlines() if line.startswith("dualhead: interrupted")]
+    if ended.code != _CODES[signal.Signals(number)]:
+        return f"exit {ended.code}: {ended.error.strip()[-300:]}"
+    if len(lines) != 1 or "Traceback" in ended.error:
+        return f"said {ended.error.strip()[-300:]!r}"
+    return ""
+
+
+def fail_disk(scene: Scene, times: int, rng: random.Random) -> Tally:
+    """Let the disk fail under commands that write.
+
+    Args:
+        scene: What they work on.
+        times: How many faults.
+        rng: Chooses commands, faults and places.
+
+    Returns:
+        What came of it.
+    """
+    tally, started = Tally(), time.monotonic()
+    out = scene.folder / "full"
+    while tally.done < times:
+        command = rng.choice(WRITING)
+        if rng.random() < 0.5:
+            size = int(10 ** rng.uniform(1, 5.5))
+            name, fault = f"files end at {size} bytes", lambda size=size: limit_files(size)
+        else:
+            call, number = rng.randint(1, 12), rng.choice((errno.ENOSPC, errno.EIO, errno.EDQUOT))
+            name = f"fsync {call}: {errno.errorcode[number]}"
+            fault = lambda call=call, number=number: fail_at(call, number)  # noqa: E731
+        # shared memory of loading processes counts as files too, and PyTorch waits for what it could not write there
+        words = ["0" if word == "2" and command == "evaluate" else word for word in scene.commands[command]]
+        ended = scene.run(words, out, fault=fault)
+        tally.add(command, ended)
+        errors = [line for line in ended.error.splitlines() if line.startswith("dualhead: error: ")]
+        if ended.code not in (0, 1) or "Traceback" in ended.error or len(errors) != ended.code:
+            tally.failures.append(f"{command}, {name}: exit {ended.code}: {ended.error.strip()[-300:]}")
+        elif ended.code == 1 and str(out) not in errors[0]:
+            tally.failures.append(f"{command}, {name}: names no output: {errors[0][-300:]}")
+        elif (
+            ended.code == 1 and command not in ("prepare", "train", "export-arrays") and list(out.parent.glob("*full*"))
+        ):
+            tally.failures.append(f"{command}, {name}: left {list(out.parent.glob('*full*'))}")
+        elif ended.code == 1 and command in ("prepare", "train"):
+            again = scene.run(scene.commands[command], out, fault=lambda: None)
+            if again.code:
+                tally.failures.append(f"{command} after {name}: exit {again.code}: {again.error.strip()[-300:]}")
+        scene.clear(out)
+    tally.seconds = time.monotonic() - started
+    return tally
+
+
+def mutate_inputs(inputs: int, seed: int, keep: Path) -> dict[str, Any]:
+    """Feed mutated inputs to every parser.
+
+    Args:
+        inputs: How many a parser.
+        seed: Start of all randomness.
+        keep: Folder for inputs that break the rule.
+
+    Returns:
+        Figures by parser.
+    """
+    figures = {}
+    for target in make_targets():
+        outcome = run_target(target, inputs, seed, keep, progress=False)
+        figures[target.name] = outcome.to_dict() | {"failures": [reason for _, reason in outcome.broken]}
+        _print(f"mutations of {target.name}", figures[target.name]["inputs"], figures[target.name]["failures"])
+    return figures
+
+
+def _contents(command: str, out: Path) -> dict[str, str]:
+    """Hash the files that must be equal, whatever happened on the way."""
+    wanted = ("*",) if command == "prepare" else ("*.safetensors", "scores/*.npz", "experiment.yaml", "run.json")
+    files = sorted(path for pattern in wanted for path in out.glob(pattern) if path.is_file())
+    return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def _print(what: str, done: int, failures: Sequence[str]) -> None:
+    print(f"{what}: {done:,} done, {len(failures)} failures", flush=True)
+    for failure in failures[:20]:
+        print(f"  {failure}", flush=True)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Disturb everything and record what came of it; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Kills, signals, disk faults and mutated inputs, from a seed.")
+    parser.add_argument("--kills", type=int, default=100, help="kills of prepare, and of train (default 100)")
+    parser.add_argument("--signals", type=int, default=200, help="signals to commands (default 200)")
+    parser.add_argument("--disk", type=int, default=100, help="disk faults (default 100)")
+    parser.add_argument("--mutations", type=int, default=20_000, help="mutated inputs a parser (default 20000)")
+    parser.add_argument("--seed", type=int, default=0, help="start of all randomness (default 0)")
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/faults.json"), help="the record")
+    options = parser.parse_args(words)
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        scene = Scene(Path(folder))
+        rng = random.Random(options.seed)
+        for name, tally in (
+            ("kills_of_prepare", lambda: kill(scene, "prepare", options.kills, rng)),
+            ("kills_of_train", lambda: kill(scene, "train", options.kills, rng)),
+            ("signals", lambda: interrupt(scene, options.signals, rng)),
+            ("disk_faults", lambda: fail_disk(scene, options.disk, rng)),
+        ):
+            figures[name] = tally().to_dict()
+            _print(name, figures[name]["done"], figures[name]["failures"])
+        keep = Path(tempfile.gettempdir()) / "fault-inputs"
+        figures["mutations"] = mutate_inputs(options.mutations, options.seed, keep) if options.mutations else {}
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    failures = sum(len(part["failures"]) for part in (*list(figures.values())[:4], *figures["mutations"].values()))
+    record = {
+        "command": f"python -m benchmarks.faults --kills {options.kills} --signals {options.signals} "
+        f"--disk {options.disk} --mutations {options.mutations} --seed {options.seed}",
+        "commit": commit(),
+        "machine": machine(),
+        "failures": failures,
+        "peak_memory_mb": max(peaks) // 1024,
+        **figures,
+    }
+    write_text(options.out, json.dumps(record, indent=1) + "\n")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
