@@ -275,6 +275,36 @@ def test_another_depth(name: str, depth: int) -> None:
 
 
 @EVERY
+def test_embeddings_are_what_the_classifiers_see(name: str) -> None:
+    model = build(name, num_bodies=2).double().train()
+    x = clips(model, samples=3).double()
+    x[1, ..., 1] = 0
+    assert len(model.embed(x)) == len(model.heads)
+    model.eval()
+    with torch.no_grad():
+        embedded = model.embed(x)
+        assert all(features.ndim == 2 and len(features) == 3 for features in embedded)
+        torch.testing.assert_close(model.classify(embedded), model(x))
+
+
+@EVERY
+def test_a_reset_classifier_has_other_classes_and_fresh_weights(name: str, tmp_path: Path) -> None:
+    model = build(name).double().eval()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    x = clips(model).double()
+    model.reset_classifier(11)
+    assert model.config.num_classes == 11
+    assert logits_of(model(x)).shape == (2, len(model.heads), 11)
+    for key, value in model.state_dict().items():
+        same = not key.split(".")[0].endswith("classifier")
+        assert (key in before and torch.equal(value, before[key])) == same, key
+    save_checkpoint(tmp_path / "a.safetensors", model.float(), {})
+    assert load_checkpoint(tmp_path / "a.safetensors")[0].config.num_classes == 11
+    with pytest.raises(ConfigError, match="num_classes is 0"):
+        model.reset_classifier(0)
+
+
+@EVERY
 def test_clips_that_are_too_short_are_refused(name: str) -> None:
     model = build(name)
     with pytest.raises(ConfigError, match=r"have 7 frames: a model takes \(N, C, T, V, M\) with T at least 8"):

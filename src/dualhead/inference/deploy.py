@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -79,13 +78,16 @@ class DeployedModel(SkeletonModel):
         """
         raise ConfigError("a deployed model takes no other weights: load them into the model and deploy it again")
 
-    def save_pretrained(self, *_: Any, **__: Any) -> Path:
+    def save_pretrained(self, *_: Any, **__: Any) -> Any:
         """Raise, since a model folder holds trainable weights.
 
         Raises:
             ConfigError: Always.
         """
         raise ConfigError("a deployed model cannot be saved as a checkpoint: save the model that it was made from")
+
+    push_to_hub = save_pretrained
+    reset_classifier = load_state_dict
 
     def features(self, x: Tensor) -> tuple[Tensor, ...]:
         """Compute the features of the model, in the type of the activations."""

@@ -24,7 +24,7 @@ from dualhead.layers.residual import make_residual
 from dualhead.models.published_keys import around_keys, leaf_keys
 from dualhead.models.published_layout import Pairs, PublishedLayout, trunk_arguments
 from dualhead.models.registry import register_model
-from dualhead.models.unit_trunk import Unit, UnitTrunk, normal_classifier, unit_plan
+from dualhead.models.unit_trunk import Unit, UnitTrunk, unit_plan
 from dualhead.skeleton import Skeleton
 
 
@@ -90,9 +90,16 @@ class AGCN(UnitTrunk):
         super().__init__(
             InputNorm(in_channels, skeleton.num_joints, num_bodies),
             [AGCNUnit(adjacency, plan) for plan in unit_plan(in_channels, width, depth)],
-            normal_classifier(width * 4, num_classes, math.sqrt(2 / num_classes)),
+            width * 4,
+            num_classes,
             dropout,
         )
+
+    def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
+        """Make the classifier, its weights normal with variance 2 / K."""
+        classifier = nn.Linear(features, num_classes)
+        nn.init.normal_(classifier.weight, 0, math.sqrt(2 / num_classes))
+        return classifier
 
 
 def _published_keys(model: AGCN) -> Pairs:

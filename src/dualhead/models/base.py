@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -116,6 +117,10 @@ class SkeletonModel(nn.Module):
             ConfigError: If the clips have other dimensions, channels, joints or bodies than the model, fewer frames, or
                 there are none; or `bodies` is of other clips.
         """
+        return self.output(self._pooled_clips(clips, bodies))
+
+    def _pooled_clips(self, clips: Tensor, bodies: DistinctBodies | None) -> list[Tensor]:
+        """Check clips, and compute what `pooled` returns of their bodies, averaged over the bodies of each clip."""
         if not torch.compiler.is_compiling() and not clips.numel():
             raise ConfigError(f"clips of shape {tuple(clips.shape)} are none: give at least one")
         if clips.ndim == 5 and clips.shape[2] < MIN_FRAMES:
@@ -132,7 +137,7 @@ class SkeletonModel(nn.Module):
         x = bodies.select(self.input_norm(clips))  # (B, C, T, V)
         with counting(bodies.repeats) if bodies.repeats else nullcontext():
             pooled = self.pooled_features(x, bodies)
-        return self.output([bodies.mean(head) for head in pooled])
+        return [bodies.mean(head) for head in pooled]
 
     def output(self, pooled: Sequence[Tensor]) -> Tensor | ModelOutput:
         """Return what `forward` returns: the logits; a model with auxiliary terms may add them in training mode.
@@ -198,15 +203,60 @@ class SkeletonModel(nn.Module):
         share = -(-len(x) // num_sharing())
         return torch.split(x, max(1, min(share, _NODES_AT_A_TIME // (x.shape[2] * x.shape[3]))))
 
+    def embed(self, clips: Tensor, bodies: DistinctBodies | None = None) -> tuple[Tensor, ...]:
+        """Compute the pooled features that the classifiers see, such as for search or clustering.
+
+        Args:
+            clips: As `forward` takes them.
+            bodies: Likewise.
+
+        Returns:
+            One `(N, O)` for each of the H heads, in their order, averaged over frames, joints and bodies.
+
+        Raises:
+            ConfigError: As `forward`.
+        """
+        return tuple(self._pooled_clips(clips, bodies)[: len(self.heads)])
+
+    def make_classifier(self, features: int, num_classes: int) -> nn.Module:
+        """Make the classifier of a head with fresh weights.
+
+        Args:
+            features: O.
+            num_classes: K.
+        """
+        return nn.Linear(features, num_classes)
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Replace the classifier of every head by a fresh one, of the type and on the device of the former.
+
+        The names of the former classes leave the provenance.
+
+        Args:
+            num_classes: K from now on.
+
+        Raises:
+            ConfigError: If K is no whole number of at least 1.
+        """
+        if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
+            raise ConfigError(f"num_classes is {num_classes!r}: a model needs a whole number of at least 1")
+        for name, former in list(self.named_children()):
+            if name.endswith("classifier"):
+                weight: Tensor = former.weight  # type: ignore[assignment]
+                fresh = self.make_classifier(weight.shape[1], num_classes)
+                setattr(self, name, fresh.to(weight.device, weight.dtype).train(former.training))
+        self.config = replace(self.config, num_classes=num_classes)
+        self.provenance = {key: value for key, value in self.provenance.items() if key != "classes"}
+
     @classmethod
-    def from_pretrained(cls, name: str | Path, *, revision: str | None = None, token: str | None = None) -> Self:
+    def from_pretrained(cls, name: str | Path, **options: Any) -> Self:
         """Load a model with its provenance.
 
         Args:
             name: A folder of `save_pretrained`, a `.safetensors` checkpoint, or a repository of the Hub
                 ("owner/model").
-            revision: Branch, tag or commit of the repository; None: the main branch.
-            token: Access token for a private repository; None: the one that `huggingface_hub` finds.
+            **options: Of `huggingface_hub.PyTorchModelHubMixin.from_pretrained`: `revision`, `token`, `cache_dir`,
+                `force_download`, `local_files_only`.
 
         Returns:
             The model in evaluation mode on the CPU.
@@ -217,48 +267,57 @@ class SkeletonModel(nn.Module):
         """
         from dualhead.models import hub
 
-        model, _ = hub.from_pretrained(name, revision=revision, token=token)
+        model = hub.load(name, **options)
         if not isinstance(model, cls):
             holds = type(model).__name__
             raise CheckpointError(f"{name} holds a {holds}, no {cls.__name__}: load it with {holds}.from_pretrained")
         return model
 
-    def save_pretrained(self, folder: str | Path, *, repository: str | None = None) -> Path:
-        """Write a model folder: weights, `config.json` and a card.
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
+        """Write a model folder: weights, `config.json` and a card; a card that is there stays.
 
         Args:
-            folder: The folder to create or fill.
-            repository: What the card tells people to load; None: the folder.
+            save_directory: The folder to create or fill.
+            **options: Of `huggingface_hub.PyTorchModelHubMixin.save_pretrained`: `repo_id` (which the card names; the
+                folder by default), `push_to_hub`, and the options of `push_to_hub`.
 
         Returns:
-            The folder.
+            The address of the commit with `push_to_hub=True`, None without.
+
+        Raises:
+            CheckpointError: If the Hub refuses it.
+            ConfigError: If an option has a name of version 0.1.
         """
         from dualhead.models import hub
 
-        return hub.save_pretrained(self, folder, repository=repository)
+        _refuse_old(options)
+        return hub.save(self, save_directory, **options)
 
-    def push_to_hub(
-        self,
-        repository: str,
-        *,
-        private: bool = False,
-        token: str | None = None,
-        message: str = "Upload a dualhead model",
-    ) -> str:
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
         """Upload the model as a repository of the Hugging Face Hub.
 
         Args:
-            repository: "owner/model"; created where it does not exist.
-            private: Whether a repository that is created is private.
-            token: Access token; None: the one that `huggingface_hub` finds.
-            message: The commit's message.
+            repo_id: "owner/model"; created where it does not exist.
+            **options: Of `huggingface_hub.PyTorchModelHubMixin.push_to_hub`: `private`, `token`, `commit_message`,
+                `branch`, `create_pr`.
 
         Returns:
             The address of the commit.
 
         Raises:
             CheckpointError: If the Hub refuses it.
+            ConfigError: If an option has a name of version 0.1.
         """
         from dualhead.models import hub
 
-        return hub.push_to_hub(self, repository, private=private, token=token, message=message)
+        _refuse_old(options)
+        return hub.push(self, repo_id, **options)
+
+
+_OLD_OPTIONS = {"repository": "repo_id", "message": "commit_message"}
+
+
+def _refuse_old(options: Mapping[str, Any]) -> None:
+    for old, new in _OLD_OPTIONS.items():
+        if old in options:
+            raise ConfigError(f"option {old} of version 0.1 is now {new}, as huggingface_hub calls it: give {new}")

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dualhead.layers.threads import alone
-from dualhead.models.base import SkeletonModel
 from dualhead.models.config import ModelConfig
 from dualhead.models.registry import create_model
 from dualhead.runtime.errors import CheckpointError, ConfigError, shorten
@@ -26,6 +25,9 @@ from dualhead.runtime.plugins import explained
 from dualhead.runtime.schema import list_of, mapping_of, nullable, record, text, whole
 from dualhead.skeletons.skeleton import SKELETON_FORM
 from dualhead.version import __version__
+
+if TYPE_CHECKING:
+    from dualhead.models.base import SkeletonModel
 
 SCHEMA = 1
 """Version of the metadata; a file of a later one is refused with the package version that wrote it."""

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from torch import nn
+
 from dualhead.layers.dynamic_graph_convolution import DynamicGraphConvolution
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
 from dualhead.models.published_keys import pyskl_layout
 from dualhead.models.registry import register_model
-from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, normal_classifier, unit_plan
+from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, unit_plan
 from dualhead.skeleton import Skeleton
 
 _GROUPS = 8
@@ -53,9 +55,17 @@ class DGSTGCN(UnitTrunk):
                 )
                 for plan in unit_plan(in_channels, width, depth)
             ],
-            normal_classifier(width * 4, num_classes, 0.01, zero_bias=True),
+            width * 4,
+            num_classes,
             dropout,
         )
+
+    def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
+        """Make the classifier, its weights normal with standard deviation 0.01, its bias 0."""
+        classifier = nn.Linear(features, num_classes)
+        nn.init.normal_(classifier.weight, 0, 0.01)
+        nn.init.zeros_(classifier.bias)
+        return classifier
 
 
 _LAYOUT = pyskl_layout("pre.0.weight")

@@ -1,24 +1,29 @@
-"""Models as folders, in the manner of the Hugging Face Hub: `model.safetensors`, `config.json` and a card."""
+"""Models as folders, in the manner of the Hugging Face Hub: `model.safetensors`, `config.json` and a card.
+
+`SkeletonModel` hands its `from_pretrained`, `save_pretrained` and `push_to_hub` on to `HubModel` instead of inheriting
+from the Hub's mixin, whose import takes a tenth as long as that of PyTorch, for all who only predict.
+"""
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import ModelCard, PyTorchModelHubMixin, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-from dualhead.models.base import SkeletonModel
-from dualhead.models.checkpoint import load_checkpoint, read_metadata, save_checkpoint
+from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.models.config import ModelConfig
 from dualhead.models.registry import model_entries
 from dualhead.runtime.errors import CheckpointError
-from dualhead.runtime.files import replacing, write_text
+from dualhead.runtime.files import write_text
 from dualhead.version import __version__
+
+if TYPE_CHECKING:
+    from dualhead.models.base import SkeletonModel
 
 WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
 """Files of a model folder; the first alone rebuilds the model, the others are for people and the Hub."""
@@ -48,34 +53,114 @@ model = SkeletonModel.from_pretrained("{repository}")
 """
 
 
-def save_pretrained(
-    checkpoint: str | Path | SkeletonModel, folder: str | Path, *, repository: str | None = None
-) -> Path:
-    """Write a model folder.
+class HubModel(PyTorchModelHubMixin, library_name="dualhead", tags=["skeleton-based-action-recognition"]):
+    """A model as the Hub's mixin sees it; its files are our checkpoint, its configuration in JSON and a card.
+
+    Attributes:
+        model: The model.
+    """
+
+    def __init__(self, wrapped: SkeletonModel):  # no name of a key of config.json, whose values the mixin would pass
+        self.model = wrapped
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Write weights and configuration."""
+        config, provenance = self.model.config, dict(self.model.provenance)
+        save_checkpoint(save_directory / WEIGHTS, self.model, provenance)
+        facts = {"library": "dualhead", "version": __version__, "model": config.to_dict(), "provenance": provenance}
+        write_text(save_directory / CONFIG, json.dumps(facts, indent=2, sort_keys=True) + "\n")
+
+    @classmethod
+    def _from_pretrained(  # type: ignore[override]
+        cls,
+        *,
+        model_id: str,
+        revision: str | None,
+        cache_dir: str | Path | None,
+        force_download: bool,
+        local_files_only: bool,
+        token: str | bool | None,
+    ) -> HubModel:
+        """Load the weights of a folder or repository."""
+        if Path(model_id).is_dir():
+            return cls(load_checkpoint(Path(model_id) / WEIGHTS)[0])
+        path = hf_hub_download(
+            model_id,
+            WEIGHTS,
+            revision=revision,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+            token=token,
+        )
+        return cls(load_checkpoint(path)[0])
+
+    def generate_model_card(self, repo_id: str = "FOLDER", **_: Any) -> ModelCard:
+        """Make the card.
+
+        Args:
+            repo_id: What the card tells people to load.
+        """
+        return ModelCard(_card(self.model.config, self.model.provenance, repo_id))
+
+
+def load(name: str | Path, **options: Any) -> SkeletonModel:
+    """Load a model from a folder, a checkpoint file or the Hugging Face Hub.
 
     Args:
-        checkpoint: A `.safetensors` file of `save_checkpoint`, or a model.
-        folder: The folder to create or fill.
-        repository: What the card tells people to load; None: the folder.
+        name: A folder of `save_pretrained`, a `.safetensors` checkpoint, or a repository of the Hub ("owner/model").
+        **options: Of `PyTorchModelHubMixin.from_pretrained`: `revision`, `token`, `cache_dir`, `force_download`,
+            `local_files_only`.
 
     Returns:
-        The folder.
+        The model in evaluation mode on the CPU.
 
     Raises:
-        CheckpointError: If the checkpoint cannot be read.
+        CheckpointError: If there is no such folder, file or repository, or its weights cannot be read.
     """
-    target = Path(folder)
-    if isinstance(checkpoint, SkeletonModel):
-        save_checkpoint(target / WEIGHTS, checkpoint, checkpoint.provenance)
-    else:
-        read_metadata(checkpoint)
-        with replacing(target / WEIGHTS) as temporary:
-            shutil.copyfile(checkpoint, temporary)
-    config, provenance = read_metadata(target / WEIGHTS)
-    facts = {"library": "dualhead", "version": __version__, "model": config.to_dict(), "provenance": provenance}
-    write_text(target / CONFIG, json.dumps(facts, indent=2, sort_keys=True) + "\n")
-    write_text(target / CARD, _card(config, provenance, repository or str(folder)))
-    return target
+    if Path(name).is_file():
+        return load_checkpoint(name)[0]
+    try:
+        return HubModel.from_pretrained(str(name), **options).model
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        raise CheckpointError(
+            f"{name} is no folder or file here, and the Hugging Face Hub does not give its {WEIGHTS} "
+            f"({type(error).__name__}): give a folder, a checkpoint or a repository such as owner/model"
+        ) from error
+
+
+def save(model: SkeletonModel, folder: str | Path, **options: Any) -> str | None:
+    """Write a model folder; the options are those of `PyTorchModelHubMixin.save_pretrained`.
+
+    Returns:
+        The address of the commit with `push_to_hub=True`.
+    """
+    card = {"repo_id": options.get("repo_id") or str(folder)}
+    with _uploading(options.get("repo_id") or str(folder), model):
+        return HubModel(model).save_pretrained(folder, model_card_kwargs=card, **options)
+
+
+def push(model: SkeletonModel, repo_id: str, **options: Any) -> str:
+    """Upload a model; the options are those of `PyTorchModelHubMixin.push_to_hub`.
+
+    Returns:
+        The address of the commit.
+    """
+    options = {"commit_message": "Upload a dualhead model", **options}
+    with _uploading(repo_id, model):
+        return str(HubModel(model).push_to_hub(repo_id, model_card_kwargs={"repo_id": repo_id}, **options))
+
+
+@contextmanager
+def _uploading(repo_id: str, model: SkeletonModel) -> Iterator[None]:
+    """Turn the Hub's errors into ours."""
+    try:
+        yield
+    except (HfHubHTTPError, HFValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(
+            f"{repo_id} does not take the {type(model).__name__}: {reason}; check the name and token"
+        ) from error
 
 
 def _card(config: ModelConfig, provenance: Mapping[str, Any], repository: str) -> str:
@@ -95,69 +180,3 @@ def _card(config: ModelConfig, provenance: Mapping[str, Any], repository: str) -
         repository=repository,
         provenance="\n".join(rows),
     )
-
-
-def from_pretrained(
-    name: str | Path, *, revision: str | None = None, token: str | None = None
-) -> tuple[SkeletonModel, dict[str, Any]]:
-    """Load a model from a folder, a checkpoint file or the Hugging Face Hub.
-
-    Args:
-        name: A folder of `save_pretrained`, a `.safetensors` checkpoint, or a repository of the Hub ("owner/model").
-        revision: Branch, tag or commit of the repository; None: the main branch.
-        token: Access token for a private repository; None: the one that `huggingface_hub` finds.
-
-    Returns:
-        The model in evaluation mode on the CPU, and its provenance.
-
-    Raises:
-        CheckpointError: If there is no such folder, file or repository, or its weights cannot be read.
-    """
-    path = Path(name)
-    if path.is_dir():
-        return load_checkpoint(path / WEIGHTS)
-    if path.is_file():
-        return load_checkpoint(path)
-    try:
-        return load_checkpoint(hf_hub_download(str(name), WEIGHTS, revision=revision, token=token))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(
-            f"{name} is no folder or file here, and the Hugging Face Hub does not give its {WEIGHTS} "
-            f"({type(error).__name__}): give a folder, a checkpoint or a repository such as owner/model"
-        ) from error
-
-
-def push_to_hub(
-    checkpoint: str | Path | SkeletonModel,
-    repository: str,
-    *,
-    private: bool = False,
-    token: str | None = None,
-    message: str = "Upload a dualhead model",
-) -> str:
-    """Upload a model as a repository of the Hugging Face Hub.
-
-    Args:
-        checkpoint: A `.safetensors` file of `save_checkpoint`, or a model.
-        repository: "owner/model"; created where it does not exist.
-        private: Whether a repository that is created is private.
-        token: Access token; None: the one that `huggingface_hub` finds.
-        message: The commit's message.
-
-    Returns:
-        The address of the commit.
-
-    Raises:
-        CheckpointError: If the checkpoint cannot be read, or the Hub refuses it.
-    """
-    what = f"the {type(checkpoint).__name__}" if isinstance(checkpoint, SkeletonModel) else checkpoint
-    api = HfApi(token=token, library_name="dualhead", library_version=__version__)
-    with tempfile.TemporaryDirectory() as folder:
-        save_pretrained(checkpoint, folder, repository=repository)
-        try:
-            api.create_repo(repository, private=private, exist_ok=True)
-            commit = api.upload_folder(repo_id=repository, folder_path=folder, commit_message=message)
-        except (HfHubHTTPError, HFValidationError, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise CheckpointError(f"{repository} does not take {what}: {reason}; check the name and token") from error
-    return str(commit.commit_url)

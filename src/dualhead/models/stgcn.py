@@ -66,6 +66,12 @@ class STGCNUnit(PreparedModule):
         return relu(y)
 
 
+def _initialize(convolution: nn.Conv2d) -> nn.Conv2d:
+    nn.init.normal_(convolution.weight, 0, 0.02)
+    nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
+    return convolution
+
+
 class STGCN(UnitTrunk):
     """Units that tell a joint's neighbours apart by their place relative to the body's centre.
 
@@ -97,13 +103,17 @@ class STGCN(UnitTrunk):
         super().__init__(
             InputNorm(in_channels, skeleton.num_joints, None),
             [STGCNUnit(adjacency, plan, dropout) for plan in unit_plan(in_channels, width, depth)],
-            nn.Conv2d(width * 4, num_classes, 1),
+            width * 4,
+            num_classes,
             0.0,  # it is in the units
         )
-        for module in self.modules():
+        for module in self.units.modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.normal_(module.weight, 0, 0.02)
-                nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+                _initialize(module)
+
+    def make_classifier(self, features: int, num_classes: int) -> nn.Conv2d:
+        """Make the classifier, a 1x1 convolution that starts as all others do."""
+        return _initialize(nn.Conv2d(features, num_classes, 1))
 
     def classify(self, pooled: Sequence[Tensor]) -> Tensor:
         """Map mean features, `(N, 4 * width)`, to logits `(N, 1, K)`."""

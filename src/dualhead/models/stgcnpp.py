@@ -6,13 +6,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from torch import nn
+
 from dualhead.graph import Matrix, directed_partition
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.learned_graph_convolution import LearnedGraphConvolution
 from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
 from dualhead.models.published_keys import pyskl_layout
 from dualhead.models.registry import register_model
-from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, normal_classifier, unit_plan
+from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, unit_plan
 from dualhead.skeleton import Skeleton
 
 _OTHER_PARENTS = {"left_hand_tip": "left_hand", "right_hand_tip": "right_hand"}
@@ -69,9 +71,17 @@ class STGCNPlusPlus(UnitTrunk):
                 )
                 for plan in unit_plan(in_channels, width, depth)
             ],
-            normal_classifier(width * 4, num_classes, 0.01, zero_bias=True),
+            width * 4,
+            num_classes,
             dropout,
         )
+
+    def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
+        """Make the classifier, its weights normal with standard deviation 0.01, its bias 0."""
+        classifier = nn.Linear(features, num_classes)
+        nn.init.normal_(classifier.weight, 0, 0.01)
+        nn.init.zeros_(classifier.bias)
+        return classifier
 
 
 _LAYOUT = pyskl_layout("conv.weight", subsets=3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -56,22 +56,6 @@ def unit_plan(in_channels: int, width: int, depth: int) -> list[Unit]:
     ]
 
 
-def normal_classifier(features: int, num_classes: int, deviation: float, zero_bias: bool = False) -> nn.Linear:
-    """Create a linear layer whose weights start normally distributed.
-
-    Args:
-        features: Channels of the pooled features.
-        num_classes: K.
-        deviation: Standard deviation of the weights.
-        zero_bias: Whether the bias starts at 0 instead of PyTorch's uniform distribution.
-    """
-    classifier = nn.Linear(features, num_classes)
-    nn.init.normal_(classifier.weight, 0, deviation)
-    if zero_bias:
-        nn.init.zeros_(classifier.bias)
-    return classifier
-
-
 class GraphUnit(nn.Module):
     """Graph convolution, temporal convolution with the unit's stride, residual, ReLU.
 
@@ -100,16 +84,19 @@ class UnitTrunk(SkeletonModel):
     Args:
         input_norm: What every clip goes through first.
         units: The units.
-        classifier: From the channels of the last unit to K.
+        features: Channels of the last unit.
+        num_classes: K.
         dropout: Share of the pooled features that is dropped in training.
     """
 
-    def __init__(self, input_norm: InputNorm, units: Iterable[nn.Module], classifier: nn.Module, dropout: float):
+    def __init__(
+        self, input_norm: InputNorm, units: Sequence[nn.Module], features: int, num_classes: int, dropout: float
+    ):
         super().__init__()
         self.input_norm = input_norm
         self.units = nn.Sequential(*units)
         self.dropout = nn.Dropout(dropout)
-        self.classifier = classifier
+        self.classifier = self.make_classifier(features, num_classes)
 
     def features(self, x: Tensor) -> tuple[Tensor]:
         """Map bodies `(B, C, T, V)` to `(B, 4 * width, T / 4, V)`."""
