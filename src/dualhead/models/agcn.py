@@ -96,7 +96,7 @@ class AGCN(UnitTrunk):
         )
 
     def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
-        """Make the classifier, its weights normal with variance 2 / K."""
+        """Create the classifier, its weights normal with variance 2 / K."""
         classifier = nn.Linear(features, num_classes)
         nn.init.normal_(classifier.weight, 0, math.sqrt(2 / num_classes))
         return classifier

@@ -219,7 +219,7 @@ class SkeletonModel(nn.Module):
         return tuple(self._pooled_clips(clips, bodies)[: len(self.heads)])
 
     def make_classifier(self, features: int, num_classes: int) -> nn.Module:
-        """Make the classifier of a head with fresh weights.
+        """Create the classifier of a head with fresh weights.
 
         Args:
             features: O.

@@ -61,7 +61,7 @@ class DGSTGCN(UnitTrunk):
         )
 
     def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
-        """Make the classifier, its weights normal with standard deviation 0.01, its bias 0."""
+        """Create the classifier, its weights normal with standard deviation 0.01, its bias 0."""
         classifier = nn.Linear(features, num_classes)
         nn.init.normal_(classifier.weight, 0, 0.01)
         nn.init.zeros_(classifier.bias)

@@ -96,7 +96,7 @@ class HubModel(PyTorchModelHubMixin, library_name="dualhead", tags=["skeleton-ba
         return cls(load_checkpoint(path)[0])
 
     def generate_model_card(self, repo_id: str = "FOLDER", **_: Any) -> ModelCard:
-        """Make the card.
+        """Create the card.
 
         Args:
             repo_id: What the card tells people to load.
@@ -153,7 +153,7 @@ def push(model: SkeletonModel, repo_id: str, **options: Any) -> str:
 
 @contextmanager
 def _uploading(repo_id: str, model: SkeletonModel) -> Iterator[None]:
-    """Turn the Hub's errors into ours."""
+    """Convert errors of the Hub to ours."""
     try:
         yield
     except (HfHubHTTPError, HFValidationError) as error:

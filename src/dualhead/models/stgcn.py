@@ -112,7 +112,7 @@ class STGCN(UnitTrunk):
                 _initialize(module)
 
     def make_classifier(self, features: int, num_classes: int) -> nn.Conv2d:
-        """Make the classifier, a 1x1 convolution that starts as all others do."""
+        """Create the classifier, a 1x1 convolution that starts as all others do."""
         return _initialize(nn.Conv2d(features, num_classes, 1))
 
     def classify(self, pooled: Sequence[Tensor]) -> Tensor:
