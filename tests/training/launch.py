@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -39,6 +41,30 @@ def run(program: str, *arguments: str | Path, processes: int = 1) -> str:
     done = subprocess.run(line, env=environment(), capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
+
+
+def run_on_nodes(*words: str | Path, nodes: int = 2) -> str:
+    """Run what follows `torchrun` on several machines that are simulated here, one process each; none may fail.
+
+    Each has a launcher of its own; they meet at one address as they would across a network.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    launcher = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes", str(nodes), "--nproc-per-node", "1"),
+        *("--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}", "--rdzv-id", "test"),
+    ]
+    line = [*launcher, *map(str, words)]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    processes = [subprocess.Popen(line, env=environment(), **pipes) for _ in range(nodes)]
+    try:
+        printed = [process.communicate(timeout=400)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0] * nodes, "\n".join(printed)
+    return "\n".join(printed)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from dualhead.training.run_folder import RunFolder
 from dualhead.training.train import train
 from dualhead.training.trained_on import digest_names
 from tests.training.conftest import MakeExperiment
-from tests.training.launch import one_thread, run
+from tests.training.launch import one_thread, run, run_on_nodes
 
 
 @pytest.fixture
@@ -215,6 +215,18 @@ def test_two_processes_give_the_scores_of_one(checkpoint: Path, store: Store, tm
     assert two.names.tolist() == one.names.tolist()
     assert np.array_equal(two.logits, one.logits)  # to the last bit
     assert "arning" not in printed
+
+
+@pytest.mark.slow
+def test_two_nodes_give_the_scores_of_one_process(checkpoint: Path, store: Store, tmp_path: Path) -> None:
+    with one_thread():
+        one = evaluate(checkpoint, store, batch_size=6, workers=0, device="cpu", quiet=True)
+    words = ["evaluate", checkpoint, store.path, "--out", tmp_path / "two.npz", "--batch-size", "6", "--workers", "0"]
+    printed = run_on_nodes("-m", "dualhead", *words, "--device", "cpu")
+    two = Scores.load(tmp_path / "two.npz")
+    assert two.names.tolist() == one.names.tolist()
+    assert np.array_equal(two.logits, one.logits)  # to the last bit
+    assert printed.count("bone, best epoch (3)") == 1
 
 
 def test_scores_are_not_written_over_what_is_read(checkpoint: Path, store: Store) -> None:

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from dualhead.training.evaluate import evaluate
 from dualhead.training.run_folder import RunFolder
 from dualhead.training.train import train
 from tests.training.conftest import MakeExperiment
-from tests.training.launch import TRAIN, command, environment, one_thread, run
+from tests.training.launch import TRAIN, command, environment, one_thread, run, run_on_nodes
 from tests.training.plain import Plain
 
 
@@ -194,12 +195,18 @@ def test_accumulated_parts_equal_one_batch(make_plain: MakeExperiment, store: St
 
 
 @pytest.mark.slow
-def test_two_processes_train_like_one(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("nodes", [1, 2])
+def test_two_processes_train_like_one(nodes: int, make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:
+    """Whether they are on one machine or on two."""
     experiment = make_plain(ema_decay=0.5)
     with one_thread():
         one = train(experiment, store, tmp_path / "one", device="cpu", quiet=True)
     save_experiment(tmp_path / "experiment.yaml", experiment)
-    printed = run(TRAIN, tmp_path / "experiment.yaml", store.path, tmp_path / "two", processes=2)
+    words = (tmp_path / "experiment.yaml", store.path, tmp_path / "two")
+    if nodes == 1:
+        printed = run(TRAIN, *words, processes=2)
+    else:
+        printed = run_on_nodes("--no-python", sys.executable, "-c", TRAIN, *words)
     assert "arning" not in printed
     first, second = weights(one.last.checkpoint), weights(tmp_path / "two" / "last.safetensors")
     for key in first:
