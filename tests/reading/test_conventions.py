@@ -103,3 +103,24 @@ def test_joints_outside_the_image() -> None:
     assert outside(joints, (1280, 720)) != []
     assert outside(joints, (720, 1280)) == []
     assert outside(joints[2:], (10, 10)) == []
+
+
+def test_a_score_in_the_place_of_z_is_doubted() -> None:
+    rng = np.random.default_rng(0)
+    key_points = np.concatenate([rng.uniform(0.3, 0.7, (4, 25, 2)), np.full((4, 25, 1), 0.9)], axis=2)
+    clip = RawClip(from_dense(key_points[None]), NTU25, where="x")
+    with pytest.raises(FormatError, match="all numbers lie between 0 and 1"):
+        apply_conventions(clip, ReadingOptions())
+    assert apply_conventions(clip, ReadingOptions(unit="m")).unit == "m"
+    scaled = rng.uniform(size=(4, 25, 3))
+    scaled[0, 0], scaled[0, 1] = 1, (0, 0, 0)
+    scaled[1, :3] = np.diag([1.0, 1.0, 1.0])
+    assert apply_conventions(RawClip(from_dense(scaled[None]), NTU25), ReadingOptions()).recording.num_frames == 4
+
+
+def test_coordinates_around_zero_are_no_fractions_of_an_image() -> None:
+    joints = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 4, 17, 2))
+    clip = RawClip(from_dense(joints), COCO17, where="x")
+    with pytest.raises(FormatError, match="lies below 0, so these are no fractions"):
+        apply_conventions(clip, ReadingOptions())
+    assert "lies below 0" in apply_conventions(clip, ANYTHING).notes[0]

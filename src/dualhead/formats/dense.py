@@ -20,6 +20,7 @@ _MISSING = 9999.0
 _LARGEST_SCORE, _LEAST_PERCENT, _MOST_PERCENT = 1.5, 10.0, 100.0  # a score may go a little past 1
 _LEAST_SCORE = -1.0  # networks that score a heat map go a little below 0
 _LEAST_PIXELS = 20.0
+_BELOW_IMAGE, _MANY_BELOW = -0.05, 0.2
 
 
 def dense_recording(
@@ -137,6 +138,17 @@ def _check_scores(joints: NDArray[Any], skeleton: Skeleton, where: str) -> None:
             f"that is no confidence (0 to 1): is it a coordinate of another skeleton than {skeleton.name!r}?",
             where,
         )
+    if skeleton.dimensions == 2:
+        with np.errstate(invalid="ignore"):
+            below = float((coordinates[np.any(coordinates != 0, axis=-1)] < _BELOW_IMAGE).any(axis=-1).mean())
+            marked = bool((coordinates == -1).all(axis=-1).any())
+        if below > _MANY_BELOW and not marked:
+            raise FormatError(
+                f"x or y of {below:.0%} of the joints lies below 0, outside any image, and the third number runs from "
+                f"{low:.4g} to {high:.4g}: these look like 3D coordinates and not key points of {skeleton.name!r} with "
+                "a confidence, say their skeleton",
+                where,
+            )
 
 
 def _check_depth(joints: NDArray[np.float64], skeleton: Skeleton, where: str) -> None:

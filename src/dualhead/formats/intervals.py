@@ -193,6 +193,9 @@ def cut_recording(recording: Recording, start: int, stop: int, where: str) -> Re
     Raises:
         FormatError: If nothing of the interval is in the recording.
     """
+    notes = recording.notes
+    if start < recording.num_frames < stop:
+        notes = (*notes, "an interval ends behind the end of the recording and is cut there")
     stop = min(stop, recording.num_frames)
     if not 0 <= start < stop:
         raise FormatError(f"it has {recording.num_frames} frames: its interval lies outside", where)
@@ -204,6 +207,7 @@ def cut_recording(recording: Recording, start: int, stop: int, where: str) -> Re
         frames=recording.frames[rows] - start,
         slots=recording.slots[rows],
         num_frames=stop - start,
+        notes=notes,
         body_ids=tuple(ids[row] for row in rows.tolist()) if ids else (),
         tracking=None if recording.tracking is None else recording.tracking[rows],
         confidence=None if recording.confidence is None else recording.confidence[rows],

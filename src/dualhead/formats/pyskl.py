@@ -193,6 +193,9 @@ def _annotation(
         joints = joints[None]
         confidence = confidence[None] if confidence is not None and confidence.ndim == 2 else confidence
     frames = annotation.get("total_frames", joints.shape[1])
+    if np.isscalar(frames) and frames != joints.shape[1] and frames == joints.shape[0]:  # (frames, bodies, ...)
+        joints = joints.swapaxes(0, 1)
+        confidence = confidence.swapaxes(0, 1) if confidence is not None and confidence.ndim == 3 else confidence
     if not np.isscalar(frames) or not isinstance(frames, int | np.integer) or not 0 < frames <= joints.shape[1]:
         raise FormatError(f"'total_frames' is {str(frames)[:40]}, but 'keypoint' has {joints.shape[1]} frames", where)
     joints = joints[:, : int(frames)]  # what lies behind is padding
@@ -202,6 +205,7 @@ def _annotation(
             raise FormatError(reason, where)
         confidence = confidence[:, : int(frames)]
     shape = annotation.get("img_shape")
+    shape = annotation.get("original_shape") if shape is None else shape
     shape = shape.ravel().tolist() if isinstance(shape, np.ndarray) else shape
     known = shape[:2] if isinstance(shape, (list, tuple)) else ()
     sizes = [int(size) for size in known if isinstance(size, (int, np.integer)) and size >= 0]

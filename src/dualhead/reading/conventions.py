@@ -23,6 +23,7 @@ LARGEST_FRACTION = 2.0
 
 _LARGEST_SCORE = 1.5  # a confidence may go a little past 1
 _OUTSIDE, _FEW_OUTSIDE, _SOME_OUTSIDE = 1.1, 0.1, 0.01
+_BELOW_IMAGE, _MANY_BELOW = -0.05, 0.2
 _SAME_PLACE = 0.03  # of a body's extent
 _FEWEST_SHARED = 5
 _UPPER = ("head", "nose", "neck", "left_shoulder", "right_shoulder", "shoulder_centre", "spine_shoulder")
@@ -166,12 +167,28 @@ def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
     doubt = doubt_unit(body_extent(recording.joints), options.extent)
     if doubt:
         raise FormatError(doubt, clip.where)
+    if options.unit is None and clip.unit == "" and _are_all_fractions(recording.joints, clip.skeleton):
+        raise FormatError(
+            "all numbers lie between 0 and 1: are they fractions of an image with a score in the place of z? say the "
+            "skeleton of the key points, or --unit m if they are metres",
+            clip.where,
+        )
     down = points_down(recording.joints, clip.skeleton)
     if down:
         notes.append(down)
     if len(recording.joints) and not recording.joints[..., 2].any():
         notes.append("every z is 0: are these 2D coordinates?")
     return replace(clip, recording=recording, unit=unit, notes=tuple(notes))
+
+
+def _are_all_fractions(joints: NDArray[np.floating], skeleton: Skeleton) -> bool:
+    """Tell x and y as fractions with a score in the place of z, but not numbers that were scaled to 0..1 on purpose."""
+    seen = joints[joints.any(axis=2)]
+    if usual_extent(skeleton) is None or not len(seen):
+        return False
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    is_scaled = bool((low == 0).all() and (high == 1).all())
+    return bool(low.min() >= 0 and high.max() <= 1 and (high - low)[:2].min() > 0 and not is_scaled)
 
 
 def points_down(joints: NDArray[np.floating], skeleton: Skeleton) -> str:
@@ -219,6 +236,15 @@ def _check_flat(clip: RawClip, options: ReadingOptions) -> RawClip:
             )
         fields |= {"width": int(size[0]), "height": int(size[1])}
         return replace(clip, fields=fields, unit="px", notes=(*clip.notes, *outside(joints, size)))
+    below = float((joints[seen] < _BELOW_IMAGE).any(axis=1).mean()) if seen.any() else 0.0
+    if below > _MANY_BELOW and clip.unit == "":  # a format that defines its unit may follow people out of the image
+        told_below = (
+            f"x or y of {below:.0%} of the joints lies below 0, so these are no fractions of an image (0 to 1 from its "
+            "upper left corner): give those, or pixels"
+        )
+        if not options.any_scale:
+            raise FormatError(told_below, clip.where)
+        clip = replace(clip, notes=(*clip.notes, told_below))
     if seen.any() and min(told) > 0:
         raise FormatError(
             f"coordinates of {mean:.4g} on average are fractions of the image already: leave out its size, {told[0]} x "

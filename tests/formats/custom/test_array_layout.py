@@ -99,3 +99,19 @@ def test_columns_of_a_centred_body_are_told_by_its_bones() -> None:
         found, notes = order_axes(values, NTU25, "x")
         np.testing.assert_array_equal(found[0], clip)
         assert bool(notes) == is_noted
+
+
+def test_one_body_in_every_frame_may_have_an_axis_of_its_own() -> None:
+    clip = people(1, 30)
+    found, notes = order_axes(clip.swapaxes(0, 1), NTU25, "x")  # (T, 1, V, C)
+    np.testing.assert_array_equal(found, clip)
+    assert "1 body of 30 frames" in notes[0]
+    short = people(1, 4)
+    np.testing.assert_array_equal(order_axes(short.swapaxes(0, 1), NTU25, "x")[0], short)
+    crowd = people(4, 1)  # four people in one frame, a metre apart
+    assert order_axes(crowd, NTU25, "x")[0].shape == (4, 1, 25, 3)
+
+
+def test_an_array_of_many_clips_is_no_crowd() -> None:
+    with pytest.raises(FormatError, match="200 bodies of 30 frames: is it an array of many clips"):
+        order_axes(np.zeros((200, 30, 25, 3)), NTU25, "x")

@@ -92,7 +92,7 @@ def test_confidence_beside_the_joints() -> None:
         ("c.npy", npy(JOINTS[:, :1]), "of another skeleton", None),
         ("c.npy", npy(JOINTS[:0]), "holds no frame", None),
         ("c.csv", HEADER.encode(), "holds no frame", None),
-        ("c.npz", npz(points=JOINTS), "no array 'joints'", None),
+        ("c.npz", npz(points=JOINTS, other=JOINTS), "no array 'joints', but points .*, other", None),
         ("c.json", b'{"points": 1}', "needs the key 'joints'", None),
         ("c.json", b"[[[1, 2, 3]], [[1, 2]]]", r"^c\.json: \[1\]: .* no array of numbers of one shape", None),
         ("c.json", b"[[1,\n2", "not whole JSON", 2),

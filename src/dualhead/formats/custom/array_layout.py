@@ -22,6 +22,8 @@ AXES = tuple(
 
 _FEWEST_JOINTS = 5  # of fewer joints the numbers do not tell one order of columns from another
 _MOST_BODIES = 8  # more than that and fewer frames: bodies and frames are probably swapped
+_MOST_CROWD = 16  # more bodies than that over many frames are many clips
+_CLEAR_MOVE = 0.1  # of a body
 _CLEAR_STEP = 2.0  # how many times smaller steps along time are than from body to body
 _CLEAR, _ALIKE = 1.6, 1.25  # how many times shorter bones must be for a reading to be taken, and may be for none
 _MEASURED_FRAMES = 64
@@ -99,15 +101,28 @@ def _spelled(order: str) -> str:
 
 
 def _bodies_or_frames(values: NDArray[Any], where: str) -> tuple[NDArray[Any], list[str]]:
-    """Detect `(T, M, V, C)` instead of `(M, T, V, C)` where there are more bodies than frames: people move little."""
+    """Detect `(T, M, V, C)` instead of `(M, T, V, C)` where there are more bodies than frames: people move little.
+
+    Convention: along time neighbours are less than half as far apart as along bodies; of a single frame, they are less
+    apart than a tenth of a body.
+    """
     bodies, frames = values.shape[:2]
+    count = "1 body" if frames == 1 else f"{frames} bodies"
+    swapped = f"its axes are taken for (frames, bodies, ...): {count} of {bodies} frames"
     if frames > _MOST_BODIES:
-        return values, []
+        if bodies <= _MOST_CROWD:
+            return values, []
+        raise FormatError(
+            f"{bodies} bodies of {frames} frames: is it an array of many clips? give a file for each, or --axes MTVC",
+            where,
+        )
     between_first, between_second = _step(values, 0), _step(values, 1)
-    if between_second > _CLEAR_STEP * between_first:
-        return values.swapaxes(0, 1), [
-            f"its axes are taken for (frames, bodies, ...): {frames} bodies of {bodies} frames"
-        ]
+    if frames == 1:
+        is_time = bodies > _MOST_BODIES or between_first < _CLEAR_MOVE * _size(values)
+    else:
+        is_time = between_second > _CLEAR_STEP * between_first
+    if is_time:
+        return values.swapaxes(0, 1), [swapped]
     if bodies > _MOST_BODIES and not between_first > _CLEAR_STEP * between_second:
         raise FormatError(
             f"{bodies} bodies of {frames} frames: are the axes swapped? say it with --axes TMVC (frames first) or MTVC",
@@ -116,11 +131,20 @@ def _bodies_or_frames(values: NDArray[Any], where: str) -> tuple[NDArray[Any], l
     return values, []
 
 
+def _size(values: NDArray[Any]) -> float:
+    """Measure how large bodies are along an axis, in the median. `(..., V, C)`."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        sizes = np.ptp(values.astype(np.float64), axis=-2).max(axis=-1)
+    sizes = sizes[np.isfinite(sizes)]
+    return float(np.median(sizes)) if sizes.size else 0.0
+
+
 def _step(values: NDArray[Any], axis: int) -> float:
     """Measure how far neighbours along an axis are apart, in the median."""
     if values.shape[axis] < 2:
         return 0.0
-    steps = np.abs(np.diff(values.astype(np.float64), axis=axis))
+    with np.errstate(invalid="ignore", over="ignore"):  # damaged bytes can be any number
+        steps = np.abs(np.diff(values.astype(np.float64), axis=axis))
     steps = steps[np.isfinite(steps)]
     return float(np.median(steps)) if steps.size else 0.0
 

@@ -88,8 +88,13 @@ def _parse_table(
         joints = parse_npy(data, path)
     elif suffix == ".npz":
         arrays = parse_npz(data, ("joints", "confidence"), path)
+        shapes = {} if "joints" in arrays else npz_shapes(data, path)
+        if len(shapes) == 1 and len(next(iter(shapes.values())) or ()) in (3, 4):  # as numpy.savez(file, joints) has it
+            (only,) = shapes
+            arrays = {"joints": parse_npz(data, (only,), path)[only]}
+            notes.append(f"its only array, {only[:40]!r}, is taken for the joints")
         if "joints" not in arrays:
-            raise FormatError(_no_joints(npz_shapes(data, path)), path)
+            raise FormatError(_no_joints(shapes), path)
         joints, confidence = arrays["joints"], arrays.get("confidence")
     elif suffix in (".csv", ".txt"):
         table = read_numbers(data, path, skeleton)
