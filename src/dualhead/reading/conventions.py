@@ -182,7 +182,7 @@ def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
 
 
 def _are_all_fractions(joints: NDArray[np.floating], skeleton: Skeleton) -> bool:
-    """Tell x and y as fractions with a score in the place of z, but not numbers that were scaled to 0..1 on purpose."""
+    """Return whether x and y are fractions with a score in the place of z, not numbers scaled to 0..1 on purpose."""
     seen = joints[joints.any(axis=2)]
     if usual_extent(skeleton) is None or not len(seen):
         return False
@@ -216,7 +216,7 @@ def points_down(joints: NDArray[np.floating], skeleton: Skeleton) -> str:
 
 
 def _check_flat(clip: RawClip, options: ReadingOptions) -> RawClip:
-    """Find out whether 2D coordinates are fractions of the image or pixels, and whether its size fits."""
+    """Determine whether 2D coordinates are fractions of the image or pixels, and whether its size fits."""
     if options.unit is not None:
         raise ConfigError(f"unit {options.unit!r} is of 3D coordinates: 2D ones take --image-size WIDTH HEIGHT instead")
     joints, fields = clip.recording.joints, dict(clip.fields)

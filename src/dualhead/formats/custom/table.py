@@ -238,7 +238,7 @@ def _no_row(rejected: Sequence[Rejected], where: str) -> FormatError:
 def _label_reader(
     labels: Sequence[str], classes: tuple[str, ...] | None, where: str
 ) -> tuple[tuple[str, ...], Callable[[str], int | str]]:
-    """Find out how labels are written: as numbers where most are, else as class names.
+    """Determine how labels are written: as numbers where most are, else as class names.
 
     Returns:
         The class names, and what turns a label into its number, or into the reason why it has none.
