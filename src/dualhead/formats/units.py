@@ -33,14 +33,19 @@ def body_extent(joints: NDArray[np.floating]) -> float:
         The extent in the unit of the coordinates; 0 where no body has two joints.
     """
     values = joints.reshape(-1, *joints.shape[-2:])
-    seen = (values != 0).any(axis=2)  # (B, V)
-    rows = seen.sum(axis=1) > 1
-    values, seen = values[rows], seen[rows]
-    if not len(values):
+    seen: NDArray[np.bool_] = np.any(values, axis=2)  # (B, V)
+    if seen.all():  # with `prepare` in mind, which measures every sample
+        extents = (values.max(axis=1) - values.min(axis=1)).max(axis=1) if values.size else values[:, 0, 0]
+    else:
+        rows = seen.sum(axis=1) > 1
+        values, seen = values[rows], seen[rows]
+        high = np.where(seen[..., None], values, -np.inf).max(axis=1, initial=-np.inf)
+        low = np.where(seen[..., None], values, np.inf).min(axis=1, initial=np.inf)
+        extents = (high - low).max(axis=1)
+    if not len(extents):
         return 0.0
-    high = np.where(seen[..., None], values, -np.inf).max(axis=1)
-    low = np.where(seen[..., None], values, np.inf).min(axis=1)
-    return float(np.median((high - low).max(axis=1)))
+    extents = np.sort(extents)
+    return float(extents[(len(extents) - 1) // 2] + extents[len(extents) // 2]) / 2
 
 
 def usual_extent(skeleton: Skeleton) -> float | None:

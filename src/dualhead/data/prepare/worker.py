@@ -26,7 +26,7 @@ from dualhead.runtime.interrupts import check_interrupt
 from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.processes import WorkerPool
 
-_MEASURED_FRAMES = 16
+_MEASURED_FRAMES = 8
 _KEPT_BYTES = 2**24  # more than the text of a file; asking anew for each costs a fifth of the work
 
 
