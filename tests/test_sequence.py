@@ -26,7 +26,7 @@ def test_nobody_and_no_frame_are_fine(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [(2, 7, 24, 3), (2, 7, 25, 2), (7, 25, 3)])
 def test_refuses_other_shapes(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ConfigError, match=r"sequence 'clip' has joints of shape .* needs \(M, T, 25, 3\)"):
+    with pytest.raises(ConfigError, match=r"'clip'.*25.*3"):
         SkeletonSequence(np.zeros(shape, np.float32), NTU25, "clip")
 
 

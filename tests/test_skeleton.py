@@ -157,7 +157,7 @@ def test_round_trip_through_json(skeleton: Skeleton) -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(ConfigError, match="names joint 25: joints are numbered 0 to 24"):
+    with pytest.raises(ConfigError, match=r"25.*0.*24"):
         dataclasses.replace(NTU25, centre=25)
     with pytest.raises(ConfigError, match="25 joints, 24 parents"):
         dataclasses.replace(NTU25, parents=NTU25.parents[1:])

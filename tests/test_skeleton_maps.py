@@ -167,9 +167,9 @@ def test_a_layout_of_the_users_own_goes_by_name() -> None:
     assert convert_skeleton(numbered(own), OPENPOSE18).joints[0, 0, 1].tolist() == [2, 20]  # its own neck
     wanted = dataclasses.replace(SMARTHOME13, name="theirs")
     assert convert_skeleton(numbered(NTU25), wanted).joints[0, 0, -1, 0] == 4  # the head
-    with pytest.raises(MismatchError, match="'mine' cannot be converted to 'ntu25'"):
+    with pytest.raises(MismatchError, match=r"'mine'.*'ntu25'"):
         convert_skeleton(numbered(dataclasses.replace(MEDIAPIPE33, name="mine")), NTU25)
-    with pytest.raises(MismatchError, match="'mine' cannot be converted to 'ntu25'"):
+    with pytest.raises(MismatchError, match=r"'mine'.*'ntu25'"):
         convert_skeleton(numbered(dataclasses.replace(NTU25, name="mine", dimensions=2)), NTU25)
 
 
@@ -180,14 +180,12 @@ def test_the_same_skeleton_is_left_alone() -> None:
 
 
 def test_refusals_name_both_and_what_would_do() -> None:
-    with pytest.raises(MismatchError, match=r"'ntu25' cannot be converted to 'openpose18': .* 'coco17' or 'body25'"):
+    with pytest.raises(MismatchError, match=r"'ntu25'.*'openpose18'.*'coco17'.*'body25'"):
         convert_skeleton(numbered(NTU25), OPENPOSE18)
-    with pytest.raises(MismatchError, match="'kinect20' cannot be converted to 'ntu25'"):
+    with pytest.raises(MismatchError, match=r"'kinect20'.*'ntu25'"):
         convert_skeleton(numbered(KINECT20), NTU25)
     renamed = dataclasses.replace(COCO17, parents=(0,) * 17)
-    with pytest.raises(
-        MismatchError, match="'coco17' cannot be converted to 'coco17', which has other joints or bones"
-    ):
+    with pytest.raises(MismatchError, match=r"'coco17'.*'coco17'"):
         convert_skeleton(dataclasses.replace(numbered(COCO17), skeleton=renamed), COCO17)
     with pytest.raises(MismatchError, match="normalised by recipe 'dualhead'"):
         convert_skeleton(dataclasses.replace(numbered(NTU25), prepared="dualhead"), KINECT20)

@@ -41,7 +41,7 @@ def test_one_row_a_file(tmp_path: Path) -> None:
 
 def test_a_result_that_does_not_say_where_it_comes_from_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({key: value for key, value in RESULT.items() if key != "commit"}))
-    with pytest.raises(FormatError, match=r"a.json: key 'commit' is missing"):
+    with pytest.raises(FormatError, match="'commit'"):
         load_results(tmp_path)
 
 

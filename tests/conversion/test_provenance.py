@@ -37,17 +37,17 @@ def test_contradictions_and_unknown_names_are_refused(tmp_path: Path) -> None:
         Origin.of(None, stream="bones")
     with pytest.raises(ConfigError, match="did you mean 'ntu60_xsub/dualhead'"):
         Origin.of("ntu60_xsub/dualhaed")
-    with pytest.raises(MismatchError, match="recipe is 'ucla52', and 'dualhead' in experiment ntu60_xsub/dualhead"):
+    with pytest.raises(MismatchError, match=r"'ucla52'.*'dualhead'.*ntu60_xsub/dualhead"):
         Origin.of("ntu60_xsub/dualhead", recipe="ucla52")
     with pytest.raises(MismatchError, match="not those of data set ntu60: leave classes out"):
         Origin.of("ntu60_xsub/dualhead", classes=["wave", "clap"])
-    with pytest.raises(MismatchError, match="there are 2 classes, the checkpoint 60"):
+    with pytest.raises(MismatchError, match=r"2 classes.*60"):
         Origin.of(None, classes=["wave", "clap"]).provenance(CONFIG)
-    with pytest.raises(MismatchError, match="has 120 classes, the checkpoint 60"):
+    with pytest.raises(MismatchError, match=r"120.*60"):
         Origin.of("ntu120_xsub/dualhead").provenance(CONFIG)
     other = tmp_path / "other.yaml"
     other.write_text(f"{{recipe: dualhead, model: {{name: agcn}}, {REST}}}")
-    with pytest.raises(MismatchError, match="is for model 'agcn', the checkpoint for 'dualhead'"):
+    with pytest.raises(MismatchError, match=r"'agcn'.*'dualhead'"):
         Origin.of(other).provenance(CONFIG)
     other.write_text("just text")
     with pytest.raises(ConfigError, match=r"other\.yaml"):

@@ -106,7 +106,7 @@ def test_a_state_dict_further_down_is_named() -> None:
     for name in ("state_dict", "model"):
         with pytest.raises(CheckpointError, match=rf"'{name}' holds a state dict, .*: give checkpoint\['{name}'\]"):
             load_published(model, {"epoch": 3, name: to_published(model)})  # type: ignore[dict-item]
-    with pytest.raises(CheckpointError, match=r"'epoch' is a int, no tensor"):
+    with pytest.raises(CheckpointError, match="'epoch'"):
         load_published(model, {**to_published(model), "epoch": 3})  # type: ignore[dict-item]
 
 

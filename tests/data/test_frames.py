@@ -47,7 +47,7 @@ def test_nobody() -> None:
 def test_what_is_no_frame_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"frame 1 has shape \(17, 3\): skeleton 'coco17' needs \(people, 17, 2\)"):
         join_frames([[], person(50)], "coco17")
-    with pytest.raises(ConfigError, match="frame 1 has 2 numbers a joint, those before 3"):
+    with pytest.raises(ConfigError, match=r"1 has.*2 numbers.*3"):
         join_frames([[person(50)], [person(50, None)]], "coco17")
     with pytest.raises(ConfigError, match="infinite"):
         join_frames([[person(np.inf)]], "coco17")

@@ -109,7 +109,7 @@ def test_nothing_to_read_is_one_sentence(tmp_path: Path) -> None:
         read_recordings(tmp_path)
     with pytest.raises(FormatError, match="no such file or folder"):
         read_recordings(tmp_path / "none")
-    with pytest.raises(FormatError, match=r"unknown kind of file: give one that ends in \.skeleton, \.json, "):
+    with pytest.raises(FormatError, match=r"\.skeleton.*\.json"):
         read_recordings((tmp_path / "notes.txt").rename(tmp_path / "notes.md"))
 
 
@@ -285,7 +285,7 @@ def test_a_store_of_bodies_in_another_unit_is_refused(tmp_path: Path) -> None:
     write_recordings(tmp_path / "raw", actions=1)
     prepare("ntu60", tmp_path / "raw", tmp_path / "store", workers=1, quiet=True)
     assert len(read_recordings(tmp_path / "store", extent=4.0)) == 2
-    with pytest.raises(FormatError, match=r"units tall, but about 40 metres .* \(of `dualhead prepare`\)"):
+    with pytest.raises(FormatError, match=r"40.*`dualhead prepare`"):
         read_recordings(tmp_path / "store", extent=40.0)
 
 

@@ -26,7 +26,7 @@ def test_a_hopeless_class_keeps_a_finite_log() -> None:
 
 
 def test_a_clip_too_many_is_refused() -> None:
-    with pytest.raises(ConfigError, match="3 clips cannot be 2 clips a sample"):
+    with pytest.raises(ConfigError, match=r"3.*2 clips"):
         average_clips(np.zeros((3, 1, 2)), 2)
 
 

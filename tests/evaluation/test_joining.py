@@ -43,9 +43,9 @@ def test_another_field_is_refused_by_name(field: str, value: Any, words: str) ->
 
 def test_other_class_counts_are_refused() -> None:
     first = make_scores(ONE, [0, 1], classes=None)
-    with pytest.raises(MismatchError, match=r"number of classes differs: 3 in a\.npz but 2 in b\.npz"):
+    with pytest.raises(MismatchError, match=r"3.*a\.npz.*2.*b\.npz"):
         join([first, make_scores([[1.0, 0], [0, 1]], [0, 1], "bone", classes=None)], LABELS)
-    with pytest.raises(MismatchError, match=r"classes differs: 3 names in a\.npz but 2 names in b\.npz"):
+    with pytest.raises(MismatchError, match=r"3 names.*a\.npz.*2 names.*b\.npz"):
         join([make_scores(ONE, [0, 1]), make_scores([[1.0, 0], [0, 1]], [0, 1], "bone")], LABELS)
 
 
@@ -54,13 +54,13 @@ def test_other_samples_are_counted_and_one_is_named() -> None:
     other = make_scores([*TWO, [1, 1, 1]], [0, 1, 2], "bone", names=["x", "z", "w"])
     with pytest.raises(
         MismatchError,
-        match=r"samples differ: 2 in a.npz and 3 in b.npz, 1 only in a.npz, such as 'y' and 2 only in b.npz",
+        match=r"2.*3.*1 only.*'y'.*2 only",
     ):
         join([first, other], LABELS)
 
 
 def test_other_labels_are_refused() -> None:
-    with pytest.raises(MismatchError, match=r"labels differ for 1 samples: 'S1' has 1 in a\.npz but 2 in b\.npz"):
+    with pytest.raises(MismatchError, match=r"1 samples.*'S1'.*1.*a\.npz.*2.*b\.npz"):
         join([make_scores(ONE, [0, 1]), make_scores(TWO, [0, 2], "bone")], LABELS)
 
 
@@ -112,7 +112,7 @@ def test_validation_of_another_checkpoint_is_refused(change: dict[str, Any], wor
 
 def test_validation_files_are_counted() -> None:
     tests = [make_scores(ONE, [0, 1]), make_scores(TWO, [0, 1], "bone")]
-    with pytest.raises(MismatchError, match="1 validation files for 2 score files"):
+    with pytest.raises(MismatchError, match=r"1.*2 score"):
         match_validation(tests, [validation("joint")], LABELS)
     with pytest.raises(MismatchError, match=r"2 validation files fit a\.npz"):
         match_validation(tests, [validation("joint"), validation("joint")], LABELS)

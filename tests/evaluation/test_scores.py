@@ -118,7 +118,7 @@ def test_what_does_not_fit_is_refused(change: dict[str, object], words: str) -> 
 
 
 def test_an_unknown_head_is_named() -> None:
-    with pytest.raises(ConfigError, match="unknown head 'finer': did you mean 'fine'"):
+    with pytest.raises(ConfigError, match=r"'finer'.*'fine'"):
         two_heads().head("finer")
 
 
@@ -135,7 +135,7 @@ def test_a_foreign_file_is_one_sentence(tmp_path: Path) -> None:
         Scores.load(tmp_path / "empty.npz")
     with pytest.raises(FormatError, match=r"text\.npz: not a score file"):
         Scores.load(tmp_path / "text.npz")
-    with pytest.raises(FormatError, match=r"other\.npz: not a score file, it has no 'schema'"):
+    with pytest.raises(FormatError, match=r"other\.npz.*'schema'"):
         Scores.load(tmp_path / "other.npz")
 
 
@@ -163,7 +163,7 @@ def test_a_newer_schema_says_which_version_to_install(tmp_path: Path) -> None:
     with np.load(tmp_path / "scores.npz") as archive:
         arrays = dict(archive)
     np.savez(tmp_path / "scores.npz", **{**arrays, "schema": np.array(2), "version": np.array("3.1")})
-    with pytest.raises(FormatError, match=r"schema 2, this version reads up to 1: install dualhead 3\.1"):
+    with pytest.raises(FormatError, match=r"2.*1.*3\.1"):
         Scores.load(tmp_path / "scores.npz")
 
 

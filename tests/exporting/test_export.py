@@ -70,7 +70,7 @@ def test_a_model_that_computes_something_else_is_not_kept(tmp_path: Path, monkey
 
 
 def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown format 'onxx': did you mean 'onnx'"):
+    with pytest.raises(ConfigError, match=r"'onxx'.*'onnx'"):
         export(tmp_path / "a.safetensors", format="onxx")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match=r"a\.onnx' has not the ending of format 'torch': give a name with \.pt2"):
         export(tmp_path / "a.safetensors", format="torch", out=tmp_path / "a.onnx")

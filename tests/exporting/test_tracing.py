@@ -57,5 +57,5 @@ def test_what_cannot_be_traced_is_said() -> None:
     model = Looking()
     model.config = make_model("stgcn").config
     model.weight = torch.nn.Parameter(torch.zeros(1))
-    with pytest.raises(ExportError, match="model 'stgcn' cannot be traced"):
+    with pytest.raises(ExportError, match="'stgcn'"):
         trace(model, 16)

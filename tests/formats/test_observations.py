@@ -51,7 +51,7 @@ def test_nobody_is_a_recording_without_frames() -> None:
 
 def test_frames_of_single_pictures_are_refused() -> None:
     check_frames(0, 1000, 1, "x")
-    with pytest.raises(FormatError, match="numbered 7 to 2006, but only 1 hold"):
+    with pytest.raises(FormatError, match=r"7.*2006.*1 hold"):
         check_frames(7, 2000, 1, "x")
 
 

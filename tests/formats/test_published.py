@@ -58,7 +58,7 @@ def test_flat_arrays_hold_scores(tmp_path: Path) -> None:
 
 
 def test_another_joint_count_is_not_guessed(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=r"\(samples, 3, frames, 25, bodies\) .* say which \(such as openpose18\)"):
+    with pytest.raises(FormatError, match=r"3.*25.*openpose18"):
         published().list_items([write_arrays(tmp_path, 18)])
 
 

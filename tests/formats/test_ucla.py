@@ -30,7 +30,7 @@ def test_names_give_label_and_fields() -> None:
     assert sample.label == 6  # actions 7 and 10 are not used
     assert sample.fields == {"subject": 1, "repeat": 5, "camera": 3}
     assert ucla().classes[6] == "donning"
-    with pytest.raises(FormatError, match="of action 07, but NW-UCLA has only 1, 2, 3, 4, 5, 6, 8, 9, 11, 12"):
+    with pytest.raises(FormatError, match=r"07.*NW.*UCLA.*1.*2.*3.*4.*5.*6.*8.*9.*11.*12"):
         ucla().sample("a07_s01_e05_v03")
     for name in ("a1_s01_e05_v03", "val_label"):
         with pytest.raises(FormatError, match="no sample name"):

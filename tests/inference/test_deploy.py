@@ -125,7 +125,7 @@ def test_it_predicts_and_nothing_else() -> None:
     deployed = deploy(make("agcn"))
     assert not any(parameter.requires_grad for parameter in deployed.parameters())
     assert not deployed(make_clips(13)).requires_grad
-    with pytest.raises(ConfigError, match=r"dtype torch.float64 cannot be deployed: give torch.float32"):
+    with pytest.raises(ConfigError, match=r"float64.*float32"):
         deploy(make("agcn"), torch.float64)
 
 

@@ -148,7 +148,7 @@ def test_what_is_no_frame_is_refused(tmp_path: Path) -> None:
         stream.push(np.ones((1, 17, 2)), np.ones((1, 17)))
     assert stream.num_frames == 1
     predictor = Predictor.from_checkpoint(write_checkpoint(tmp_path / "a.safetensors", dataset="mine"))
-    with pytest.raises(MismatchError, match="'coco17' cannot be converted to 'ntu25'"):
+    with pytest.raises(MismatchError, match=r"'coco17'.*'ntu25'"):
         predictor.stream(window=3, skeleton="coco17")
     with pytest.raises(ConfigError, match="the frame rate is not known"):
         predictor.stream(window="3s")

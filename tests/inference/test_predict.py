@@ -64,7 +64,7 @@ def test_recordings_that_do_not_fit_are_named_and_the_rest_goes_on(
 
 
 def test_options_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown format 'json': did you mean 'jsonl'"):
+    with pytest.raises(ConfigError, match=r"'json'.*'jsonl'"):
         predict([tmp_path / "a"], tmp_path, format="json")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="top_k is 0"):
         predict([tmp_path / "a"], tmp_path, top_k=0)
@@ -117,13 +117,13 @@ def test_what_only_the_user_can_say_is_asked_for(tmp_path: Path, capsys: pytest.
         body_selection="score",
     )  # fmt: skip
     np.save(tmp_path / "me.npy", np.random.default_rng(0).uniform(100, 900, (20, 17, 2)).astype(np.float32))
-    with pytest.raises(FormatError, match=r"taken for 'openpose18'.*: say its skeleton"):
+    with pytest.raises(FormatError, match="'openpose18'"):
         predict([checkpoint], tmp_path / "me.npy")
     with pytest.raises(FormatError, match="look like pixels: say the size of the image"):
         predict([checkpoint], tmp_path / "me.npy", skeleton="coco17")
     predict([checkpoint], tmp_path / "me.npy", skeleton="coco17", image_size=(1280, 960))
     assert json.loads(capsys.readouterr().out)["name"] == "me"
-    with pytest.raises(ConfigError, match="image_size is 1280: give width and height"):
+    with pytest.raises(ConfigError, match=r"image_size.*1280"):
         predict([checkpoint], tmp_path / "me.npy", image_size=(1280,))
 
 

@@ -117,7 +117,7 @@ def test_other_checkpoints_or_options_are_refused(tmp_path: Path) -> None:
     whole = out.read_bytes()
     write_recordings(tmp_path / "raw", actions=2)
     for checkpoint, options in ((other, {}), (one, {"top_k": 3})):
-        with pytest.raises(MismatchError, match="other predictions of recording 'S001C001P001R001A001'"):
+        with pytest.raises(MismatchError, match="'S001C001P001R001A001'"):
             predict([checkpoint], tmp_path / "raw", out=out, resume=True, **options)  # type: ignore[arg-type]
         assert out.read_bytes() == whole
         assert (tmp_path / "out.jsonl.partial").read_bytes() == whole
@@ -140,7 +140,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"out\.jsonl\.partial, line 1"):
         predict([checkpoint], tmp_path / "raw", out=out, resume=True)
     (tmp_path / "out.csv").write_text("name,other\n")
-    with pytest.raises(FormatError, match=r"out\.csv, line 1: expected the columns name,true_label"):
+    with pytest.raises(FormatError, match=r"out\.csv.*1.*true_label"):
         predict([checkpoint], tmp_path / "raw", out=tmp_path / "out.csv", resume=True)
     assert not list(tmp_path.glob("*.lock"))
 

@@ -105,7 +105,7 @@ def test_a_clip_of_ones_own_needs_its_skeleton(tmp_path: Path) -> None:
     damage = explain_file(path, "kinect20").damage
     assert damage is not None
     assert "joints of shape (3, 25, 3), but skeleton 'kinect20' needs" in damage.reason
-    with pytest.raises(FormatError, match=r"unknown kind of skeleton in a \.npy: say it with --skeleton"):
+    with pytest.raises(FormatError, match=r"\.npy.*--skeleton"):
         explain_file(path)
     with pytest.raises(ConfigError, match="unknown skeleton 'ntu'"):
         explain_file(path, "ntu")

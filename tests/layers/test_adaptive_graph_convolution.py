@@ -29,5 +29,5 @@ def test_starts_next_to_the_residual() -> None:
 
 
 def test_width_must_give_embeddings() -> None:
-    with pytest.raises(ValueError, match="10 channels cannot be divided by 4"):
+    with pytest.raises(ValueError, match=r"10.*4"):
         AdaptiveGraphConvolution(directed_partition(plain.SMALL), 3, 10)

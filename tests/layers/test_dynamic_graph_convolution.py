@@ -67,5 +67,5 @@ def test_start() -> None:
 
 
 def test_channels_that_cannot_be_grouped_are_refused() -> None:
-    with pytest.raises(ValueError, match="12 channels cannot be split into 8 equal groups"):
+    with pytest.raises(ValueError, match=r"12.*8 equal"):
         DynamicGraphConvolution(6, 3, 12)

@@ -43,11 +43,11 @@ def test_every_channel_of_every_joint_has_its_place(shared: bool, training: bool
 
 @pytest.mark.parametrize("shape", [(2, 2, 8, 25, 2), (2, 3, 8, 20, 2), (2, 3, 8, 25, 1)])
 def test_refuses_clips_of_another_shape(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ConfigError, match=r"it takes \(N, 3, T, 25, 2\)"):
+    with pytest.raises(ConfigError, match=r"3.*25.*2"):
         InputNorm(3, 25, 2)(torch.zeros(shape))
 
 
 def test_one_body_is_not_any_number_of_bodies() -> None:
     assert InputNorm(3, 25, 1)(torch.zeros(2, 3, 8, 25, 1)).shape == (2, 3, 8, 25)
-    with pytest.raises(ConfigError, match=r"it takes \(N, 3, T, 25, 1\)"):
+    with pytest.raises(ConfigError, match=r"3.*25.*1"):
         InputNorm(3, 25, 1)(torch.zeros(2, 3, 8, 25, 2))

@@ -63,5 +63,5 @@ def test_the_share_of_the_mean_joint_starts_at_0() -> None:
 
 
 def test_too_few_channels_are_refused() -> None:
-    with pytest.raises(ValueError, match="5 channels cannot be shared out among 6 branches"):
+    with pytest.raises(ValueError, match=r"5.*6 branches"):
         MixedTemporalConvolution(5)

@@ -307,7 +307,7 @@ def test_a_reset_classifier_has_other_classes_and_fresh_weights(name: str, tmp_p
 @EVERY
 def test_clips_that_are_too_short_are_refused(name: str) -> None:
     model = build(name)
-    with pytest.raises(ConfigError, match=r"have 7 frames: a model takes \(N, C, T, V, M\) with T at least 8"):
+    with pytest.raises(ConfigError, match=r"7 frames.*8"):
         model(clips(model, frames=7))
     with pytest.raises(ConfigError, match="are none: give at least one"):
         model(clips(model, samples=0))

@@ -43,7 +43,7 @@ def test_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is no file"):
         load_checkpoint(path)
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(CheckpointError, match=r"a\.safetensors is damaged or no \.safetensors file: give a checkpoint"):
+    with pytest.raises(CheckpointError, match=r"a\.safetensors.*\.safetensors"):
         load_checkpoint(path)
     save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match="was not written by dualhead"):
@@ -96,9 +96,7 @@ def test_refuses_weights_that_are_no_numbers(tmp_path: Path, value: float) -> No
     with torch.no_grad():
         model.get_parameter("fine_classifier.bias")[1] = value
     save_checkpoint(tmp_path / "a.safetensors", model, {})
-    with pytest.raises(
-        CheckpointError, match=r"1 of its tensors hold NaN or infinity \(first: fine_classifier\.bias\)"
-    ):
+    with pytest.raises(CheckpointError, match=r"1.*NaN.*fine_classifier\.bias"):
         load_checkpoint(tmp_path / "a.safetensors")
 
 

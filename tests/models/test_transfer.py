@@ -53,9 +53,9 @@ def test_another_number_of_bodies_replaces_the_input_norm(tmp_path: Path) -> Non
 def test_refusals_leave_the_model_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     save_checkpoint(path, build("agcn"), {})
-    with pytest.raises(CheckpointError, match="is of model 'agcn', not 'stgcn'"):
+    with pytest.raises(CheckpointError, match=r"'agcn'.*'stgcn'"):
         initialize_from(build("stgcn"), path)
-    with pytest.raises(CheckpointError, match="is for skeleton 'custom', not 'other'"):
+    with pytest.raises(CheckpointError, match=r"'custom'.*'other'"):
         initialize_from(build("agcn", dataclasses.replace(CUSTOM, name="other")), path)
     model = build("agcn", width=12)
     before = {key: value.clone() for key, value in model.state_dict().items()}

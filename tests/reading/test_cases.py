@@ -96,9 +96,9 @@ def test_01_from_the_command_line(cases: Path, tmp_path: Path, capsys: pytest.Ca
 
 
 def test_02_and_03_a_third_number_is_no_guess(cases: Path) -> None:
-    with pytest.raises(FormatError, match=r"runs from 0\.87 to 0\.87 while the others"):
+    with pytest.raises(FormatError, match=r"0\.87.*0\.87"):
         read(cases / "02-body25-array-as-kinect" / "body25.npy", usual=NTU25)
-    with pytest.raises(FormatError, match=r"runs from -0\.6564 to 0\.6515, that is no confidence"):
+    with pytest.raises(FormatError, match=r"-0\.6564.*0\.6515"):
         read(cases / "03-h36m-3d-as-coco17" / "out_3d.npy", usual=COCO17)
 
 

@@ -39,7 +39,7 @@ def test_confidences_of_percent_are_divided_and_those_of_absent_joints_zero() ->
     scaled, notes = scale_confidence(from_dense(joints, confidence=np.full((1, 1, 2), 0.5)))
     assert scaled.confidence is not None
     assert (scaled.confidence.tolist(), notes) == ([[0, 0.5]], [])
-    with pytest.raises(FormatError, match="runs from 300 to 300, that is no confidence"):
+    with pytest.raises(FormatError, match=r"300.*300"):
         scale_confidence(from_dense(np.ones((1, 1, 2, 2)), confidence=np.full((1, 1, 2), 300.0)), "x")
 
 
@@ -82,7 +82,7 @@ def test_units_of_solid_bodies() -> None:
     for unit, metres in (("m", 1.0), ("cm", 0.01), ("mm", 0.001), ("in", 0.0254)):
         clip = apply_conventions(solid(1.6 / metres), ReadingOptions(unit=unit, extent=1.6))
         assert float(clip.recording.joints[..., 1].max()) == pytest.approx(1.6, abs=0.01)
-    with pytest.raises(FormatError, match=r"1600 units tall, but about 1\.6 metres are expected: pass --unit mm"):
+    with pytest.raises(FormatError, match=r"1600.*1\.6.*--unit"):
         apply_conventions(solid(1600), ReadingOptions(extent=1.6))
     assert apply_conventions(solid(1.6), ReadingOptions(extent=4.7)).recording.num_frames == 4
     # a format that says metres is not scaled, unless its bodies say otherwise

@@ -65,7 +65,7 @@ def test_labels_by_number_and_classes_in_order(tmp_path: Path) -> None:
     assert source.classes == ("class 0", "class 1", "class 2")
     listing = custom().list_items([write(tmp_path, classes=["wave", "clap"])])
     assert [item.sample.label for item in listing.items] == [0, 0, 1]
-    with pytest.raises(FormatError, match="from 1 to 2: count them from 0 on, or write class names"):
+    with pytest.raises(FormatError, match=r"1.*2.*0"):
         custom().list_items([write(tmp_path, "name,label\none,1\ntwo,2\n", protocols={})])
 
 

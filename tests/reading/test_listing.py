@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="No such file"):
         read_sequence(tmp_path / "a.skeleton")
     (tmp_path / "a.md").write_text("")
-    with pytest.raises(FormatError, match=r"give one that ends in \.skeleton, \.json"):
+    with pytest.raises(FormatError, match=r"\.skeleton.*\.json"):
         read_sequence(tmp_path / "a.md")
     (tmp_path / "b.skeleton").write_bytes(b"2\n0\n0\n")
     with pytest.raises(FormatError, match="no body in any of its 2 frames"):
@@ -106,7 +106,7 @@ def test_a_usual_skeleton_gives_way_to_the_files_own(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.ones((5, 25, 3)))
     clip = read_member(file_member(tmp_path / "a.npy"), ReadingOptions(usual=NTU25))
     assert (clip.skeleton, clip.body_selection, select_bodies(clip).num_bodies) == (NTU25, "order", 1)
-    with pytest.raises(FormatError, match="taken for 'kinect20', as nothing says otherwise"):
+    with pytest.raises(FormatError, match="'kinect20'"):
         read_member(file_member(tmp_path / "a.npy"), ReadingOptions(usual=KINECT20))
 
 

@@ -44,7 +44,7 @@ def test_the_model_fits_the_store_and_the_recipe(make_experiment: MakeExperiment
 
 
 def test_clips_that_are_too_short_are_refused(make_experiment: MakeExperiment, store: Store) -> None:
-    with pytest.raises(ConfigError, match="recipe 'ucla7' makes clips of 7 frames: models need at least 8"):
+    with pytest.raises(ConfigError, match=r"'ucla7'.*7 frames.*8"):
         build_model(make_experiment(recipe="ucla7"), store)
 
 
@@ -69,7 +69,7 @@ def test_the_batch_size_counts_over_processes_and_parts(
 def test_a_batch_that_cannot_be_shared_or_filled_is_refused(make_experiment: MakeExperiment) -> None:
     with pytest.raises(ConfigError, match="multiple of 6"):
         micro_batch_size(make_experiment(batch_size=16, accumulate_grad_batches=2), 3)
-    with pytest.raises(ConfigError, match="batch_size 8 is more than the 7 training samples"):
+    with pytest.raises(ConfigError, match=r"batch_size.*8.*7 training"):
         steps_per_epoch(make_experiment(), 7, 1)
 
 

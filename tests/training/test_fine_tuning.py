@@ -124,10 +124,10 @@ def test_other_classes_of_the_same_number_are_told(
 def test_what_cannot_be_started_from_leaves_no_trace(
     checkpoint: Path, make_plain: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match="is of model 'dualhead', not 'plain'"):
+    with pytest.raises(CheckpointError, match=r"'dualhead'.*'plain'"):
         train(make_plain(), store, tmp_path / "run", init=checkpoint, quiet=True)
     with pytest.raises(CheckpointError, match="is no file"):
         train(make_plain(), store, tmp_path / "run", init=tmp_path / "none.safetensors", quiet=True)
-    with pytest.raises(ConfigError, match="unknown part of the model to freeze 'stem'"):
+    with pytest.raises(ConfigError, match="'stem'"):
         train(make_plain(), store, tmp_path / "run", freeze=["stem"], quiet=True)
     assert not (tmp_path / "run").exists()

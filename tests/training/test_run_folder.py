@@ -25,14 +25,14 @@ def claimed(path: Path, experiment: Experiment) -> RunFolder:
 def test_a_folder_belongs_to_its_run(make_experiment: MakeExperiment, tmp_path: Path) -> None:
     folder = claimed(tmp_path / "run", make_experiment(num_workers=0))
     folder.check(make_experiment(num_workers=3), IDENTITY)  # workers do not change the result
-    with pytest.raises(MismatchError, match="its stream is 'joint', here it is 'bone'"):
+    with pytest.raises(MismatchError, match=r"'joint'.*'bone'"):
         folder.check(make_experiment(), {**IDENTITY, "stream": "bone"})
-    with pytest.raises(MismatchError, match="its data_fingerprint is 'abc', here it is 'xyz'"):
+    with pytest.raises(MismatchError, match=r"data_fingerprint.*'abc'.*'xyz'"):
         folder.check(make_experiment(), {**IDENTITY, "data_fingerprint": "xyz"})
-    with pytest.raises(MismatchError, match=r"its optimizer\.lr is 0\.05, here it is 0\.1"):
+    with pytest.raises(MismatchError, match=r"optimizer\.lr.*0\.05.*0\.1"):
         folder.check(make_experiment(optimizer={"lr": 0.1}), IDENTITY)
     model = {"name": "dualhead", "arguments": {"dropout": 0.3, "num_gcn_scales": 2, "num_g3d_scales": 2}}
-    with pytest.raises(MismatchError, match=r"model\.arguments\.width is 6, here it is 'not given'"):
+    with pytest.raises(MismatchError, match=r"model\.arguments\.width.*6.*'not given'"):
         folder.check(make_experiment(model=model), IDENTITY)
 
 

@@ -237,7 +237,7 @@ def test_another_stream_experiment_or_data_set_is_refused_by_the_field(
     make_plain: MakeExperiment, store: Store, tmp_path: Path
 ) -> None:
     train(make_plain(epochs=1), store, tmp_path / "run", quiet=True)
-    with pytest.raises(MismatchError, match="stream is 'joint', here it is 'bone'"):
+    with pytest.raises(MismatchError, match=r"'joint'.*'bone'"):
         train(make_plain(epochs=1), store, tmp_path / "run", stream="bone", quiet=True)
     with pytest.raises(MismatchError, match="epochs is 1, here it is 2"):
         train(make_plain(epochs=2), store, tmp_path / "run", quiet=True)
@@ -263,7 +263,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(
 
 def test_model_and_folder_are_checked_before_the_data(make_experiment: MakeExperiment, tmp_path: Path) -> None:
     wide = make_experiment(model={"name": "dualhead", "arguments": {"width": 10}})
-    with pytest.raises(ConfigError, match="width is 10: model dualhead needs a multiple of 6, such as 6 or 12"):
+    with pytest.raises(ConfigError, match=r"10.*6.*6.*12"):
         train(wide, tmp_path / "no store", tmp_path / "run", quiet=True)
     (tmp_path / "thesis.tex").touch()
     with pytest.raises(ConfigError, match=r"holds thesis\.tex and no run"):

@@ -79,7 +79,7 @@ def test_what_cannot_be_reported_leaves_no_page(tmp_path: Path) -> None:
         report([tmp_path / "a.txt"], out=tmp_path / "a.html")
     with pytest.raises(FormatError, match="no such score file"):
         report([tmp_path / "b.npz"], out=tmp_path / "a.html")
-    with pytest.raises(ConfigError, match="mistakes is -1: give 0 or more"):
+    with pytest.raises(ConfigError, match=r"-1.*0"):
         report([tmp_path / "b.npz"], out=tmp_path / "a.html", mistakes=-1)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match=r"holds neither metrics\.csv nor test scores"):

@@ -79,12 +79,12 @@ def test_one_wild_joint_does_not_shrink_the_rest_to_a_dot() -> None:
 @pytest.mark.parametrize("bodies", [0, 2])
 def test_nobody_is_an_error(bodies: int) -> None:
     empty = SkeletonSequence(np.zeros((bodies, 5, 25, 3), np.float32), NTU25, name="nobody")
-    with pytest.raises(ConfigError, match=r"'nobody' has no body in its 5 frames: .*choose another recording"):
+    with pytest.raises(ConfigError, match=r"'nobody'.*5 frames"):
         make_scene(empty)
 
 
 def test_no_frame_is_an_error(person: SkeletonSequence) -> None:
-    with pytest.raises(ConfigError, match="has 4 frames, none of them from 9 to the end: choose"):
+    with pytest.raises(ConfigError, match=r"4 frames.*9"):
         make_scene(person, start=9)
     with pytest.raises(ConfigError, match="has 0 frames"):
         make_scene(SkeletonSequence(np.zeros((1, 0, 25, 3), np.float32), NTU25))

@@ -37,7 +37,7 @@ def test_fewer_people_make_fewer_bodies() -> None:
 
 
 def test_scores_are_needed() -> None:
-    with pytest.raises(ConfigError, match="'score' ranks people by their scores"):
+    with pytest.raises(ConfigError, match="'score'"):
         select_score(from_dense(np.ones((1, 2, 1, 3))), 2)
 
 

@@ -118,7 +118,7 @@ def test_half_precision_has_an_end(tmp_path: Path) -> None:
     }
     prepare("pyskl", write(tmp_path / "a.pkl", content), tmp_path / "store", workers=1, quiet=True)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(ConfigError, match=r"'b' has 70000 as .* ends at 65504: use the precision float32"):
+    with pytest.raises(ConfigError, match=r"'b'.*70000.*65504.*float32"):
         export_pyskl(tmp_path / "store", tmp_path / "b.pkl", precision="float16", quiet=True)
     assert sorted(tmp_path.iterdir()) == before
     export_pyskl(tmp_path / "store", tmp_path / "b.pkl", quiet=True)

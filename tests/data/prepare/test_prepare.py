@@ -245,7 +245,7 @@ def test_the_same_again_is_left_as_it_is_and_another_is_refused(tmp_path: Path) 
     assert not first.reused
     assert (again.samples, again.frames, again.fingerprint) == (first.samples, first.frames, first.fingerprint)
     (raw / f"{FIRST}.skeleton").unlink()
-    with pytest.raises(StoreError, match=r"is there already with 5 samples of ntu60 .* from other files or options"):
+    with pytest.raises(StoreError, match=r"5 samples.*ntu60"):
         _prepare(raw, out)
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
@@ -381,7 +381,7 @@ def test_strict_sees_damage_that_an_earlier_run_only_listed(tmp_path: Path, monk
 def test_nothing_usable_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / f"{FIRST}.skeleton").write_bytes(b"1\n0\n")
-    with pytest.raises(StoreError, match=r"none of 1 files can be used, the first is .*no body in any of its 1 frames"):
+    with pytest.raises(StoreError, match=r"1 files.*1 frames"):
         _prepare(tmp_path / "raw", tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.log", "raw"]
 
@@ -509,7 +509,7 @@ def test_a_skeleton_is_for_data_that_do_not_say_theirs(tmp_path: Path) -> None:
     assert store.meta["body_selection"] == "order" and len(store.meta["notes"]) == 2
     again = prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", skeleton="kinect20", workers=1, quiet=True)
     assert again.reused
-    with pytest.raises(ConfigError, match="data set 'ntu60' has the skeleton 'ntu25'"):
+    with pytest.raises(ConfigError, match=r"'ntu60'.*'ntu25'"):
         _prepare(tmp_path, tmp_path / "other", skeleton="kinect20")
 
 
@@ -544,7 +544,7 @@ def test_an_array_with_a_wrong_checksum_gives_no_store(tmp_path: Path, save: Any
     data = bytearray((tmp_path / "a.npz").read_bytes())
     data[info.header_offset + info.compress_size // 2] ^= 16
     (tmp_path / "a.npz").write_bytes(data)
-    with pytest.raises(FormatError, match=r"a\.npz, x_train: the npz is damaged"):
+    with pytest.raises(FormatError, match=r"a\.npz.*x_train"):
         prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", workers=workers, quiet=True)
     assert not (tmp_path / "out").exists()
 

@@ -38,11 +38,11 @@ def test_shapes() -> None:
 def test_skeletons_that_lack_something_are_refused() -> None:
     bare = Skeleton("bare", ("a", "b"), (0, 0), ((1, 0),), (), 0, 0, None, None, 3)
     for name in ("dualhead", "uniform100"):
-        with pytest.raises(ConfigError, match=r"'bare' has no spine and no shoulders: add them .* or use 'resample64'"):
+        with pytest.raises(ConfigError, match=r"'bare'.*'resample64'"):
             get_recipe(name).channels(bare)
     for name in ("resample64", "ucla52"):
         assert get_recipe(name).channels(bare) == 3
-        with pytest.raises(ConfigError, match="needs 3D joints but skeleton 'openpose18' has 2 dimensions"):
+        with pytest.raises(ConfigError, match=r"3D.*'openpose18'.*2 dimensions"):
             get_recipe(name).num_bodies(OPENPOSE18)
         with pytest.raises(ConfigError, match="needs 3D joints"):
             get_recipe(name).clip(SkeletonSequence(np.zeros((1, 3, 17, 2), np.float32), COCO17), "joint")

@@ -50,9 +50,7 @@ def test_names() -> None:
     "name", ["resample", "resampel64", "resample:32", "dualhead0", "ucla052", "Dualhead", "", "64"]
 )
 def test_unknown_names_are_refused(name: str) -> None:
-    with pytest.raises(
-        ConfigError, match=r"valid: dualhead, resample64, .*, moving300, stgcn_ntu, .* or the same words"
-    ):
+    with pytest.raises(ConfigError, match=r"resample64.*moving300.*stgcn_ntu"):
         get_recipe(name)
 
 
@@ -143,7 +141,7 @@ def test_moving_tests_on_the_whole_padded_clip() -> None:
     assert recipe.clip(ready, "joint", train=True, rng=np.random.default_rng(0)).shape == (3, 10, 18, 2)
     with pytest.raises(ConfigError, match="by recipe 'dualhead20' before"):
         get_recipe("moving30").clip(ready, "joint")
-    with pytest.raises(ConfigError, match="'moving20' moves images but skeleton 'ntu25' has 3 dimensions"):
+    with pytest.raises(ConfigError, match=r"'moving20'.*'ntu25'.*3 dimensions"):
         recipe.num_bodies(NTU25)
 
 

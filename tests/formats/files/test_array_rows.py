@@ -46,7 +46,7 @@ def test_what_has_no_rows_is_refused(tmp_path: Path) -> None:
         with pytest.raises(FormatError, match=reason):
             npy_rows(*list_members([path]))
     path.write_bytes(npy(VALUES)[:-1])
-    with pytest.raises(FormatError, match="95 bytes of numbers instead of 96: truncated"):
+    with pytest.raises(FormatError, match=r"95.*96"):
         npy_rows(*list_members([path]))
     packed = make_zip(tmp_path / "b.zip", {"a.npy": npy(VALUES)})
     with pytest.raises(FormatError, match="unpack the archive first"):

@@ -79,7 +79,7 @@ def test_a_declared_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "b.txt").write_bytes(bytes(1001))
     make_zip(tmp_path / "a.zip", {"a.txt": bytes(1001)})
     for found in list_members([tmp_path]):
-        with pytest.raises(FormatError, match=r"1001 .*bytes are more than the 1000"):
+        with pytest.raises(FormatError, match=r"1001.*1000"):
             found.read()
 
 

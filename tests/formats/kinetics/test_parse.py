@@ -93,7 +93,7 @@ def test_a_label_without_a_number_is_found_by_its_name() -> None:
     assert parse_kinetics(data)[1] is None
     assert parse_kinetics(json.dumps({"data": [], "label": "dancing", "label_index": 0}).encode())[1] == 0
     for content in ({"data": []}, {"data": [], "label": 7}):
-        with pytest.raises(FormatError, match="it needs 'label_index', or a class name as 'label'"):
+        with pytest.raises(FormatError, match=r"'label_index'.*'label'"):
             parse_kinetics(json.dumps(content).encode())
 
 
@@ -174,7 +174,7 @@ def test_without_label_files_nothing_is_guessed(tmp_path: Path) -> None:
     raw = write_tree(tmp_path / "raw")
     for path in raw.glob("*_label.json"):
         path.unlink()
-    with pytest.raises(FormatError, match="no clip among 5 JSON files and 0 label files"):
+    with pytest.raises(FormatError, match=r"5.*JSON.*0 label"):
         kinetics().list_items([raw])
 
 

@@ -196,5 +196,5 @@ def test_a_byte_order_mark_is_passed_over(end: bytes) -> None:
     data = make_skeleton().replace(b"\n", end)
     marked = parse_skeleton(b"\xef\xbb\xbf" + data)
     np.testing.assert_array_equal(marked.joints, parse_skeleton(data).joints)
-    with pytest.raises(FormatError, match="line 3: byte 0xef is not text"):
+    with pytest.raises(FormatError, match=r"3.*0xef"):
         parse_skeleton(data.replace(end, end + end + b"\xef\xbb\xbf", 1), "a")
