@@ -34,7 +34,7 @@ from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model
 from dualhead.poses.network import LandmarkModel, PersonDetector
-from dualhead.poses.region import Picture
+from dualhead.poses.region import PackedImage
 from dualhead.poses.tracker import PoseTracker
 from dualhead.poses.video import Video
 from dualhead.poses.video_file import encode_video
@@ -61,7 +61,7 @@ def measure_poses(weights: Path, folder: Path, times: int) -> dict[str, Any]:
     one = [np.asarray(picture) for picture in VideoTake("wave a hand", 1).pictures()]
     two = [np.asarray(picture) for picture in VideoTake("shake hands", 3).pictures()]
     encode_video(one, folder / "one.mp4", fps=30)
-    picture = Picture(one[0])
+    picture = PackedImage(one[0])
     detector, marks = PersonDetector(weights / DETECTOR), LandmarkModel(weights / LANDMARKS)
     region = detector.find(picture)[0]
     found: dict[str, Any] = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dualhead.poses.camera import AXES, focal_length, place_hips, to_camera
+from dualhead.poses.camera import AXES, fit_hip_position, focal_length, to_camera
 
 
 def person() -> np.ndarray:
@@ -27,7 +27,7 @@ def test_focal_length_of_sixty_degrees() -> None:
 def test_hips_are_found_exactly_where_the_picture_is_exact(size: tuple[int, int]) -> None:
     hips = np.array([0.7, -0.2, 3.1])
     world = person()
-    assert place_hips(seen(world, hips, size), world, np.ones(33), size) == pytest.approx(hips)
+    assert fit_hip_position(seen(world, hips, size), world, np.ones(33), size) == pytest.approx(hips)
 
 
 def test_landmarks_without_weight_do_not_count() -> None:
@@ -36,13 +36,13 @@ def test_landmarks_without_weight_do_not_count() -> None:
     image[:5] += 300
     weights = np.ones(33)
     weights[:5] = 0
-    assert place_hips(image, world, weights, (640, 480)) == pytest.approx(hips, abs=0.05)
+    assert fit_hip_position(image, world, weights, (640, 480)) == pytest.approx(hips, abs=0.05)
 
 
 def test_a_wrong_field_of_view_scales_the_distance_alone() -> None:
     hips, world = np.array([0.3, -0.1, 3.0]), person() * (1, 1, 0.01)  # nearly flat
     image = seen(world, hips, (640, 480))
-    wide = place_hips(image, world, np.ones(33), (640, 480), 80)
+    wide = fit_hip_position(image, world, np.ones(33), (640, 480), 80)
     assert wide[:2] == pytest.approx(hips[:2], abs=0.02)
     assert wide[2] / hips[2] == pytest.approx(focal_length(640, 480, 80) / focal_length(640, 480), rel=0.02)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.poses.recording import PoseRecording, collect
+from dualhead.poses.recording import PoseRecording, join_poses
 from dualhead.poses.tracker import PoseTracker
 from dualhead.skeleton import NTU25
 from dualhead.skeleton_maps import convert_skeleton
-from dualhead.synthetic.mannequin import Look, Shot, draw_people
+from dualhead.synthetic.mannequin import Appearance, PinholeCamera, draw_people
 from dualhead.synthetic.videos import VideoTake
 
 LEFT = [joint for joint, _ in NTU25.mirror]
@@ -22,7 +22,7 @@ RIGHT = [joint for _, joint in NTU25.mirror]
 def watch(pictures: object, weights: Path, max_people: int = 2) -> PoseRecording:
     tracker = PoseTracker(weights, max_people)
     found = [tracker.push(np.asarray(picture)) for picture in pictures]  # type: ignore[attr-defined]
-    return collect(found, fps=15, size=(640, 480), source="drawn")
+    return join_poses(found, fps=15, size=(640, 480), source="drawn")
 
 
 def around_hips(joints: np.ndarray) -> np.ndarray:
@@ -94,8 +94,8 @@ def test_two_people_keep_their_identities_while_apart(pose_weights: Path) -> Non
     frames = min(len(one), len(two))
     sway = 0.25 * np.sin(np.linspace(0, 2 * np.pi, frames))[:, None, None] * (1, 0, 0)
     joints = np.stack([one[:frames] - sway - (-0.75, 0, -0.2), two[:frames] + sway - (0.75, 0, -0.2)])
-    looks = [Look.draw(np.random.default_rng(seed)) for seed in (1, 2)]
-    found = watch(draw_people(joints, looks, Shot()), pose_weights)
+    looks = [Appearance.draw(np.random.default_rng(seed)) for seed in (1, 2)]
+    found = watch(draw_people(joints, looks, PinholeCamera()), pose_weights)
     hips = convert_skeleton(found.to_sequence(), NTU25).joints[:, :, 0]  # (2, T, 3)
     assert found.num_people == 2
     assert (found.joints.any(axis=(2, 3)).mean(axis=1) >= 0.9).all()

@@ -9,7 +9,7 @@ import pytest
 
 from dualhead.formats.custom.clip_file import parse_clip
 from dualhead.poses.network import Pose
-from dualhead.poses.recording import collect, load_poses, skeleton_for
+from dualhead.poses.recording import join_poses, load_poses, skeleton_for
 from dualhead.poses.region import Region
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17, NTU25
@@ -24,7 +24,7 @@ def pose(x: float) -> Pose:
 
 
 def test_whoever_is_not_seen_is_zeros_and_never_seen_is_left_out() -> None:
-    poses = collect([[pose(100), None, None], [None, None, pose(300)]], fps=25, size=(640, 480), source="a.mp4")
+    poses = join_poses([[pose(100), None, None], [None, None, pose(300)]], fps=25, size=(640, 480), source="a.mp4")
     assert poses.joints.shape == (2, 2, 33, 3) and poses.image.shape == (2, 2, 33, 2)
     assert poses.joints[0, 0].any() and not poses.joints[0, 1].any()
     assert not poses.joints[1, 0].any() and poses.joints[1, 1].any()
@@ -33,7 +33,7 @@ def test_whoever_is_not_seen_is_zeros_and_never_seen_is_left_out() -> None:
 
 
 def test_nobody_is_a_recording_of_zero_bodies(tmp_path: Path) -> None:
-    poses = collect([[None, None]] * 3, fps=30, size=(640, 480), source="empty.mp4")
+    poses = join_poses([[None, None]] * 3, fps=30, size=(640, 480), source="empty.mp4")
     assert poses.num_people == 0 and poses.num_frames == 3
     poses.save(tmp_path / "empty.npz")
     assert load_poses(tmp_path / "empty.npz").joints.shape == (0, 3, 33, 3)
@@ -41,7 +41,7 @@ def test_nobody_is_a_recording_of_zero_bodies(tmp_path: Path) -> None:
 
 
 def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
-    poses = collect([[pose(10), pose(400)]] * 2, fps=12.5, size=(854, 480), source="Küche 1.mp4")
+    poses = join_poses([[pose(10), pose(400)]] * 2, fps=12.5, size=(854, 480), source="Küche 1.mp4")
     poses.save(tmp_path / "a.npz")
     again = load_poses(tmp_path / "a.npz")
     for name in ("joints", "confidence", "image", "world", "times"):
@@ -50,14 +50,14 @@ def test_a_file_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_file_is_a_clip_of_ones_own(tmp_path: Path) -> None:
-    poses = collect([[pose(10), pose(400)]] * 3, fps=30, size=(640, 480), source="a.mp4")
+    poses = join_poses([[pose(10), pose(400)]] * 3, fps=30, size=(640, 480), source="a.mp4")
     poses.save(tmp_path / "a.npz")
     recording = parse_clip((tmp_path / "a.npz").read_bytes(), "a.npz", MEDIAPIPE33)
     assert recording.num_frames == 3 and len(recording.joints) == 6
 
 
 def test_two_forms_of_a_recording() -> None:
-    poses = collect([[pose(10)]], fps=30, size=(640, 480), source="day/a.mp4")
+    poses = join_poses([[pose(10)]], fps=30, size=(640, 480), source="day/a.mp4")
     solid, flat = poses.to_sequence(), poses.to_sequence(flat=True)
     assert (solid.skeleton, flat.skeleton) == (MEDIAPIPE33, MEDIAPIPE33_IMAGE)
     assert solid.name == flat.name == "a" and solid.fps == flat.fps == 30

@@ -9,7 +9,7 @@ import pytest
 
 from dualhead.poses import tracker as module
 from dualhead.poses.network import Pose
-from dualhead.poses.region import Picture, Region
+from dualhead.poses.region import PackedImage, Region
 from dualhead.poses.tracker import PoseTracker
 from dualhead.runtime.errors import ConfigError
 
@@ -26,7 +26,7 @@ class World:
     def detector(self, *_: object) -> World:
         return self
 
-    def find(self, _picture: Picture) -> list[Region]:
+    def find(self, _picture: PackedImage) -> list[Region]:
         self.detections += 1
         return [Region(x, 50, 80) for x in self.people.values()]
 
@@ -37,7 +37,7 @@ class Marks:
     def __init__(self, world: World):
         self.world = world
 
-    def find(self, _picture: Picture, region: Region) -> Pose:
+    def find(self, _picture: PackedImage, region: Region) -> Pose:
         near = sorted(self.world.people.values(), key=lambda x: abs(x - region.x))
         here = near and abs(near[0] - region.x) < 40
         x = near[0] if here else region.x

@@ -16,7 +16,7 @@ from dualhead.skeleton import COCO17, NTU25
 
 @pytest.fixture(autouse=True)
 def _no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "prepare_networks", lambda: None)
+    monkeypatch.setattr(module, "require_pose_networks", lambda: None)
 
 
 def put(folder: Path, *names: str) -> None:

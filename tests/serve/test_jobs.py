@@ -61,7 +61,7 @@ def test_a_video_is_drawn_over(predictor: Predictor, tmp_path: Path, pose_weight
     try:
         job = finished(jobs, put(jobs, "clap.mp4", (tmp_path / "clap.mp4").read_bytes()))
         assert job.state == "done", job.error
-        assert job.seen is not None and job.seen.num_frames == 12
+        assert job.annotation is not None and job.annotation.num_frames == 12
         with Video(result_video(job)) as video:
             assert len(list(video.frames())) == 12 and video.height > 480
         assert result_video(job) == result_video(job)

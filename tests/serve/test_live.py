@@ -12,7 +12,7 @@ from PIL import Image
 
 from dualhead.inference.predictor import Predictor
 from dualhead.runtime.errors import ConfigError, FormatError
-from dualhead.serve.live import EvenRate, LiveSession
+from dualhead.serve.live import FrameResampler, LiveSession
 from dualhead.synthetic.videos import VideoTake
 from tests.inference.builders import write_checkpoint
 
@@ -23,7 +23,7 @@ def frame(value: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_frames_lie_on_straight_lines_between_pictures() -> None:
-    even = EvenRate(10)
+    even = FrameResampler(10)
     assert list(even.push(5.0, *frame(1))) == []
     found = list(even.push(5.25, *frame(2)))
     assert [float(joints[0, 0, 0]) for joints, _ in found] == pytest.approx([1.0, 1.4, 1.8])
@@ -32,7 +32,7 @@ def test_frames_lie_on_straight_lines_between_pictures() -> None:
 
 
 def test_someone_who_comes_is_as_in_the_nearer_picture() -> None:
-    even = EvenRate(10)
+    even = FrameResampler(10)
     list(even.push(0.0, *frame(0)))
     found = [float(joints[0, 0, 0]) for joints, _ in even.push(0.5, *frame(4))]
     assert found == [0, 0, 0, 4, 4]

@@ -21,7 +21,7 @@ from tests.inference.builders import walk, write_checkpoint
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     path = write_checkpoint(tmp_path_factory.mktemp("server") / "a.safetensors")
-    settings = Settings(window="20", stride="10", max_upload=2**20, no_poses="poses need the extra")
+    settings = Settings(window="20", stride="10", max_upload=2**20, pose_obstacle="poses need the extra")
     found = Server(Predictor.from_checkpoint(path, device="cpu"), settings)
     thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -153,7 +153,7 @@ def test_a_skeleton_that_poses_do_not_map_to_is_told(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "a.safetensors", skeleton="smpl22", classes=["a", "b"], dataset="custom")
     other = Server(Predictor.from_checkpoint(path, device="cpu"), Settings(pose_weights=tmp_path))
     try:
-        assert "smpl22" in other.why_no_poses() and other.configuration()["live"] is False
+        assert "smpl22" in other.pose_obstacle() and other.configuration()["live"] is False
     finally:
         other.close()
 

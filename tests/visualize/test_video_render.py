@@ -16,7 +16,7 @@ from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import NTU25
 from dualhead.synthetic.videos import VideoTake
-from dualhead.visualize.video_render import render_video, see, seen_page
+from dualhead.visualize.video_render import annotate, annotation_page, render_video
 from tests.inference.builders import walk
 from tests.poses.videos import write_video
 
@@ -53,5 +53,5 @@ def test_a_video_without_anybody_is_refused(tmp_path: Path, pose_weights: Path) 
 
 def test_a_name_cannot_become_markup(tmp_path: Path) -> None:
     sequence = SkeletonSequence(walk(0).astype(np.float32), NTU25, "x")
-    page = seen_page(see("</script><script>alert(1)</script>", None, sequence), None)
+    page = annotation_page(annotate("</script><script>alert(1)</script>", None, sequence), None)
     assert "<script>alert" not in page and page.count("</script>") == 2

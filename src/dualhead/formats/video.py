@@ -1,4 +1,4 @@
-"""Videos, whose skeletons are estimated on the way, and the poses that were kept of them."""
+"""Videos, whose skeletons are estimated while they are read, and files of estimated poses."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ DOMAIN_GAP = (
     "poses from a video, but the checkpoint learned from a Kinect's: expect many more errors than its test accuracy "
     "says, at high confidence; training on videos of your own is the cure (docs/video.md)"
 )
-"""What is said where a checkpoint meets poses of another kind than it learned from."""
+"""The warning for a checkpoint that was trained on another kind of poses."""
 
 
 def domain_gap(trained_on: str | None) -> str:
-    """Return what to expect of poses from a video, "" where the checkpoint learned from data of another kind.
+    """Return a warning about poses from a video, "" for checkpoints that were not trained on Kinect data.
 
     Args:
         trained_on: The data set that the checkpoint learned from.
@@ -81,7 +81,7 @@ def shared_estimator() -> PoseEstimator:
     return PoseEstimator()
 
 
-def prepare_networks() -> None:
+def require_pose_networks() -> None:
     """Check that videos can be read, and fetch the weights where they are not there yet.
 
     Raises:

@@ -1,4 +1,4 @@
-"""From world landmarks around the hips to camera space: the axes of a Kinect and the place in the room."""
+"""Convert hip-centred world landmarks to camera space: the axes of a Kinect and the position in the room."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def focal_length(width: int, height: int, field_of_view: float = FIELD_OF_VIEW) 
     return max(width, height) / 2 / math.tan(math.radians(field_of_view) / 2)
 
 
-def place_hips(
+def fit_hip_position(
     image: NDArray[np.floating],
     world: NDArray[np.floating],
     weights: NDArray[np.floating],
     size: tuple[int, int],
     field_of_view: float = FIELD_OF_VIEW,
 ) -> NDArray[np.float64]:
-    """Find where the hips are by a weighted least-squares fit of a pinhole camera.
+    """Fit the position of the hips: weighted least squares with a pinhole camera.
 
     With u = (x - width / 2) / f, a landmark (X, Y, Z) at hips (a, b, c) is seen where u (Z + c) = X + a and
     v (Z + c) = Y + b: linear in a, b and c.
@@ -68,14 +68,14 @@ def to_camera(
     """Transform world landmarks to camera space.
 
     Args:
-        image: As for `place_hips`.
-        world: As for `place_hips`.
-        weights: As for `place_hips`.
-        size: As for `place_hips`.
-        field_of_view: As for `place_hips`.
+        image: As for `fit_hip_position`.
+        world: As for `fit_hip_position`.
+        weights: As for `fit_hip_position`.
+        size: As for `fit_hip_position`.
+        field_of_view: As for `fit_hip_position`.
 
     Returns:
         `(V, 3)` in metres: x to the camera's left, y up, z away from it, as from a Kinect.
     """
-    metres = np.asarray(world, np.float64) + place_hips(image, world, weights, size, field_of_view)
+    metres = np.asarray(world, np.float64) + fit_hip_position(image, world, weights, size, field_of_view)
     return (metres * AXES).astype(np.float32)

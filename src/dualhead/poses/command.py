@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dualhead.poses.recording import PoseRecording, estimate, load_poses
 from dualhead.poses.tracker import PoseTracker
-from dualhead.poses.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image, is_video, open_moving
+from dualhead.poses.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image, is_video, open_frame_source
 from dualhead.poses.weights import cache_folder, check_weights, fetch_weights, find_weights
 from dualhead.runtime.errors import ConfigError, FormatError, printable_line
 from dualhead.runtime.files import check_apart
@@ -20,7 +20,7 @@ from dualhead.runtime.progress import show_progress
 
 @dataclass(frozen=True)
 class PoseEstimator:
-    """Finds poses in videos with one set of networks, loaded at the first use.
+    """Estimates poses in videos with one set of networks, loaded at the first use.
 
     Attributes:
         weights: Folder of the networks; None: the user's cache, filled at the first use.
@@ -41,7 +41,7 @@ class PoseEstimator:
         return PoseTracker(find_weights(self.weights), self.max_people, self.threads)
 
     def load(self) -> None:
-        """Load the networks now, and fetch them where that is needed.
+        """Load the networks, fetching them first where they are absent.
 
         Raises:
             ConfigError: If they are not there, or a package is missing.
@@ -55,7 +55,7 @@ class PoseEstimator:
         return f"{size}, modified {stat.st_mtime_ns}, max_people {self.max_people}, fps {self.fps or 'its own'}"
 
     def find(self, source: str | Path, on_frame: Callable[[int, int | None], object] | None = None) -> PoseRecording:
-        """Find the poses in a video, a picture or a folder of pictures.
+        """Estimate the poses in a video, an image or a folder of images.
 
         Args:
             source: The file or folder.
@@ -74,7 +74,7 @@ class PoseEstimator:
             known = self.known(place, kept)
             if known is not None:
                 return known
-        with open_moving(place, self.fps) as moving:
+        with open_frame_source(place, self.fps) as moving:
             total = moving.expected_frames
             show = None if on_frame is None else (lambda number: on_frame(number, total))
             poses = estimate(moving, self._tracker, on_frame=show)
@@ -105,7 +105,7 @@ def poses(
     fetch: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Find the skeletons of people in videos, as recordings that `predict`, `render` and `prepare custom` read.
+    """Estimate the skeletons of people in videos, as recordings that `predict`, `render` and `prepare custom` read.
 
     Of a video, a picture or a folder of pictures, one file is written. Of a folder of videos, one for each is written
     into OUT, under the same name in the same sub-folder; videos that are done are left out when the command is run
@@ -186,7 +186,7 @@ def _fetch(weights: Path | None, source: Path | None) -> None:
 
 
 def _jobs(source: Path, out: Path) -> Iterator[tuple[Path, Path]]:
-    """List what is to be done: each video and where its poses go."""
+    """List each video and the file for its poses."""
     videos = find_videos(source) if source.is_dir() else []
     if not videos:
         if source.is_dir() and not any(is_image(path) for path in source.iterdir()):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.poses.region import Picture, Region
+from dualhead.poses.region import PackedImage, Region
 from dualhead.runtime.errors import ConfigError
 
 NUM_LANDMARKS = 33
@@ -29,14 +29,14 @@ _LEAST_HEAT = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """One person in one picture.
+    """One person in one frame.
 
     Attributes:
         image: `(33, 3)` in pixels: x to the right, y down, z away from the camera, 0 at the hips, on the scale of x.
         world: `(33, 3)` in metres around the middle of the hips: x to the right in the picture, y down, z away.
-        visibility: `(33,)`, 0 to 1: how surely a landmark is in the picture and not hidden.
-        score: 0 to 1, how surely there is a person at all.
-        region: Where to look in the next picture.
+        visibility: `(33,)`, 0 to 1: probability that a landmark is inside the image and not occluded.
+        score: Probability that there is a person, 0 to 1.
+        region: Where to search in the next frame.
     """
 
     image: NDArray[np.float32]
@@ -47,7 +47,7 @@ class Pose:
 
 
 class PersonDetector:
-    """Finds the regions of people in a picture (BlazePose, Bazarevsky et al., 2020).
+    """Detect the regions of people in an image (BlazePose, Bazarevsky et al., 2020).
 
     Args:
         path: `pose_detection.tflite`.
@@ -58,8 +58,8 @@ class PersonDetector:
         self._run = _Runner(path, threads)
         self._anchors = anchors()
 
-    def find(self, picture: Picture) -> list[Region]:
-        """Find people.
+    def find(self, picture: PackedImage) -> list[Region]:
+        """Detect people.
 
         Args:
             picture: The picture.
@@ -72,13 +72,13 @@ class PersonDetector:
         found = suppress(*decode(boxes[0], scores[0, :, 0], self._anchors))
         regions = []
         for row in found:
-            hips, rim = whole.to_picture(row[4:8].reshape(2, 2))
-            regions.append(Region.around(hips, rim))
+            hips, rim = whole.to_image(row[4:8].reshape(2, 2))
+            regions.append(Region.from_alignment_points(hips, rim))
         return [region for region in regions if region.side > 1]
 
 
 class LandmarkModel:
-    """Finds the 33 landmarks of the person in a region (BlazePose GHUM Holistic, Grishchenko et al., 2022).
+    """Estimate the 33 landmarks of the person in a region (BlazePose GHUM Holistic, Grishchenko et al., 2022).
 
     Args:
         path: `pose_landmark_full.tflite`.
@@ -88,7 +88,7 @@ class LandmarkModel:
     def __init__(self, path: Path, threads: int = 1):
         self._run = _Runner(path, threads)
 
-    def find(self, picture: Picture, region: Region) -> Pose:
+    def find(self, picture: PackedImage, region: Region) -> Pose:
         """Find the landmarks of one person.
 
         Args:
@@ -96,21 +96,21 @@ class LandmarkModel:
             region: Where the person is.
 
         Returns:
-            The pose; whether there was a person says its `score`.
+            The pose; its `score` is the probability that there is a person.
         """
         flat, score, _, heat, world = self._run(region.crop(picture, _LANDMARK_SIZE, extend=True) / np.float32(255))
         marks = flat.reshape(-1, 5)  # x, y, z in pixels of the crop, logits of visibility and presence
         places = refine(marks[:, :2] / _LANDMARK_SIZE, heat[0])
-        pixels = region.to_picture(places)
+        pixels = region.to_image(places)
         depth = marks[:, 2] / _LANDMARK_SIZE * region.side
         metres = world.reshape(-1, 3)[:NUM_LANDMARKS].astype(np.float64)
-        metres[:, :2] = metres[:, :2] @ region.turn().T
+        metres[:, :2] = metres[:, :2] @ region.rotation_matrix().T
         return Pose(
             image=np.column_stack([pixels, depth])[:NUM_LANDMARKS].astype(np.float32),
             world=metres.astype(np.float32),
             visibility=_sigmoid(marks[:NUM_LANDMARKS, 3]).astype(np.float32),
             score=float(score[0, 0]),
-            region=Region.around(pixels[NUM_LANDMARKS], pixels[NUM_LANDMARKS + 1]),
+            region=Region.from_alignment_points(pixels[NUM_LANDMARKS], pixels[NUM_LANDMARKS + 1]),
         )
 
 
@@ -207,7 +207,7 @@ def _sigmoid(values: NDArray[Any]) -> NDArray[Any]:
 
 
 class _Runner:
-    """Runs a `.tflite` file of one input; returns its outputs in their order."""
+    """Run a `.tflite` network with one input."""
 
     def __init__(self, path: Path, threads: int):
         interpreter = require_litert()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dualhead.poses.camera import to_camera
 from dualhead.poses.network import NUM_LANDMARKS, Pose
 from dualhead.poses.tracker import PoseTracker
-from dualhead.poses.video import Moving
+from dualhead.poses.video import FrameSource
 from dualhead.runtime.errors import FormatError
 from dualhead.runtime.files import replacing
 from dualhead.sequence import SkeletonSequence
@@ -139,8 +139,10 @@ def load_poses(path: str | Path) -> PoseRecording:
         raise FormatError(f"expected poses that `dualhead poses` wrote ({error})", path) from None
 
 
-def estimate(moving: Moving, tracker: PoseTracker, *, on_frame: Callable[[int], object] | None = None) -> PoseRecording:
-    """Find the poses in all frames of a video.
+def estimate(
+    moving: FrameSource, tracker: PoseTracker, *, on_frame: Callable[[int], object] | None = None
+) -> PoseRecording:
+    """Estimate the poses in all frames of a video.
 
     Args:
         moving: The video, just opened.
@@ -161,16 +163,18 @@ def estimate(moving: Moving, tracker: PoseTracker, *, on_frame: Callable[[int], 
             if on_frame is not None:
                 on_frame(number)
 
-    return collect(found(), fps=moving.fps, size=(moving.width, moving.height), source=moving.path.name, moving=moving)
+    return join_poses(
+        found(), fps=moving.fps, size=(moving.width, moving.height), source=moving.path.name, moving=moving
+    )
 
 
-def collect(
+def join_poses(
     frames: Iterable[list[Pose | None]],
     *,
     fps: float,
     size: tuple[int, int],
     source: str,
-    moving: Moving | None = None,
+    moving: FrameSource | None = None,
 ) -> PoseRecording:
     """Join the poses of single frames.
 
@@ -184,7 +188,7 @@ def collect(
     Returns:
         The poses; people who are never seen are left out.
     """
-    rows = [[None if pose is None else place_pose(pose, size) for pose in poses] for poses in frames]
+    rows = [[None if pose is None else pose_arrays(pose, size) for pose in poses] for poses in frames]
     people = max(map(len, rows), default=0)
     shape = (people, len(rows), NUM_LANDMARKS)
     joints, image, world = (np.zeros((*shape, channels), np.float32) for channels in (3, 2, 3))
@@ -200,8 +204,8 @@ def collect(
     return PoseRecording(joints[seen], confidence[seen], image[seen], world[seen], times, fps, size, source, damage)
 
 
-def place_pose(pose: Pose, size: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
-    """Compute what is kept of a pose.
+def pose_arrays(pose: Pose, size: tuple[int, int]) -> tuple[NDArray[np.float32], ...]:
+    """Compute the arrays that a recording keeps of a pose.
 
     Args:
         pose: The pose.

@@ -1,4 +1,4 @@
-"""Turned squares of a picture: where a person is, and the crop that a network sees of it."""
+"""Rotated square regions of an image, and the crops that the networks take from them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _MARGIN = 1.25
 """Factor from the circle around a person to the side of the region (BlazePose, Bazarevsky et al., 2020)."""
 
 
-class Picture:
-    """A picture as the networks' crops are taken from it.
+class PackedImage:
+    """An image with four bytes a pixel, from which crops are taken quickly.
 
     Args:
         pixels: RGB, `(H, W, 3)`, or with a fourth channel that is not looked at, `(H, W, 4)`; 0 to 255.
@@ -39,7 +39,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Region:
-    """A square of a picture, turned so that the person in it stands upright.
+    """A square of an image, rotated so that the person in it stands upright.
 
     Convention: pixels with x to the right and y down; `angle` turns from x towards y, that is clockwise on the screen.
 
@@ -56,7 +56,7 @@ class Region:
     angle: float = 0.0
 
     @classmethod
-    def around(cls, hips: NDArray[np.floating], rim: NDArray[np.floating]) -> Region:
+    def from_alignment_points(cls, hips: NDArray[np.floating], rim: NDArray[np.floating]) -> Region:
         """Build the region of a person from the two alignment points.
 
         Args:
@@ -74,7 +74,7 @@ class Region:
         """Build the smallest upright square that holds a whole picture."""
         return cls(width / 2, height / 2, float(max(width, height)))
 
-    def crop(self, picture: Picture, size: int, *, extend: bool = False) -> NDArray[np.float32]:
+    def crop(self, picture: PackedImage, size: int, *, extend: bool = False) -> NDArray[np.float32]:
         """Cut the region out of a picture, bilinear, rounded to whole numbers.
 
         Convention: output pixel i shows the place `i / size` of the side, without the half-pixel shift; this is how the
@@ -90,7 +90,7 @@ class Region:
         """
         step = self.side / size
         cos, sin = np.float32(step * math.cos(self.angle)), np.float32(step * math.sin(self.angle))
-        left, top = self.to_picture(np.zeros((1, 2)))[0].astype(np.float32)
+        left, top = self.to_image(np.zeros((1, 2)))[0].astype(np.float32)
         along = np.arange(size, dtype=np.float32)
         x = (left + cos * along)[None] - (sin * along)[:, None]
         y = (top + sin * along)[None] + (cos * along)[:, None]
@@ -108,17 +108,17 @@ class Region:
             cut[outside] = 0
         return cut[..., :3]
 
-    def to_picture(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+    def to_image(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """Map points of the region, `(N, 2)` from 0 to 1 of its side, to pixels of the picture."""
         inside = (np.asarray(points, np.float64) - 0.5) * self.side
-        return inside @ self.turn().T + (self.x, self.y)
+        return inside @ self.rotation_matrix().T + (self.x, self.y)
 
-    def turn(self) -> NDArray[np.float64]:
+    def rotation_matrix(self) -> NDArray[np.float64]:
         """Compute the matrix `(2, 2)` that turns the axes of the region to those of the picture."""
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         return np.array([[cos, -sin], [sin, cos]])
 
-    def overlap(self, other: Region) -> float:
+    def iou(self, other: Region) -> float:
         """Compute the intersection over union of two regions, both taken as upright squares."""
         boxes = [(one.x - one.side / 2, one.y - one.side / 2, one.side) for one in (self, other)]
         (x1, y1, s1), (x2, y2, s2) = boxes

@@ -1,4 +1,4 @@
-"""Frames of a video at an even rate, decoded with PyAV; pictures in files in the place of one."""
+"""Decode a video, or a sequence of images, to frames at a constant rate."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ VIDEO_SUFFIXES = (
     ".wmv",
     ".y4m",
 )
-"""Endings of the files that are taken for videos."""
+"""File suffixes of videos."""
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
-"""Endings of the files that are taken for pictures."""
+"""File suffixes of images."""
 
 HIGHEST_RATE = 30.0
 """Frames a second above which a video is thinned out: the data sets that models are trained on have 30."""
@@ -54,7 +54,7 @@ _MOST_DAMAGE = 1000
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A frame at an even rate.
+    """One frame of a constant-rate sequence.
 
     Attributes:
         time: Seconds from the start, `number / fps`.
@@ -68,7 +68,7 @@ class Frame:
 
 
 @dataclass(frozen=True, eq=False)
-class _Timed:
+class _TimedFrame:
     """A decoded frame, its time since the first one, and the time from the frame before."""
 
     frame: Any
@@ -78,7 +78,7 @@ class _Timed:
 
 @dataclass
 class Damage:
-    """What could not be decoded.
+    """Counts of what could not be decoded.
 
     Attributes:
         frames: Damaged frames or packets that were left out.
@@ -185,25 +185,25 @@ class Video:
         return None if self.duration is None else max(1, round(self.duration * self.fps))
 
     def frames(self) -> Iterator[Frame]:
-        """Yield the frames at an even rate; can be done once.
+        """Yield the frames at a constant rate; can be iterated once.
 
         Convention: frame k shows what is nearest in time to k / fps, counted from the first frame of the file; frames
         of a variable rate are therefore repeated or left out as their time stamps say. A gap of more than a minute
         between two time stamps is taken for damage and closed. No more frames are held than the decoder needs.
         """
         number = 0
-        last: _Timed | None = None
+        last: _TimedFrame | None = None
         for timed in self._timed():
             if last is not None:
-                for frame in self._shown(last, number, (last.time + timed.time) / 2):
+                for frame in self._resampled(last, number, (last.time + timed.time) / 2):
                     yield frame
                     number += 1
             last = timed
         if last is not None:
             end = last.time + max(last.step / 2, last.step - 0.5 / self.fps)
-            yield from self._shown(last, number, end)
+            yield from self._resampled(last, number, end)
 
-    def _shown(self, timed: _Timed, number: int, border: float) -> Iterator[Frame]:
+    def _resampled(self, timed: _TimedFrame, number: int, border: float) -> Iterator[Frame]:
         """Yield a decoded frame once for each moment of the even rate before a border, which may be never."""
         pixels: NDArray[np.uint8] | None = None
         while number / self.fps < border - 1e-6:
@@ -214,7 +214,7 @@ class Video:
             yield Frame(number / self.fps, pixels, repeated)
             number += 1
 
-    def _timed(self) -> Iterator[_Timed]:
+    def _timed(self) -> Iterator[_TimedFrame]:
         """Yield decoded frames with their time since the first one, never backwards and without gaps of minutes."""
         step, origin = 1 / self._own_rate, 0.0
         last: float | None = None
@@ -229,7 +229,7 @@ class Video:
                     self.damage.frames += 1
                     origin += time - last - step
                     time = last + step
-            yield _Timed(frame, time, step)
+            yield _TimedFrame(frame, time, step)
             last = time
 
     def _chain(self) -> Iterator[Any]:
@@ -274,8 +274,8 @@ class Video:
 
 
 @dataclass
-class Pictures:
-    """Pictures in files, in the order of their names, in the place of a video.
+class ImageSequence:
+    """Image files in the order of their names, read like a video.
 
     Attributes:
         path: The folder, or the one picture.
@@ -294,7 +294,7 @@ class Pictures:
     damage: Damage = field(default_factory=Damage)
 
     def __post_init__(self) -> None:
-        """Find the size.
+        """Read the size of the first readable image.
 
         Raises:
             FormatError: If no picture can be decoded.
@@ -306,7 +306,7 @@ class Pictures:
                 return
         raise FormatError("none of its pictures can be decoded", self.path)
 
-    def __enter__(self) -> Pictures:
+    def __enter__(self) -> ImageSequence:
         return self
 
     def __exit__(
@@ -344,8 +344,8 @@ class Pictures:
         return np.array(picture)
 
 
-Moving = Video | Pictures
-"""What has frames."""
+FrameSource = Video | ImageSequence
+"""A source of frames at a constant rate."""
 
 
 def is_video(path: str | Path) -> bool:
@@ -358,15 +358,15 @@ def is_image(path: str | Path) -> bool:
     return str(path).lower().endswith(IMAGE_SUFFIXES)
 
 
-def open_moving(path: str | Path, fps: float | None = None) -> Moving:
-    """Open a video, a picture or a folder of pictures.
+def open_frame_source(path: str | Path, fps: float | None = None) -> FrameSource:
+    """Open a video, an image or a folder of images.
 
     Args:
         path: The file or folder.
         fps: Frames a second; default: the video's own, at most 30; 30 for pictures.
 
     Returns:
-        What has frames; close it, or use it as a context.
+        The frame source; close it, or use it as a context manager.
 
     Raises:
         ConfigError: If PyAV is needed and not installed, or `fps` is out of range.
@@ -377,11 +377,11 @@ def open_moving(path: str | Path, fps: float | None = None) -> Moving:
         files = sorted(file for file in place.iterdir() if file.is_file() and is_image(file))
         if not files:
             raise FormatError(f"the folder holds no picture ({', '.join(IMAGE_SUFFIXES)})", path)
-        return Pictures(place, files, fps or HIGHEST_RATE)
+        return ImageSequence(place, files, fps or HIGHEST_RATE)
     if is_image(place):
         if not place.is_file():
             raise FormatError("cannot be read: no such file", path)
-        return Pictures(place, [place], fps or HIGHEST_RATE)
+        return ImageSequence(place, [place], fps or HIGHEST_RATE)
     return Video(place, fps)
 
 

@@ -1,4 +1,4 @@
-"""The weights of BlazePose GHUM: found in the user's cache, or fetched once through pip and checked."""
+"""Find the weights of BlazePose GHUM in the user's cache, or fetch them once through pip and check them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REMEDY = (
     "run `dualhead poses --fetch` where there is a network, or give their folder with --weights FOLDER (--pose-weights "
     "FOLDER of other commands)"
 )
-"""What to do where the weights are absent."""
+"""The remedy that every error about absent weights names."""
 
 _MEMBERS = {
     DETECTOR: f"mediapipe/modules/pose_detection/{DETECTOR}",

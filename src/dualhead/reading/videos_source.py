@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Item, Listing, Rejected, Sample, Source, SplitRule, names_to_leave_out
-from dualhead.formats.video import prepare_networks
+from dualhead.formats.video import require_pose_networks
 from dualhead.poses.video import VIDEO_SUFFIXES
 from dualhead.reading.custom_source import CustomSource
 from dualhead.runtime.errors import FormatError
@@ -58,7 +58,7 @@ class VideosSource(CustomSource):
         few = [name for name, videos in sorted(placed.items()) if len(videos) < 2]
         if few:
             raise FormatError(f"class {few[0]!r} has one video: two are needed, one of which is tested on", str(raw[0]))
-        prepare_networks()  # before any process starts: the first use fetches the weights
+        require_pose_networks()  # before any process starts: the first use fetches the weights
         classes = tuple(sorted(placed))
         people = sorted({below[0] for videos in placed.values() for _, below in videos if below})
         by_person = len(people) > 1 and all(below for videos in placed.values() for _, below in videos)

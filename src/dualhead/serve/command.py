@@ -7,7 +7,7 @@ import webbrowser
 from pathlib import Path
 from typing import Literal
 
-from dualhead.formats.video import prepare_networks
+from dualhead.formats.video import require_pose_networks
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.windows import window_frames
 from dualhead.poses.network import require_litert
@@ -72,7 +72,7 @@ def serve(
     except OSError as error:
         raise ConfigError(f"port {port} cannot be listened at ({error.strerror}): give another, or 0") from error
     try:
-        why = server.why_no_poses()
+        why = server.pose_obstacle()
         if why:
             print(f"dualhead: only recordings of skeletons can be dropped on the page: {why}", file=sys.stderr)
         print(server.url, flush=True)
@@ -87,7 +87,7 @@ def serve(
 
 
 def find_networks(folder: Path | None) -> tuple[Path | None, str]:
-    """Find the pose networks, or say why poses cannot be found.
+    """Find the pose networks, or the reason why poses cannot be estimated.
 
     Args:
         folder: Where they are; None: the user's cache, filled at the first use.
@@ -101,7 +101,7 @@ def find_networks(folder: Path | None) -> tuple[Path | None, str]:
     try:
         require_litert()
         if folder is None:
-            prepare_networks()
+            require_pose_networks()
         return find_weights(folder), ""
     except ConfigError as error:
         if folder is not None:

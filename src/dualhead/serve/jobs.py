@@ -1,4 +1,4 @@
-"""Files that were dropped on the page: looked at one after another, in a thread of their own."""
+"""Uploaded files, processed one after another in a separate thread."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from dualhead.inference.writing_segments import write_csv_lines, write_lines
 from dualhead.poses.command import PoseEstimator
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import ConfigError, DualheadError, printable_line
-from dualhead.visualize.seen import Seen
-from dualhead.visualize.video_render import draw, see
+from dualhead.visualize.annotation import Annotation
+from dualhead.visualize.video_render import annotate, draw
 
 KEEP_SECONDS = 3600.0
 """How long the result of a file is kept after it was last asked for."""
@@ -31,7 +31,7 @@ _LONGEST_STEP = 30.0  # seconds until a file that is in work is given up
 
 
 class BusyError(DualheadError):
-    """A client that has a file in work already."""
+    """Raised where a client already has a file in progress."""
 
 
 class _CancelledError(Exception):
@@ -53,7 +53,7 @@ class Job:
         done: Frames that poses were found in.
         total: Frames of the video, or None.
         error: Why it failed, one sentence.
-        seen: What was found.
+        annotation: What was found.
         cancelled: Whether it is no longer wanted.
         used: When it was last asked for.
     """
@@ -68,14 +68,14 @@ class Job:
     done: int = 0
     total: int | None = None
     error: str = ""
-    seen: Seen | None = None
+    annotation: Annotation | None = None
     cancelled: bool = False
     used: float = field(default_factory=time.monotonic)
     drawing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def is_video(self) -> bool:
-        """Whether it is a video, which can be drawn over."""
+        """Whether it is a video, which can be annotated."""
         return is_video(self.path)
 
     def status(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Jobs:
         with self._lock:
             for job in self._jobs.values():
                 if job.client == client and job.state not in ("done", "failed"):
-                    raise BusyError(f"{job.name} is in work: wait for it, or cancel it")
+                    raise BusyError(f"{job.name} is still in progress: wait for it, or cancel it")
 
     def place(self, name: str) -> Path:
         """Return a path for an upload in a folder of its own, whose name ends as the user's does."""
@@ -185,7 +185,7 @@ class Jobs:
 
     def _run(self, job: Job) -> None:
         try:
-            job.seen = self._look(job)
+            job.annotation = self._look(job)
             job.state = "done"
         except _CancelledError:
             job.state = "failed"
@@ -196,7 +196,7 @@ class Jobs:
             job.error = printable_line(f"unexpected {type(error).__name__}: {error}")
             job.state = "failed"
 
-    def _look(self, job: Job) -> Seen:
+    def _look(self, job: Job) -> Annotation:
         def progress(done: int, total: int | None) -> None:
             if job.cancelled:
                 raise _CancelledError
@@ -210,33 +210,33 @@ class Jobs:
                 raise ConfigError(f"nobody was found in any of the {poses.num_frames} frames of {job.name}")
             job.state = "predicting"
             sequence = poses.to_sequence(flat=flat)
-            return see(job.name, self._predictor, sequence, poses, window=job.window, stride=job.stride)
+            return annotate(job.name, self._predictor, sequence, poses, window=job.window, stride=job.stride)
         job.state = "predicting"
         found = list(islice(self._predictor.make_reader(each_body=True).read(job.path), 2))
         if len(found) != 1:
             raise ConfigError(f"{job.name} holds more than one recording: drop one of them")
-        return see(job.name, self._predictor, found[0], window=job.window, stride=job.stride)
+        return annotate(job.name, self._predictor, found[0], window=job.window, stride=job.stride)
 
 
 def result_json(job: Job) -> bytes:
-    """Write what was found as the page reads it."""
-    assert job.seen is not None
-    return json.dumps(job.seen.to_dict(), ensure_ascii=False).encode()
+    """Return the result as the JSON that the page reads."""
+    assert job.annotation is not None
+    return json.dumps(job.annotation.to_dict(), ensure_ascii=False).encode()
 
 
 def result_lines(job: Job, kind: str) -> bytes:
-    """Write the intervals as `dualhead predict --window` does.
+    """Return the intervals as `dualhead predict --window` writes them.
 
     Args:
         job: A job that is done.
         kind: "jsonl" or "csv".
     """
-    assert job.seen is not None
+    assert job.annotation is not None
     text = io.StringIO()
     if kind == "jsonl":
-        write_lines(iter(job.seen.intervals), text, 5)
+        write_lines(iter(job.annotation.intervals), text, 5)
     else:
-        write_csv_lines(iter(job.seen.intervals), text, 5, every=False)
+        write_csv_lines(iter(job.annotation.intervals), text, 5, every=False)
     return text.getvalue().encode()
 
 
@@ -249,9 +249,9 @@ def result_video(job: Job) -> Path:
     Returns:
         The mp4.
     """
-    assert job.seen is not None
+    assert job.annotation is not None
     out = job.path.parent / "annotated.mp4"
     with job.drawing:
         if not out.is_file():
-            draw(job.path, job.seen, out)
+            draw(job.path, job.annotation, out)
     return out

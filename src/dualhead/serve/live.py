@@ -1,4 +1,4 @@
-"""A webcam's pictures, one at a time: poses at once, classes as soon as a window is full."""
+"""Live sessions: poses of each webcam frame at once, classes as soon as a window is full."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from PIL import Image
 from dualhead.inference.live import LiveStream
 from dualhead.inference.predictor import Predictor
 from dualhead.poses.network import Pose
-from dualhead.poses.recording import place_pose, skeleton_for
+from dualhead.poses.recording import pose_arrays, skeleton_for
 from dualhead.poses.tracker import PoseTracker
 from dualhead.runtime.errors import ConfigError, DualheadError, FormatError
-from dualhead.visualize.seen import LEAST_VISIBILITY, prediction_values
+from dualhead.visualize.annotation import LEAST_VISIBILITY, prediction_to_dict
 
 LONGEST_GAP = 1.0
 """Seconds between two pictures after which a window begins anew: what was between is not known."""
@@ -34,10 +34,10 @@ _LONGEST_WINDOW = 30.0  # seconds that a window may take to compute
 _Frame = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-class EvenRate:
-    """Makes frames at an even rate of poses that come at any times, by straight lines between them.
+class FrameResampler:
+    """Resamples poses with arbitrary time stamps to a constant frame rate by linear interpolation.
 
-    Convention: someone who is seen in one of two neighbouring pictures alone is taken as in the nearer one.
+    Convention: a person who is found in only one of two neighbouring frames is taken from the nearer one.
 
     Args:
         rate: Frames a second.
@@ -79,7 +79,7 @@ class EvenRate:
 
 @dataclass(frozen=True)
 class _Estimate:
-    """What is said of the newest window."""
+    """The prediction of the newest window."""
 
     number: int
     values: dict[str, Any] | None
@@ -88,10 +88,10 @@ class _Estimate:
 
 
 class LiveSession:
-    """One webcam: finds poses in its pictures and predicts over the last of them, in a thread of its own.
+    """One webcam: estimates poses in its frames and predicts over the last of them in a separate thread.
 
-    No picture is queued: one is looked at when it comes, and the page sends the next one, the newest, after the answer.
-    A window that falls due while an earlier one is still computed is left out.
+    No frame is queued: the page sends the newest one after each answer. A window that falls due while an earlier one is
+    still being computed is skipped.
 
     Args:
         predictor: The checkpoints.
@@ -113,7 +113,7 @@ class LiveSession:
         self._stream = self._new_stream((640, 480))  # refuses what cannot be used now, not with the first picture
         self.max_people = max_people
         self._tracker = PoseTracker(weights, max_people)
-        self._even = EvenRate(self.rate)
+        self._even = FrameResampler(self.rate)
         self._seconds: float | None = None
         self._estimate = _Estimate(0, None, 0.0, 0.0)
         self._filled = 0
@@ -126,7 +126,7 @@ class LiveSession:
         self._worker.start()
 
     def close(self) -> None:
-        """End, after the picture and the window that are computed: a process must not end in the middle of them."""
+        """Stop after the frame and the window in progress: a process must not exit in the middle of them."""
         with self._lock:
             self._closed = True
         self._queue.put(None)
@@ -185,7 +185,7 @@ class LiveSession:
     def _begin_anew_after_a_gap(self, seconds: float, size: tuple[int, int]) -> None:
         gap = self._seconds is None or not 0 < seconds - self._seconds <= LONGEST_GAP
         if gap or size != self._size:
-            self._stream, self._even = self._new_stream(size), EvenRate(self.rate)
+            self._stream, self._even = self._new_stream(size), FrameResampler(self.rate)
             self._tracker.reset()
             self._filled = 0
         self._seconds, self._size = seconds, size
@@ -196,7 +196,7 @@ class LiveSession:
         confidence = np.zeros(joints.shape[:2], np.float32)
         for place, pose in enumerate(poses):
             if pose is not None:
-                solid, _, _, visibility = place_pose(pose, size)
+                solid, _, _, visibility = pose_arrays(pose, size)
                 joints[place] = pose.image[:, :2] if self._flat else solid
                 confidence[place] = visibility
         for frame in self._even.push(seconds, joints, confidence):
@@ -217,7 +217,7 @@ class LiveSession:
             if behind or late < 0 or late % stream.stride:
                 continue
             now = time.monotonic()
-            said = None if after is None or after is before else prediction_values(after.prediction)
+            said = None if after is None or after is before else prediction_to_dict(after.prediction)
             self._estimate = _Estimate(self._estimate.number + 1, said, 1000 * (now - began), 1000 * (now - arrived))
 
 

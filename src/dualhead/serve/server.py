@@ -1,4 +1,4 @@
-"""The server behind the page: this machine only, with a token, and no request that another site could make."""
+"""The HTTP server of the page: local only, with a token, closed to requests of other sites."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from dualhead.serve.jobs import BusyError, Job, Jobs, result_json, result_lines,
 from dualhead.serve.live import LiveSession
 from dualhead.skeleton_maps import joint_sources
 from dualhead.version import __version__
+from dualhead.visualize.annotation import POSE_LINES
 from dualhead.visualize.page import asset, palette
-from dualhead.visualize.seen import POSE_LINES
 
 HOST = "127.0.0.1"
 
@@ -57,7 +57,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server is started with.
+    """Settings of a server.
 
     Attributes:
         window: Length of a window that the page begins with.
@@ -65,7 +65,7 @@ class Settings:
         max_people: Most people to follow.
         max_upload: Largest file in bytes.
         pose_weights: Folder of the pose networks, or None where poses cannot be found.
-        no_poses: Why they cannot, one sentence.
+        pose_obstacle: Why they cannot, one sentence.
     """
 
     window: str = "3s"
@@ -73,7 +73,7 @@ class Settings:
     max_people: int = 2
     max_upload: int = 500 * 2**20
     pose_weights: Path | None = None
-    no_poses: str = ""
+    pose_obstacle: str = ""
 
 
 class _RefusedError(Exception):
@@ -109,7 +109,7 @@ class Server(ThreadingHTTPServer):
         self.jobs = Jobs(predictor, estimator)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a page that went away; see `socketserver.BaseServer`."""
+        """Ignore clients that disconnect; see `socketserver.BaseServer`."""
         if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -124,7 +124,7 @@ class Server(ThreadingHTTPServer):
         return f"http://{HOST}:{self.port}/?token={self.token}"
 
     def close(self) -> None:
-        """End all threads and remove all files."""
+        """Stop all threads and remove all files."""
         with self.lock:
             sessions = list(self.sessions.values())
             self.sessions.clear()
@@ -134,7 +134,7 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
     def configuration(self) -> dict[str, Any]:
-        """Return what the page has to know, as values that JSON knows."""
+        """Return the configuration of the page as JSON-able values."""
         predictor, settings = self.predictor, self.settings
         return {
             "version": __version__,
@@ -148,24 +148,24 @@ class Server(ThreadingHTTPServer):
             "max_upload": settings.max_upload,
             "suffixes": [*readable_suffixes(), ".zip", ".tar"],
             "lines": [list(line) for line in POSE_LINES],
-            "live": not self.why_no_poses(),
-            "why_not_live": self.why_no_poses(),
+            "live": not self.pose_obstacle(),
+            "why_not_live": self.pose_obstacle(),
             "expect": domain_gap(predictor.dataset),
         }
 
-    def why_no_poses(self) -> str:
+    def pose_obstacle(self) -> str:
         """Describe why neither a webcam nor videos can be used; "" where they can."""
         skeleton = self.predictor.skeleton
         try:
             joint_sources(skeleton_for(skeleton), skeleton)
         except MismatchError as error:
             return f"poses cannot be used with this checkpoint: {error}"
-        return self.settings.no_poses
+        return self.settings.pose_obstacle
 
     def start_session(self, window: str, stride: str) -> str:
         """Start a webcam session; the oldest one ends where there are too many."""
         if self.settings.pose_weights is None:
-            raise _RefusedError(HTTPStatus.CONFLICT, self.why_no_poses())
+            raise _RefusedError(HTTPStatus.CONFLICT, self.pose_obstacle())
         session = LiveSession(self.predictor, self.settings.pose_weights, window, stride, self.settings.max_people)
         key = secrets.token_urlsafe(12)
         with self.lock:
@@ -180,7 +180,7 @@ class Server(ThreadingHTTPServer):
         return key
 
     def end_session(self, key: str) -> None:
-        """End with a webcam."""
+        """Close a live session."""
         with self.lock:
             session = self.sessions.pop(key, None)
         if session is not None:
@@ -188,7 +188,7 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one connection."""
+    """Handles one connection."""
 
     server: Server
     protocol_version = "HTTP/1.1"
@@ -226,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(
         self, paths: Mapping[str, Callable[[], None]], below: Callable[[list[str]], None] | None = None
     ) -> None:
-        """Check where a request comes from, then do what it asks for."""
+        """Check the origin of a request, then dispatch it."""
         self._sent = False
         address = urlsplit(self.path)
         self.query = {name: values[-1] for name, values in parse_qs(address.query).items()}
@@ -276,12 +276,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _css(self) -> None:
         own = (files("dualhead.serve") / "assets" / "page.css").read_text(encoding="utf-8")
-        text = "\n".join((palette(), asset("base.css"), asset("seen.css"), own))
+        text = "\n".join((palette(), asset("base.css"), asset("annotation.css"), own))
         self._send(text.encode(), "text/css; charset=utf-8")
 
     def _js(self) -> None:
         own = (files("dualhead.serve") / "assets" / "page.js").read_text(encoding="utf-8")
-        self._send(f"{asset('seen.js')}\n{own}".encode(), "text/javascript; charset=utf-8")
+        self._send(f"{asset('annotation.js')}\n{own}".encode(), "text/javascript; charset=utf-8")
 
     def _start_live(self) -> None:
         self._body(MOST_PICTURE_BYTES)
@@ -340,7 +340,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._json(job.status())
             return
         kind = parts[2].removeprefix("result.")
-        if job.seen is None or kind not in ("json", "jsonl", "csv", "mp4") or (kind == "mp4" and not job.is_video):
+        if (
+            job.annotation is None
+            or kind not in ("json", "jsonl", "csv", "mp4")
+            or (kind == "mp4" and not job.is_video)
+        ):
             raise _RefusedError(HTTPStatus.NOT_FOUND, f"there is no {printable_line(parts[2])[:40]} of {job.name}")
         stem = quote(Path(job.name).stem, safe="")
         attached = {"Content-Disposition": f"attachment; filename*=UTF-8''{stem}.{kind}"}
@@ -415,7 +419,7 @@ class _Handler(BaseHTTPRequestHandler):
             pass
 
     def _drain(self) -> None:
-        """Read some of what is still sent: a client that is cut off while it sends does not see the answer."""
+        """Read some of the remaining request: a client that is cut off while sending does not see the response."""
         self.connection.settimeout(1.0)
         end, left = time.monotonic() + _DRAIN_SECONDS, _DRAIN_BYTES
         while left > 0 and time.monotonic() < end:

@@ -47,7 +47,7 @@ _FEATURES: tuple[tuple[float, float, float, float, str], ...] = (
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """The colours of a person and their clothes."""
 
     skin: Colour
@@ -57,7 +57,7 @@ class Look:
     shoes: Colour
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Look:
+    def draw(cls, rng: np.random.Generator) -> Appearance:
         """Draw colours at random."""
         skins = ((233, 190, 160), (205, 150, 115), (150, 102, 72), (98, 66, 48))
         hairs = ((42, 30, 24), (88, 58, 36), (24, 22, 24), (150, 112, 64))
@@ -68,8 +68,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Shot:
-    """What a camera sees.
+class PinholeCamera:
+    """A pinhole camera.
 
     Attributes:
         size: Width and height in pixels.
@@ -97,7 +97,9 @@ class Shot:
         return metres * focal_length(*self.size, self.field_of_view) / max(depth, 0.1)
 
 
-def draw_people(joints: Array, looks: Sequence[Look], shot: Shot | None = None, seed: int = 0) -> Iterator[Image.Image]:
+def draw_people(
+    joints: Array, looks: Sequence[Appearance], shot: PinholeCamera | None = None, seed: int = 0
+) -> Iterator[Image.Image]:
     """Draw people frame by frame.
 
     Args:
@@ -109,8 +111,8 @@ def draw_people(joints: Array, looks: Sequence[Look], shot: Shot | None = None, 
     Yields:
         T RGB pictures.
     """
-    shot = shot or Shot()
-    large = Shot((shot.size[0] * OVERSAMPLING, shot.size[1] * OVERSAMPLING), shot.field_of_view)
+    shot = shot or PinholeCamera()
+    large = PinholeCamera((shot.size[0] * OVERSAMPLING, shot.size[1] * OVERSAMPLING), shot.field_of_view)
     room = _room(large, np.random.default_rng([seed, 5]))
     for frame in range(joints.shape[1]):
         picture = room.copy()
@@ -121,7 +123,7 @@ def draw_people(joints: Array, looks: Sequence[Look], shot: Shot | None = None, 
         yield picture.resize(shot.size, Image.Resampling.BOX)
 
 
-def _room(shot: Shot, rng: np.random.Generator) -> Image.Image:
+def _room(shot: PinholeCamera, rng: np.random.Generator) -> Image.Image:
     """Draw a wall and a floor with some furniture, slightly out of focus."""
     wide, high = shot.size
     shade = np.linspace(0, 1, high)[:, None, None]
@@ -142,7 +144,7 @@ def _room(shot: Shot, rng: np.random.Generator) -> Image.Image:
 class _Body:
     """One person in one frame, drawn from the farthest part to the nearest."""
 
-    def __init__(self, joints: Array, look: Look, shot: Shot, pen: ImageDraw.ImageDraw):
+    def __init__(self, joints: Array, look: Appearance, shot: PinholeCamera, pen: ImageDraw.ImageDraw):
         self.joints, self.look, self.shot, self.pen = joints, look, shot, pen
 
     def at(self, name: str) -> Array:
@@ -193,7 +195,7 @@ class _Body:
         hips = [self.at("left_hip"), self.at("right_hip")]
         depth = self.at("spine_mid")[2]
         waist = self.at("spine_base") + 0.35 * (self.at("spine_mid") - self.at("spine_base"))
-        # Seen from the side a trunk is as deep as 60 % of its width: tubes of that radius fill it from every side.
+        # Seen from the side, a trunk is as deep as 60 % of its width: tubes of that radius fill it from every side.
         for scale, tone in ((1.0, 0.74), (0.9, 1.0)):
             shirt, cloth = _toned(self.look.shirt, tone), _toned(self.look.trousers, tone)
             near = partial(self.shot.pixels, depth=float(depth))

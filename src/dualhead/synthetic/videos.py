@@ -15,7 +15,7 @@ from dualhead.runtime.files import replacing
 from dualhead.runtime.progress import show_progress
 from dualhead.synthetic.actions import ACTIONS, Action
 from dualhead.synthetic.body import Array
-from dualhead.synthetic.mannequin import Look, Shot, draw_people
+from dualhead.synthetic.mannequin import Appearance, PinholeCamera, draw_people
 from dualhead.synthetic.performer import make_performer
 from dualhead.synthetic.scene import FRAMES_PER_SECOND, film, make_setup, perform
 
@@ -73,8 +73,8 @@ class VideoTake:
     def pictures(self) -> Iterator[Image.Image]:
         """Draw the frames."""
         _, numbers, _ = self._cast()
-        looks = [Look.draw(np.random.default_rng([self.seed, 7, number])) for number in numbers]
-        return draw_people(self.truth(), looks, Shot(self.size), seed=self.performer)
+        looks = [Appearance.draw(np.random.default_rng([self.seed, 7, number])) for number in numbers]
+        return draw_people(self.truth(), looks, PinholeCamera(self.size), seed=self.performer)
 
 
 def generate_videos(

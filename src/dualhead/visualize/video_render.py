@@ -1,4 +1,4 @@
-"""A video with the skeletons found in it and what checkpoints say: `dualhead render VIDEO`."""
+"""Draw a video with its skeletons and predictions: `dualhead render VIDEO`."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from dualhead.formats.video import domain_gap
 from dualhead.inference.segments import merge_segments
 from dualhead.poses.command import PoseEstimator
 from dualhead.poses.recording import PoseRecording
-from dualhead.poses.video import open_moving
+from dualhead.poses.video import open_frame_source
 from dualhead.poses.video_file import encode_video
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.runtime.files import write_text
 from dualhead.runtime.progress import show_progress
 from dualhead.sequence import SkeletonSequence
+from dualhead.visualize.annotation import Annotation, paint_frames, pose_points, sequence_points
 from dualhead.visualize.movie import write_video
 from dualhead.visualize.page import asset, fill
-from dualhead.visualize.seen import Seen, paint_over, see_poses, see_sequence
 
 if TYPE_CHECKING:
     from dualhead.inference.predictor import Predictor
 
 WINDOW, STRIDE = "3s", "0.5s"
-"""How long a window of a video is, and from one to the next, where nothing else is asked for."""
+"""Default length and stride of the windows of a video."""
 
 _PAGE_WIDTH = 640
 
 
-def see(
+def annotate(
     name: str,
     predictor: Predictor | None,
     sequence: SkeletonSequence,
@@ -46,8 +46,8 @@ def see(
     window: str = WINDOW,
     stride: str = STRIDE,
     each_body: bool = False,
-) -> Seen:
-    """Predict a recording as a whole and in windows, and bring it together with what is drawn.
+) -> Annotation:
+    """Predict a recording as a whole and in windows, and prepare its skeletons for drawing.
 
     Args:
         name: The recording's name.
@@ -59,25 +59,25 @@ def see(
         each_body: Whether each person is looked at alone too.
 
     Returns:
-        What is seen and said.
+        The annotation.
 
     Raises:
         ConfigError: If nobody is in it, or a window cannot be made.
         MismatchError: If its skeleton cannot be converted to the checkpoints'.
     """
     if poses is None:
-        points, lines, size = see_sequence(sequence)
+        points, lines, size = sequence_points(sequence)
     else:
-        (points, lines), size = see_poses(poses), poses.size
+        (points, lines), size = pose_points(poses), poses.size
     fps = sequence.fps or (predictor.fps if predictor is not None else None) or 30.0
     if predictor is None:
-        return Seen(name, points, lines, fps, size)
+        return Annotation(name, points, lines, fps, size)
     whole = predictor.predict(sequence)
     if sequence.prepared:
-        return Seen(name, points, lines, fps, size, whole=whole)
+        return Annotation(name, points, lines, fps, size, whole=whole)
     found = list(predictor.segments(sequence, window=window, stride=stride, fps=fps, each_body=each_body))
     gap = domain_gap(predictor.dataset) if poses is not None else ""
-    return Seen(
+    return Annotation(
         name, points, lines, fps, size,
         windows=[segment for segment in found if segment.body is None],
         intervals=list(merge_segments(found)),
@@ -121,7 +121,7 @@ def render_video(
         if not poses.num_people:
             raise FormatError(f"nobody was found in any of its {poses.num_frames} frames", source)
         flat = predictor is not None and predictor.skeleton.dimensions == 2
-        seen = see(
+        annotation = annotate(
             source.name,
             predictor,
             poses.to_sequence(flat=flat),
@@ -129,18 +129,22 @@ def render_video(
             window=window or WINDOW,
             stride=stride or STRIDE,
         )
-        bar = new_bar(f"drawing {out.name}", seen.num_frames)
-        return draw(source, seen, out, estimator.fps, lambda: bar.advance())
+        bar = new_bar(f"drawing {out.name}", annotation.num_frames)
+        return draw(source, annotation, out, estimator.fps, lambda: bar.advance())
 
 
 def draw(
-    source: Path, seen: Seen, out: Path, fps: float | None = None, on_frame: Callable[[], object] | None = None
+    source: Path,
+    annotation: Annotation,
+    out: Path,
+    fps: float | None = None,
+    on_frame: Callable[[], object] | None = None,
 ) -> int:
-    """Draw what is seen over the video that it was seen in.
+    """Draw an annotation over its video.
 
     Args:
         source: The video.
-        seen: What is seen.
+        annotation: The skeletons and predictions.
         out: The file to write, .mp4, .gif or .html.
         fps: The frame rate that poses were estimated at, where it is not the video's own.
         on_frame: Called for each frame.
@@ -155,39 +159,39 @@ def draw(
     if kind == ".html":
         with tempfile.TemporaryDirectory(prefix="dualhead-") as folder:
             small = Path(folder) / "video.mp4"
-            count = encode_video(_shrunk(_frames(source, fps, on_frame)), small, fps=seen.fps, quality=26)
-            write_text(out, seen_page(seen, small.read_bytes()))
+            count = encode_video(_shrunk(_frames(source, fps, on_frame)), small, fps=annotation.fps, quality=26)
+            write_text(out, annotation_page(annotation, small.read_bytes()))
         return count
     if kind == ".gif":
         raise ConfigError(f"{str(out)!r}: a GIF cannot show a video: ask for .mp4 or .html")
-    write_video(paint_over(_frames(source, fps, on_frame), seen), out, fps=seen.fps)
-    return seen.num_frames
+    write_video(paint_frames(_frames(source, fps, on_frame), annotation), out, fps=annotation.fps)
+    return annotation.num_frames
 
 
-def seen_page(seen: Seen, video: bytes | None) -> str:
+def annotation_page(annotation: Annotation, video: bytes | None) -> str:
     """Build a page that works offline: the video, the skeletons over it, bars and a timeline.
 
     Args:
-        seen: What is seen.
+        annotation: The skeletons and predictions.
         video: An mp4 that browsers play, of the same frame rate; None: the skeletons alone.
     """
-    data = seen.to_dict()
+    data = annotation.to_dict()
     data["video"] = None if video is None else "data:video/mp4;base64," + base64.b64encode(video).decode("ascii")
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
-    best = None if seen.whole is None else seen.whole.top(1)[0]
+    best = None if annotation.whole is None else annotation.whole.top(1)[0]
     return fill(
-        "seen.html",
-        title=seen.name,
+        "annotation.html",
+        title=annotation.name,
         caption="" if best is None else f"as a whole: {best.name} ({100 * best.probability:.0f} %)",
-        notes=seen.notes,
+        notes=annotation.notes,
         data=Markup(text),
-        seen_css=Markup(asset("seen.css")),
-        seen_js=Markup(asset("seen.js")),
+        annotation_css=Markup(asset("annotation.css")),
+        annotation_js=Markup(asset("annotation.js")),
     )
 
 
 def _frames(source: Path, fps: float | None, on_frame: Callable[[], object] | None) -> Iterator[NDArray[np.uint8]]:
-    with open_moving(source, fps) as moving:
+    with open_frame_source(source, fps) as moving:
         for frame in moving.frames():
             yield frame.pixels
             if on_frame is not None:

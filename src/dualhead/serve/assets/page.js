@@ -1,5 +1,5 @@
 // The page of `dualhead serve`: a webcam or a file, and what the checkpoints say. Everything comes from the server that
-// the page came from; `seenPlayer` and `seenDraw` are those of `visualize/assets/seen.js`.
+// the page came from; `seenPlayer` and `seenDraw` are those of `visualize/assets/annotation.js`.
 "use strict";
 document.addEventListener("DOMContentLoaded", async () => {
   const HISTORY = 60, LANE_SECONDS = 30, WIDTH = 480, ROWS = 5;

@@ -12,16 +12,16 @@ from dualhead.inference.segments import Segment, merge_segments
 from dualhead.poses.recording import PoseRecording
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeletons.mediapipe import MEDIAPIPE33
-from dualhead.visualize.colours import DARK, rgb
-from dualhead.visualize.seen import (
+from dualhead.visualize.annotation import (
     POSE_LINES,
-    Seen,
+    Annotation,
     class_colours,
-    paint_over,
-    prediction_values,
-    see_poses,
-    see_sequence,
+    paint_frames,
+    pose_points,
+    prediction_to_dict,
+    sequence_points,
 )
+from dualhead.visualize.colours import DARK, rgb
 
 
 def said(*probabilities: float) -> Prediction:
@@ -31,7 +31,7 @@ def said(*probabilities: float) -> Prediction:
     return Prediction("a", ("clap", "wave", "bow"), values, heads, None)
 
 
-def seen() -> Seen:
+def seen() -> Annotation:
     """One person for ten frames: a vertical line in the left half of the picture; a window for each half of them."""
     points = np.full((1, 10, 33, 2), np.nan, np.float32)
     points[0, :, 11], points[0, :, 23] = (0.25, 0.2), (0.25, 0.8)  # left shoulder and hip
@@ -39,7 +39,7 @@ def seen() -> Seen:
         Segment(0, 6, (0, 5), None, 10.0, said(0.7, 0.2, 0.1)),
         Segment(4, 10, (5, 10), None, 10.0, said(0.1, 0.3, 0.6)),
     ]
-    return Seen("a.mp4", points, POSE_LINES, 10.0, (100, 80), windows, list(merge_segments(windows)))
+    return Annotation("a.mp4", points, POSE_LINES, 10.0, (100, 80), windows, list(merge_segments(windows)))
 
 
 def test_lines_have_the_side_of_the_body() -> None:
@@ -51,7 +51,7 @@ def test_lines_have_the_side_of_the_body() -> None:
 
 
 def test_a_skeleton_is_drawn_where_it_is_and_the_band_under_the_picture() -> None:
-    pictures = list(paint_over([np.full((80, 100, 3), 128, np.uint8)] * 10, seen()))
+    pictures = list(paint_frames([np.full((80, 100, 3), 128, np.uint8)] * 10, seen()))
     pixels = np.asarray(pictures[0]).astype(int)
     assert len(pictures) == 10 and pixels.shape == (80 + 64, 100, 3)
     assert pixels[40, 25].tolist() == list(rgb(DARK["left"]))
@@ -63,8 +63,8 @@ def test_a_skeleton_is_drawn_where_it_is_and_the_band_under_the_picture() -> Non
 
 
 def test_nobody_is_said() -> None:
-    empty = Seen("a", np.full((1, 2, 33, 2), np.nan, np.float32), POSE_LINES, 10.0, (100, 80))
-    assert len(list(paint_over([np.zeros((80, 100, 3), np.uint8)] * 3, empty))) == 2
+    empty = Annotation("a", np.full((1, 2, 33, 2), np.nan, np.float32), POSE_LINES, 10.0, (100, 80))
+    assert len(list(paint_frames([np.zeros((80, 100, 3), np.uint8)] * 3, empty))) == 2
 
 
 def test_data_for_a_page() -> None:
@@ -78,7 +78,7 @@ def test_data_for_a_page() -> None:
 
 
 def test_values_of_a_prediction() -> None:
-    values = prediction_values(said(0.7, 0.2, 0.1), k=2)
+    values = prediction_to_dict(said(0.7, 0.2, 0.1), k=2)
     assert values["top"] == [
         {"class": "clap", "probability": 0.7, "heads": {"fine": 0.7, "coarse": 0.1}},
         {"class": "wave", "probability": 0.2, "heads": {"fine": 0.2, "coarse": 0.2}},
@@ -90,14 +90,14 @@ def test_hidden_landmarks_are_not_drawn() -> None:
     confidence[0, 1, 5] = 0.1
     image = np.full((1, 2, 33, 2), 0.5, np.float32)
     solid = np.ones((1, 2, 33, 3), np.float32)
-    points, lines = see_poses(PoseRecording(solid, confidence, image, solid, np.zeros(2), 30.0, (64, 48), "a.mp4"))
+    points, lines = pose_points(PoseRecording(solid, confidence, image, solid, np.zeros(2), 30.0, (64, 48), "a.mp4"))
     assert np.isnan(points[0, 1, 5]).all() and not np.isnan(points[0, 0, 5]).any() and lines == POSE_LINES
 
 
 def test_a_recording_is_seen_from_its_camera() -> None:
     joints = np.zeros((1, 1, 33, 3), np.float32)
     joints[0, 0, 0], joints[0, 0, 1] = (1, 1, 3), (-1, -1, 3)  # to the camera's left and up; to its right and down
-    points, _, size = see_sequence(SkeletonSequence(joints, MEDIAPIPE33, "a"))
+    points, _, size = sequence_points(SkeletonSequence(joints, MEDIAPIPE33, "a"))
     assert size == (480, 480)
     assert points[0, 0, 0, 0] < 0.5 < points[0, 0, 1, 0] and points[0, 0, 0, 1] < 0.5 < points[0, 0, 1, 1]
     assert points[0, 0, 0] == pytest.approx(1 - points[0, 0, 1])

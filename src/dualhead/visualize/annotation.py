@@ -1,4 +1,4 @@
-"""What is seen in a video and what a model says about it: over the picture, or as data for a page."""
+"""Skeletons and predictions of a recording over time: drawn over its frames, or as data for a page."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ POSE_LINES = _pose_lines()
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """People over time and what a predictor says about them.
+class Annotation:
+    """The people in a recording over time, and the predictions for them.
 
     Attributes:
         name: The recording's name.
@@ -84,7 +84,7 @@ class Seen:
         return int(self.points.shape[1])
 
     def to_dict(self) -> dict[str, Any]:
-        """Convert to values that JSON knows, as `assets/seen.js` reads them."""
+        """Convert to values that JSON knows, as `assets/annotation.js` reads them."""
         whole = np.rint(np.clip(self.points, -1, 1.99) * _UNIT)  # (M, T, V, 2)
         packed = np.where(np.isnan(whole), _ABSENT, whole).astype("<i2")
         return {
@@ -94,14 +94,14 @@ class Seen:
             "lines": [list(line) for line in self.lines],
             "fps": self.fps,
             "size": list(self.size),
-            "windows": [window_values(segment) for segment in self.windows],
+            "windows": [window_to_dict(segment) for segment in self.windows],
             "intervals": [interval.to_dict() for interval in self.intervals],
-            "whole": None if self.whole is None else prediction_values(self.whole),
+            "whole": None if self.whole is None else prediction_to_dict(self.whole),
             "notes": list(self.notes),
         }
 
 
-def prediction_values(prediction: Prediction, k: int = TOP_CLASSES) -> dict[str, Any]:
+def prediction_to_dict(prediction: Prediction, k: int = TOP_CLASSES) -> dict[str, Any]:
     """Convert a prediction to values for a page: its top classes, and for each of them what each head says.
 
     Args:
@@ -122,18 +122,18 @@ def prediction_values(prediction: Prediction, k: int = TOP_CLASSES) -> dict[str,
     return {"top": top, "best": {name: prediction.top(1, name)[0].name for name in prediction.heads}}
 
 
-def window_values(segment: Segment) -> dict[str, Any]:
+def window_to_dict(segment: Segment) -> dict[str, Any]:
     """Convert a window to values for a page: the stretch that it speaks for, and what is said."""
-    return {"start": segment.share[0], "stop": segment.share[1], **prediction_values(segment.prediction)}
+    return {"start": segment.share[0], "stop": segment.share[1], **prediction_to_dict(segment.prediction)}
 
 
-def see_poses(poses: PoseRecording) -> tuple[NDArray[np.float32], tuple[tuple[int, int, str], ...]]:
-    """Return the points and lines that the poses of a video are drawn with; see `Seen`."""
+def pose_points(poses: PoseRecording) -> tuple[NDArray[np.float32], tuple[tuple[int, int, str], ...]]:
+    """Return the points and lines that the poses of a video are drawn with; see `Annotation`."""
     hidden = poses.confidence < LEAST_VISIBILITY
     return np.where(hidden[..., None], np.nan, poses.image).astype(np.float32), POSE_LINES
 
 
-def see_sequence(
+def sequence_points(
     sequence: SkeletonSequence,
 ) -> tuple[NDArray[np.float32], tuple[tuple[int, int, str], ...], tuple[int, int]]:
     """Return the points, lines and the picture's size that a recording without a video is drawn with.
@@ -150,39 +150,39 @@ def see_sequence(
     return points.astype(np.float32), lines, (480, 480)
 
 
-def paint_over(pictures: Iterable[NDArray[np.uint8]], seen: Seen) -> Iterator[Image.Image]:
+def paint_frames(pictures: Iterable[NDArray[np.uint8]], annotation: Annotation) -> Iterator[Image.Image]:
     """Draw skeletons, the current class and its probability over pictures.
 
     Args:
         pictures: RGB, one for each frame.
-        seen: What is seen in them.
+        annotation: The skeletons and predictions.
 
     Yields:
         The pictures, each with a band under it for the classes and a bar of the time.
     """
-    width, height = seen.size
+    width, height = annotation.size
     band = max(64, round(width * 0.14))
     fonts = [ImageFont.load_default(size) for size in (max(15, width / 26), max(11, width / 42))]
-    colours = class_colours(seen)
-    current = _by_frame(seen)
+    colours = class_colours(annotation)
+    current = _by_frame(annotation)
     for frame, pixels in enumerate(pictures):
-        if frame >= seen.num_frames:
+        if frame >= annotation.num_frames:
             return
         picture = Image.new("RGB", (width, height + band), rgb(DARK["paper"]))
         picture.paste(Image.fromarray(pixels).resize((width, height)) if pixels.shape[:2] != (height, width) else
                       Image.fromarray(pixels), (0, 0))  # fmt: skip
         pen = ImageDraw.Draw(picture)
-        draw_points(pen, seen.points[:, frame], seen.lines, (width, height))
-        _band(pen, seen, current.get(frame), colours, fonts, frame, band)
+        draw_points(pen, annotation.points[:, frame], annotation.lines, (width, height))
+        _band(pen, annotation, current.get(frame), colours, fonts, frame, band)
         yield picture
 
 
-def class_colours(seen: Seen) -> Mapping[str, str]:
+def class_colours(annotation: Annotation) -> Mapping[str, str]:
     """Choose a colour for each class that is named, in the order in which they come."""
-    names = [interval.action for interval in seen.intervals]
-    names += [segment.prediction.top(1)[0].name for segment in seen.windows]
-    if seen.whole is not None:
-        names.append(seen.whole.top(1)[0].name)
+    names = [interval.action for interval in annotation.intervals]
+    names += [segment.prediction.top(1)[0].name for segment in annotation.windows]
+    if annotation.whole is not None:
+        names.append(annotation.whole.top(1)[0].name)
     return {name: SERIES[number % len(SERIES)] for number, name in enumerate(dict.fromkeys(names))}
 
 
@@ -197,7 +197,7 @@ def draw_points(
     Args:
         pen: The picture.
         points: `(M, V, 2)`, fractions of the picture; NaN where absent.
-        lines: As of `Seen`.
+        lines: As of `Annotation`.
         size: Width and height in pixels.
     """
     thick = max(2, round(max(size) / 200))
@@ -215,16 +215,16 @@ def draw_points(
                 pen.ellipse((x - thick, y - thick, x + thick, y + thick), fill=fill, outline=rgb(DARK[side]))
 
 
-def _by_frame(seen: Seen) -> dict[int, Prediction]:
-    """Find what is said of each frame: by the window that speaks for it, else of the whole."""
-    if not seen.windows:
-        return {} if seen.whole is None else dict.fromkeys(range(seen.num_frames), seen.whole)
-    return {frame: segment.prediction for segment in seen.windows for frame in range(*segment.share)}
+def _by_frame(annotation: Annotation) -> dict[int, Prediction]:
+    """Return the prediction for each frame: that of its window, else that of the whole recording."""
+    if not annotation.windows:
+        return {} if annotation.whole is None else dict.fromkeys(range(annotation.num_frames), annotation.whole)
+    return {frame: segment.prediction for segment in annotation.windows for frame in range(*segment.share)}
 
 
 def _band(
     pen: ImageDraw.ImageDraw,
-    seen: Seen,
+    annotation: Annotation,
     said: Prediction | None,
     colours: Mapping[str, str],
     fonts: Sequence[ImageFont.FreeTypeFont | ImageFont.ImageFont],
@@ -232,7 +232,7 @@ def _band(
     band: int,
 ) -> None:
     """Draw the current class, what each head says, and the intervals with the place in time."""
-    width, top = seen.size[0], seen.size[1]
+    width, top = annotation.size[0], annotation.size[1]
     margin = band // 6
     if said is None:
         pen.text((margin, top + band * 0.38), "nobody is seen", fill=rgb(DARK["soft"]), font=fonts[0], anchor="ls")
@@ -246,10 +246,10 @@ def _band(
             heads = [(name, said.top(1, name)[0]) for name in said.heads]
             text = "   ".join(f"{name}: {_plain(item.name)} {100 * item.probability:.0f} %" for name, item in heads)
             pen.text((margin, top + band * 0.68), text, fill=rgb(DARK["soft"]), font=fonts[1], anchor="ls")
-    scale = (width - 2 * margin) / max(seen.num_frames, 1)
+    scale = (width - 2 * margin) / max(annotation.num_frames, 1)
     low, high = top + band * 0.8, top + band * 0.92
     pen.rectangle((margin, low, width - margin, high), fill=rgb(DARK["line"]))
-    for interval in seen.intervals:
+    for interval in annotation.intervals:
         if interval.body is None:
             ends = (margin + interval.start * scale, low, margin + interval.stop * scale, high)
             pen.rectangle(ends, fill=rgb(colours[interval.action]))

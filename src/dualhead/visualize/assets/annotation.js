@@ -1,5 +1,5 @@
 // People over a video, with a timeline of what a model says. `seenPlayer(root, data, url)` fills an element; data is
-// what `visualize/seen.py` makes: points are whole numbers, 16384 to the picture's side, -32768 is absent.
+// what `visualize/annotation.py` makes: points are whole numbers, 16384 to the picture's side, -32768 is absent.
 "use strict";
 const SEEN_SERIES = ["#1f6fb8", "#d0661a", "#2a9461", "#9a5fc0", "#b58a00", "#c2456b", "#3d97a8", "#7a6a5a"];
 
