@@ -21,7 +21,7 @@ from dualhead.inference.segments import merge_segments
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError
 from dualhead.sequence import SkeletonSequence
-from dualhead.skeleton import KINECT20, NTU25
+from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18
 from dualhead.training.evaluate import evaluate
 from tests.inference.builders import CLASSES, sequence, walk, write_checkpoint, write_recordings
 
@@ -284,3 +284,17 @@ def test_what_a_checkpoint_says_of_its_data_is_compared(tmp_path: Path) -> None:
     assert predictor.make_reader(unit="mm").extent == 1.5
     old = Predictor.from_checkpoint(write_checkpoint(tmp_path / "old.safetensors"))
     assert (old.body_extent, old.fps) == (None, 30.0)
+
+
+def test_a_joint_at_zero_has_no_confidence_whoever_made_the_recording(tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "flat.safetensors", skeleton="openpose18", recipe="dualhead16", dataset="custom")
+    predictor = Predictor.from_checkpoint(path)
+    joints = np.random.default_rng(0).uniform(0.2, 0.8, (1, 16, 18, 2)).astype(np.float32)
+    joints[:, :, 4:8] = 0
+    scores = np.full((1, 16, 18), 0.5, np.float32)
+    right = np.where(joints.any(axis=3), scores, 0)
+    answers = [
+        predictor.predict(SkeletonSequence(joints, OPENPOSE18, confidence=given)).probabilities
+        for given in (scores, right)
+    ]
+    np.testing.assert_array_equal(*answers)

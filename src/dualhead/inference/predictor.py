@@ -335,7 +335,7 @@ class Predictor:
         reader = reader or self.make_reader()
         for item in recordings:
             if isinstance(item, SkeletonSequence):
-                yield self._fitted(item), False
+                yield self._fitted(_without_scores_at_zero(item)), False
             else:
                 path = Path(item)
                 among_others = holds_many(path) and not (path / "meta.json").is_file()
@@ -376,3 +376,13 @@ class Predictor:
 
     def _predict(self, sequences: Sequence[SkeletonSequence]) -> Iterator[Prediction]:
         return predict_batch(sequences, self.members, self.weights, self.method, self.classes, self.device)
+
+
+def _without_scores_at_zero(sequence: SkeletonSequence) -> SkeletonSequence:
+    """Set the confidence of joints at zero to 0, as for files: a joint that is not there has none."""
+    if sequence.confidence is None:
+        return sequence
+    absent = ~np.any(sequence.joints, axis=3)
+    if not sequence.confidence[absent].any():
+        return sequence
+    return replace(sequence, confidence=np.where(absent, np.float32(0), sequence.confidence))
