@@ -246,40 +246,49 @@ def _print(what: str, done: int, failures: Sequence[str]) -> None:
 def main(words: Sequence[str] | None = None) -> int:
     """Disturb everything and record what came of it; returns the exit code."""
     parser = argparse.ArgumentParser(description="Kills, signals, disk faults and mutated inputs, from a seed.")
-    parser.add_argument("--kills", type=int, default=100, help="kills of prepare, and of train (default 100)")
+    parser.add_argument("--kills", type=int, default=100, help="kills of prepare, and of train; 0: none (default 100)")
     parser.add_argument("--signals", type=int, default=200, help="signals to commands (default 200)")
     parser.add_argument("--disk", type=int, default=100, help="disk faults (default 100)")
     parser.add_argument("--mutations", type=int, default=20_000, help="mutated inputs a parser (default 20000)")
     parser.add_argument("--seed", type=int, default=0, help="start of all randomness (default 0)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/faults.json"), help="the record")
     options = parser.parse_args(words)
-    figures: dict[str, Any] = {}
+    rng = random.Random(options.seed)
+    kinds = {
+        "kills_of_prepare": ("--kills", options.kills, lambda scene, count: kill(scene, "prepare", count, rng)),
+        "kills_of_train": ("--kills", options.kills, lambda scene, count: kill(scene, "train", count, rng)),
+        "signals": ("--signals", options.signals, lambda scene, count: interrupt(scene, count, rng)),
+        "disk_faults": ("--disk", options.disk, lambda scene, count: fail_disk(scene, count, rng)),
+    }
+    failures = 0
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        scene = Scene(Path(folder))
-        rng = random.Random(options.seed)
-        for name, tally in (
-            ("kills_of_prepare", lambda: kill(scene, "prepare", options.kills, rng)),
-            ("kills_of_train", lambda: kill(scene, "train", options.kills, rng)),
-            ("signals", lambda: interrupt(scene, options.signals, rng)),
-            ("disk_faults", lambda: fail_disk(scene, options.disk, rng)),
-        ):
-            figures[name] = tally().to_dict()
-            _print(name, figures[name]["done"], figures[name]["failures"])
-        keep = Path(tempfile.gettempdir()) / "fault-inputs"
-        figures["mutations"] = mutate_inputs(options.mutations, options.seed, keep) if options.mutations else {}
+        scene = Scene(Path(folder)) if any(count for _, count, _ in kinds.values()) else None
+        for name, (flag, count, disturb) in kinds.items():
+            if count:
+                figures = disturb(scene, count).to_dict()
+                failures += len(figures["failures"])
+                _print(name, figures["done"], figures["failures"])
+                _record(options.out, name, f"{flag} {count} --seed {options.seed}", figures)
+    if options.mutations:
+        figures = mutate_inputs(options.mutations, options.seed, Path(tempfile.gettempdir()) / "fault-inputs")
+        failures += sum(len(part["failures"]) for part in figures.values())
+        _record(
+            options.out, "mutations", f"--mutations {options.mutations} --seed {options.seed}", {"parsers": figures}
+        )
+    return 1 if failures else 0
+
+
+def _record(out: Path, name: str, flags: str, figures: dict[str, Any]) -> None:
+    """Write what came of one kind of fault into the record; those of other kinds stay."""
+    known = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    failures = sum(len(part["failures"]) for part in (*list(figures.values())[:4], *figures["mutations"].values()))
-    record = {
-        "command": f"python -m benchmarks.faults --kills {options.kills} --signals {options.signals} "
-        f"--disk {options.disk} --mutations {options.mutations} --seed {options.seed}",
+    facts = {
+        "command": f"python -m benchmarks.faults {flags}",
         "commit": commit(),
         "machine": machine(),
-        "failures": failures,
         "peak_memory_mb": max(peaks) // 1024,
-        **figures,
     }
-    write_text(options.out, json.dumps(record, indent=1) + "\n")
-    return 1 if failures else 0
+    write_text(out, json.dumps({**known, name: {**figures, **facts}}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

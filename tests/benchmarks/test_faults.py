@@ -69,4 +69,5 @@ def test_the_record_holds_every_kind_of_fault(tmp_path: Path, monkeypatch: pytes
     assert [record[name]["done"] for name in ("kills_of_prepare", "kills_of_train", "signals", "disk_faults")] == [
         3, 3, 2, 1,
     ]  # fmt: skip
-    assert record["failures"] == 1
+    assert record["disk_faults"]["failures"] == ["x"]
+    assert record["signals"]["command"] == "python -m benchmarks.faults --signals 200 --seed 0"
