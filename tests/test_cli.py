@@ -205,3 +205,28 @@ def test_a_process_of_its_own_keeps_what_it_imports_from_the_garbage_collector()
             [sys.executable, "-c", script.replace("WORDS", words)], capture_output=True, text=True, check=True
         )
         assert done.stdout.splitlines()[-1] == f"True {frozen}"
+
+
+def test_warnings_of_libraries_do_not_reach_the_terminal() -> None:
+    script = (
+        "import sys, warnings\n"
+        "from dualhead import cli\n"
+        "def warn():\n"
+        "    'Warn.'\n"
+        "    warnings.warn_explicit('use more workers', UserWarning, 'x.py', 1, module='torch.utils.data')\n"
+        "    warnings.warn_explicit('ours', UserWarning, 'y.py', 1, module='dualhead.inference.deploy')\n"
+        "sys.modules['warning_command'] = sys.modules['__main__']\n"
+        "cli.COMMANDS['warn'] = cli.Command('warn', 'warning_command:warn', 'warns')\n"
+        "sys.argv = ['dualhead', 'warn']\n"
+        "sys.exit(cli.main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "ours" in done.stderr and "use more workers" not in done.stderr
+
+
+def test_a_loading_process_that_died_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = RuntimeError("DataLoader worker (pid(s) 5) exited unexpectedly\nmore")
+    assert cli.main(_raising(error, monkeypatch)) == 1
+    assert "give fewer workers" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -180,6 +181,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         if process_is_ours:
             _take_any_text()
+            _silence_libraries()
             if command is not None:
                 _import_for_good(command)
                 raise_on_signals()
@@ -229,6 +231,13 @@ def _take_plugins(words: Sequence[str]) -> tuple[list[str], list[str]]:
         else:
             modules.append(value if equals else next(given, ""))
     return rest, modules
+
+
+def _silence_libraries() -> None:
+    """Keep the warnings of libraries, which are for programmers, off the terminal; `python -W` shows them."""
+    if not sys.warnoptions:
+        warnings.filterwarnings("ignore")
+        warnings.filterwarnings("default", module=r"dualhead(\.|$)")
 
 
 def _take_any_text() -> None:
@@ -293,6 +302,10 @@ def _report(error: Exception) -> int:
         return FAILED
     if isinstance(error, OSError) and error.errno is not None:
         _say(_sentence(error))
+        return FAILED
+    if isinstance(error, RuntimeError) and "DataLoader" in str(error):  # PyTorch has no type for it
+        reason = str(error).strip().splitlines()[0][:200]
+        _say(f"a process that loads data died or failed ({reason}): give fewer workers, or 0")
         return FAILED
     _say(f"unexpected {type(error).__name__}: {error} ({_keep(error)}; DUALHEAD_DEBUG=1 shows it here)")
     return UNEXPECTED

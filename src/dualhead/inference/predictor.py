@@ -335,7 +335,10 @@ class Predictor:
         reader = reader or self.make_reader()
         for item in recordings:
             if isinstance(item, SkeletonSequence):
-                yield self._fitted(_without_scores_at_zero(item)), False
+                fitted = self._fitted(_without_scores_at_zero(item))
+                if not np.any(item.joints):  # also of 0 frames or bodies
+                    raise ConfigError(f"recording {item.name!r} has nobody in any of its {item.num_frames} frames")
+                yield fitted, False
             else:
                 path = Path(item)
                 among_others = holds_many(path) and not (path / "meta.json").is_file()
