@@ -20,7 +20,9 @@ from dualhead.formats.files.member import list_members
 from dualhead.formats.mediapipe import describe_points, parse_mediapipe_csv, parse_mediapipe_json
 from dualhead.reading.listing import find_recordings
 from dualhead.runtime.errors import ConfigError, FormatError
-from dualhead.skeleton import COCO17, HAND21, MEDIAPIPE33, MEDIAPIPE33_IMAGE, OPENPOSE18
+from dualhead.sequence import SkeletonSequence
+from dualhead.skeleton import COCO17, HAND21, MEDIAPIPE33, MEDIAPIPE33_IMAGE, NTU25, OPENPOSE18
+from dualhead.skeleton_maps import convert_skeleton
 from tests.formats.making import kind_of, read_raw
 
 
@@ -39,10 +41,20 @@ def test_a_log_of_landmarks_in_the_image(tmp_path: Path) -> None:
 def test_world_landmarks_are_turned_to_the_axes_of_the_kinect(tmp_path: Path) -> None:
     (clip,) = read_raw(tmp_path, "a.csv", mediapipe_world_csv())
     assert (clip.skeleton, clip.unit) == (MEDIAPIPE33, "m")
-    assert clip.recording.joints[0, 0].tolist() == [0.235, 0.47, 0.1]  # of (-0.235, -0.47, 0.1): x left, y up
+    # of (-0.235, -0.47, 0.1): x left, y up
+    assert clip.recording.joints[0, 0].tolist() == pytest.approx([0.235, 0.47, 0.1], abs=1e-3)
     assert clip.class_name == "squat"
     assert clip.recording.confidence is None
     assert any("hips" in note for note in clip.notes)
+
+
+def test_the_middle_of_the_hips_is_not_absent() -> None:
+    landmarks = np.array(world_landmarks())
+    landmarks[23], landmarks[24] = [0.1, 0, 0], [-0.1, 0, 0]
+    clip = parse_mediapipe_json([landmarks.tolist()], "x")
+    sequence = SkeletonSequence(clip.recording.joints[None].astype(np.float32), MEDIAPIPE33)
+    assert convert_skeleton(sequence, NTU25).joints[0, 0, 0].any()
+    assert np.abs(clip.recording.joints[0] - landmarks * [-1, -1, 1]).max() < 1e-3
 
 
 def test_json_has_both(tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ _CHANNELS = ("x", "y", "z", "visibility")
 _HIPS = [23, 24]
 _CENTRED = 0.02
 """How far from zero the hips of world landmarks may be, in metres: they are their origin."""
+_NUDGE = 1e-4
+"""How far world landmarks are moved, in metres, where the middle of the hips is exactly 0: it would count as absent
+once it is a joint of its own."""
+
 _LARGEST_FRACTION = 3.0
 _HOLISTIC = (75, 501, 543)
 """Landmarks of a body with two hands, with a face, and with all of them behind it."""
@@ -77,7 +81,9 @@ def describe_points(points: NDArray[np.float64], where: str) -> tuple[NDArray[np
     hips = points[:, _HIPS].mean(axis=1)
     hips = hips[np.isfinite(hips).all(axis=1)]
     if channels == 3 and len(hips) and np.abs(hips.mean(axis=0)).max() <= _CENTRED:
-        return points * [-1, -1, 1], MEDIAPIPE33, "m", "taken for world landmarks: the hips are at 0"
+        exact = not hips.any(axis=1).all()
+        turned = points * [-1, -1, 1] + [0, 0, _NUDGE if exact else 0]
+        return turned, MEDIAPIPE33, "m", "taken for world landmarks: the hips are at 0"
     flat = points[..., :2]
     mean = float(np.abs(seen[:, :2]).mean()) if len(seen) else 0.0
     unit = "fraction" if mean <= _LARGEST_FRACTION else "px"
