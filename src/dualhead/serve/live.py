@@ -23,7 +23,7 @@ from dualhead.poses.tracker import PoseTracker
 from dualhead.runtime.errors import ConfigError, DualheadError, FormatError
 from dualhead.visualize.annotation import LEAST_VISIBILITY, prediction_to_dict
 
-LONGEST_GAP = 1.0
+LONGEST_GAP = 2.0
 """Seconds between two pictures after which a window begins anew: what was between is not known."""
 
 MOST_PIXELS = 1280
