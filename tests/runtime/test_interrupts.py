@@ -89,3 +89,14 @@ def test_nothing_is_raised_where_no_signal_was_received(monkeypatch: pytest.Monk
     monkeypatch.setattr(interrupts, "_received", signal.SIGTERM)
     with pytest.raises(interrupts.Terminated):
         check_interrupt()
+
+
+def test_an_interruption_that_is_lost_in_a_destructor_comes_again_without_a_word() -> None:
+    lose = (
+        "\n    class Lost:\n        def __del__(self):\n            import os, signal\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n            time.sleep(0.2)\n"
+        "    lost = Lost()\n    try: time.sleep(20)\n    except BaseException: pass\n"
+        "    interrupts._received = None\n    del lost\n    time.sleep(20)"
+    )
+    code, err = run("from dualhead.runtime import interrupts" + lose, signal.SIGINT)
+    assert (code, err) == (143, "dualhead: interrupted: run the same command again and it starts over\n")

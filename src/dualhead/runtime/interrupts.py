@@ -23,8 +23,11 @@ def raise_on_signals() -> None:
     Meant for a process of which the package is in charge, from its main thread.
     """
     _set_handlers(_raise)
+    sys.unraisablehook = _report_unraisable
+    if hasattr(signal, "SIGALRM") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGALRM, _raise_again)
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=leave_signals_to_parent)
+        os.register_at_fork(after_in_child=_become_worker)
 
 
 def end_on_signals() -> None:
@@ -84,6 +87,25 @@ def _raise(number: int, frame: FrameType | None) -> None:
     global _received
     _received = number
     raise interruption()
+
+
+def _raise_again(number: int, frame: FrameType | None) -> None:
+    check_interrupt()
+
+
+def _report_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Report what comes out of a destructor or a hook, but raise an interruption that was lost there again, soon."""
+    if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+    elif hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+
+def _become_worker() -> None:
+    """Leave signals and errors to the parent of a forked process: who forks it passes its errors on by other ways."""
+    leave_signals_to_parent()
+    sys.unraisablehook = sys.__unraisablehook__
+    sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  (for as long as the process lives)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
