@@ -135,7 +135,7 @@ def _own_clips() -> list[Target]:
         f"{row},{row},{row}\n{row},{row},{row}\n",
         f"timestamp,{names}\n0.0,{row}\n0.04,{row}\n",
     ]
-    still = np.broadcast_to(joints(2, 1, 17, 2), (2, 9, 17, 2))
+    still = np.broadcast_to(np.clip(0.5 + 0.1 * joints(2, 1, 17, 2), 0.05, 0.95), (2, 9, 17, 2))
     scored = np.concatenate([still[0], np.full((9, 17, 1), 0.5)], axis=2)
     arrays = [still, still.swapaxes(0, 1), still.reshape(2, 9, 34)[0], scored, still.transpose(3, 1, 2, 0)]
     annotation = {"frame_dir": "a", "total_frames": 9, "keypoint": scored[..., :2], "keypoint_score": scored[..., 2]}
