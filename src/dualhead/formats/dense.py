@@ -90,7 +90,8 @@ def dense_recording(
     scores: NDArray[np.float64] | None = None
     if confidence is not None if has_confidence is None else has_confidence:
         seen: NDArray[Any] = np.any(values, axis=3) if confidence is None else confidence
-        scores = seen.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # likewise
+            scores = seen.astype(np.float64)
         scores[np.isnan(scores)] = 0
         if not np.abs(scores).max(initial=0) <= MAX_COORDINATE:
             raise FormatError("a confidence is infinite: give 0 to 1", where)

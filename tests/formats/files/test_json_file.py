@@ -5,7 +5,14 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from dualhead.formats.files.json_file import JsonFile, nested_numbers, odd_place, parse_json, spell_place
+from dualhead.formats.files.json_file import (
+    JsonFile,
+    lacks_truth_values,
+    nested_numbers,
+    odd_place,
+    parse_json,
+    spell_place,
+)
 from dualhead.runtime.errors import FormatError
 
 
@@ -82,10 +89,32 @@ def test_text_and_truth_values_are_no_numbers(value: object) -> None:
 
 @pytest.mark.parametrize("unit", [b"[],", b"{},", b"[[]],", b'[{"a":[]}],'])
 def test_a_file_of_brackets_is_refused_before_it_takes_memory(unit: bytes) -> None:
-    data = b"[" + unit * (2**20 // len(unit)) + b"0]"
+    data = b"[" + unit * (2**23 // len(unit)) + b"0]"
     tracemalloc.start()
     with pytest.raises(FormatError, match="brackets"):
         parse_json(data)
     assert tracemalloc.get_traced_memory()[1] < len(data)
     tracemalloc.stop()
     assert len(parse_json(b"[" + b"[0, 0]," * 50_000 + b"0]")) == 50_001  # absent joints are nothing odd
+
+
+@pytest.mark.parametrize(
+    ("data", "lacks"),
+    [
+        (b'{"frame_index": 3, "label": "juggling fun"}', True),
+        (b'{"a": true}', False),
+        (b'[false, "u"]', False),
+        (b"u" * 5000, False),  # it would take long to find out
+        ('{"a": true}'.encode("utf-16"), False),
+        (b"", True),
+    ],
+)
+def test_truth_values_are_found_in_the_text(data: bytes, lacks: bool) -> None:
+    assert lacks_truth_values(data) is lacks
+
+
+@pytest.mark.parametrize("value", [["1"], [1, "2"], [[1], [1, 2]], [None], [10**400]])
+def test_a_text_without_truth_values_is_checked_all_the_same(value: object) -> None:
+    with pytest.raises((ValueError, TypeError, OverflowError)):
+        nested_numbers(value, plain=True)
+    assert nested_numbers([[1, 2], [3, 4.5]], plain=True).tolist() == [[1, 2], [3, 4.5]]

@@ -17,7 +17,8 @@ from dualhead.runtime.errors import FormatError
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_]\w{0,40}", re.ASCII)
 _LONGEST_KEY = 40
-_SMALL = 2**16
+_SMALL = 2**22  # bytes that are not worth a count
+_LETTERS = 1000
 _BYTES_OF_A_LIST = 5  # on average, with what is in it; a coordinate alone has more
 
 
@@ -99,12 +100,35 @@ def spell_place(place: Sequence[str | int]) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def nested_numbers(value: Any, nulls: bool = False) -> NDArray[np.float64]:
+def lacks_truth_values(data: bytes) -> bool:
+    """Return whether neither true nor false is in a JSON text, found in a hundredth of the time of a search.
+
+    Args:
+        data: The text.
+
+    Returns:
+        False also where that would take long to find out.
+    """
+    for letter, word, place in ((b"u", b"true", 2), (b"f", b"false", 0)):
+        at = data.find(letter)
+        for _ in range(_LETTERS):
+            if at < 0:
+                break
+            if data[at - place : at - place + len(word)] == word:
+                return False
+            at = data.find(letter, at + 1)
+        else:
+            return False
+    return b"\0" not in data  # of another encoding than UTF-8
+
+
+def nested_numbers(value: Any, nulls: bool = False, plain: bool = False) -> NDArray[np.float64]:
     """Convert nested lists of numbers, as JSON has them, to an array; text and truth values are no numbers.
 
     Args:
         value: The lists.
         nulls: Whether null is valid; it becomes NaN.
+        plain: Whether no truth value is among them, as `lacks_truth_values` finds out.
 
     Returns:
         The array.
@@ -114,6 +138,10 @@ def nested_numbers(value: Any, nulls: bool = False) -> NDArray[np.float64]:
         TypeError: If something in them is neither a list nor a number.
         OverflowError: If a number is too large.
     """
+    if plain:
+        array = np.array(value)
+        if array.dtype.kind in "iuf":
+            return array.astype(np.float64, copy=False)
     shape: list[int] = []
     level = [value]
     while True:

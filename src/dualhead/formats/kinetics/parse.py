@@ -19,7 +19,7 @@ from dualhead.formats.file_format import (
     ReadingOptions,
     require_skeleton,
 )
-from dualhead.formats.files.json_file import JsonFile, nested_numbers, parse_json
+from dualhead.formats.files.json_file import JsonFile, lacks_truth_values, nested_numbers, parse_json
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.kinetics.labels import (
     LABEL_FILE,
@@ -115,9 +115,10 @@ def parse_kinetics(
             values.append((pose, _scores_of(pose) if lenient and score is None else score))
     if len(values) > _MAX_PEOPLE:
         raise FormatError(f"{len(values)} people are more than the {_MAX_PEOPLE} that one clip may hold", path)
+    plain = lacks_truth_values(data)
     try:
-        poses = nested_numbers([pose for pose, _ in values]).reshape(len(values), _V, 2)
-        scores = nested_numbers([score for _, score in values]).reshape(len(values), _V)
+        poses = nested_numbers([pose for pose, _ in values], plain=plain).reshape(len(values), _V, 2)
+        scores = nested_numbers([score for _, score in values], plain=plain).reshape(len(values), _V)
     except _NO_NUMBERS:
         reason = f"a person does not have {2 * _V} numbers in 'pose' and {_V} in 'score'"
         raise text.fault(reason, *_odd_person(content["data"])) from None
