@@ -6,33 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
 from tests.layers import plain
-
-
-def convolve(layer: Any, x: Tensor, **arguments: Any) -> Tensor:
-    return F.conv2d(x, layer.weight, layer.bias, **arguments)
-
-
-def formula(layer: Any, x: Tensor) -> Tensor:
-    joints = x.shape[3]
-    if layer.coefficient is not None:
-        x = torch.cat([x, x.mean(dim=3, keepdim=True)], dim=3)
-    stride, outs = (layer.stride, 1), []
-    for branch in layer.dilated:
-        h = torch.relu(plain.norm(branch.entry_norm, convolve(branch.entry, x)))
-        dilation = branch.conv.dilation[0]
-        outs.append(convolve(branch.conv, h, stride=stride, padding=(dilation, 0), dilation=(dilation, 1)))
-    h = torch.relu(plain.norm(layer.pool.entry_norm, convolve(layer.pool.entry, x)))
-    outs.append(F.max_pool2d(h, (3, 1), stride, (1, 0)))
-    outs.append(convolve(layer.plain, x, stride=stride))
-    y = torch.cat(outs, dim=1)
-    if layer.coefficient is not None:
-        y = y[..., :joints] + torch.einsum("nct,v->nctv", y[..., joints], layer.coefficient)
-    return plain.norm(layer.norm, convolve(layer.mix, torch.relu(plain.norm(layer.mix_norm, y))))
 
 
 @pytest.mark.parametrize("mean_joint_of", [None, 6])
@@ -46,7 +22,7 @@ def formula(layer: Any, x: Tensor) -> Tensor:
 )
 def test_formula(arguments: dict[str, Any], frames: int, mean_joint_of: int | None) -> None:
     layer = MixedTemporalConvolution(**arguments, mean_joint_of=mean_joint_of)
-    plain.compare(layer, formula, (2, arguments["channels"], frames, 6))
+    plain.compare(layer, type(layer).formula, (2, arguments["channels"], frames, 6))
 
 
 def test_the_first_branch_takes_what_is_left_over() -> None:

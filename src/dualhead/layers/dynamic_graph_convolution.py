@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from dualhead.layers.cpu.dynamic_graph_convolution import dynamic_graph_convolution
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold
 from dualhead.layers.norm import BatchNorm, batch_norm, normalise
-from dualhead.layers.prepared import PreparedModule
+from dualhead.layers.prepared import PreparedModule, in_place
 from dualhead.layers.residual import make_residual
 from dualhead.layers.temporal_convolution import PointwiseNorm
 
@@ -70,7 +72,7 @@ class DynamicGraphConvolution(PreparedModule):
         """
         weight, bias, _, _ = self.prepared()
         mean = rearrange(x.mean(dim=2), "b c v -> b v c")  # averaging commutes with a 1x1 convolution
-        embedded = nn.functional.linear(mean, weight, bias)  # (B, V, 2 * O)
+        embedded = F.linear(mean, weight, bias)  # (B, V, 2 * O)
         sender, receiver = rearrange(embedded, "b v (s k c) -> s b k c v", s=2, k=self.groups)
         difference = torch.tanh(sender[..., :, None] - receiver[..., None, :])  # (B, K, O / K, V, V)
         affinity = torch.softmax(sender.transpose(2, 3) @ receiver, dim=-2)  # (B, K, V, V)
@@ -88,6 +90,9 @@ class DynamicGraphConvolution(PreparedModule):
         Returns:
             `(B, O, T, V)`.
         """
+        residual_norms = [self.residual.norm] if isinstance(self.residual, PointwiseNorm) else []
+        if refinement is None and in_place(x, self.pre.norm, self.norm, *residual_norms):
+            return dynamic_graph_convolution(self, x)
         _, _, post, post_bias = self.prepared()
         if refinement is None:
             refinement = self.refinement(x)
@@ -99,12 +104,26 @@ class DynamicGraphConvolution(PreparedModule):
             x = _planes(x, self.residual.prepared(), [self.residual.norm])
         return relu(add(y, x))
 
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute figure 3 of the paper, one operation after the other: `(B, C, T, V)` to `(B, O, T, V)`."""
+        mean = x.mean(dim=2, keepdim=True)
+        sender, receiver, h = (
+            rearrange(part, "b (k c) t v -> b k c t v", k=self.groups)
+            for part in (self.sender(mean), self.receiver(mean), torch.relu(self.pre.formula(x)))
+        )
+        sender, receiver = sender.squeeze(3), receiver.squeeze(3)  # (B, K, O / K, V)
+        difference = torch.tanh(sender.unsqueeze(-1) - receiver.unsqueeze(-2)) * self.alpha[0]
+        affinity = torch.einsum("bkcu,bkcv->bkuv", sender, receiver).softmax(dim=-2) * self.beta[0]
+        graph = self.adjacency[:, None] + difference + affinity[:, :, None]
+        y = rearrange(torch.einsum("bkctv,bkcvw->bkctw", h, graph), "b k c t w -> b (k c) t w")
+        around = self.residual.formula(x) if isinstance(self.residual, PointwiseNorm) else x
+        return torch.relu(self.norm(self.post(y)) + around)
+
 
 def _planes(x: Tensor, mixing: tuple[Tensor, ...], norms: Sequence[nn.BatchNorm2d]) -> Tensor:
     """Apply a 1x1 convolution (weight and bias), and the norms in training mode, to contiguous `(B, C, T, V)`."""
     weight, bias = mixing
-    columns, weights = rearrange(x, "b c t v -> b c (t v)"), weight.expand(x.shape[0], -1, -1)
+    kernel = weight[:, :, None, None]
     if all(norm.training for norm in norms):
-        return batch_norm(rearrange(torch.bmm(weights, columns), "b o (t v) -> b o t v", v=x.shape[3]), norms, bias)
-    y = torch.baddbmm(bias[:, None], weights, columns)
-    return normalise(rearrange(y, "b o (t v) -> b o t v", v=x.shape[3]), norms)
+        return batch_norm(F.conv2d(x, kernel), norms, bias)
+    return normalise(F.conv2d(x, kernel, bias), norms)

@@ -14,6 +14,7 @@ from dualhead.layers.fused import pointwise, scale_and_shift
 from dualhead.layers.norm import BatchNorm, normalise
 from dualhead.layers.prepared import PreparedModule
 from dualhead.layers.residual import make_residual
+from dualhead.layers.temporal_convolution import PointwiseNorm
 
 
 class LearnedGraphConvolution(PreparedModule):
@@ -61,3 +62,10 @@ class LearnedGraphConvolution(PreparedModule):
         h = rearrange(h, "(b t) (w k) c -> b (k c) t w", b=x.shape[0], w=x.shape[3])
         y = normalise(pointwise(h, weight) + bias, [self.norm])
         return relu(add(y, self.residual(x)))
+
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute the convolution, then the sum over subsets and neighbours: `(B, C, T, V)` to `(B, O, T, V)`."""
+        h = rearrange(self.mix(x), "b (k o) t v -> b k o t v", k=len(self.adjacency))
+        y = self.norm(torch.einsum("bkotv,kvw->botw", h, self.adjacency))
+        around = self.residual.formula(x) if isinstance(self.residual, PointwiseNorm) else x
+        return torch.relu(y + around)

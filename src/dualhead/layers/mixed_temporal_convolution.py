@@ -130,3 +130,18 @@ class MixedTemporalConvolution(PreparedModule):
             y = torch.addcmul(y[..., :-1], self.coefficient, y[..., -1:])
         y = normalise(y, [self.mix_norm]) if self.mix_norm.training else y + shift
         return pointwise_norm(relu(y), mix, mix_bias, [self.norm])
+
+    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        """Compute the branches one after the other: `(B, C, T, V)` to `(B, C, ceil(T / stride), V)`."""
+        joints = x.shape[3]
+        if self.coefficient is not None:
+            x = torch.cat([x, x.mean(dim=3, keepdim=True)], dim=3)
+        outs = [branch.conv(torch.relu(branch.entry_norm(branch.entry(x)))) for branch in self._dilated]
+        pooled = torch.relu(self.pool.entry_norm(self.pool.entry(x)))
+        outs.append(F.max_pool2d(pooled, (3, 1), (self.stride, 1), (1, 0)))
+        outs.append(self.plain(x))
+        y = torch.cat(outs, dim=1)
+        if self.coefficient is not None:
+            y = y[..., :joints] + torch.einsum("bct,v->bctv", y[..., joints], self.coefficient)
+        result: Tensor = self.norm(self.mix(torch.relu(self.mix_norm(y))))
+        return result
