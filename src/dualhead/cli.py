@@ -43,6 +43,8 @@ class Command:
         as_positional: Parameters with a default that are positional.
         experiment: The parameter that takes an experiment, which is changed by key; as an option it is `--config`.
         changes: Keys of the experiment that the command changes where the user does not.
+        show: The function, "module:function", that prints what the one behind the command returned, and where it was
+            written; "" where that one prints by itself.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Command:
     as_positional: tuple[str, ...] = ()
     experiment: str | None = None
     changes: Mapping[str, str] = field(default_factory=dict)
+    show: str = ""
 
 
 COMMANDS = {
@@ -71,7 +74,12 @@ COMMANDS = {
             experiment="experiment",
         ),
         Command("evaluate", "dualhead.inference.untrimmed:evaluate", "score a store, or untrimmed recordings"),
-        Command("fuse", "dualhead.evaluation.tables:fuse_and_print", "fuse the scores of several streams or models"),
+        Command(
+            "fuse",
+            "dualhead.evaluation.fusion:fuse",
+            "fuse the scores of several streams or models",
+            show="dualhead.evaluation.tables:show_fusion",
+        ),
         Command(
             "predict",
             "dualhead.inference.predict:predict",
@@ -149,8 +157,7 @@ def build(command: Command) -> tuple[Callable[..., object], FunctionParser]:
     """
     from dualhead.cli_parser import FunctionParser
 
-    module, name = command.target.split(":")
-    function: Callable[..., object] = getattr(import_module(module), name)
+    function = _find(command.target)
     options: dict[str, Any] = {"as_options": command.as_options, "as_positional": command.as_positional}
     if command.experiment is not None:
         from dualhead.training.experiment import Experiment
@@ -158,6 +165,13 @@ def build(command: Command) -> tuple[Callable[..., object], FunctionParser]:
         renamed = {command.experiment: "config"} if command.experiment in command.as_options else {}
         options |= {"renamed": renamed, "keys": Experiment, "open_keys": ("model.arguments", "objective.arguments")}
     return function, FunctionParser(f"dualhead {command.name}", function, **options)
+
+
+def _find(target: str) -> Callable[..., object]:
+    """Import the function that "module:function" names."""
+    module, name = target.split(":")
+    function: Callable[..., object] = getattr(import_module(module), name)
+    return function
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -288,7 +302,10 @@ def _run(command: Command, words: Sequence[str]) -> int:
         if modules := imported():
             changes["imports"] = list(modules)
         arguments[command.experiment] = load_experiment(arguments[command.experiment], changes)
-    return int(getattr(function(**arguments), "exit_code", OK))
+    result = function(**arguments)
+    if command.show and not arguments.get("quiet"):
+        _find(command.show)(result, arguments.get("out"))
+    return int(getattr(result, "exit_code", OK))
 
 
 def _report(error: Exception) -> int:

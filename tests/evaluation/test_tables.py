@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from dualhead import cli
 from dualhead.evaluation.fusion import fuse
 from dualhead.evaluation.scores import Scores
-from dualhead.evaluation.tables import fuse_and_print, print_fusion, scores_table
+from dualhead.evaluation.tables import print_fusion, scores_table
 from tests.evaluation.builders import make_scores
 
 LOGITS = np.array([[[1.0, 0], [0, 3]], [[0, 1], [0, 1]]], dtype=np.float32)  # fine all right, coarse and mean half
@@ -81,7 +82,12 @@ def test_one_clip_stands_below_the_average_of_several() -> None:
 def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scores([[2.0, 0], [0, 1]], [0, 1]).save(tmp_path / "joint.npz")
     make_scores([[1.0, 0], [3, 1]], [0, 1], "bone").save(tmp_path / "bone.npz")
-    result = fuse_and_print([tmp_path / "joint.npz", tmp_path / "bone.npz"], out=tmp_path / "fused.npz")
+    files = [tmp_path / "joint.npz", tmp_path / "bone.npz"]
+    words = ["fuse", *map(str, files), "--out", str(tmp_path / "fused.npz")]
+    assert cli.main([*words, "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    assert cli.main(words) == 0
+    result = fuse(files)
     printed = capsys.readouterr().out
     assert "ntu60 xsub test last" in printed
     assert "equal weights" in printed

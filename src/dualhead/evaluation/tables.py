@@ -9,10 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dualhead.evaluation.clip_average import one_clip_figures
-from dualhead.evaluation.fusion import FusionResult, Method, fuse
+from dualhead.evaluation.fusion import FusionResult
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
-from dualhead.evaluation.weights import WeightsName
 from dualhead.runtime.terminal import cell, print_line
 
 _FOOTNOTES = {
@@ -108,34 +107,16 @@ def print_fusion(result: FusionResult, console: Console | None = None) -> None:
     print_line(console, line)
 
 
-def fuse_and_print(
-    scores: list[Path],
-    weights: list[float] | WeightsName | None = None,
-    validation: list[Path] | None = None,
-    out: Path | None = None,
-    method: Method = "logits",
-    allow_same_stream: bool = False,
-) -> FusionResult:
-    """Fuse score files, joined by sample name, and print the table of streams, heads and fusion.
+def show_fusion(result: FusionResult, out: Path | None) -> None:
+    """Print what the command `fuse` did.
 
     Args:
-        scores: Score files of different streams or models on the same samples.
-        weights: One number a score file, in their order, or "equal", or "published" (0.6, for streams of motion 0.4),
-            or "pyskl" (2, for streams of motion 1); divided by their sum. Default: equal.
-        validation: Score files of the same checkpoints on the validation split, in any order: find the weights with the
-            highest top-1 accuracy there.
-        out: Score file to write the fusion to.
-        method: What is summed: "logits", or "softmax" for probabilities.
-        allow_same_stream: Take two score files of the same stream, model and variant, such as runs of two seeds.
-
-    Returns:
-        The fusion.
+        result: What `fuse` returned.
+        out: The score file that the fusion was written to, if any.
     """
-    result = fuse(scores, weights, validation=validation, out=out, method=method, allow_same_stream=allow_same_stream)
     print_fusion(result)
     if out is not None:
         print_line(Console(), f"fused scores: {out}")
-    return result
 
 
 def _figures(metrics: Metrics) -> tuple[str, str, str]:
