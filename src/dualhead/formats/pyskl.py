@@ -218,7 +218,8 @@ def _numbers(value: Any) -> NDArray[Any] | None:
     """Return an array of numbers, also from nested lists; None for anything else."""
     if isinstance(value, list | tuple):
         try:
-            value = np.array(value, np.float32)
+            with np.errstate(over="ignore"):  # what is too large for a coordinate is refused later
+                value = np.array(value, np.float32)
         except (ValueError, TypeError, OverflowError):
             return None
     return value if isinstance(value, np.ndarray) and value.dtype.kind in "fiu" else None
