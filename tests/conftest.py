@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def pose_weights() -> Path:
     if not has_weights(cache_folder()):
         pytest.skip(f"no pose weights in {cache_folder()}: run dualhead poses --fetch")
     return cache_folder()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A local Ray of two workers for the tests of a module, which skip where Ray is not installed."""
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'dualhead[ray]'")
+    pytest.importorskip("ray.data", reason="Ray Data is not installed: pip install 'dualhead[ray]'")
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=2**28)
+    yield
+    ray.shutdown()
 
 
 @pytest.fixture(scope="session", autouse=True)

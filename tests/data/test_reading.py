@@ -295,7 +295,7 @@ def test_parts_together_are_the_whole_and_what_is_done_is_passed_over(tmp_path: 
     prepare("ntu60", tmp_path / "raw" / "b", tmp_path / "store", workers=1, quiet=True)
     for path in (tmp_path / "raw", tmp_path / "store"):
         whole = [sequence.name for sequence in read_recordings(path)]
-        count = Reader().count_parts(path)
+        count = len(Reader().list_parts(path))
         assert count == len(whole)
         parts = [[sequence.name for sequence in read_recordings(path, part=(at, at + 2))] for at in range(0, count, 2)]
         assert [name for part in parts for name in part] == whole

@@ -163,7 +163,7 @@ class Reader:
         poses: Estimates the poses in videos; None: one with the usual settings.
         done: Names of recordings among many that are passed over.
         part: First and last (exclusive) of the rows of a store, or of the files of a folder or archive as
-            `count_parts` counts them, that are read; None: all. Names are those that all together have.
+            `list_parts` lists them, that are read; None: all. Names are those that all together have.
         bar: Shows how many recordings have been read.
     """
 
@@ -274,11 +274,14 @@ class Reader:
                 unique = own if count[own] == 1 else f"{own}_{count[own]}"
                 yield fit(self._selected(clip, unique, on_note))
 
-    def count_parts(self, path: Path) -> int:
-        """Return how many rows of a store, or files or recordings of a folder or archive, `part` can choose from.
+    def list_parts(self, path: Path) -> list[str]:
+        """List the rows of a store, or the files and recordings of a folder or archive, that `part` can choose from.
 
         Args:
             path: What `read` takes.
+
+        Returns:
+            What each is called, in their order.
 
         Raises:
             FormatError: If there is nothing at `path`, or it cannot be listed.
@@ -287,8 +290,10 @@ class Reader:
         if not path.exists():
             raise FormatError("there is no such file or folder: give a raw file, a folder, an archive or a store", path)
         if (path / "meta.json").is_file():
-            return len(open_store(path))
-        return sum(1 for _ in find_recordings(list(list_members([path])), self.options)) if holds_many(path) else 1
+            return [str(name) for name in open_store(path).names]
+        if not holds_many(path):
+            return [path.name]
+        return [found.where for found in find_recordings(list(list_members([path])), self.options)]
 
     def _labelled(self, sequence: SkeletonSequence, classes: Sequence[str]) -> SkeletonSequence:
         """Return a recording of a store with the label of its class in this one."""

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from dualhead.evaluation.weights import WeightsName
 from dualhead.formats.video import domain_gap
+from dualhead.inference.cluster import Job, ShardFormat, predict_on_cluster
 from dualhead.inference.predictions_file import PredictionsFile
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
@@ -22,7 +23,7 @@ from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, M
 from dualhead.runtime.files import check_apart
 from dualhead.runtime.progress import show_progress
 
-Format = Literal["auto", "table", "jsonl", "csv"]
+Format = Literal["auto", "table", "jsonl", "csv", "parquet"]
 """How predictions are written; "auto" is a table on a terminal and JSON lines elsewhere."""
 
 _MOST_ALIKE = 3
@@ -55,6 +56,7 @@ def predict(
     device: str | None = None,
     out: Path | None = None,
     resume: bool = False,
+    cluster: str | None = None,
     quiet: bool = False,
 ) -> None:
     """Predict the action in a recording, in every recording of a folder or archive, or in a store.
@@ -74,7 +76,8 @@ def predict(
             equal.
         fusion: The score file that `dualhead fuse --out` wrote for these checkpoints, in place of weights.
         top_k: How many classes to name.
-        format: "table", "jsonl" (JSON lines) or "csv"; "auto" is a table on a terminal and JSON lines elsewhere.
+        format: "table", "jsonl" (JSON lines), "csv" or, on a cluster, "parquet"; "auto" is a table on a terminal and
+            JSON lines elsewhere.
         skeleton: The layout of the joints of files that leave it open (.npy, .npz, .csv, .pkl, lists in .json): a name
             such as coco17, or a YAML file. Default: the checkpoint's.
         image_size: Width and height of the image in pixels, for 2D key points in pixels.
@@ -100,9 +103,12 @@ def predict(
             so, else JSON lines. It appears when all is done; until then they are in OUT.partial.
         resume: Go on with OUT.partial of an interrupted call, or add to OUT what is new: recordings that are written
             already are not computed again.
+        cluster: Predict on a Ray cluster (docs/scale.md): its address HOST:PORT, "auto", or "local" for one on this
+            machine. `out` is then a folder of shards, JSON lines or, with the format "parquet", Parquet.
         quiet: Show no progress.
 
     Raises:
+        ClusterError: If a cluster cannot be reached, or its workers die.
         CheckpointError: If a checkpoint cannot be read or does not say its recipe and stream.
         ConfigError: If an option cannot be used.
         FormatError: If nothing could be read or converted, or, with `strict`, something could not.
@@ -117,6 +123,10 @@ def predict(
         shape = "table" if out is None and sys.stdout.isatty() else shape
     if resume and out is None:
         raise ConfigError("resume needs the file to go on with: give it with --out")
+    if cluster is not None and (out is None or shape not in get_args(ShardFormat)):
+        raise ConfigError("a cluster writes shards: give a folder with --out, and the format jsonl or parquet")
+    if shape == "parquet" and cluster is None:
+        raise ConfigError("parquet is written on a cluster alone: give --cluster local, or the format jsonl or csv")
     if out is not None:
         if shape == "table":
             raise ConfigError("a table is for a terminal: give the format jsonl or csv with out")
@@ -154,6 +164,17 @@ def predict(
         print(f"dualhead: left out: {printable_line(str(error))}", file=sys.stderr)
 
     notes = _Notes()
+    if cluster is not None and out is not None:
+        job = Job(
+            tuple(checkpoints), weights if fusion is None else fusion, source, reader, out,
+            "parquet" if shape == "parquet" else "jsonl", top_k, batch_size, device, window, stride, fps, each_body,
+            every_window, threshold,
+        )  # fmt: skip
+        _, reasons = predict_on_cluster(cluster, job, out, resume=resume, quiet=quiet, on_note=notes)
+        notes.close()
+        if strict and reasons:
+            raise FormatError(f"{len(reasons)} recordings were left out (--strict): see the reasons above", source)
+        return
     with ExitStack() as stack:
         file = None
         if out is not None:

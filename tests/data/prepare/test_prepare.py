@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.ntu.sources import NtuSource
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Sample
-from dualhead.reading.sources import list_sources
+from dualhead.reading.sources import get_source, list_sources
 from dualhead.runtime.errors import ConfigError, FormatError, StoreError
 from tests.formats.kinetics.test_parse import write_tree
 from tests.formats.making import make_ntu_tree, make_skeleton, make_ucla_json, make_zip
@@ -569,3 +572,43 @@ def test_text_that_is_no_text_does_not_lose_a_preparation_at_its_end(tmp_path: P
     assert store.classes[1] == "wave \ud800"
     verify(store)
     assert prepare("kinetics", raw, tmp_path / "out", workers=1, quiet=True).reused
+
+
+@contextmanager
+def _killing_one(flag: Path, original: Any, worker: Any, *rest: Any) -> Iterator[Any]:
+    with original(_Killed(worker.source, worker.body_selection, flag), *rest) as results:
+        yield results
+
+
+@dataclass(frozen=True)
+class _Killed(prepare_worker.Worker):
+    """The first process that comes to another chunk than the first is killed."""
+
+    flag: Path
+
+    def work(self, tasks: Sequence[prepare_worker.Task]) -> Chunk:
+        if tasks[0].item.sample.name != FIRST and not self.flag.exists():
+            self.flag.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().work(tasks)
+
+
+def test_a_cluster_makes_the_same_store_byte_for_byte(
+    cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From files and from the members of an archive; a file is damaged, a worker is killed."""
+    raw = make_ntu_tree(tmp_path / "raw" / "nturgb+d_skeletons", 12)
+    (raw / f"{FIRST}.skeleton").write_text("broken")
+    files = {f"nturgb+d_skeletons/{path.name}": path.read_bytes() for path in raw.iterdir()}
+    archive = make_zip(tmp_path / "raw.zip", files)
+    source = get_source("ntu60")
+    monkeypatch.setattr("dualhead.data.prepare.prepare.get_source", lambda name: replace(source, chunk=2))
+    for number, path in enumerate((tmp_path / "raw", archive)):
+        flag = tmp_path / f"killed{number}"
+        local = _prepare(path, tmp_path / f"local{number}")
+        with monkeypatch.context() as patch:
+            patch.setattr("dualhead.data.prepare.prepare.running", partial(_killing_one, flag, prepare_worker.running))
+            report = _prepare(path, tmp_path / f"cluster{number}", workers=2, cluster="local")
+        assert flag.exists()
+        assert _contents(tmp_path / f"cluster{number}") == _contents(tmp_path / f"local{number}")
+        assert (report.samples, len(report.rejected)) == (local.samples, 1) == (11, 1)

@@ -46,6 +46,7 @@ def prepare(
     background: str | None = None,
     strict: bool = False,
     quiet: bool = False,
+    cluster: str | None = None,
 ) -> PrepareReport:
     """Convert raw recordings to a store.
 
@@ -77,6 +78,8 @@ def prepare(
         strict: Stop at the first damaged file, or the first on which this program fails, instead of listing it and
             going on.
         quiet: Show neither progress nor the summary.
+        cluster: Read and parse on a Ray cluster (docs/scale.md): its address HOST:PORT, "auto", or "local" for one on
+            this machine. Its workers see `raw` under the same path. The store is the same, byte for byte.
 
     Returns:
         Counts, rejected files with reasons, duplicates.
@@ -84,6 +87,7 @@ def prepare(
     Raises:
         ConfigError: If an argument is not one of the valid ones.
         FormatError: If nothing is found in `raw`, an archive is not whole, or, with `strict`, a file is damaged.
+        ClusterError: If the cluster cannot be reached, or its workers die.
         StoreError: If `out` or `OUT.partial` holds something else, another process is preparing it, the disk is full,
             or nothing usable was found.
     """
@@ -119,7 +123,7 @@ def prepare(
             }
             with StoreWriter(target, plan) as writer:
                 worker = Worker(source, selection)
-                _fill(writer, worker, listing, roots, workers or count_cores(), strict, quiet)
+                _fill(writer, worker, listing, roots, workers, cluster, strict, quiet)
                 meta = {"dataset": source.name, "identity": identity, "body_selection": selection}
                 report = _finish(writer, source, listing, meta, started)
     if not quiet:
@@ -170,7 +174,8 @@ def _fill(
     worker: Worker,
     listing: Listing,
     roots: Sequence[Path],
-    workers: int,
+    workers: int | None,
+    cluster: str | None,
     strict: bool,
     quiet: bool,
 ) -> None:
@@ -184,14 +189,15 @@ def _fill(
     if done:
         _log.info("going on after %d of %d files", done, len(tasks))
     else:
-        _log.info("preparing %d files of %s on %d processes", len(tasks), worker.source.name, workers)
+        where = f"{workers or count_cores()} processes" if cluster is None else f"the cluster {cluster}"
+        _log.info("preparing %d files of %s on %s", len(tasks), worker.source.name, where)
     for duplicate in listing.duplicates:
         _log.info("duplicate %s: %s is kept, not %s", duplicate.name, duplicate.kept, duplicate.dropped)
     known = [*listing.rejected, *writer.rejected]
     if strict:
         _stop_at_damage(known)
     with (
-        running(worker, chunks[writer.chunks :], workers) as results,
+        running(worker, chunks[writer.chunks :], workers, cluster, roots) as results,
         show_progress(quiet) as new_bar,
     ):
         bar = new_bar("preparing", len(tasks))

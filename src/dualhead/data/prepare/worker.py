@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +23,10 @@ from dualhead.data.store.writer import Chunk, Row
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Item, Rejected, Sample, Source
 from dualhead.formats.units import METRES, body_extent
+from dualhead.runtime.cluster import on_cluster
 from dualhead.runtime.errors import DamageError, DualheadError, FormatError, StoreError, UnreadableError, defect
 from dualhead.runtime.interrupts import check_interrupt
+from dualhead.runtime.machine import count_cores
 from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.processes import WorkerPool
 
@@ -158,26 +162,46 @@ def _start(worker: Worker) -> None:
     keep_freed_memory(_KEPT_BYTES)
 
 
+def _begin(worker: Worker) -> Callable[[Sequence[Task]], Chunk]:
+    """Set up a worker of a cluster."""
+    keep_freed_memory(_KEPT_BYTES)
+    return worker.work
+
+
 def _run(tasks: Sequence[Task]) -> Chunk:
     assert _worker is not None
     return _worker.work(tasks)
 
 
 @contextmanager
-def running(worker: Worker, chunks: Sequence[Sequence[Task]], workers: int) -> Iterator[Iterator[Chunk]]:
+def running(
+    worker: Worker,
+    chunks: Sequence[Sequence[Task]],
+    workers: int | None,
+    cluster: str | None = None,
+    roots: Sequence[Path] = (),
+) -> Iterator[Iterator[Chunk]]:
     """Process chunks of tasks on several processes, a few chunks ahead of the one that is yielded.
 
     Args:
         worker: What to do.
         chunks: The tasks.
-        workers: Number of processes; with 1, or a single chunk, all happens in this one.
+        workers: Number of processes; None: one per core. With 1, or a single chunk, all happens in this one.
+        cluster: The address of a cluster whose workers do it instead.
+        roots: Where the raw data lie, which those workers must see.
 
     Yields:
         An iterator of the results in the order of `chunks`. The processes run until the block is left.
 
     Raises:
+        ClusterError: If the cluster cannot be reached, or its workers die.
         StoreError: If a process ends unexpectedly.
     """
+    if cluster is not None:
+        with on_cluster(cluster, partial(_begin, worker), chunks, workers=workers, needs=roots) as results:
+            yield results
+        return
+    workers = workers or count_cores()
     keep_freed_memory(_KEPT_BYTES)
     if workers == 1 or len(chunks) <= 1:
         yield map(worker.work, chunks)
