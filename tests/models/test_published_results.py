@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dualhead.models.published_results import _SETTINGS, PublishedResult, published_result
+from dualhead.models.published_results import _SETTINGS, _STREAMS, PublishedResult, published_result
 from dualhead.models.registry import model_entries
 from dualhead.runtime.errors import ConfigError
 
@@ -36,11 +36,14 @@ def test_what_was_not_published() -> None:
         published_result("ms-g3d", "ntu60", "xsub")
 
 
-def test_every_figure_of_the_registry_is_found() -> None:
-    found = {
-        (name, result.setting)
-        for name in model_entries()
-        for where in _SETTINGS
-        if (result := published_result(name, *where)) is not None
-    }
-    assert found == {(name, setting) for name, entry in model_entries().items() for setting in entry.published}
+def test_every_figure_of_the_registry_has_known_words_and_the_first_of_a_protocol_is_found() -> None:
+    for name, entry in model_entries().items():
+        first: dict[str, str] = {}
+        for setting in entry.published:
+            where, _, streams = setting.rpartition(", ")
+            assert where in _SETTINGS.values()
+            assert streams in _STREAMS
+            first.setdefault(where, setting)
+        for key, where in _SETTINGS.items():
+            found = published_result(name, *key)
+            assert (None if found is None else found.setting) == first.get(where)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,6 +33,12 @@ def test_names() -> None:
         "stgcn",
         "stgcnpp",
     ]
+
+
+def test_registry_and_checkpoints_do_not_import_the_base_class() -> None:
+    """Base, hub, checkpoint and registry are a line, not a circle."""
+    look = "import sys, dualhead.models.checkpoint; sys.exit('dualhead.models.base' in sys.modules)"  # and the registry
+    assert subprocess.run([sys.executable, "-c", look], check=False).returncode == 0
 
 
 def test_config_is_what_was_asked_for() -> None:
