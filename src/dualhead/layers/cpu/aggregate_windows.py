@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from dualhead.layers.aggregate import expanded, sum_nodes
 from dualhead.layers.cpu.cache import frames_in_cache, outer_sum
-from dualhead.layers.cpu.products import linear
+from dualhead.layers.cpu.products import by_onednn, linear
 from dualhead.layers.threads import in_threads, summed
 
 
@@ -27,7 +27,7 @@ def _padded(x: Tensor, weight: Tensor, window: int) -> Tensor:
     scales, mixed, _ = weight.shape
     padded = x.new_zeros(x.shape[0] + window - 1, x.shape[1] * scales, mixed)
     inner = padded[window // 2 : window // 2 + x.shape[0]].view(-1, scales * mixed)
-    torch.mm(x.flatten(0, 1), weight.flatten(0, 1).t(), out=inner)
+    inner.copy_(linear(x.flatten(0, 1), weight.flatten(0, 1)))
     return padded
 
 
@@ -43,6 +43,10 @@ class _AggregateWindows(torch.autograd.Function):
     def forward(matrix: Tensor, x: Tensor, weight: Tensor, window: int, stride: int) -> Tensor:
         def compute(parts: _Bodies) -> None:
             for body, result in parts:
+                if by_onednn(body):
+                    for span, sums in convolved_windows(matrix, body, window, stride, slice(0, len(result)), weight):
+                        result[span].copy_(sums)
+                    continue
                 windows = window_view(_padded(body, weight, window), window, stride)
                 torch.bmm(expanded(matrix, len(windows)), windows, out=result)
 
@@ -61,6 +65,7 @@ class _AggregateWindows(torch.autograd.Function):
         matrix, x, weight = ctx.saved_tensors
         window, stride = ctx.window, ctx.stride
         some = frames_in_cache(matrix.shape[1] * weight.shape[1])
+        mix_back = weight.flatten(0, 1).t().contiguous()
 
         def compute(parts: _Bodies) -> tuple[Tensor, Tensor]:
             grad_matrix = torch.zeros_like(matrix)
@@ -77,7 +82,7 @@ class _AggregateWindows(torch.autograd.Function):
                         first = start * stride + offset
                         grad_padded[first : first + (len(sums) - 1) * stride + 1 : stride].add_(part)
                 nodes = grad_padded[window // 2 : window // 2 + len(body)].view(-1, weight[:, :, 0].numel())
-                torch.mm(nodes, weight.flatten(0, 1), out=inner.flatten(0, 1))
+                inner.flatten(0, 1).copy_(linear(nodes, mix_back))
                 grad_weight.flatten(0, 1).addmm_(nodes.t(), body.flatten(0, 1))
             return grad_matrix, grad_weight
 

@@ -6,6 +6,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from dualhead.layers.cpu.products import linear
+
 _NUMBERS_IN_CACHE = 2**19
 
 
@@ -31,4 +33,4 @@ def outer_sum(left: Tensor, right: Tensor, total: Tensor) -> None:
     """
     frames = frames_in_cache(max(total.shape) * left.shape[2])
     for some_left, some_right in zip(torch.split(left, frames), torch.split(right, frames), strict=True):
-        total.addmm_(rearrange(some_left, "n u c -> u (n c)"), rearrange(some_right, "n v c -> (n c) v"))
+        total.add_(linear(rearrange(some_left, "n u c -> u (n c)"), rearrange(some_right, "n v c -> v (n c)")))

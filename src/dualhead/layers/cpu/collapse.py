@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dualhead.layers.cpu.products import linear
 from dualhead.layers.norm import Repeats, gradient_terms, joined_statistics, num_written_out, statistics
 from dualhead.layers.threads import in_threads, summed
 
@@ -70,7 +71,7 @@ class _Collapse(torch.autograd.Function):
         def compute(parts: _Parts) -> None:
             for _, (part, result) in parts:
                 y = torch.addcmul(shift, _mixed(part, mix), scale).relu_()
-                torch.mm(y.view(-1, collapse.shape[1]), collapse.t(), out=result.flatten(0, 1))
+                result.flatten(0, 1).copy_(linear(y.view(-1, collapse.shape[1]), collapse))
 
         mean, variance = joined_statistics(list(chain(*in_threads(measure, _parts(repeats, numbers, nodes)))))
         scale = weight * (variance + eps).rsqrt()
@@ -90,6 +91,8 @@ class _Collapse(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         nodes, mix, weight, bias, collapse, mean, variance = ctx.saved_tensors
+        collapse_back = collapse.t().contiguous()
+        mix_back = nodes if mix is None else mix.t().contiguous()
         scale = weight * (variance + ctx.eps).rsqrt()
         shift = bias - mean * scale
 
@@ -97,8 +100,9 @@ class _Collapse(torch.autograd.Function):
             """Return the normalised values, the output of the ReLU, and the gradient of its input."""
             h = _mixed(part, mix)
             y = torch.addcmul(shift, h, scale).relu_()  # (n * V * W, E)
-            grad_y = y.new_empty(y.shape) if into is None else into.view(y.shape)
-            torch.mm(outer.flatten(0, 1), collapse, out=grad_y.view(-1, collapse.shape[1]))
+            grad_y = linear(outer.flatten(0, 1), collapse_back).view(y.shape)
+            if into is not None:
+                grad_y = into.view(y.shape).copy_(grad_y)
             torch.ops.aten.threshold_backward.grad_input(grad_y, y, 0, grad_input=grad_y)
             return h, y, grad_y
 
@@ -125,7 +129,7 @@ class _Collapse(torch.autograd.Function):
                 grad_h.mul_(scale).sub_(torch.addcmul(offset, h, slope), alpha=times)
                 if mix is not None:
                     grad_mix[0].addmm_(grad_h.t(), part.flatten(0, 1))
-                    torch.mm(grad_h, mix, out=inner.flatten(0, 1))
+                    inner.flatten(0, 1).copy_(linear(grad_h, mix_back))
             return grad_mix
 
         grad_nodes = torch.empty_like(nodes)
@@ -145,7 +149,7 @@ def _count(nodes: Tensor, repeats: Repeats) -> int:
 def _mixed(part: Tensor, mix: Tensor | None) -> Tensor:
     """Mix the channels of nodes `(n, V * W, I)`: rows `(n * V * W, E)`."""
     rows = part.flatten(0, 1)
-    return rows if mix is None else rows @ mix.t()
+    return rows if mix is None else linear(rows, mix)
 
 
 def collapse_windows(
