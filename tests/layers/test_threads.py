@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 import torch
 
 from dualhead.layers import threads
-from dualhead.layers.threads import alone, in_threads, in_turn, num_sharing, split_frames
+from dualhead.layers.threads import alone, backward_alone, in_threads, in_turn, is_alone, num_sharing, split_frames
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,8 @@ def test_shares_are_consecutive_and_threads_compute_alone() -> None:
     def compute(parts: Sequence[int]) -> tuple[list[int], int, bool]:
         return list(parts), torch.get_num_threads(), threading.current_thread() is threading.main_thread()
 
-    assert in_threads(compute, range(7)) == [([0, 1], 1, False), ([2, 3], 1, False), ([4, 5, 6], 1, False)]
+    shares = in_threads(compute, range(7))  # two for each thread, so that none waits for a slower one for long
+    assert shares == [(parts, 1, False) for parts in ([0], [1], [2], [3], [4], [5, 6])]
     assert torch.get_num_threads() == 3  # of the caller
 
 
@@ -61,7 +63,7 @@ def test_alone_keeps_operations_to_the_caller_and_shares_out_the_rest() -> None:
 
     with alone(), alone():
         assert (torch.get_num_threads(), num_sharing()) == (1, 3)
-        assert in_threads(compute, range(6)) == [(2, 1, 1)] * 3
+        assert in_threads(compute, range(6)) == [(1, 1, 1)] * 6
     assert (torch.get_num_threads(), num_sharing()) == (3, 3)
     with in_turn(), alone():
         assert (torch.get_num_threads(), num_sharing()) == (3, 1)
@@ -86,3 +88,24 @@ def test_errors_come_through() -> None:
 
     with pytest.raises(ZeroDivisionError):
         in_threads(compute, [1, 2, 3, 0])
+
+
+@needs_openmp
+def test_a_backward_pass_is_alone_from_where_it_was_asked_for_to_its_end() -> None:
+    seen = []
+
+    class Watch(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+            return x.clone()
+
+        @staticmethod
+        def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
+            seen.append((is_alone(), torch.get_num_threads(), num_sharing()))
+            return grad
+
+    x = torch.ones(2, requires_grad=True)
+    for _ in range(2):
+        (Watch.apply(x) + backward_alone(Watch.apply(x))).sum().backward()
+        assert (is_alone(), torch.get_num_threads()) == (False, 3)
+    assert (True, 1, 3) in seen

@@ -6,15 +6,19 @@ batch statistics and gradients count it as often as it occurs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from itertools import chain
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from dualhead.layers.prepared import is_eager
+from dualhead.layers.threads import in_threads, is_alone, summed
 
 Repeats = tuple[tuple[int, int], ...]
 """Rows that stand for several, each with the number of rows that it stands for (2 or more)."""
@@ -62,6 +66,18 @@ def counting(repeats: Repeats) -> Iterator[None]:
         _REPEATS.reset(token)
 
 
+_Bodies = Sequence[tuple[Tensor, ...]]
+
+
+def _some(*tensors: Tensor) -> _Bodies:
+    """Split tensors `(B, ...)` into a body at a time."""
+    return list(zip(*(torch.split(tensor, 1) for tensor in tensors), strict=True))
+
+
+def _at_once(function: Callable[[_Bodies], None], parts: _Bodies) -> None:
+    function(parts)
+
+
 class _CountedNorm(torch.autograd.Function):
     """Batch norm in training mode; also gives the batch's mean and biased variance, which take no gradient.
 
@@ -73,11 +89,25 @@ class _CountedNorm(torch.autograd.Function):
         x: Tensor, weight: Tensor, bias: Tensor, repeats: Repeats, span: int, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         # bodies once each, then every repeated body as often as it is still missing
-        groups = [(len(x) // span, *statistics(x))]
+        if is_alone():
+            groups = list(
+                chain(*in_threads(lambda parts: [(len(some), *statistics(some)) for (some,) in parts], _some(x)))
+            )
+        else:
+            groups = [(len(x) // span, *statistics(x))]
         groups += [(times - 1, *statistics(x[row * span : (row + 1) * span])) for row, times in repeats]
         mean, variance = joined_statistics(groups)
         weight, bias = weight.to(mean.dtype), bias.to(mean.dtype)
-        return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps), mean, variance
+        if not is_alone():
+            return F.batch_norm(x, mean, variance, weight, bias, training=False, eps=eps), mean, variance
+
+        def normalise_some(parts: _Bodies) -> None:
+            for some, result in parts:
+                result.copy_(F.batch_norm(some, mean, variance, weight, bias, training=False, eps=eps))
+
+        y = torch.empty_like(x)
+        in_threads(normalise_some, _some(x, y))
+        return y, mean, variance
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor, Repeats, int, float], output: Any) -> None:
@@ -94,9 +124,18 @@ class _CountedNorm(torch.autograd.Function):
         # As if the statistics were constants; what a body stands for arrives already summed up in its gradient.
         # A CPU takes the variance, a GPU the inverse deviation, and refuses to go without.
         deviation = (variance + ctx.eps).rsqrt()
-        _, grad_weight, grad_bias = torch.ops.aten.native_batch_norm_backward(
-            grad, x, weight, mean, variance, mean, deviation, False, ctx.eps, (False, True, True)
-        )
+
+        def sum_up(parts: _Bodies) -> tuple[Tensor, Tensor]:
+            sums = [
+                torch.ops.aten.native_batch_norm_backward(
+                    outer, some, weight, mean, variance, mean, deviation, False, ctx.eps, (False, True, True)
+                )[1:]
+                for some, outer in parts
+            ]
+            return sums[0] if len(sums) == 1 else tuple(summed(sums))  # type: ignore[return-value]
+
+        shared = is_alone()
+        grad_weight, grad_bias = summed(in_threads(sum_up, _some(x, grad))) if shared else sum_up([(x, grad)])
         if not ctx.needs_input_grad[0]:
             return None, grad_weight, grad_bias, None, None, None
         total = num_written_out(x, ctx.repeats, ctx.span) * (x.numel() // (len(x) * len(weight)))
@@ -116,10 +155,21 @@ class _CountedNorm(torch.autograd.Function):
             shape = (-1, *[1] * (x.ndim - 2))
             terms = gradient_terms(weight, mean, variance, ctx.eps, grad_weight, grad_bias, total)
             scale, slope, offset = (term.view(shape) for term in terms)
-            grad_x = torch.addcmul(-offset, x, slope, value=-1)  # what the statistics give
+            grad_x = torch.empty_like(x, dtype=torch.promote_types(x.dtype, mean.dtype))
+
+            def from_statistics(parts: _Bodies) -> None:
+                for some, inner in parts:
+                    torch.addcmul(-offset, some, slope, value=-1, out=inner)
+
+            def from_outside(parts: _Bodies) -> None:
+                for outer, inner in parts:
+                    inner.addcmul_(outer, scale)
+
+            share = in_threads if shared else _at_once
+            share(from_statistics, _some(x, grad_x) if shared else [(x, grad_x)])
             for body, times in bodies:
                 grad_x[body].mul_(times)
-            grad_x.addcmul_(grad, scale)
+            share(from_outside, _some(grad, grad_x) if shared else [(grad, grad_x)])
         return grad_x, grad_weight, grad_bias, None, None, None
 
 
@@ -298,7 +348,7 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
     if shift is not None:
         bias = with_zero_gradient(bias, shift)
     repeats = counted()
-    if repeats:
+    if repeats or (is_alone() and is_eager(x)):
         span = len(rows) // len(x)
         y, mean, variance = _CountedNorm.apply(rows, weight, bias, repeats, span, first.eps)  # type: ignore
         count = num_written_out(x, repeats) * x.shape[2] * x.shape[3]

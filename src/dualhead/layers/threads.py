@@ -11,12 +11,12 @@ import ctypes
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -29,6 +29,8 @@ Result = TypeVar("Result")
 _SHARED: ContextVar[bool] = ContextVar("shared", default=True)
 _SHARERS: ContextVar[int] = ContextVar("sharers", default=0)
 _FEWEST_FRAMES = 8
+_SHARES = 2
+"""Shares of the parts for each thread."""
 
 
 def num_sharing() -> int:
@@ -52,6 +54,38 @@ def alone() -> Iterator[None]:
     finally:
         _compute_with(count)
         _SHARERS.reset(token)
+
+
+class _BackwardAlone(torch.autograd.Function):
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        pass
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        context = ExitStack()
+        context.enter_context(alone())
+        torch.autograd.Variable._execution_engine.queue_callback(context.close)  # when this backward pass ends
+        return grad
+
+
+def backward_alone(x: Tensor) -> Tensor:
+    """Return `x`, whose backward pass computes as `alone` says, from here to its end.
+
+    Args:
+        x: What a forward pass under `alone` gave.
+    """
+    y: Tensor = _BackwardAlone.apply(x)  # type: ignore[no-untyped-call]
+    return y
+
+
+def is_alone() -> bool:
+    """Return whether the calling thread computes as `alone` says, so that only what `in_threads` shares is shared."""
+    return _SHARERS.get() > 1
 
 
 def split_frames(bodies: int, frames: int) -> list[slice]:
@@ -89,7 +123,8 @@ def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Par
     if count == 1:
         with torch.no_grad():
             return [function(parts)]
-    shares = [parts[share] for share in _consecutive(len(parts), count)]
+    # more shares than threads: where another process keeps a core busy, the other threads take what is left
+    shares = [parts[share] for share in _consecutive(len(parts), min(_SHARES * num_sharing(), len(parts)))]
     mode = torch.inference_mode if torch.is_inference_mode_enabled() else torch.no_grad
     lowers, lowered = torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu")
 
@@ -97,7 +132,7 @@ def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Par
         with mode(), torch.autocast("cpu", lowered, enabled=lowers):  # which every thread has for itself
             return function(share)
 
-    return list(_pool(count).map(run, shares))
+    return list(_pool(num_sharing()).map(run, shares))
 
 
 def summed(results: Sequence[tuple[Tensor, ...]]) -> list[Tensor]:

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.norm import counting
-from dualhead.layers.prepared import is_eager, is_recorded
-from dualhead.layers.threads import alone, in_threads, num_sharing
+from dualhead.layers.prepared import is_autocast, is_eager, is_recorded
+from dualhead.layers.threads import alone, backward_alone, in_threads, num_sharing
 from dualhead.models.config import ModelConfig
 from dualhead.runtime.errors import CheckpointError, ConfigError
 
@@ -170,6 +170,9 @@ class SkeletonModel(nn.Module):
         Returns:
             One `(B, O)` for each of the H heads.
         """
+        if torch.is_grad_enabled() and is_eager(x) and self.shares_frames and not is_autocast(x):
+            with alone():
+                return [backward_alone(head) for head in self.pooled(x)]
         if torch.is_grad_enabled() or not is_eager(x):
             return self.pooled(x)
         if any(part.training for part in self.modules()):  # a norm that learns needs all bodies at once

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from dualhead.layers.cpu.products import by_onednn
-from dualhead.layers.threads import in_threads, summed
+from dualhead.layers.threads import in_threads, is_alone, summed
 
 _FEWEST_NODES = 2048
 """Joints times frames of a body from which products tap by tap cost less than a convolution for each branch."""
@@ -152,7 +152,9 @@ class _AddTaps(torch.autograd.Function):
 
 def pays(h: Tensor) -> bool:
     """Return whether `(B, D * c, T, V)` is convolved faster tap by tap than a branch at a time."""
-    return h.shape[2] * h.shape[3] >= _FEWEST_NODES and h.dtype in (torch.float32, torch.float64)
+    # bodies are shared out among threads, and the convolution of a branch is not
+    fewest = _FEWEST_NODES // 8 if is_alone() else _FEWEST_NODES
+    return h.shape[2] * h.shape[3] >= fewest and h.dtype in (torch.float32, torch.float64)
 
 
 def convolve_dilated(

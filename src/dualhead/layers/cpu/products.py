@@ -6,6 +6,7 @@ of these networks' shapes take 0.5 of the time with oneDNN on an AMD EPYC with A
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+from dualhead.layers.threads import in_threads, is_alone, summed
 
 
 @lru_cache(maxsize=1)
@@ -53,12 +56,28 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: st
     return y.relu_() if activation == "relu" else y
 
 
+_ROWS = 2048
+
+
+def _parts(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """Split rows `(n, ...)` into some at a time."""
+    return list(zip(*(torch.split(tensor, _ROWS) for tensor in tensors), strict=True))
+
+
 class _Linear(torch.autograd.Function):
     """`linear` of rows `(n, C)`, whose result is no view, so that it may be overwritten."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return linear(x, weight, bias)
+        def compute(parts: Sequence[tuple[Tensor, ...]]) -> None:
+            for rows, result in parts:
+                result.copy_(linear(rows, weight, bias))
+
+        if not is_alone():
+            return linear(x, weight, bias)
+        y = x.new_empty(len(x), len(weight))
+        in_threads(compute, _parts(x, y))
+        return y
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, Tensor | None], output: Tensor) -> None:
@@ -68,11 +87,26 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        grad_x = linear(grad, weight.t()) if ctx.needs_input_grad[0] else None
-        grad_weight = grad.t() @ x if ctx.needs_input_grad[1] else None
-        return grad_x, grad_weight, grad.sum(dim=0) if ctx.has_bias and ctx.needs_input_grad[2] else None
+        back = weight.t().contiguous()
+
+        def compute(parts: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+            grad_weight, grad_bias = torch.zeros_like(weight), weight.new_zeros(len(weight))
+            for rows, outer, inner in parts:
+                if ctx.needs_input_grad[0]:
+                    inner.copy_(linear(outer, back))
+                if ctx.needs_input_grad[1]:
+                    grad_weight.addmm_(outer.t(), rows)
+                if ctx.has_bias:
+                    grad_bias.add_(outer.sum(dim=0))
+            return grad_weight, grad_bias
+
+        grad_x = torch.empty_like(x) if ctx.needs_input_grad[0] else x
+        parts = _parts(x, grad, grad_x)
+        grad_weight, grad_bias = summed(in_threads(compute, parts)) if is_alone() else compute(parts)
+        wanted = (grad_x, grad_weight, grad_bias if ctx.has_bias else None)
+        return tuple(each if needs else None for each, needs in zip(wanted, ctx.needs_input_grad, strict=True))
 
 
 def differentiable_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
