@@ -112,6 +112,7 @@ def test_a_score_in_the_place_of_z_is_doubted() -> None:
     with pytest.raises(FormatError, match="all numbers lie between 0 and 1"):
         apply_conventions(clip, ReadingOptions())
     assert apply_conventions(clip, ReadingOptions(unit="m")).unit == "m"
+    assert "all numbers lie between 0 and 1" in apply_conventions(clip, ANYTHING).notes[0]
     scaled = rng.uniform(size=(4, 25, 3))
     scaled[0, 0], scaled[0, 1] = 1, (0, 0, 0)
     scaled[1, :3] = np.diag([1.0, 1.0, 1.0])

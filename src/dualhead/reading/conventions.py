@@ -168,11 +168,13 @@ def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
     if doubt:
         raise FormatError(doubt, clip.where)
     if options.unit is None and clip.unit == "" and _are_all_fractions(recording.joints, clip.skeleton):
-        raise FormatError(
+        told = (
             "all numbers lie between 0 and 1: are they fractions of an image with a score in the place of z? say the "
-            "skeleton of the key points, or --unit m if they are metres",
-            clip.where,
+            "skeleton of the key points, or --unit m if they are metres"
         )
+        if not options.any_scale:
+            raise FormatError(told, clip.where)
+        notes.append(told)
     down = points_down(recording.joints, clip.skeleton)
     if down:
         notes.append(down)
