@@ -192,7 +192,7 @@ def predict(
             )
             predictions = predictions if file is None else file.new(predictions)
             if shape == "table":
-                count = write_table(predictions, output, top_k)
+                count = write_table(predictions, output, top_k, quiet)
             elif shape == "jsonl":
                 count = write_jsonl(predictions, output, top_k)
             else:
@@ -204,11 +204,11 @@ def predict(
             )  # fmt: skip
             if every_window:
                 segments = segments if file is None else file.new(segments)
-                count = write_over_time(segments, output, shape, top_k, every=True, header=header)
+                count = write_over_time(segments, output, shape, top_k, every=True, header=header, quiet=quiet)
             else:
                 intervals = merge_segments(segments, threshold)
                 intervals = intervals if file is None else file.new(intervals)
-                count = write_over_time(intervals, output, shape, top_k, every=False, header=header)
+                count = write_over_time(intervals, output, shape, top_k, every=False, header=header, quiet=quiet)
         notes.close()
         known = 0 if file is None else len(file.written.figures)
         if file is not None and known:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import IO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from dualhead.inference.prediction import Prediction
+from dualhead.runtime.progress import show_progress
 from dualhead.runtime.terminal import cell, data_cell, print_json
 
 CSV_COLUMNS = ("name", "true_label", "true_class", "head", "rank", "label", "class", "probability")
@@ -62,7 +62,7 @@ def write_csv(predictions: Iterator[Prediction], file: IO[str], top_k: int, head
     return count
 
 
-def write_table(predictions: Iterator[Prediction], file: IO[str], top_k: int) -> int:
+def write_table(predictions: Iterator[Prediction], file: IO[str], top_k: int, quiet: bool = False) -> int:
     """Write a table: a row a class, the heads' own probabilities beside the prediction's.
 
     What is done is shown even if the rest is interrupted.
@@ -71,6 +71,7 @@ def write_table(predictions: Iterator[Prediction], file: IO[str], top_k: int) ->
         predictions: What to write.
         file: Where to.
         top_k: How many classes.
+        quiet: Show no progress.
 
     Returns:
         How many predictions were written.
@@ -78,23 +79,17 @@ def write_table(predictions: Iterator[Prediction], file: IO[str], top_k: int) ->
     table: Table | None = None
     count = 0
     try:
-        with counting() as progress:
-            task = progress.add_task("predicting", total=None)
+        with show_progress(quiet) as new_bar:
+            bar = new_bar("predicting", None)
             for prediction in predictions:
                 table = table or _empty_table(prediction)
                 _add_rows(table, prediction, top_k)
                 count += 1
-                progress.update(task, completed=count)
+                bar.update(count)
     finally:
         if table is not None:
             Console(file=file).print(table)
     return count
-
-
-def counting() -> Progress:
-    """Create the progress display for work whose amount is not known beforehand."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def _empty_table(prediction: Prediction) -> Table:

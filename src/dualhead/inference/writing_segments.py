@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dualhead.inference.segments import Interval, Segment
-from dualhead.inference.writing import counting
+from dualhead.runtime.progress import show_progress
 from dualhead.runtime.terminal import cell, data_cell, print_json
 
 INTERVAL_COLUMNS = (
@@ -28,7 +28,9 @@ Items = Iterator[Interval] | Iterator[Segment]
 """What can be written."""
 
 
-def write_over_time(items: Items, file: IO[str], kind: str, top_k: int, every: bool, header: bool = True) -> int:
+def write_over_time(
+    items: Items, file: IO[str], kind: str, top_k: int, every: bool, header: bool = True, quiet: bool = False
+) -> int:
     """Write intervals or windows.
 
     Args:
@@ -38,12 +40,13 @@ def write_over_time(items: Items, file: IO[str], kind: str, top_k: int, every: b
         top_k: How many classes of a window.
         every: Whether the items are windows.
         header: Write the line of CSV's columns first.
+        quiet: Show no progress of a table.
 
     Returns:
         How many were written.
     """
     if kind == "table":
-        return write_interval_table(items, file)
+        return write_interval_table(items, file, quiet)
     return write_lines(items, file, top_k) if kind == "jsonl" else write_csv_lines(items, file, top_k, every, header)
 
 
@@ -101,7 +104,7 @@ def write_csv_lines(items: Items, file: IO[str], top_k: int, every: bool, header
     return count
 
 
-def write_interval_table(items: Items, file: IO[str]) -> int:
+def write_interval_table(items: Items, file: IO[str], quiet: bool = False) -> int:
     """Write a table: a row an interval or a window, with its most probable class.
 
     What is done is shown even if the rest is interrupted.
@@ -109,6 +112,7 @@ def write_interval_table(items: Items, file: IO[str]) -> int:
     Args:
         items: What to write.
         file: Where to.
+        quiet: Show no progress.
 
     Returns:
         How many were written.
@@ -123,8 +127,8 @@ def write_interval_table(items: Items, file: IO[str]) -> int:
     count = 0
     last = ""
     try:
-        with counting() as progress:
-            task = progress.add_task("predicting", total=None)
+        with show_progress(quiet) as new_bar:
+            bar = new_bar("predicting", None)
             for item in items:
                 label = item.prediction.top(1)[0] if isinstance(item, Segment) else item
                 table.add_row(
@@ -137,7 +141,7 @@ def write_interval_table(items: Items, file: IO[str]) -> int:
                 )
                 last = item.name
                 count += 1
-                progress.update(task, completed=count)
+                bar.update(count)
     finally:
         if count:
             Console(file=file).print(table)

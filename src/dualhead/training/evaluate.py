@@ -146,9 +146,9 @@ def evaluate_and_print(
     scores = evaluate(checkpoint, store, out, split=split, batch_size=batch_size, workers=workers, device=device)
     if is_main():
         provenance = scores.provenance
-        name = f"{provenance['stream']}, {provenance['selection']} epoch ({provenance['epoch']})"
+        name = f"{provenance['stream']}, {provenance.get('selection')} epoch ({provenance.get('epoch')})"
         console = Console()
-        console.print(scores_table({name: scores}, f"{provenance['dataset']} {provenance['protocol']} {split}"))
+        console.print(scores_table({name: scores}, f"{provenance.get('dataset')} {provenance.get('protocol')} {split}"))
         if out is not None:
             print_line(console, f"scores: {out}")
     return scores
