@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dualhead.runtime.errors import DualheadError, printable_line, unknown
-from dualhead.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
+from dualhead.runtime.interrupts import Terminated, end_on_signals, interruption, raise_on_signals, was_interrupted
 from dualhead.runtime.plugins import import_plugins, imported
 from dualhead.version import __version__
 
@@ -211,27 +211,31 @@ def main(words: Sequence[str] | None = None) -> int:
         if isinstance(error.__context__, BrokenPipeError):  # rich makes one of the other, and has seen to the buffer
             return BROKEN_PIPE
         raise
-    except KeyboardInterrupt as interruption:
+    except KeyboardInterrupt as error:
         if process_is_ours:
             end_on_signals()
-        given = {word.split("=")[0] for word in words}
-        again = command is not None and command.resumes and not given & {*command.unless}
-        missing = [] if command is None else [option for option in command.resumes_with if option not in given]
-        if again and missing == ["--resume"]:
-            _say("run the same command with --resume and it goes on where it stopped", "interrupted")
-            return TERMINATED if isinstance(interruption, Terminated) else INTERRUPTED
-        again = again and not missing
-        what = "goes on where it stopped" if again else "starts over"
-        _say(f"run the same command again and it {what}", "interrupted")
-        return TERMINATED if isinstance(interruption, Terminated) else INTERRUPTED
+        return _interrupted(command, words, error)
     except Exception as error:  # noqa: BLE001  (the last door before the user: everything becomes one line and a log)
         if process_is_ours:
             end_on_signals()
-        return _report(error)
+        return _interrupted(command, words, interruption()) if was_interrupted() else _report(error)
     finally:
         if process_is_ours:
             end_on_signals()
     return code
+
+
+def _interrupted(command: Command | None, words: Sequence[str], interruption: KeyboardInterrupt) -> int:
+    """Say how the command goes on after Ctrl-C or SIGTERM, and return the exit code."""
+    given = {word.split("=")[0] for word in words}
+    again = command is not None and command.resumes and not given & {*command.unless}
+    missing = [] if command is None else [option for option in command.resumes_with if option not in given]
+    if again and missing == ["--resume"]:
+        _say("run the same command with --resume and it goes on where it stopped", "interrupted")
+    else:
+        what = "goes on where it stopped" if again and not missing else "starts over"
+        _say(f"run the same command again and it {what}", "interrupted")
+    return TERMINATED if isinstance(interruption, Terminated) else INTERRUPTED
 
 
 def _take_plugins(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -92,11 +92,31 @@ def test_nothing_is_raised_where_no_signal_was_received(monkeypatch: pytest.Monk
 
 
 def test_an_interruption_that_is_lost_in_a_destructor_comes_again_without_a_word() -> None:
-    lose = (
-        "\n    class Lost:\n        def __del__(self):\n            import os, signal\n"
-        "            os.kill(os.getpid(), signal.SIGTERM)\n            time.sleep(0.2)\n"
-        "    lost = Lost()\n    try: time.sleep(20)\n    except BaseException: pass\n"
-        "    interrupts._received = None\n    del lost\n    time.sleep(20)"
+    script = (
+        "import os, signal, sys, time\n"
+        "from dualhead import cli\n"
+        "def wait():\n"
+        "    'Wait.'\n"
+        "    class Lost:\n"
+        "        def __del__(self):\n"
+        "            os.kill(os.getpid(), signal.SIGTERM)\n"
+        "            time.sleep(0.2)\n"
+        "    lost = Lost()\n"
+        "    del lost\n"
+        "    time.sleep(20)\n"
+        "sys.modules['waiting'] = sys.modules['__main__']\n"
+        "cli.COMMANDS['wait'] = cli.Command('wait', 'waiting:wait', 'waits')\n"
+        "sys.argv = ['dualhead', 'wait']\n"
+        "sys.exit(cli.main())\n"
     )
-    code, err = run("from dualhead.runtime import interrupts" + lose, signal.SIGINT)
-    assert (code, err) == (143, "dualhead: interrupted: run the same command again and it starts over\n")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=20)
+    said = "dualhead: interrupted: run the same command again and it starts over\n"
+    assert (done.returncode, done.stderr) == (143, said)
+
+
+def test_an_interruption_that_a_library_turned_into_another_error_is_one() -> None:
+    turn = "\n    try: time.sleep(20)\n    except BaseException: raise ValueError('no shape') from None"
+    assert run("pass" + turn, signal.SIGTERM) == (
+        143,
+        "dualhead: interrupted: run the same command again and it starts over\n",
+    )

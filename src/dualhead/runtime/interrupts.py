@@ -48,6 +48,11 @@ def interruption() -> KeyboardInterrupt:
     return Terminated() if _received == signal.SIGTERM else KeyboardInterrupt()
 
 
+def was_interrupted() -> bool:
+    """Return whether a signal was received: what comes out of a library afterwards may be of any type."""
+    return _received is not None
+
+
 def check_interrupt() -> None:
     """Raise an interruption again that was swallowed, as code that runs in a destructor does.
 
