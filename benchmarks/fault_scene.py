@@ -99,7 +99,7 @@ class Scene:
 
     def run(self, words: list[str], out: Path, **disturbance: object) -> Ended:
         """Run a command to its end; see `run_command`. Raises `RuntimeError` if it fails undisturbed."""
-        ended = run_command([word.replace("OUT", str(out)) for word in words], self.folder, **disturbance)  # type: ignore[arg-type]
+        ended = run_command([word.replace("OUT", str(out)) for word in words], **disturbance)  # type: ignore[arg-type]
         if not disturbance and ended.code:
             raise RuntimeError(f"{' '.join(words)}: {ended.code}: {ended.error}")
         return ended
@@ -112,7 +112,6 @@ class Scene:
 
 def run_command(
     words: list[str],
-    folder: Path,
     *,
     after: float | None = None,
     number: int = signal.SIGKILL,
@@ -123,7 +122,6 @@ def run_command(
 
     Args:
         words: The command line.
-        folder: Where its standard output is kept.
         after: Seconds after which it gets a signal.
         number: The signal.
         fault: Called in the process before anything else, to disturb it.
@@ -136,7 +134,7 @@ def run_command(
     (told, tell), (awaited, ready) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
-        _become_command(words, folder / "stdout.txt", (tell, ready), fault, imports)
+        _become_command(words, (tell, ready), fault, imports)
     os.close(tell)
     os.close(ready)
     os.read(awaited, 1)
@@ -171,14 +169,12 @@ def run_command(
     )
 
 
-def _become_command(
-    words: list[str], out: Path, pipes: tuple[int, int], fault: Callable[[], None] | None, imports: bool
-) -> None:
+def _become_command(words: list[str], pipes: tuple[int, int], fault: Callable[[], None] | None, imports: bool) -> None:
     """Turn this process, a copy, into the command; never returns."""
     code = 99
     try:
         os.setsid()
-        os.dup2(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(pipes[0], 2)
         sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
         os.write(pipes[1], b"r")
