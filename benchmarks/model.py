@@ -1,9 +1,10 @@
 """Speed and memory of the models: `python -m benchmarks.model [--only inference,training,...] [--out model.json]`.
 
 Cases of a table are run in turns in one process and the median of each is taken, beside a 2048-cube float32 matrix
-product, so that ratios hold on a noisy machine. The published code is not needed: its time is its work divided by the
-share of that product's rate that it reaches (`PUBLISHED` in `benchmarks/model_times.py`). Peak memory is that of a
-process of its own. Two processes are two that train side by side with `torchrun`'s gradient exchange (gloo).
+product, so that ratios hold on a noisy machine. "Plain" is the formula of every layer as its paper writes it;
+`--published NAME=FOLDER:MODULE:CLASS` also runs a checkout of the published code. With `--threads 1`, times are
+those of the processor. Peak memory is that of a process of its own. Two processes are two that train side by side with
+`torchrun`'s gradient exchange (gloo).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,15 +30,14 @@ from torch import Tensor
 from benchmarks.commit import commit
 from benchmarks.exactness import exactness
 from benchmarks.model_times import (
-    PUBLISHED,
-    PUBLISHED_GIGABYTES,
-    PUBLISHED_STEP,
+    FRAMES,
+    STGC,
     deploy_in,
     interleaved,
+    load_published,
     make_clips,
     make_model,
     plain_form,
-    published_seconds,
     step,
 )
 from benchmarks.roofline import roofline
@@ -54,38 +54,35 @@ from tests.inference.builders import walk
 Table = dict[str, Any]
 
 
-def inference(rounds: int) -> Table:
-    """Deployed forms against the published code and against the plain form, T = 300; batch 16 in float32 alone."""
+def inference(
+    rounds: int, published: Sequence[str] = (), models: Sequence[str] = tuple(FRAMES), batch: int = 4
+) -> Table:
+    """Deployed forms against the plain form and, where a checkout of it is given, the published code."""
     table: Table = {}
-    kinds = {"two bodies": 0.0, "one body": 1.0}
-    for name in PUBLISHED:
+    specs = {spec.partition("=")[0]: spec for spec in published}
+    for name in models:
         model = make_model(name)
-        plain, fast, half = plain_form(model), deploy(model), deploy_in(model, torch.bfloat16)
-        for kind, single in kinds.items():
-            clips = make_clips(4, 300, single)
+        forms = {"plain": plain_form(model), "float32": deploy(model), "bfloat16": deploy_in(model, torch.bfloat16)}
+        others = {"published": load_published(specs[name])} if name in specs else {}
+        for kind, single in {"two bodies": 0.0, "one body": 1.0}.items():
+            clips = make_clips(batch, FRAMES[name], single)
             with torch.inference_mode():
-                forms = {"plain": plain, "float32": fast, "bfloat16": half}
-                cases = {key: partial(form, clips) for key, form in forms.items()}
-                slow = {"bfloat16": cases.pop("bfloat16")}  # far slower on some processors: once, for its size
-                times = interleaved(slow, 1) | interleaved(cases, rounds)
+                every: Mapping[str, Callable[..., Any]] = {**forms, **others}
+                times = interleaved({key: partial(form, clips) for key, form in every.items()}, rounds)
                 logits = {key: form(clips) for key, form in forms.items()}
-            equality = _equality(logits, "float32") | _equality(logits, "bfloat16")
-            table[f"{name}, {kind}"] = _speed(name, times, forms, 4) | equality
-        for kind, single in kinds.items():
-            with torch.inference_mode():
-                times = interleaved({"float32": partial(fast, make_clips(16, 300, single))}, rounds)
-            table[f"{name}, {kind}, batch 16"] = _speed(name, times, ("float32",), 16)
+            table[f"{name}, {kind}"] = {
+                "frames": FRAMES[name],
+                "rate, GFLOP/s": times["rate"],
+                **{f"{form}, s a clip": times[form] / batch for form in every},
+                **{
+                    f"{base} / {form}": times[base] / times[form]
+                    for base in ("plain", *others)
+                    for form in ("float32", "bfloat16")
+                },
+                **_equality(logits, "float32"),
+                **_equality(logits, "bfloat16"),
+            }
     return table
-
-
-def _speed(name: str, times: dict[str, float], forms: Iterable[str], batch: int) -> Table:
-    published = published_seconds(name, times["rate"])
-    return {
-        "rate, GFLOP/s": times["rate"],
-        "published, s a clip": published,
-        **{f"{form}, s a clip": times[form] / batch for form in forms},
-        **{f"published / {form}": published * batch / times[form] for form in forms},
-    }
 
 
 def _equality(logits: dict[str, Tensor], form: str) -> Table:
@@ -100,12 +97,11 @@ def training(rounds: int) -> Table:
     """A training step of 5 clips of 300 frames, 4 of them with one body; memory in processes of their own."""
     table: Table = {}
     clips = make_clips(5, 300, 0.8)
-    for name in PUBLISHED:
+    for name in STGC:
         model = make_model(name)
         plain = plain_form(model)
         differences = exactness(model, clips)
         times = interleaved({"exact": partial(step, model, clips), "plain": partial(step, plain, clips)}, rounds)
-        published = published_seconds(name, times["rate"]) * PUBLISHED_STEP
         memory = {form: _gigabytes(f"{form}:{name}") / 5 for form in ("exact", "plain")}
         table[name] = {
             "rate, GFLOP/s": times["rate"],
@@ -117,12 +113,6 @@ def training(rounds: int) -> Table:
             "exact / plain, memory": memory["exact"] / memory["plain"],
             **differences,
         }
-        if name == "dualhead":
-            table[name] |= {
-                "published, s a clip": published,
-                "published / exact": published * 5 / times["exact"],
-                "exact / published, memory": memory["exact"] / PUBLISHED_GIGABYTES,
-            }
     return table
 
 
@@ -239,7 +229,7 @@ def _work() -> None:
     torch.distributed.destroy_process_group()
 
 
-TABLES = {
+TABLES: Mapping[str, Callable[[int], Table]] = {
     "inference": inference,
     "training": training,
     "growth": growth,
@@ -254,6 +244,16 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(TABLES), help=f"tables, of {', '.join(TABLES)} (default: all)")
     parser.add_argument("--rounds", type=int, default=5, help="times that each case is run (default 5)")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
+    parser.add_argument("--threads", type=int, help="threads of PyTorch (default: its own number)")
+    parser.add_argument("--models", default=",".join(FRAMES), help="models of the table inference (default: all)")
+    parser.add_argument("--batch", type=int, default=4, help="clips of a batch in the table inference (default 4)")
+    parser.add_argument(
+        "--published",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER:MODULE:CLASS[:JSON]",
+        help="a network of a checkout of the published code, timed beside the table inference",
+    )
     parser.add_argument("--memory", help=argparse.SUPPRESS)
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -261,6 +261,9 @@ def main() -> None:
         return _print_memory(options.memory)
     if options.worker:
         return _work()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    given = {"published": options.published, "models": options.models.split(","), "batch": options.batch}
     figures: dict[str, Any] = {
         "command": " ".join(["python -m benchmarks.model", *sys.argv[1:]]),
         "commit": commit(),
@@ -270,7 +273,7 @@ def main() -> None:
     }
     console = Console(width=100)
     for name in options.only.split(","):
-        figures[name] = TABLES[name](options.rounds)
+        figures[name] = inference(options.rounds, **given) if name == "inference" else TABLES[name](options.rounds)
         for what, row in figures[name].items():
             console.print(f"[bold]{name}: {what}[/bold]")
             for key, value in row.items():

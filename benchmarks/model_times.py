@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib
+import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping
 from types import MethodType
@@ -20,12 +23,25 @@ from dualhead.models.base import SkeletonModel
 from dualhead.models.registry import create_model
 from dualhead.skeleton import NTU25
 
-PUBLISHED = {"dualhead": (37.87, 0.30), "msg3d": (65.54, 0.34)}
-"""GFLOP of one clip of 300 frames and two bodies in the published code, and the share of the rate of a 2048-cube
-matrix product that it reaches: its time on any machine."""
+STGC = ("dualhead", "msg3d")
+"""The models of STGC blocks, of which the roofline and a training step are measured."""
 
-PUBLISHED_STEP, PUBLISHED_GIGABYTES = 3.4 / 0.80, 1.1
-"""Time of a published training step over that of the forward pass alone, and memory that it needs for a clip."""
+FRAMES = {"dualhead": 300, "msg3d": 300, "ctrgcn": 64, "stgcn": 64, "agcn": 64}
+"""Frames of the clips that inference is measured on."""
+
+
+def load_published(spec: str) -> nn.Module:
+    """Build a network of a checkout of the published code, in evaluation mode.
+
+    Args:
+        spec: `NAME=FOLDER:MODULE:CLASS[:JSON]`: the checkout, the module below it, the class, and its arguments. It
+            has to take clips `(N, C, T, V, M)`.
+    """
+    folder, module, name, *arguments = spec.partition("=")[2].split(":", 3)
+    sys.path.insert(0, folder)
+    network = getattr(importlib.import_module(module), name)(**json.loads(arguments[0] if arguments else "{}"))
+    built: nn.Module = network.eval()
+    return built
 
 
 def make_model(name: str, classes: int = 60, bodies: int = 2) -> SkeletonModel:
@@ -71,21 +87,20 @@ def step(model: SkeletonModel, clips: Tensor) -> Tensor:
 
 
 def interleaved(cases: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Give the median seconds of every case, run in turns; the case "rate" is the 2048-cube product in GFLOP/s."""
+    """Measure the median seconds of every case, run in turns; the case "rate" is the 2048-cube product in GFLOP/s.
+
+    With one thread, seconds are those of the processor, which other processes hardly change; with more, those of the
+    wall.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     square = torch.randn(2048, 2048)
     every = {"rate": lambda: square @ square, **cases}
     times: dict[str, list[float]] = {name: [] for name in every}
     for turn in range(rounds + 1):
         for name, case in every.items():
-            start = time.perf_counter()
+            start = clock()
             case()
             if turn:  # the first warms up
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
     medians = {name: statistics.median(values) for name, values in times.items()}
     return medians | {"rate": 2 * 2048**3 / medians["rate"] / 1e9}
-
-
-def published_seconds(name: str, rate: float) -> float:
-    """Give the time of the published code for a clip, at a rate in GFLOP/s."""
-    work, share = PUBLISHED[name]
-    return work / share / rate

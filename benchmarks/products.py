@@ -22,7 +22,7 @@ from rich.table import Table
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.commit import commit
-from benchmarks.model_times import PUBLISHED, deploy_in, interleaved, make_clips, make_model
+from benchmarks.model_times import STGC, deploy_in, interleaved, make_clips, make_model
 from dualhead.layers.threads import in_turn
 from dualhead.runtime.files import write_text
 
@@ -120,7 +120,7 @@ def main() -> None:
     }
     dtype = getattr(torch, options.dtype)
     rate = _square_rate(dtype)
-    for name in PUBLISHED:
+    for name in STGC:
         found, total = products(name, dtype)
         rows = _rows(found[: options.top], total, rate)
         figures[name] = {"rate of the 2048-cube product, GFLOP/s": rate, "s a clip": total, "products": rows}

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.model_times import PUBLISHED, interleaved, make_clips, make_model
+from benchmarks.model_times import STGC, interleaved, make_clips, make_model
 from benchmarks.products import LEFT
 from benchmarks.work import count_work
 from dualhead.inference.deploy import deploy
@@ -23,7 +23,7 @@ def roofline(rounds: int) -> dict[str, Any]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return {name: _row(name, rounds) for name in PUBLISHED}
+        return {name: _row(name, rounds) for name in STGC}
     finally:
         torch.set_num_threads(threads)
 
