@@ -14,7 +14,7 @@ from benchmarks.products import LEFT
 from benchmarks.work import count_work
 from dualhead.inference.deploy import deploy
 
-PRODUCTS = (*LEFT, "aten::mkldnn_convolution")
+PRODUCTS = (*LEFT, "aten::mkldnn_convolution", "mkldnn::_linear_pointwise")
 VIEWS = ("view", "reshape", "select", "slice", "as_strided", "transpose", "permute", "expand", "flatten", "unfold", "t")
 
 
