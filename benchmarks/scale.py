@@ -1,0 +1,198 @@
+"""What a whole data set costs, step by step: `python -m benchmarks.scale [--recordings 500] [--out results.json]`.
+
+Recordings are generated into one zip, as NTU RGB+D ships, and go through `prepare`, `open_store`, an epoch of loading,
+`inspect` and `evaluate` with the demo's network, each step in a process of its own: wall time, processor time of all
+its processes, and the peak of its memory and of its largest child. All is measured at a quarter of the recordings and
+at all of them; the line through both is followed to the sizes of published data sets. `--page` writes the table in
+docs/scale.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks.commit import commit
+from dualhead.runtime.files import write_text
+from dualhead.synthetic.actions import ACTIONS
+from dualhead.synthetic.generate import generate
+
+SIZES = {"NTU RGB+D 60": 56_880, "NTU RGB+D 120": 114_480, "Kinetics-Skeleton": 260_232}
+"""Recordings of published data sets."""
+
+LEAST = 500
+"""Recordings from which on the line through two measurements is worth following."""
+
+FEW = f"Too few to be extrapolated from: that takes {LEAST} or more."
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "scale.json"
+BEGIN, END = "<!-- benchmarks.scale begin -->\n", "<!-- benchmarks.scale end -->\n"
+
+_STEPS = {
+    "prepare": """
+from dualhead.data.prepare.prepare import prepare
+prepare("synthetic", folder / "recordings.zip", folder / "store", workers=2, quiet=True)
+""",
+    "open": """
+from dualhead.data.store.store import open_store
+len(open_store(folder / "store"))
+""",
+    "load one epoch": """
+from dualhead.data.loading.datamodule import ClipDataModule
+from dualhead.data.store.store import open_store
+store = open_store(folder / "store")
+data = ClipDataModule(store, "xsub", "resample64", "joint", batch_size=64, validation="none", workers=2)
+data.setup("fit")
+count = sum(len(batch["labels"]) for batch in data.train_dataloader())
+""",
+    "inspect": """
+from dualhead.visualize.inspect import inspect
+inspect(folder / "store", folder / "page.html", quiet=True)
+""",
+    "evaluate": """
+from dualhead.training.evaluate import evaluate
+evaluate(folder / "model.safetensors", folder / "store", folder / "scores.npz", workers=1, device="cpu", quiet=True)
+""",
+}
+"""What each step runs, with `folder` in its hands."""
+
+_MEASURE = """
+import json, os, resource, sys, time
+from pathlib import Path
+folder = Path(sys.argv[1])
+before, start = os.times(), time.perf_counter()
+{step}
+wall, after = time.perf_counter() - start, os.times()
+own, child = (resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print(json.dumps({{"wall": wall, "cpu": sum(after[:4]) - sum(before[:4]), "peak": own, "child_peak": child}}))
+"""
+
+_CHECKPOINT = """
+import sys
+from pathlib import Path
+from dualhead.data.store.store import open_store
+from dualhead.models.checkpoint import save_checkpoint
+from dualhead.training.build import build_model, build_provenance
+from dualhead.training.config import load_experiment
+folder = Path(sys.argv[1])
+experiment, store = load_experiment("synthetic_xsub/dualhead"), open_store(folder / "store")
+provenance = {**build_provenance(experiment, store, "joint"), "epoch": 0, "selection": "last"}
+save_checkpoint(folder / "model.safetensors", build_model(experiment, store).eval(), provenance)
+"""
+
+
+def make_zip(folder: Path, count: int) -> Path:
+    """Generate recordings into one zip."""
+    performers = 15  # of both sides of the protocol
+    actions = min(len(ACTIONS), -(-count // (3 * performers)))
+    repeats = -(-count // (3 * performers * actions))
+    made = generate(
+        folder / "made", num_performers=performers, num_actions=actions, repeats=repeats, faults=False, quiet=True
+    )
+    out = folder / "recordings.zip"
+    with zipfile.ZipFile(made) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        names = source.namelist()
+        for at in range(count):  # spread over performers, so that both sides of the protocol have some
+            name = names[at * len(names) // count]
+            archive.writestr(name, source.read(name))
+    shutil.rmtree(folder / "made")
+    return out
+
+
+def measure(folder: Path, count: int, console: Console) -> dict[str, dict[str, float]]:
+    """Run every step on so many recordings."""
+    make_zip(folder, count)
+    found = {}
+    for name, step in _STEPS.items():
+        if name == "evaluate":
+            _run(_CHECKPOINT, folder)
+        found[name] = json.loads(_run(_MEASURE.format(step=step), folder).splitlines()[-1])
+        console.print(f"{count} recordings, {name}: {found[name]}")
+    return found
+
+
+def _run(program: str, folder: Path) -> str:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", program, str(folder)]
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def extrapolate(small: tuple[int, float], large: tuple[int, float], count: int) -> float:
+    """Follow the line through two measurements; one that falls is taken for level."""
+    slope = max(0.0, (large[1] - small[1]) / (large[0] - small[0]))
+    return large[1] + slope * (count - large[0])
+
+
+def table(figures: dict[str, Any]) -> str:
+    """Return the table of docs/scale.md."""
+    counts = [int(count) for count in figures["steps"]]
+    small, large = min(counts), max(counts)
+    sizes = SIZES if large >= LEAST else {}
+    columns = [f"{large:,}", *sizes]
+    lines = [
+        f"Measured at {small:,} and {large:,} generated recordings in one zip on {figures['machine']} "
+        f"({figures['load']}): `{figures['command']}`, commit {figures['commit']}. "
+        f"{'What is beyond is the line through both, not a measurement.' if sizes else FEW}",
+        "",
+        f"| | processor, s: {' | '.join(columns)} | peak, MB: {' | '.join(columns)} |",
+        "| --- |" + " ---: |" * (2 * len(columns)),
+    ]
+    for step in figures["steps"][str(large)]:
+        cells = []
+        for field, unit, form in (("cpu", 1.0, ",.1f"), ("peak", 1e6, ",.0f")):
+            one, two = ((count, figures["steps"][str(count)][step][field] / unit) for count in (small, large))
+            cells += [format(two[1], form), *(f"{extrapolate(one, two, count):,.0f}" for count in sizes.values())]
+        lines.append(f"| {step} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write_page(page: Path, figures: dict[str, Any]) -> None:
+    """Put the table between its marks."""
+    text = page.read_text(encoding="utf-8")
+    head, rest = text.split(BEGIN)
+    write_text(page, head + BEGIN + table(figures) + END + rest.split(END)[1])
+
+
+def main() -> None:
+    """Measure, or write the page from what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--recordings", type=int, default=500)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
+    parser.add_argument("--page", action="store_true", help="only write the table in docs/scale.md")
+    arguments = parser.parse_args()
+    if arguments.page:
+        write_page(ROOT / "docs" / "scale.md", json.loads(RESULTS.read_text(encoding="utf-8")))
+        return
+    if arguments.recordings < 40:
+        parser.error("--recordings: 40 or more")
+    load = os.getloadavg()[0]
+    steps = {}
+    for count in (arguments.recordings // 4, arguments.recordings):
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+            steps[str(count)] = measure(Path(folder), count, Console())
+    figures = {
+        "command": f"python -m benchmarks.scale --recordings {arguments.recordings}",
+        "commit": commit(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "load": f"other processes at work, load {load:.0f}" if load > 1 else "quiet",
+        "steps": steps,
+    }
+    if arguments.out:
+        write_text(arguments.out, json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
