@@ -101,7 +101,8 @@ def _raise_again(number: int, frame: FrameType | None) -> None:
 def _report_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
     """Report what comes out of a destructor or a hook, but raise an interruption that was lost there again, soon."""
     if not isinstance(unraisable.exc_value, KeyboardInterrupt):
-        sys.__unraisablehook__(unraisable)
+        if not was_interrupted():  # what is taken apart half-built has no more to say
+            sys.__unraisablehook__(unraisable)
     elif hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0.05)
 
