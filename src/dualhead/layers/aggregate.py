@@ -68,7 +68,7 @@ class _Aggregate(torch.autograd.Function):
         return grad_matrix, grad_nodes
 
 
-def lowered(*tensors: Tensor) -> tuple[Tensor, ...]:
+def cast_for_autocast(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Convert all but float64 to the type of autocast, as autocast does for the products that it knows.
 
     Args:
@@ -90,7 +90,7 @@ def aggregate(matrix: Tensor, nodes: Tensor) -> Tensor:
     Returns:
         `(n, U, C)`.
     """
-    matrix, nodes = lowered(matrix, nodes)
+    matrix, nodes = cast_for_autocast(matrix, nodes)
     if torch.is_grad_enabled() and (matrix.requires_grad or nodes.requires_grad):
         return _Aggregate.apply(matrix, nodes)  # type: ignore[no-any-return, no-untyped-call]
     return sum_nodes(matrix, nodes)

@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dualhead.layers.aggregate import lowered, sum_nodes
+from dualhead.layers.aggregate import cast_for_autocast, sum_nodes
 from dualhead.layers.cpu import aggregate_mix as cpu
 from dualhead.layers.prepared import is_eager
 
@@ -59,7 +59,7 @@ def aggregate_mix(matrix: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None
     Returns:
         `(n, V, O)`.
     """
-    matrix, x, weight = lowered(matrix, x, weight)
+    matrix, x, weight = cast_for_autocast(matrix, x, weight)
     if torch.is_grad_enabled() and matrix.requires_grad:
         function = cpu.aggregate_mix if is_eager(x) else _AggregateMix.apply
         out: Tensor = function(matrix, x.contiguous(), weight)

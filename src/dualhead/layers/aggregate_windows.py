@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dualhead.layers.aggregate import expanded, lowered, sum_nodes
+from dualhead.layers.aggregate import cast_for_autocast, expanded, sum_nodes
 from dualhead.layers.cpu import aggregate_windows as cpu
 from dualhead.layers.cpu.aggregate_windows import window_view
 from dualhead.layers.prepared import is_eager, is_recorded
@@ -128,9 +128,9 @@ def aggregate_windows(matrix: Tensor, x: Tensor, window: int, stride: int, weigh
     Returns:
         `(B, ceil(T / stride), U, C)`, or `(B, ceil(T / stride), U, E)` with a weight.
     """
-    matrix, x = lowered(matrix, x)
+    matrix, x = cast_for_autocast(matrix, x)
     if weight is not None:
-        (weight,) = lowered(weight)
+        (weight,) = cast_for_autocast(weight)
         learns = torch.is_grad_enabled() and matrix.requires_grad
         if learns or not (torch.is_grad_enabled() or is_recorded()):
             function = cpu.aggregate_windows if is_eager(x) else _AggregateWindows.apply

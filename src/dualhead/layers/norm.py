@@ -27,7 +27,7 @@ _REPEATS: ContextVar[Repeats] = ContextVar("repeats", default=())
 _AGAIN: ContextVar[bool] = ContextVar("again", default=False)
 
 
-class Again(AbstractContextManager[None]):
+class RecomputeForward(AbstractContextManager[None]):
     """Let batch norms inside do once more what they did, for a gradient, and leave their running statistics.
 
     It can be entered once for each gradient that is taken.
@@ -352,7 +352,7 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
         span = len(rows) // len(x)
         y, mean, variance = _CountedNorm.apply(rows, weight, bias, repeats, span, first.eps)  # type: ignore
         count = num_written_out(x, repeats) * x.shape[2] * x.shape[3]
-        remember(norms, mean, variance, count, shift)
+        update_running_statistics(norms, mean, variance, count, shift)
         return _as_activation(y, x)
     momentum = _momentum(first)
     new_mean, new_variance = torch.cat(means), torch.cat(variances)  # copies, which the next line updates
@@ -361,7 +361,9 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
     return _as_activation(y, x)
 
 
-def remember(norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor, count: int, shift: Tensor | None) -> None:
+def update_running_statistics(
+    norms: Sequence[nn.BatchNorm2d], mean: Tensor, variance: Tensor, count: int, shift: Tensor | None
+) -> None:
     """Update the running statistics and step counters of norms after a step of training.
 
     Args:

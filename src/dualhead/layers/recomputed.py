@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from dualhead.layers.norm import Again, counted
+from dualhead.layers.norm import RecomputeForward, counted
 
 
 def recomputed(function: Callable[..., Tensor], *tensors: Tensor | None) -> Tensor:
@@ -33,6 +33,6 @@ def recomputed(function: Callable[..., Tensor], *tensors: Tensor | None) -> Tens
         *tensors,
         use_reentrant=False,
         preserve_rng_state=False,
-        context_fn=lambda: (nullcontext(), Again(repeats)),
+        context_fn=lambda: (nullcontext(), RecomputeForward(repeats)),
     )
     return result

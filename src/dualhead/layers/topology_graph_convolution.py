@@ -9,7 +9,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from dualhead.layers.aggregate import lowered
+from dualhead.layers.aggregate import cast_for_autocast
 from dualhead.layers.cpu.topology_graph_convolution import topology_graph_convolution
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import scale_and_shift
@@ -111,7 +111,7 @@ class TopologyGraphConvolution(PreparedModule):
             receiver = rearrange(subset.receiver(mean), "b r 1 u -> b r u 1")
             relation = torch.tanh(receiver - subset.sender(mean))  # (B, R, U, V)
             matrix = shared + self.alpha * subset.topology(relation)  # (B, O, U, V)
-            (matrix,) = lowered(rearrange(matrix, "b c u v -> (b c) v u"))
+            (matrix,) = cast_for_autocast(rearrange(matrix, "b c u v -> (b c) v u"))
             total = torch.bmm(part, matrix) if total is None else torch.baddbmm(total, part, matrix)
         assert total is not None
         total = rearrange(total, "(b c) t u -> b c t u", b=x.shape[0])

@@ -15,7 +15,7 @@ from dualhead.layers.cpu.window_graph_convolution import add_window_graph_convol
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold
 from dualhead.layers.graph_convolution import start_residual_adjacency
-from dualhead.layers.norm import BatchNorm, batch_norm, counted, remember, with_zero_gradient
+from dualhead.layers.norm import BatchNorm, batch_norm, counted, update_running_statistics, with_zero_gradient
 from dualhead.layers.prepared import PreparedModule, in_place, is_eager
 from dualhead.layers.recomputed import recomputed
 
@@ -129,7 +129,7 @@ class WindowGraphConvolution(PreparedModule):
         y, mean, variance, count = collapse_windows(
             nodes.contiguous(), mix, self.norm.weight, bias, collapse, counted(), self.norm.eps
         )
-        remember([self.norm], mean, variance, count, shift)
+        update_running_statistics([self.norm], mean, variance, count, shift)
         return y
 
     def _collapse(self, h: Tensor, shift: Tensor, collapse: Tensor, bias: Tensor | None) -> Tensor:
