@@ -142,9 +142,9 @@ def test_nothing_is_an_option_behind_two_dashes(parser: FunctionParser) -> None:
     ("words", "message"),
     [
         (["a", "b", "--topk", "3"], "unknown option '--topk': did you mean '--top-k'? valid: --help, --top-k"),
-        (["a", "b", "--top-k", "x"], "--top-k is 'x': give a whole number"),
-        (["a", "b", "--top-k", "2.5"], "--top-k is '2.5': give a whole number"),
-        (["a", "b", "--rate", "fast"], "--rate is 'fast': give a number"),
+        (["a", "b", "--top-k", "x"], "--top-k is 'x': expected an integer"),
+        (["a", "b", "--top-k", "2.5"], "--top-k is '2.5': expected an integer"),
+        (["a", "b", "--rate", "fast"], "--rate is 'fast': expected a number"),
         (["a", "b", "--method", "logit"], "unknown --method 'logit': did you mean 'logits'? valid: logits, softmax"),
         (["a", "b", "--console", "{}"], "unknown option '--console'"),
         (["a", "b", "--top-k"], "argument --top-k: expected one argument"),

@@ -72,7 +72,7 @@ def test_a_folder_of_another_demo_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="holds no demo: give a folder"):
+    with pytest.raises(ConfigError, match="contains no demo: pass a folder"):
         demo(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 

@@ -154,7 +154,7 @@ def test_ours_stand_beside_the_published_figure(tmp_path: Path, capsys: pytest.C
 
 
 def test_what_cannot_be_done_is_said_first(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no store at .*: give raw"):
+    with pytest.raises(ConfigError, match=r"there is no store at .*: pass raw"):
         reproduce("ntu60_xsub/dualhead", tmp_path / "out")
     with pytest.raises(ConfigError, match="names no dataset to prepare"):
         reproduce(tiny(dataset=None), tmp_path / "out", raw=[tmp_path])

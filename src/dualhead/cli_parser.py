@@ -18,7 +18,7 @@ from jsonargparse import ActionYesNo, ArgumentParser, Namespace
 from dualhead.runtime.errors import unknown
 
 _SCALARS: Mapping[Any, tuple[str, str]] = {
-    int: ("INT", "a whole number"),
+    int: ("INT", "an integer"),
     float: ("NUMBER", "a number"),
     str: ("TEXT", "text"),
     Path: ("PATH", "a path"),
@@ -216,7 +216,7 @@ class FunctionParser:
         value = message.rsplit("alue: ", 1)[-1].strip()
         if len(parameter.kinds) == 1 and get_origin(parameter.kinds[0]) is Literal:
             return str(unknown(parameter.flag, value, map(str, get_args(parameter.kinds[0]))))
-        return f"{parameter.flag} is {value!r}: give {parameter.words}"
+        return f"{parameter.flag} is {value!r}: pass {parameter.words}"
 
 
 def _parameters(

@@ -69,9 +69,11 @@ def demo(
     started = time.monotonic()
     folder = Path(out)
     if num_performers < 3:
-        raise ConfigError(f"num_performers is {num_performers}: give 3 or more, some to train on and some to test on")
+        raise ConfigError(
+            f"num_performers is {num_performers}: expected 3 or more, some to train on and some to test on"
+        )
     if epochs is not None and epochs < 1:
-        raise ConfigError(f"epochs is {epochs}: give 1 or more, or leave it out")
+        raise ConfigError(f"epochs is {epochs}: expected 1 or more, or omit it")
     _claim(folder, {"version": __version__, "num_performers": num_performers, "epochs": epochs, "seed": seed})
     console = Console()
 
@@ -112,7 +114,7 @@ def demo(
         title="DualHead-Net on generated recordings",
         command=f"dualhead demo --out {folder}",
     )
-    say(6, f"drawing a video of someone new, and what the four streams say of it: {folder / VIDEO}")
+    say(6, f"drawing a video of someone new, and the predictions of the four streams: {folder / VIDEO}")
     video = _draw_video(folder, runs, show, quiet)
     if not quiet:
         show(f"done in {time.monotonic() - started:.0f} s")
@@ -155,14 +157,14 @@ def _claim(folder: Path, settings: Mapping[str, object]) -> None:
     """
     record = folder / "demo.json"
     if record.is_file():
-        before = read_json(record, mapping_of(lambda value, place: None), f"remove {folder}, or give another folder")
+        before = read_json(record, mapping_of(lambda value, place: None), f"remove {folder}, or pass another folder")
         for name, value in settings.items():
             if before.get(name) != value:
                 raise ConfigError(
                     f"{folder} holds a demo whose {name} is {shorten(before.get(name))}, here it is {value!r}: "
-                    "give another folder, or remove this one"
+                    "choose another folder, or remove this one"
                 )
     elif folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise ConfigError(f"{folder} is there already and holds no demo: give a folder that does not exist yet")
+        raise ConfigError(f"{folder} already exists and contains no demo: choose a folder that does not exist yet")
     else:
         write_text(record, json.dumps(dict(settings), indent=1) + "\n")

@@ -92,7 +92,7 @@ def joint_sources(source: Skeleton, target: Skeleton) -> tuple[tuple[int, ...], 
     known = [repr(one.name) for one in SKELETONS.values() if one == target or _sources(one, target) is not None]
     same = ", which has other joints or bones under the same name" if source.name == target.name else ""
     raise MismatchError(
-        f"skeleton {source.name!r} cannot be converted to {target.name!r}{same}: give recordings "
+        f"skeleton {source.name!r} cannot be converted to {target.name!r}{same}: pass recordings "
         + (f"of {' or '.join(known)}" if known else "of that skeleton")
     )
 
@@ -132,7 +132,7 @@ def convert_skeleton(sequence: SkeletonSequence, target: Skeleton) -> SkeletonSe
     if sequence.prepared:
         raise MismatchError(
             f"recording {sequence.name!r} was normalised by recipe {sequence.prepared!r} with skeleton "
-            f"{sequence.skeleton.name!r}, so it cannot be converted to {target.name!r}: give the raw recording"
+            f"{sequence.skeleton.name!r}, so it cannot be converted to {target.name!r}: pass the raw recording"
         )
     first = [numbers[0] for numbers in sources]
     joints = np.array(sequence.joints[:, :, first], np.float32)  # (M, T, V, C)

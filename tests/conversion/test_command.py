@@ -51,10 +51,10 @@ def test_report_of_what_was_mapped_and_what_is_lacking(tmp_path: Path, capsys: p
         ("experiment", "--exp"),
     ):
         assert any(
-            line.startswith(f"the checkpoint does not say its {what}, ") and option in line
+            line.startswith(f"the checkpoint does not record its {what}, ") and option in line
             for line in printed.splitlines()
         )
-    with pytest.raises(CheckpointError, match="does not say its recipe"):
+    with pytest.raises(CheckpointError, match="does not record its recipe"):
         Predictor.from_checkpoint(tmp_path / "b.safetensors")
     convert_and_print(tmp_path / "b.safetensors", tmp_path / "c.pt")
     assert "does not say" not in capsys.readouterr().out
@@ -96,7 +96,7 @@ def test_a_list_of_classes_is_read_strictly(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="it is empty"):
         read_classes(path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigError, match="it is no text in UTF-8"):
+    with pytest.raises(ConfigError, match="it is not text in UTF-8"):
         read_classes(path)
     with pytest.raises(ConfigError, match="No such file"):
         read_classes(tmp_path / "absent.txt")

@@ -87,14 +87,14 @@ def test_an_experiment_and_a_stream_say_everything(tmp_path: Path) -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="give model and skeleton"):
+    with pytest.raises(ConfigError, match="pass model and skeleton"):
         convert(tmp_path / "a.pt", tmp_path / "b.safetensors")
     with pytest.raises(ConfigError, match="did you mean 'msg3d'"):
         convert(tmp_path / "a.pt", tmp_path / "b.safetensors", model="msg3", skeleton="ntu25")
     with pytest.raises(ConfigError, match=r"ends in '\.onnx'"):
         convert(tmp_path / "a.pt", tmp_path / "b.onnx")
     save_checkpoint(tmp_path / "ours.safetensors", build("agcn"), {})
-    with pytest.raises(ConfigError, match=r"stream is for checkpoints of this package, .*b\.pt has no place for it"):
+    with pytest.raises(ConfigError, match=r"stream is for checkpoints of this package, .*b\.pt cannot store it"):
         convert(tmp_path / "ours.safetensors", tmp_path / "b.pt", stream="joint")
     with pytest.raises(CheckpointError, match="no published checkpoint of agcn"):
         convert(tmp_path / "ours.safetensors", tmp_path / "b.safetensors", model="agcn", skeleton=CUSTOM)
@@ -103,6 +103,6 @@ def test_refusals(tmp_path: Path) -> None:
 def test_a_source_is_not_written_over(tmp_path: Path) -> None:
     source = tmp_path / "bare.safetensors"
     source.write_bytes(b"weights")
-    with pytest.raises(ConfigError, match=r"bare\.safetensors is read and would be written over"):
+    with pytest.raises(ConfigError, match=r"bare\.safetensors is an input and would be overwritten"):
         convert(source, source, model="stgcn", skeleton="ntu25")
     assert source.read_bytes() == b"weights"

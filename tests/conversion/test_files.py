@@ -47,20 +47,20 @@ def test_code_is_never_run(tmp_path: Path, raw: bool) -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="is no file"):
+    with pytest.raises(CheckpointError, match="is not a file"):
         read_published(tmp_path / "absent.pt")
     torch.save({"a": torch.zeros(1), "b": "text"}, tmp_path / "mixed.pt")
     with pytest.raises(CheckpointError, match="holds 'b', a str: a state dict has only tensors"):
         read_published(tmp_path / "mixed.pt")
     torch.save(torch.zeros(2), tmp_path / "tensor.pt")
-    with pytest.raises(CheckpointError, match="holds no state dict, but a Tensor"):
+    with pytest.raises(CheckpointError, match="contains no state dict, but a Tensor"):
         read_published(tmp_path / "tensor.pt")
     torch.save({"a": torch.zeros(1000)}, tmp_path / "cut.pt")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "cut.pt").read_bytes()[:900])
     (tmp_path / "empty.pt").write_bytes(b"")
     (tmp_path / "bad.safetensors").write_bytes(b"12345678901")
     for name in ("cut.pt", "empty.pt", "bad.safetensors"):
-        with pytest.raises(CheckpointError, match=r"is damaged or no checkpoint: give a published one"):
+        with pytest.raises(CheckpointError, match=r"is damaged or no checkpoint: expected a published one"):
             read_published(tmp_path / name)
 
 

@@ -39,7 +39,7 @@ def test_contradictions_and_unknown_names_are_refused(tmp_path: Path) -> None:
         Origin.of("ntu60_xsub/dualhaed")
     with pytest.raises(MismatchError, match=r"'ucla52'.*'dualhead'.*ntu60_xsub/dualhead"):
         Origin.of("ntu60_xsub/dualhead", recipe="ucla52")
-    with pytest.raises(MismatchError, match="not those of data set ntu60: leave classes out"):
+    with pytest.raises(MismatchError, match="not those of data set ntu60: omit classes"):
         Origin.of("ntu60_xsub/dualhead", classes=["wave", "clap"])
     with pytest.raises(MismatchError, match=r"2 classes.*60"):
         Origin.of(None, classes=["wave", "clap"]).provenance(CONFIG)

@@ -156,7 +156,7 @@ def test_pixels_without_the_size_of_their_images_are_warned_of(
     report = prepare("custom", raw, out, workers=1)
     assert report.remarks == {"pixels": 2}
     (warning,) = report.warnings
-    assert "columns `width` and `height` in the table" in warning and "prepare the store anew" in warning
+    assert "columns `width` and `height` in the table" in warning and "prepare the store again" in warning
     assert capsys.readouterr().out.count(warning) == (tmp_path / "store.log").read_text().count(warning) == 1
     again = prepare("custom", raw, out, workers=1, quiet=True)
     assert (again.reused, again.warnings) == (True, [warning])

@@ -65,7 +65,7 @@ def test_seconds_need_a_frame_rate(tmp_path: Path) -> None:
     assert {frames for _, frames in found.values()} == {30}
     assert open_store(tmp_path / "store")[0].fps == 30
     report = make_set(tmp_path / "unknown", table)
-    with pytest.raises(Exception, match="the frame rate is not known: give fps"):
+    with pytest.raises(Exception, match="the frame rate is not known: pass fps"):
         prepare("custom", report, tmp_path / "x", workers=1, quiet=True)
 
 

@@ -48,5 +48,5 @@ def test_what_cannot_be_compared_is_refused() -> None:
         agree({}, [0])
     with pytest.raises(ConfigError, match="0 bins"):
         calibrate([[1.0]], [0], bins=0)
-    with pytest.raises(ConfigError, match="do not fit"):
+    with pytest.raises(ConfigError, match="do not match"):
         calibrate([[1.0]], [0, 0])

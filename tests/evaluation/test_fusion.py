@@ -162,7 +162,7 @@ def test_a_fusion_is_not_fused_with_one_of_its_own_members() -> None:
 
 def test_one_file_is_not_taken_for_a_list_of_letters(tmp_path: Path) -> None:
     joint().save(tmp_path / "a.npz")
-    with pytest.raises(ConfigError, match=r"scores is '.*a\.npz', one instead of a list: give \['joint\.npz', 'bone"):
+    with pytest.raises(ConfigError, match=r"scores is '.*a\.npz', one instead of a list: pass \['joint\.npz', 'bone"):
         fuse(str(tmp_path / "a.npz"))
     with pytest.raises(ConfigError, match=r"scores is scores 1 \(joint\), one instead of a list"):
         fuse(joint())  # type: ignore[arg-type]
@@ -173,9 +173,9 @@ def test_one_file_is_not_taken_for_a_list_of_letters(tmp_path: Path) -> None:
 def test_scores_without_a_sample_are_named(tmp_path: Path) -> None:
     for name, scores in (("a", joint()), ("b", bone())):
         scores.take([]).save(tmp_path / f"{name}.npz")
-    with pytest.raises(ConfigError, match=r"a\.npz holds no sample"):
+    with pytest.raises(ConfigError, match=r"a\.npz contains no sample"):
         fuse([tmp_path / "a.npz", tmp_path / "b.npz"])
-    with pytest.raises(ConfigError, match=r"b\.npz holds no sample"):
+    with pytest.raises(ConfigError, match=r"b\.npz contains no sample"):
         fuse([joint(), tmp_path / "b.npz"])
 
 
@@ -184,7 +184,7 @@ def test_a_fusion_is_not_written_over_what_it_is_made_of(tmp_path: Path) -> None
     bone().save(tmp_path / "bone.npz")
     before = (tmp_path / "joint.npz").read_bytes()
     for out in (tmp_path / "joint.npz", tmp_path / "bone.npz"):
-        with pytest.raises(ConfigError, match=r"\.npz is read and would be written over"):
+        with pytest.raises(ConfigError, match=r"\.npz is an input and would be overwritten"):
             fuse([tmp_path / "joint.npz", str(tmp_path / "bone.npz")], out=out)
     with pytest.raises(ConfigError, match=r"held\.npz is read"):
         fuse([joint(), bone()], validation=[tmp_path / "held.npz"], out=tmp_path / "held.npz")

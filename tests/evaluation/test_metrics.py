@@ -79,9 +79,9 @@ def test_figures_equal_other_libraries(count: int, classes: int) -> None:
     ("logits", "labels", "words"),
     [
         (np.zeros((0, 3)), [], "0 samples have no accuracy"),
-        (np.zeros((2, 3)), [0], "do not fit"),
-        (np.zeros((1, 3)), [3], "label 3 is no class"),
-        (np.zeros((1, 3)), [-1], "label -1 is no class"),
+        (np.zeros((2, 3)), [0], "do not match"),
+        (np.zeros((1, 3)), [3], "label 3 is not a class"),
+        (np.zeros((1, 3)), [-1], "label -1 is not a class"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(logits: np.ndarray, labels: list[int], words: str) -> None:
@@ -90,7 +90,7 @@ def test_what_cannot_be_measured_is_refused(logits: np.ndarray, labels: list[int
 
 
 def test_a_prediction_outside_the_classes_is_refused() -> None:
-    with pytest.raises(ConfigError, match="prediction 3 is no class"):
+    with pytest.raises(ConfigError, match="prediction 3 is not a class"):
         confusion_matrix([0], [3], 3)
-    with pytest.raises(ConfigError, match="do not fit"):
+    with pytest.raises(ConfigError, match="do not match"):
         confusion_matrix([0, 1], [0], 3)

@@ -93,11 +93,11 @@ def test_take_keeps_names_labels_and_logits_together() -> None:
     ("change", "words"),
     [
         ({"names": ["a", "a"]}, "'a' comes 2 times"),
-        ({"names": [["a", "b"]]}, "one name a sample"),
+        ({"names": [["a", "b"]]}, "one name per sample"),
         ({"labels": [0]}, "labels of shape"),
         ({"labels": [0, 3]}, "'b' has label 3: 3 classes are numbered 0 to 2"),
         ({"labels": [-1, 0]}, "'a' has label -1"),
-        ({"labels": [0.5, 1.0]}, "whole numbers"),
+        ({"labels": [0.5, 1.0]}, "integers"),
         ({"logits": np.zeros((2, 3))}, "logits of shape"),
         ({"logits": np.full((2, 2, 3), np.nan)}, "'a' has a logit that is not finite"),
         ({"heads": ("fine",)}, "logits of shape"),

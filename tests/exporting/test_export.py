@@ -72,12 +72,12 @@ def test_a_model_that_computes_something_else_is_not_kept(tmp_path: Path, monkey
 def test_what_cannot_be_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'onxx'.*'onnx'"):
         export(tmp_path / "a.safetensors", format="onxx")  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match=r"a\.onnx' has not the ending of format 'torch': give a name with \.pt2"):
+    with pytest.raises(ConfigError, match=r"a\.onnx' has not the ending of format 'torch': expected a name with \.pt2"):
         export(tmp_path / "a.safetensors", format="torch", out=tmp_path / "a.onnx")
-    with pytest.raises(CheckpointError, match="is no file"):
+    with pytest.raises(CheckpointError, match="is not a file"):
         export(tmp_path / "a.safetensors", format="torch")
     save_checkpoint(tmp_path / "a.safetensors", make_model("stgcn"), {})
-    with pytest.raises(CheckpointError, match="does not say its recipe"):
+    with pytest.raises(CheckpointError, match="does not record its recipe"):
         export(tmp_path / "a.safetensors", format="torch")
     assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
 
@@ -102,7 +102,7 @@ def test_the_example_of_the_page_runs(
 
 def test_a_model_is_not_written_over_what_is_read(small_store: Store, tmp_path: Path) -> None:  # noqa: F811
     checkpoint = make_checkpoint(tmp_path / "odd.pt2", "stgcn")
-    with pytest.raises(ConfigError, match=r"odd\.pt2 is read and would be written over"):
+    with pytest.raises(ConfigError, match=r"odd\.pt2 is an input and would be overwritten"):
         export(checkpoint, format="torch")
-    with pytest.raises(ConfigError, match=r"model\.pt2 lies in .*store, which is read"):
+    with pytest.raises(ConfigError, match=r"model\.pt2 is inside .*store, which is read"):
         export(checkpoint, format="torch", out=small_store.path / "model.pt2", recordings=small_store.path)

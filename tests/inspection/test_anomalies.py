@@ -41,8 +41,8 @@ def test_only_the_short_clip_of_quiet_ones_is_named(store: Store) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "score", "reason"),
     [
-        ("not_finite", 3, 1.0, "3 coordinates are no numbers"),
-        ("empty_frames", 5, 0.25, "nobody in 5 of 20 frames"),
+        ("not_finite", 3, 1.0, "3 coordinates are not numbers"),
+        ("empty_frames", 5, 0.25, "no person in 5 of 20 frames"),
         ("absent", 0.5, 0.25, "a body is absent in 50% of the frames"),
         ("jumps", 5, 0.2, "5 jumps of a joint by half a body, the furthest 0"),
         ("jumps", 80, 1.0, "80 jumps"),

@@ -50,7 +50,7 @@ def test_ids_gaps_and_empty_frames_have_their_lines(tmp_path: Path) -> None:
         ("c", 21, "body c appears"),
         ("a", 29, "body a is seen for the last time"),
         ("c", 29, "body c is seen for the last time"),
-        ("0", 30, "nobody in frame 30"),
+        ("0", 30, "no person in frame 30"),
     ]
     assert [(person.ids, person.first, person.last, person.frames) for person in story.people] == [
         (("a",), 1, 29, 29),

@@ -27,7 +27,7 @@ def test_counts_add_up(tmp_path: Path) -> None:
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="holds no store"):
+    with pytest.raises(StoreError, match="contains no store"):
         inspect_store(tmp_path)
 
 

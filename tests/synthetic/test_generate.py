@@ -93,10 +93,10 @@ def test_repeats_move_on_to_the_next_setup(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"num_performers": 0}, "num_performers is 0: give 1 to 999"),
-        ({"repeats": 1000}, "repeats is 1000: give 1 to 999"),
-        ({"num_actions": len(ACTIONS) + 1}, f"give 1 to {len(ACTIONS)}"),
-        ({"seed": -1}, "seed is -1: give 0"),
+        ({"num_performers": 0}, "num_performers is 0: expected 1 to 999"),
+        ({"repeats": 1000}, "repeats is 1000: expected 1 to 999"),
+        ({"num_actions": len(ACTIONS) + 1}, f"expected 1 to {len(ACTIONS)}"),
+        ({"seed": -1}, "seed is -1: expected 0"),
     ],
 )
 def test_a_number_out_of_range_is_refused(tmp_path: Path, arguments: dict[str, int], reason: str) -> None:

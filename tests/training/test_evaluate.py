@@ -159,7 +159,7 @@ def test_wrong_arguments_are_refused(
         evaluate(checkpoint, store, split="tests")
     with pytest.raises(ConfigError, match="batch_size is 0"):
         evaluate(checkpoint, store, batch_size=0)
-    with pytest.raises(ConfigError, match="workers is -1: give 0"):
+    with pytest.raises(ConfigError, match="workers is -1: expected 0"):
         evaluate(checkpoint, store, workers=-1)
     with pytest.raises(CheckpointError):
         evaluate(tmp_path / "absent.safetensors", store)
@@ -175,7 +175,7 @@ def test_a_checkpoint_that_does_not_say_enough_is_refused(checkpoint: Path, stor
     model, provenance = load_checkpoint(checkpoint)
     for field in ("experiment", "stream"):
         save_checkpoint(tmp_path / "bare.safetensors", model, {k: v for k, v in provenance.items() if k != field})
-        with pytest.raises(CheckpointError, match=f"does not say its {field}: .* --experiment and --stream"):
+        with pytest.raises(CheckpointError, match=f"does not record its {field}: .* --experiment and --stream"):
             evaluate(tmp_path / "bare.safetensors", store, quiet=True)
 
 
@@ -231,9 +231,9 @@ def test_two_nodes_give_the_scores_of_one_process(checkpoint: Path, store: Store
 
 def test_scores_are_not_written_over_what_is_read(checkpoint: Path, store: Store) -> None:
     weights, meta = checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()
-    with pytest.raises(ConfigError, match=r"best\.safetensors is read and would be written over"):
+    with pytest.raises(ConfigError, match=r"best\.safetensors is an input and would be overwritten"):
         evaluate(checkpoint, store.path, checkpoint, workers=0, quiet=True)
-    with pytest.raises(ConfigError, match=r"meta\.json lies in .*, which is read"):
+    with pytest.raises(ConfigError, match=r"meta\.json is inside .*, which is read"):
         evaluate(checkpoint, store, store.path / "meta.json", workers=0, quiet=True)
     assert (checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()) == (weights, meta)
 

@@ -126,7 +126,7 @@ def test_what_cannot_be_started_from_leaves_no_trace(
 ) -> None:
     with pytest.raises(CheckpointError, match=r"'dualhead'.*'plain'"):
         train(make_plain(), store, tmp_path / "run", init=checkpoint, quiet=True)
-    with pytest.raises(CheckpointError, match="is no file"):
+    with pytest.raises(CheckpointError, match="is not a file"):
         train(make_plain(), store, tmp_path / "run", init=tmp_path / "none.safetensors", quiet=True)
     with pytest.raises(ConfigError, match="'stem'"):
         train(make_plain(), store, tmp_path / "run", freeze=["stem"], quiet=True)

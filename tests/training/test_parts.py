@@ -18,7 +18,7 @@ def test_the_parts_of_a_run(make_experiment: MakeExperiment, store: Store) -> No
     assert (parts.provenance["stream"], parts.provenance["freeze"]) == ("bone", ["stem"])
     assert parts.parameters == sum(weight.numel() for weight in parts.model.parameters())
     (line,) = parts.story(first=2)
-    assert "bone stream of ucla xview: 30 training, 10 validation, 40 test samples, 3 steps an epoch" in line
+    assert "bone stream of ucla xview: 30 training, 10 validation, 40 test samples, 3 steps per epoch" in line
     assert line.endswith("1 process on cpu, going on after epoch 2")
 
 

@@ -89,7 +89,7 @@ def test_a_foreign_folder_is_refused(make_experiment: MakeExperiment, tmp_path: 
     (out / ".run-abc.json").touch()  # of a run that was killed at its start
     folder.check_place()
     (out / "thesis.tex").touch()
-    with pytest.raises(ConfigError, match=r"run holds thesis\.tex and no run: give a folder that is empty"):
+    with pytest.raises(ConfigError, match=r"run holds thesis\.tex and no run: choose a folder that is empty"):
         folder.check(make_experiment(), IDENTITY)
     folder.claim(make_experiment(), IDENTITY)
     folder.check(make_experiment(), IDENTITY)
@@ -97,9 +97,9 @@ def test_a_foreign_folder_is_refused(make_experiment: MakeExperiment, tmp_path: 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="file is a file: give a folder"):
+    with pytest.raises(ConfigError, match="file is a file: pass a folder"):
         RunFolder(tmp_path / "file" / "runs" / "joint").check_place()
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
-    with pytest.raises(ConfigError, match=f"no permission to write to {tmp_path}: give another folder"):
+    with pytest.raises(ConfigError, match=f"no permission to write to {tmp_path}: choose another folder"):
         RunFolder(tmp_path / "runs" / "joint").check_place()
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]

@@ -136,7 +136,7 @@ def test_what_cannot_be_asked_for(person: SkeletonSequence, tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="size is 5000"):
         render(person, tmp_path / "clip.gif", size=5000)
     for angles in ({"yaw": float("inf")}, {"turn": float("nan")}):
-        with pytest.raises(ConfigError, match=r"yaw is .* and turn is .*: give both in degrees"):
+        with pytest.raises(ConfigError, match=r"yaw is .* and turn is .*: pass both in degrees"):
             render(person, tmp_path / "clip.gif", **angles)
     monkey = pytest.MonkeyPatch()
     monkey.setenv("PATH", str(tmp_path))
@@ -150,9 +150,9 @@ def test_what_cannot_be_asked_for(person: SkeletonSequence, tmp_path: Path) -> N
 def test_a_picture_is_not_written_over_what_is_read(small_store: Store, tmp_path: Path) -> None:
     checkpoint = tmp_path / "odd.html"
     checkpoint.write_text("weights")
-    with pytest.raises(ConfigError, match=r"odd\.html is read and would be written over"):
+    with pytest.raises(ConfigError, match=r"odd\.html is an input and would be overwritten"):
         render(small_store[0], checkpoint, checkpoint=[checkpoint])
-    with pytest.raises(ConfigError, match=r"clip\.html lies in .*store, which is read"):
+    with pytest.raises(ConfigError, match=r"clip\.html is inside .*store, which is read"):
         render(small_store.path, small_store.path / "clip.html", sample=str(small_store.names[0]))
     frames = tmp_path / "frames"
     frames.mkdir()

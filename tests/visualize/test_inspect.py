@@ -73,7 +73,7 @@ def test_what_cannot_be_done_is_a_sentence(folder: Path, tmp_path: Path) -> None
         inspect(folder / "store", skeleton="ntu25")
     with pytest.raises(FormatError, match="there is no such file"):
         inspect(folder / "nothing")
-    with pytest.raises(StoreError, match="holds no store"):
+    with pytest.raises(StoreError, match="contains no store"):
         inspect(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -84,7 +84,7 @@ def test_a_page_is_not_written_into_the_store(tmp_path: Path, capsys: pytest.Cap
     assert main(["inspect", str(store.path), "--out", str(store.path / "meta.json")]) == 1
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
-    assert "lies in" in said.err
+    assert "is inside" in said.err
     assert (store.path / "meta.json").read_bytes() == before
 
 
@@ -101,7 +101,7 @@ def test_the_page_is_there_even_if_nobody_reads_the_tables(folder: Path, monkeyp
 def test_a_damaged_file_exits_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(folder / "cut.skeleton")]) == 1
     said = capsys.readouterr().out
-    assert "taken for the .skeleton text of NTU RGB+D" in said
+    assert "interpreted as the .skeleton text of NTU RGB+D" in said
     assert "it is truncated" in said
     (folder / "cut.json").write_text('{"people": [')
     assert main(["inspect", str(folder / "cut.json")]) == 1

@@ -53,7 +53,7 @@ def test_a_file_is_printed_with_what_happens(tmp_path: Path) -> None:
         bodies=(1, 2),
         people=(Person(("7", "8"), 1, 3, 2, 0.5, 0.25, ("wide",)), Person((), 1, 1, 1, 0.0, 0.1, ())),
         energies=(0.5,),
-        events=(Event(3, 1, "body 7 appears"), Event(9, 2, "nobody in frame 2"), Event(None, None, "x")),
+        events=(Event(3, 1, "body 7 appears"), Event(9, 2, "no person in frame 2"), Event(None, None, "x")),
         damage=FormatError("it is truncated", "x.skeleton", 12),
     )
     print_file(story, console, 2)
@@ -61,7 +61,7 @@ def test_a_file_is_printed_with_what_happens(tmp_path: Path) -> None:
     assert "x.skeleton: 3 whole frames before the damage; bodies: 1 with 0, 2 with 1" in lines
     assert "7, 8 1 to 3 2 50 0.250 wide" in lines
     assert "- 1 to 1 1 0 0.100 none" in lines
-    assert "9 2 nobody in frame 2" in lines
+    assert "9 2 no person in frame 2" in lines
     assert "and 1 more events" in lines
     assert "damaged: x.skeleton, line 12: it is truncated" in lines
 
@@ -80,6 +80,6 @@ def test_of_a_file_that_says_nothing_only_the_damage_is_printed(tmp_path: Path) 
     console = Console(width=1000, record=True, file=(tmp_path / "out.txt").open("w"))
     print_file(explain_file(path, NTU25), console, 5)
     taken, line = console.export_text().splitlines()
-    assert taken.startswith(f"{path}: taken for a clip of your own")
+    assert taken.startswith(f"{path}: interpreted as a clip of your own")
     assert line.startswith(f"cannot be read: {path}")
     assert "nose" in line

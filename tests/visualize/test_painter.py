@@ -70,7 +70,7 @@ def test_dark_ground(person: SkeletonSequence) -> None:
 def test_any_caption_can_be_drawn(person: SkeletonSequence, caption: str) -> None:
     pictures = list(paint(make_scene(person), size=64, caption=caption))
     assert len(pictures) == 4
-    # Nothing is written over the frame's number at the right, whose left neighbour stays empty.
+    # Nothing is overwritten the frame's number at the right, whose left neighbour stays empty.
     assert len({np.asarray(picture)[64:, :3].tobytes() for picture in pictures}) == 1
 
 

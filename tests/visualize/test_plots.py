@@ -95,7 +95,7 @@ def test_order_of_degenerate_matrices() -> None:
 def test_what_cannot_be_drawn() -> None:
     with pytest.raises(ConfigError, match="no finite value"):
         plots.curves({"a": ([1], [np.nan])}, x_label="epoch", y_label="loss")
-    with pytest.raises(ConfigError, match="one value a name"):
+    with pytest.raises(ConfigError, match="one value per name"):
         plots.bars(["a"], [1, 2], label="accuracy")
     with pytest.raises(ConfigError, match=r"shape \(2, 3\) and 2 names"):
         plots.confusion(np.zeros((2, 3)), ["a", "b"])

@@ -42,7 +42,7 @@ def test_a_reader_is_asked_where_there_is_one(small_store: Store) -> None:
     raw = small_store.path.parent / "raw"
     sequence, _ = find_recording(raw / "S001C001P001R001A003.skeleton", reader=Reader())
     assert sequence.num_frames == 7
-    with pytest.raises(ConfigError, match="holds more than one recording: give one of them"):
+    with pytest.raises(ConfigError, match="holds more than one recording: pass one of them"):
         find_recording(shutil.make_archive(str(small_store.path.parent / "all"), "zip", raw), reader=Reader())
 
 
@@ -53,13 +53,13 @@ def test_a_folder_of_recordings_says_what_to_give(small_store: Store) -> None:
             ConfigError, match=r"raw' is a folder of 7 recordings and no store, .* such as '.*A001\.skeleton'"
         ):
             find_recording(raw, reader=reader)
-    with pytest.raises(StoreError, match="holds no store"):
+    with pytest.raises(StoreError, match="contains no store"):
         find_recording(raw, "S001C001P001R001A001")
 
 
 def test_recordings_in_subfolders_are_counted_and_tables_are_none(tmp_path: Path, small_store: Store) -> None:
     (tmp_path / "table.csv").write_text("name,label\na,0\n")
-    with pytest.raises(StoreError, match="holds no store"):
+    with pytest.raises(StoreError, match="contains no store"):
         find_recording(tmp_path)
     clips = tmp_path / "clips"
     (clips / "frames").mkdir(parents=True)
@@ -82,5 +82,5 @@ def test_what_cannot_be_found(small_store: Store, person: SkeletonSequence, tmp_
         find_recording(person, "S009")
     with pytest.raises(FormatError, match=r"absent\.skeleton"):
         find_recording(tmp_path / "absent.skeleton")
-    with pytest.raises(StoreError, match="holds no store"):
+    with pytest.raises(StoreError, match="contains no store"):
         find_recording(tmp_path, "S009")

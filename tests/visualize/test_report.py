@@ -32,7 +32,7 @@ def test_the_whole_page(scored_store: Store, tmp_path: Path) -> None:
     assert_self_contained(page)
     parts = Parts(page)
     assert not {"b>", "i"} & set(parts.tags)  # the class's, the command's and the experiment's markup stayed text
-    assert parts.tags.count("canvas") == 2  # one right clip, and class 2 taken for class 1
+    assert parts.tags.count("canvas") == 2  # one right clip, and class 2 interpreted as class 1
     assert parts.tags.count("svg") == 8  # confusion, classes, reliability, and five curves
     assert parts.tags.count("script") == 2 + 1  # the clips' data, and the player once
     for text in (
@@ -53,7 +53,7 @@ def test_scores_alone_are_enough(tmp_path: Path) -> None:
     tags = Parts(page).tags
     assert "canvas" not in tags
     assert tags.count("svg") == 3
-    assert "1 of 2" in page  # stand up, taken for wave
+    assert "1 of 2" in page  # stand up, interpreted as wave
 
 
 def test_a_fusion_alone_is_enough(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def convert_and_print(
         model: Name of the model; a published source needs it, or an experiment that names it.
         skeleton: Name of the skeleton; a published source needs it, or an experiment on a data set that has one.
         num_classes: Number of classes, checked against the tensors. Default: as the tensors say.
-        num_bodies: Bodies in a clip, checked against the tensors where they tell. Default: as the tensors say, or 2.
+        num_bodies: Bodies in a clip, checked against the tensors where their shapes determine it. Default: that of
+            the tensors, or 2.
         experiment: The experiment that the weights were trained in, as a YAML file or the short name of one that comes
             with the package, such as "ntu60_xsub/msg3d". It gives model, skeleton, data set, protocol, recipe and class
             names.
@@ -81,7 +82,7 @@ def convert_and_print(
         if wanted != (config.in_channels, config.num_bodies):
             raise MismatchError(
                 f"recipe {chosen.name!r} makes clips of {wanted[0]} channels and {wanted[1]} bodies, the model takes "
-                f"{config.in_channels} and {config.num_bodies}: give the recipe that it was trained on"
+                f"{config.in_channels} and {config.num_bodies}: pass the recipe that it was trained on"
             )
 
     try:
@@ -124,12 +125,12 @@ def read_classes(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise ConfigError(f"{path} cannot be read as a list of classes: {reason}") from error
     names = [line.strip() for line in lines]
     if not names or not all(names):
         where = f"line {names.index('') + 1} is empty" if names else "it is empty"
-        raise ConfigError(f"{path} is no list of classes: {where}; give the name of a class on each line")
+        raise ConfigError(f"{path} is not a list of classes: {where}; pass the name of a class on each line")
     return names
 
 
@@ -145,11 +146,11 @@ def lacking(provenance: Mapping[str, Any]) -> list[str]:
     needed = (
         ("recipe", "`predict` cannot make its clips", "--recipe NAME or --experiment NAME"),
         ("stream", "`predict` cannot make its clips", "--stream NAME"),
-        ("classes", "`predict` gives numbers instead of names", "--classes FILE or --experiment NAME"),
+        ("classes", "`predict` writes numbers instead of names", "--classes FILE or --experiment NAME"),
         ("experiment", "`evaluate` does not know its protocol", "--experiment NAME"),
     )
     return [
-        f"the checkpoint does not say its {what}, so {therefore}: convert again with {option}"
+        f"the checkpoint does not record its {what}, so {therefore}: convert again with {option}"
         for what, therefore, option in needed
         if not provenance.get(what)
     ]

@@ -70,7 +70,7 @@ def convert(
         skeleton: Name of the skeleton, or a `Skeleton`; a published source needs it, or an experiment on a data set
             that has one.
         num_classes: K, checked against the tensors. Default: as the tensors say.
-        num_bodies: M, checked against the tensors where they tell. Default: as the tensors say, or 2.
+        num_bodies: M, checked against the tensors where their shapes determine it. Default: that of the tensors, or 2.
         experiment: The experiment that the weights were trained in, as a YAML file or the short name of one that comes
             with the package ("ntu60_xsub/msg3d"). Our checkpoint then says its data set, protocol, recipe and classes.
         stream: The stream that the weights were trained on, such as "joint". Default: the checkpoint does not say.
@@ -96,7 +96,7 @@ def convert(
         model, skeleton = model or origin.model, skeleton or origin.skeleton
         if model is None or skeleton is None:
             raise ConfigError(
-                "a published checkpoint does not say what it is: give model and skeleton, or the experiment that it "
+                "a published checkpoint does not record what it is: pass model and skeleton, or the experiment that it "
                 "was trained in"
             )
         if model not in list_models():
@@ -113,10 +113,10 @@ def convert(
         said = {"experiment": experiment, "stream": stream, "recipe": recipe, "classes": classes}
         for name, value in said.items():
             if value is not None:
-                raise ConfigError(f"{name} is for checkpoints of this package, {out} has no place for it: leave it out")
+                raise ConfigError(f"{name} is for checkpoints of this package, {out} cannot store it: omit it")
         return _to_published(Path(source), Path(out), wanted)
     raise ConfigError(
-        f"{out} ends in {suffix!r}: give {OUR_SUFFIX} for a checkpoint of this package, "
+        f"{out} ends in {suffix!r}: pass {OUR_SUFFIX} for a checkpoint of this package, "
         f"{' or '.join(PUBLISHED_SUFFIXES)} for the published layout"
     )
 
@@ -135,9 +135,7 @@ def _from_published(
     found = infer_arguments(name, state, skeleton)
     for key, value in given.items():
         if value is not None and found.setdefault(key, value) != value:
-            raise MismatchError(
-                f"{key} is {value}, and {source} has {found[key]}: leave {key} out or give {found[key]}"
-            )
+            raise MismatchError(f"{key} is {value}, and {source} has {found[key]}: omit {key} or pass {found[key]}")
     _check_size(source, name, skeleton, found)
     built = create_model(name, skeleton=skeleton, **found)
     if check is not None:
@@ -164,8 +162,8 @@ def _check_size(source: Path, name: str, skeleton: Skeleton, arguments: Mapping[
     numbers, size = sum(tensor.numel() for tensor in outline.state_dict().values()), source.stat().st_size
     if numbers > size:
         raise CheckpointError(
-            f"{source} has {size} bytes, and the {name} that its shapes say has {numbers} numbers: it is damaged, take "
-            "a whole copy"
+            f"{source} has {size} bytes, and the {name} of its shapes has {numbers} numbers: it is damaged, take "
+            "a complete copy"
         )
 
 
@@ -176,7 +174,7 @@ def _to_published(source: Path, out: Path, wanted: Mapping[str, Any]) -> Convers
         if value is not None and getattr(config, key) != value:
             have = getattr(config, key)
             have, value = (item.name if isinstance(item, Skeleton) else item for item in (have, value))
-            raise MismatchError(f"{key} is {value!r}, and {source} has {have!r}: leave {key} out or give {have!r}")
+            raise MismatchError(f"{key} is {value!r}, and {source} has {have!r}: omit {key} or pass {have!r}")
     state = to_published(built)
     with replacing(out) as temporary:
         temporary.write_bytes(torch_bytes(state))

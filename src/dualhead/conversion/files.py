@@ -42,7 +42,7 @@ def read_published(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...]
     """
     path = Path(path)
     if not path.is_file():
-        raise CheckpointError(f"{path} is no file: give a published checkpoint (.pt, .pth or .safetensors)")
+        raise CheckpointError(f"{path} is not a file: expected a published checkpoint (.pt, .pth or .safetensors)")
     content: Any
     try:
         if path.suffix == ".safetensors":
@@ -55,7 +55,8 @@ def read_published(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...]
         ) from error
     except _UNREADABLE as error:
         raise CheckpointError(
-            f"{path} is damaged or no checkpoint: give a published one, .pt or .pth that PyTorch wrote, or .safetensors"
+            f"{path} is damaged or no checkpoint: expected a published one, .pt or .pth that PyTorch wrote, or "
+            f".safetensors"
         ) from error
     aside: list[str] = []
     for _ in range(_MAX_DEPTH):
@@ -67,8 +68,10 @@ def read_published(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...]
         aside += [str(name) for name in content if name != wrapper]
         content = content[wrapper]
     if not isinstance(content, Mapping) or not content:
-        raise CheckpointError(f"{path} holds no state dict, but a {type(content).__name__}: give keys to tensors")
+        raise CheckpointError(
+            f"{path} contains no state dict, but a {type(content).__name__}: expected a mapping of keys to tensors"
+        )
     for key, value in content.items():
         if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise CheckpointError(f"{path} holds {key!r}, a {type(value).__name__}: a state dict has only tensors")
+            raise CheckpointError(f"{path} holds {key!r}, a {type(value).__name__}: expected tensors only")
     return dict(content), tuple(aside)

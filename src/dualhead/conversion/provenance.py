@@ -70,12 +70,12 @@ class Origin:
         found = load_experiment(experiment)
         if recipe not in (None, found.recipe):
             raise MismatchError(
-                f"recipe is {recipe!r}, and {found.recipe!r} in experiment {experiment}: give one of the two"
+                f"recipe is {recipe!r}, and {found.recipe!r} in experiment {experiment}: pass one of the two"
             )
         source = get_source(found.dataset) if found.dataset in list_sources() else None
         known = () if source is None else tuple(source.classes)  # none where the data themselves name them
         if own and known and own != known:
-            raise MismatchError(f"the class names are not those of data set {found.dataset}: leave classes out")
+            raise MismatchError(f"the class names are not those of data set {found.dataset}: omit classes")
         skeleton = source.skeleton if source is not None and known else None
         return cls(found, stream, found.recipe, own or known, skeleton, str(experiment))
 
@@ -105,7 +105,7 @@ class Origin:
                 f"data set {self.experiment.dataset} of experiment {self.name} has" if self.experiment else "there are"
             )
             raise MismatchError(
-                f"{whose} {len(self.classes)} classes, the checkpoint {config.num_classes}: give the experiment that "
+                f"{whose} {len(self.classes)} classes, the checkpoint {config.num_classes}: pass the experiment that "
                 "the weights were trained in, or the names of its classes"
             )
         said: dict[str, Any] = {

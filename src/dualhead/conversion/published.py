@@ -62,7 +62,7 @@ class KeyReport:
     Attributes:
         mapped: Published key to our key.
         missing: Published keys that the model needs and the checkpoint lacks.
-        unexpected: Keys of the checkpoint that stand for nothing in the model.
+        unexpected: Keys of the checkpoint without a counterpart in the model.
         reshaped: Sentences on the keys whose tensor has another shape than the model's, or another kind of number.
         constants: Keys of matrices of the graph, which are left aside: the model makes its own from the skeleton.
         other_graph: Sentences on the constants that are not the model's own: of another skeleton or partition.
@@ -216,7 +216,7 @@ def load_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) -> di
     report = compare_published(model, state)
     if not report.understood:
         raise PublishedKeysError(
-            f"this is no published checkpoint of {model.config.name} with {model.config.num_classes} classes on "
+            f"this is not a published checkpoint of {model.config.name} with {model.config.num_classes} classes on "
             f"{model.config.skeleton.name}: {'; '.join(report.problems)}",
             report,
         )
@@ -231,16 +231,14 @@ def _check_tensors(state_dict: Mapping[str, Any]) -> None:
     """Raise if the content is not a state dict, and report the path to a state dict inside it.
 
     Raises:
-        CheckpointError: If a value is no tensor.
+        CheckpointError: If a value is not a tensor.
     """
     inner = [key for key, value in state_dict.items() if isinstance(value, Mapping)]
     if inner:
-        raise CheckpointError(
-            f"{inner[0]!r} holds a state dict, the rest of the checkpoint is around it: give checkpoint[{inner[0]!r}]"
-        )
+        raise CheckpointError(f"{inner[0]!r} holds the state dict: pass checkpoint[{inner[0]!r}]")
     for key, value in state_dict.items():
         if not isinstance(value, Tensor):
-            raise CheckpointError(f"{key!r} is a {type(value).__name__}, no tensor: a state dict has only those")
+            raise CheckpointError(f"{key!r} is a {type(value).__name__}, expected a tensor")
 
 
 def to_published(model: SkeletonModel) -> dict[str, Tensor]:

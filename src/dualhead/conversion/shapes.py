@@ -32,14 +32,14 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
     Args:
         name: The model's name in the registry.
         state: Published keys to tensors, without prefix.
-        skeleton: The layout of its joints, which shapes cannot tell.
+        skeleton: The layout of its joints, which shapes do not determine.
 
     Returns:
         `num_classes`, `in_channels`, `num_bodies` (but for models whose weights are the same for any), and those
         variant arguments that differ from the model's defaults.
 
     Raises:
-        CheckpointError: If a tensor that says so is missing or does not fit the skeleton, or no such model can be.
+        CheckpointError: If a tensor that says so is missing or does not match the skeleton, or no such model can be.
     """
     entry = model_entries()[name]
     layout, defaults = entry.layout, variant_arguments(entry)
@@ -55,7 +55,7 @@ def infer_arguments(name: str, state: Mapping[str, Tensor], skeleton: Skeleton) 
         if value > most and key not in layout.counted:
             raise CheckpointError(
                 f"the checkpoint's shapes say that {key} is {value}, and {name} on the {joints} joints of "
-                f"{skeleton.name!r} has at most {most}: it is damaged, take a whole copy"
+                f"{skeleton.name!r} has at most {most}: it is damaged, use a complete copy"
             )
     arguments = {key: value for key, value in found.items() if value != defaults[key]}
     classes, *_ = shapes.shape(f"{layout.classifier}.weight", layout.classifier_dimensions)
@@ -82,4 +82,4 @@ def _advice(wanted: ModelEntry, state: Mapping[str, Tensor]) -> str:
             continue
         if layout.telling in state and f"{layout.classifier}.weight" in state:
             return f"its keys are those of {name}"
-    return "give the model that it is of, or a whole copy"
+    return "pass its model, or a complete copy of the file"

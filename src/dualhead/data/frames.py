@@ -27,11 +27,11 @@ def join_frames(
 
     People are followed from frame to frame and those seen most are kept, each in a place of their own
     (`bodies.people.select_people`). A joint with NaN, with confidence 0 or at zero whatever its
-    confidence is absent and becomes all zeros; somebody who is reported twice in a frame is one person.
+    confidence is absent and becomes all zeros; a person who is reported twice in a frame is one person.
 
     Args:
         frames: For each frame the people in it, `(P, V, C)`, or `(P, V, C + 1)` with a confidence behind the
-            coordinates; P may be 0, as `[]`, and None is nobody too.
+            coordinates; P may be 0, as `[]`, and None is no person too.
         skeleton: The layout of the V joints, or its name, such as "coco17".
         image_size: Width and height in pixels, where flat coordinates are pixels and not fractions of the image.
         max_bodies: How many people to keep.
@@ -46,13 +46,15 @@ def join_frames(
     """
     layout = get_skeleton(skeleton)
     if image_size is not None and (len(image_size) != 2 or min(image_size) < 1):
-        raise ConfigError(f"image_size is {tuple(image_size)}: give width and height in pixels, such as (1920, 1080)")
+        raise ConfigError(
+            f"image_size is {tuple(image_size)}: expected width and height in pixels, such as (1920, 1080)"
+        )
     wanted = (layout.num_joints, layout.dimensions)
     people: list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = []
     counts: list[int] = []
     for number, given in enumerate(frames):
         poses = np.zeros((0, *wanted)) if given is None else np.array(given, np.float64)
-        if not poses.size:  # nobody: None, [] or an array of no people
+        if not poses.size:  # no person: None, [] or an array of no people
             counts.append(0)
             continue
         counts.append(len(poses))
@@ -62,14 +64,16 @@ def join_frames(
                 f"{wanted[1]}), or {wanted[1] + 1} with a confidence"
             )
         if people and people[0].shape[2] != poses.shape[2]:
-            raise ConfigError(f"frame {number} has {poses.shape[2]} numbers a joint, those before {people[0].shape[2]}")
+            raise ConfigError(
+                f"frame {number} has {poses.shape[2]} numbers per joint, those before {people[0].shape[2]}"
+            )
         people.append(poses)
     scored = bool(people) and people[0].shape[2] > wanted[1]
     values = np.concatenate(people) if people else np.zeros((0, *wanted))
     absent = np.isnan(values).any(axis=2) | ((values[..., -1] <= 0) if scored else False)
     values[absent] = 0
     if not np.isfinite(values).all():
-        raise ConfigError("a coordinate is infinite: give NaN or confidence 0 for a joint that was not found")
+        raise ConfigError("a coordinate is infinite: expected NaN or confidence 0 for a joint that was not found")
     recording = Recording(
         joints=values[..., : wanted[1]],
         frames=np.repeat(np.arange(len(counts)), counts),

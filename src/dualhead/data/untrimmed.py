@@ -56,7 +56,7 @@ def read_untrimmed(raw: Path, *, unit: str | None = None, fps: float | None = No
             by_file.setdefault(item.member.whole.where, []).append(item)
     if not by_file:
         raise FormatError(
-            "it has no intervals: give the table the columns 'start' and 'stop', or label files beside the clips", raw
+            "it has no intervals: pass the table the columns 'start' and 'stop', or label files beside the clips", raw
         )
     for items in by_file.values():
         yield _annotated(source, items, fps)

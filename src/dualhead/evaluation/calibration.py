@@ -45,15 +45,15 @@ def calibrate(probabilities: ArrayLike, labels: ArrayLike, *, bins: int = 15) ->
         The reliability of each bin and the expected calibration error.
 
     Raises:
-        ConfigError: If there is no sample, no bin, or the shapes do not fit.
+        ConfigError: If there is no sample, no bin, or the shapes do not match.
     """
     values, truth = np.asarray(probabilities, dtype=np.float64), np.asarray(labels, dtype=np.int64)
     if values.ndim != 2 or truth.shape != values.shape[:1] or not len(truth):
         raise ConfigError(
-            f"probabilities {values.shape} and labels {truth.shape} do not fit: give (N, K) and (N,), N > 0"
+            f"probabilities {values.shape} and labels {truth.shape} do not match: expected (N, K) and (N,), N > 0"
         )
     if bins < 1:
-        raise ConfigError(f"calibration over {bins} bins is not possible: give at least 1")
+        raise ConfigError(f"calibration over {bins} bins is not possible: expected at least 1")
     return calibrate_confidence(values.max(axis=1), values.argmax(axis=1) == truth, bins=bins)
 
 
@@ -116,7 +116,7 @@ def agree(predictions: Mapping[str, ArrayLike], labels: ArrayLike) -> Agreement:
             )
     if not predictions or not len(truth):
         raise ConfigError(
-            f"agreement of {len(predictions)} predictions on {len(truth)} samples: give at least one of each"
+            f"agreement of {len(predictions)} predictions on {len(truth)} samples: expected at least one of each"
         )
     table = np.stack([np.asarray(values, dtype=np.int64) for values in predictions.values()])  # (n, N)
     right = table == truth

@@ -26,15 +26,15 @@ def average_clips(logits: ArrayLike, test_clips: int, average: str = "probabilit
         Logits of every sample, `(N, H, K)`, float32.
 
     Raises:
-        ConfigError: If the number of clips is no multiple of `test_clips`, or the average is of neither kind.
+        ConfigError: If the number of clips is not a multiple of `test_clips`, or the average is of neither kind.
     """
     values = np.asarray(logits)
     if test_clips < 1 or len(values) % test_clips:
         raise ConfigError(
-            f"{len(values)} clips cannot be {test_clips} clips a sample: give a divisor of the number of clips"
+            f"{len(values)} clips cannot be {test_clips} clips per sample: expected a divisor of the number of clips"
         )
     if average not in ("probabilities", "logits"):
-        raise ConfigError(f"average is {average!r}: give probabilities or logits")
+        raise ConfigError(f"average is {average!r}: expected probabilities or logits")
     if test_clips == 1:
         return values.astype(np.float32)
     by_sample = values.reshape(-1, test_clips, *values.shape[1:])  # (N, test_clips, H, K)

@@ -64,7 +64,7 @@ class Untrimmed:
         }
 
     def to_dict(self, classes: Sequence[str] = ()) -> dict[str, object]:
-        """Return the figures as values that JSON knows.
+        """Return the figures as JSON-able values.
 
         Args:
             classes: Class names by label; without, classes are numbers.
@@ -172,7 +172,9 @@ def score_untrimmed(
     said = np.concatenate([labels for _, labels in frames]) if frames else np.zeros(0, np.int64)
     known = true >= 0
     if not known.any():
-        raise ConfigError("no frame has a true class that the checkpoint knows: compare the names of the classes")
+        raise ConfigError(
+            "no frame has a true class among the classes of the checkpoint: compare the names of the classes"
+        )
     hits = true[known] == said[known]
     labels = sorted({stretch.label for stretch in truth})
     return Untrimmed(

@@ -109,18 +109,18 @@ def fuse(
     Raises:
         FormatError: If a score file cannot be read.
         ConfigError: If the weights or the method cannot be used, both `weights` and `validation` are given, there is no
-            list, a score file holds no sample, or `out` is one of the score files.
-        MismatchError: If the scores do not belong together, naming the field that differs; if a validation file is not
+            list, a score file contains no sample, or `out` is one of the score files.
+        MismatchError: If the scores do not match, naming the field that differs; if a validation file is not
             of split "validation" or not of the same checkpoint.
     """
     if method not in get_args(Method):
         raise unknown("method", method, get_args(Method))
     if weights is not None and validation is not None:
-        raise ConfigError("weights are given and to be found on validation scores as well: give one of the two")
+        raise ConfigError("weights are given and to be found on validation scores as well: pass one of the two")
     for what, given in (("scores", scores), ("validation", validation)):
         if isinstance(given, str | Path | Scores):
             one = label_of(given, 0) if isinstance(given, Scores) else repr(str(given))
-            raise ConfigError(f"{what} is {one}, one instead of a list: give ['joint.npz', 'bone.npz'] or the like")
+            raise ConfigError(f"{what} is {one}, one instead of a list: expected ['joint.npz', 'bone.npz'] or the like")
     _refuse_twice([*scores, *(validation or ())])
     if out is not None:
         check_apart(out, [item for item in (*scores, *(validation or ())) if not isinstance(item, Scores)])
@@ -242,7 +242,7 @@ def _parts(means: Sequence[NDArray[np.float64]], method: Method) -> NDArray[np.f
 
 
 def _as_logits(total: NDArray[np.float64], method: Method) -> NDArray[np.float64]:
-    # The smallest positive number stands for a probability that every stream rounds to 0: its log is finite.
+    # The smallest positive number represents a probability that every stream rounds to 0: its log is finite.
     return total if method == "logits" else np.log(np.maximum(total, np.finfo(np.float64).tiny))
 
 
@@ -288,7 +288,7 @@ def _refuse_twice(scores: Sequence[Scores | str | Path]) -> None:
     seen: set[Path] = set()
     for path in (Path(item).resolve() for item in scores if not isinstance(item, Scores)):
         if path in seen:
-            raise MismatchError(f"score file {path} is given twice: give each file once")
+            raise MismatchError(f"score file {path} is given twice: pass each file once")
         seen.add(path)
 
 

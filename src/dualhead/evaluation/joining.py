@@ -1,4 +1,4 @@
-"""Bringing score files together by sample name, and refusing those that do not belong together."""
+"""Bringing score files together by sample name, and refusing those that do not match."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARED_FIELDS = ("dataset", "protocol", "split", "skeleton", "classes", "data_fi
 IDENTITY_FIELDS = ("stream", "model", "variant", "recipe", "selection", "epoch", "seed", "experiment")
 """Provenance fields that, together, say which checkpoint wrote a score file."""
 
-_FROM_SAME_RUN = "give files written with the same data and protocol"
+_FROM_SAME_RUN = "pass files written with the same data and protocol"
 
 
 def label_of(scores: Scores, number: int, source: str | None = None) -> str:
@@ -53,10 +53,10 @@ def join(scores: Sequence[Scores], labels: Sequence[str], *, allow_same_stream: 
             what it was made of.
     """
     if not scores:
-        raise ConfigError("0 score files cannot be joined: give at least one")
+        raise ConfigError("0 score files cannot be joined: expected at least one")
     for item, label in zip(scores, labels, strict=True):
         if not len(item):
-            raise ConfigError(f"{label} holds no sample: give scores of a side of the protocol that has some")
+            raise ConfigError(f"{label} contains no sample: pass scores of a side of the protocol that has some")
     for number in range(1, len(scores)):
         check_fields(scores[0], scores[number], labels[0], labels[number])
     rest = [_aligned(scores[0], item, labels[0], label) for item, label in zip(scores[1:], labels[1:], strict=True)]
@@ -145,7 +145,7 @@ def match_validation(tests: Sequence[Scores], validation: Sequence[Scores], labe
             or if some checkpoint has none or more than one.
     """
     if len(validation) != len(tests):
-        raise MismatchError(f"{len(validation)} validation files for {len(tests)} score files: give one each")
+        raise MismatchError(f"{len(validation)} validation files for {len(tests)} score files: pass one each")
     fields = [field for field in SHARED_FIELDS if field != "split"]
     for number, item in enumerate(validation):
         label = f"validation {label_of(item, number)}"
@@ -167,7 +167,7 @@ def match_validation(tests: Sequence[Scores], validation: Sequence[Scores], labe
         if not same:
             raise MismatchError(_no_partner(test, left, label))
         if len(same) > 1:
-            raise MismatchError(f"{len(same)} validation files fit {label}: give one of each checkpoint")
+            raise MismatchError(f"{len(same)} validation files fit {label}: expected one of each checkpoint")
         found.append(same[0])
         left = [item for item in left if item is not same[0]]
     return found
@@ -183,10 +183,10 @@ def _no_partner(test: Scores, validation: Sequence[Scores], label: str) -> str:
     near = [item for item in validation if item.provenance.get("stream") == stream]
     if not near:
         have = ", ".join(repr(item.provenance.get("stream")) for item in validation)
-        return f"no validation file for stream {stream!r} of {label}: those given are of {have}; give that checkpoint's"
+        return f"no validation file for stream {stream!r} of {label}: those given are of {have}; pass that checkpoint's"
     wrong = [field for field in IDENTITY_FIELDS if near[0].provenance.get(field) != test.provenance.get(field)]
     one, two = difference(test.provenance.get(wrong[0]), near[0].provenance.get(wrong[0]))
-    return f"{wrong[0]} differs: {one} in {label} but {two} in its validation file; give the same checkpoint's"
+    return f"{wrong[0]} differs: {one} in {label} but {two} in its validation file; pass the same checkpoint's"
 
 
 def _aligned(first: Scores, other: Scores, first_label: str, other_label: str) -> Scores:
@@ -229,12 +229,12 @@ def _check_twice(scores: Sequence[Scores], labels: Sequence[str], allow_same_str
             # most pairs differ in their first numbers
             same = scores[before].heads == item.heads and np.array_equal(one[:9], two[:9]) and np.array_equal(one, two)
             if same:
-                raise MismatchError(f"{labels[before]} and {labels[number]} hold the same logits: give each file once")
+                raise MismatchError(f"{labels[before]} and {labels[number]} hold the same logits: pass each file once")
             known = kinds[number][0] is not None and kinds[before] == kinds[number]
             if known and not allow_same_stream:
                 raise MismatchError(
                     f"{labels[before]} and {labels[number]} are both of stream {kinds[number][0]!r} and the same "
-                    "model: give each stream once, or allow it with allow_same_stream (--allow-same-stream)"
+                    "model: pass each stream once, or allow it with allow_same_stream (--allow-same-stream)"
                 )
             _check_members(scores[before], item, labels[before], labels[number])
 
@@ -251,7 +251,7 @@ def _check_members(left: Scores, right: Scores, left_label: str, right_label: st
         stream = identities[0][identity].get("stream")
         raise MismatchError(
             f"{left_label} and {right_label} both hold the {stream} stream of the same run, one of them in a fusion: "
-            "give each score file once, or fuse all of them at once"
+            "pass each score file once, or fuse all of them at once"
         )
 
 

@@ -48,7 +48,7 @@ def measure(logits: ArrayLike, labels: ArrayLike) -> Metrics:
         The figures.
 
     Raises:
-        ConfigError: If there is no sample or the shapes do not fit.
+        ConfigError: If there is no sample or the shapes do not match.
     """
     values, truth = _checked(logits, labels)
     size = max(1, _BLOCK_VALUES // values.shape[1])  # what is computed from a block stays in cache
@@ -124,7 +124,7 @@ def rank(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
         Ranks, `(N,)`, 0 to K - 1.
 
     Raises:
-        ConfigError: If there is no sample or the shapes do not fit.
+        ConfigError: If there is no sample or the shapes do not match.
     """
     return _rank(*_checked(logits, labels))
 
@@ -152,11 +152,15 @@ def confusion_matrix(labels: ArrayLike, predictions: ArrayLike, num_classes: int
     """
     truth, predicted = np.asarray(labels, dtype=np.int64), np.asarray(predictions, dtype=np.int64)
     if truth.ndim != 1 or truth.shape != predicted.shape:
-        raise ConfigError(f"{truth.shape} labels and {predicted.shape} predictions do not fit: give one each a sample")
+        raise ConfigError(
+            f"{truth.shape} labels and {predicted.shape} predictions do not match: expected one of each per sample"
+        )
     for kind, values in (("label", truth), ("prediction", predicted)):
         if values.size and not 0 <= values.min() <= values.max() < num_classes:
             wrong = values[(values < 0) | (values >= num_classes)][0]
-            raise ConfigError(f"{kind} {wrong} is no class: {num_classes} classes are numbered 0 to {num_classes - 1}")
+            raise ConfigError(
+                f"{kind} {wrong} is not a class: {num_classes} classes are numbered 0 to {num_classes - 1}"
+            )
     return np.bincount(truth * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
@@ -171,7 +175,7 @@ def class_accuracy(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
         Accuracies, `(K,)`, 0 to 1; NaN for a class without a sample.
 
     Raises:
-        ConfigError: If there is no sample or the shapes do not fit.
+        ConfigError: If there is no sample or the shapes do not match.
     """
     values, truth = _checked(logits, labels)
     matrix = confusion_matrix(truth, values.argmax(axis=1), values.shape[1])
@@ -184,12 +188,12 @@ def class_accuracy(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
 def _checked(logits: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     values, truth = np.asarray(logits, dtype=np.float64), np.asarray(labels, dtype=np.int64)
     if values.ndim != 2 or truth.shape != values.shape[:1]:
-        raise ConfigError(f"logits {values.shape} and labels {truth.shape} do not fit: give (N, K) and (N,)")
+        raise ConfigError(f"logits {values.shape} and labels {truth.shape} do not match: expected (N, K) and (N,)")
     if not len(truth):
-        raise ConfigError("0 samples have no accuracy: give at least one")
+        raise ConfigError("0 samples have no accuracy: expected at least one")
     if not 0 <= truth.min() <= truth.max() < values.shape[1]:
         wrong = truth[(truth < 0) | (truth >= values.shape[1])][0]
         raise ConfigError(
-            f"label {wrong} is no class: {values.shape[1]} classes are numbered 0 to {values.shape[1] - 1}"
+            f"label {wrong} is not a class: {values.shape[1]} classes are numbered 0 to {values.shape[1] - 1}"
         )
     return values, truth

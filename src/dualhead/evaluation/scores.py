@@ -38,8 +38,8 @@ class Scores:
             `data_fingerprint`, `model` and so on.
 
     Raises:
-        ConfigError: If shapes do not fit together, a name comes twice, a label is no class, a logit is not finite, or
-            `provenance` is not JSON-able.
+        ConfigError: If shapes do not match together, a name comes twice, a label is not a class, a logit is not
+            finite, or `provenance` is not JSON-able.
     """
 
     names: NDArray[np.str_]
@@ -52,7 +52,7 @@ class Scores:
         """Convert the fields to their types and check them."""
         labels = np.asarray(self.labels)
         if labels.size and not np.issubdtype(labels.dtype, np.integer):
-            raise ConfigError(f"score labels have type {labels.dtype}: give whole numbers")
+            raise ConfigError(f"score labels have type {labels.dtype}: expected integers")
         fields: dict[str, Any] = {
             "names": _frozen(np.asarray(self.names, dtype=np.str_)),
             "labels": _frozen(labels.astype(np.int64)),
@@ -66,7 +66,7 @@ class Scores:
 
     def _check(self) -> None:
         if self.names.ndim != 1:
-            raise ConfigError(f"score names have shape {self.names.shape}: give one name a sample, (N,)")
+            raise ConfigError(f"score names have shape {self.names.shape}: pass one name per sample, (N,)")
         count = len(self.names)
         if self.labels.shape != (count,):
             raise ConfigError(f"scores have labels of shape {self.labels.shape}: {count} names need ({count},)")
@@ -76,7 +76,9 @@ class Scores:
                 f"({count}, {len(self.heads)}, K)"
             )
         if not self.heads or len(set(self.heads)) != len(self.heads) or "mean" in self.heads:
-            raise ConfigError(f"score heads are {list(self.heads)}: give at least one name, none twice, none 'mean'")
+            raise ConfigError(
+                f"score heads are {list(self.heads)}: expected at least one name, none twice, none 'mean'"
+            )
         unique, counts = np.unique(self.names, return_counts=True)
         if len(unique) != count:
             raise ConfigError(
@@ -96,7 +98,7 @@ class Scores:
         classes = self.provenance.get("classes")
         if classes is not None and (not isinstance(classes, list) or len(classes) != self.num_classes):
             given = len(classes) if isinstance(classes, list) else repr(classes)
-            raise ConfigError(f"scores name {given} classes but have logits of {self.num_classes}: give one name each")
+            raise ConfigError(f"scores name {given} classes but have logits of {self.num_classes}: pass one name each")
 
     def __len__(self) -> int:
         """Return N, the number of samples."""
@@ -193,7 +195,7 @@ class Scores:
         """
         file = Path(path)
         if not file.is_file():
-            raise FormatError("no such score file: give the .npz that an evaluation wrote", path)
+            raise FormatError("no such score file: pass the .npz that an evaluation wrote", path)
         try:
             arrays = _read(file)
             schema, version = int(arrays["schema"]), str(arrays["version"])
@@ -295,12 +297,12 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         if not start:
             raise FormatError("score file of 0 bytes: write it again", path)
         if start != b"PK":
-            raise FormatError("not a score file: give the .npz that an evaluation wrote", path)
+            raise FormatError("not a score file: pass the .npz that an evaluation wrote", path)
         try:
             return read_npz(head, _ARRAYS)
         except KeyError as error:
             raise FormatError(
-                f"not a score file, it has no {error.args[0]!r}: give the .npz that an evaluation wrote", path
+                f"not a score file, it has no {error.args[0]!r}: pass the .npz that an evaluation wrote", path
             ) from None
 
 

@@ -38,7 +38,7 @@ def given_weights(weights: Sequence[float] | Mapping[str, float] | str, streams:
     """Read the weights that a caller gave.
 
     Args:
-        weights: One number a stream in the order of `streams`; or numbers by stream name; or one of `NAMED_WEIGHTS`.
+        weights: One number per stream in the order of `streams`; or numbers by stream name; or one of `NAMED_WEIGHTS`.
         streams: The stream of each score file or checkpoint.
 
     Returns:
@@ -57,18 +57,18 @@ def given_weights(weights: Sequence[float] | Mapping[str, float] | str, streams:
         missing = [stream for stream in streams if stream not in weights]
         if missing or left_over:
             wrong = f"no weight for stream {missing[0]!r}" if missing else f"a weight for {min(left_over)!r}, not fused"
-            raise ConfigError(f"{wrong}: give one for each of {', '.join(streams)}")
+            raise ConfigError(f"{wrong}: pass one for each of {', '.join(streams)}")
         weights = [weights[stream] for stream in streams]
     if len(weights) != len(streams):
         raise ConfigError(
-            f"{len(weights)} weights for {len(streams)} streams ({', '.join(streams)}): give one each, in their order"
+            f"{len(weights)} weights for {len(streams)} streams ({', '.join(streams)}): pass one each, in their order"
         )
     try:
         values = np.asarray(weights, dtype=np.float64)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"weights {list(weights)!r} are not numbers: give one number a stream") from error
+        raise ConfigError(f"weights {list(weights)!r} are not numbers: pass one number per stream") from error
     if not np.isfinite(values).all() or (values < 0).any() or not values.any():
-        raise ConfigError(f"weights {values.tolist()} cannot be used: give finite numbers of 0 or more, not all 0")
+        raise ConfigError(f"weights {values.tolist()} cannot be used: expected finite numbers of 0 or more, not all 0")
     values = values / values.max()  # so that the sum of huge numbers stays finite
     normal: NDArray[np.float64] = values / values.sum()
     return normal
@@ -131,7 +131,7 @@ class _Candidates:
 
     Attributes:
         right: How many samples each point gets right.
-        loss: The cross-entropy of each point, where it was asked for.
+        loss: The cross-entropy of each point, where it was requested.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ Runtime = Callable[[Clips], NDArray[np.float32]]
 
 
 def random_clips(model: SkeletonModel, frames: int, seed: int = 0) -> Clips:
-    """Draw clips of everybody, of the first body alone, and of nobody.
+    """Draw clips of every person, of the first body alone, and of no person.
 
     Args:
         model: The model they are for.

@@ -41,8 +41,8 @@ def export(
 
     The file maps clips (N, C, T, V, M) to logits (N, H, K), float32. N is open, and so is T where the model allows it.
     It is compared with the model to 1e-4 of the largest logit (of 1 where that is smaller), on random clips of
-    everybody, of one body and of nobody at two lengths, and on clips of real recordings where some are given. Class
-    names, recipe, stream and skeleton are in its metadata.
+    every person, of one body and of no person at two lengths, and on clips of real recordings where some are given.
+    Class names, recipe, stream and skeleton are in its metadata.
 
     Args:
         checkpoint: The model (.safetensors).
@@ -55,8 +55,8 @@ def export(
 
     Raises:
         ConfigError: If the format is unknown, a package that it needs is not installed, or `out` is a file that is read
-            or lies in the store.
-        CheckpointError: If the checkpoint cannot be read or does not say its recipe and stream.
+            or is inside the store.
+        CheckpointError: If the checkpoint cannot be read or does not record its recipe and stream.
         ExportError: If the model cannot be traced or computes something else there; nothing is written.
         FormatError: If a recording cannot be read.
         MismatchError: If a recording has another skeleton.
@@ -67,7 +67,7 @@ def export(
     target = checkpoint.with_suffix(SUFFIXES[format]) if out is None else out
     if target.suffix != SUFFIXES[format]:
         raise ConfigError(
-            f"{str(target)!r} has not the ending of format {format!r}: give a name with {SUFFIXES[format]}"
+            f"{str(target)!r} has not the ending of format {format!r}: expected a name with {SUFFIXES[format]}"
         )
     check_apart(target, [checkpoint, *([] if recordings is None else closed_inputs(recordings))])
     if format == "onnx":

@@ -29,7 +29,7 @@ def check_installed() -> None:
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
         raise ConfigError(
-            f"format 'onnx' needs {', '.join(missing)}: pip install 'dualhead[export]', or ask for --format torch"
+            f"format 'onnx' needs {', '.join(missing)}: pip install 'dualhead[export]', or use --format torch"
         )
 
 
@@ -42,7 +42,7 @@ def write_onnx(traced: Traced, path: Path, facts: Mapping[str, str]) -> None:
         facts: Its metadata.
 
     Raises:
-        ExportError: If the graph cannot be told in ONNX.
+        ExportError: If the graph cannot be expressed in ONNX.
     """
     with _quiet():
         try:
@@ -56,7 +56,7 @@ def write_onnx(traced: Traced, path: Path, facts: Mapping[str, str]) -> None:
             )
         except (RuntimeError, ValueError, TypeError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise ExportError(f"the model cannot be told in ONNX ({reason}): ask for --format torch") from error
+            raise ExportError(f"the model cannot be expressed in ONNX ({reason}): use --format torch") from error
     assert program is not None  # what it gives with dynamo=True
     program.model.metadata_props.update(facts)
     program.save(path)

@@ -46,7 +46,7 @@ class Suspect:
 def find_suspects(store: Store, figures: ClipFigures, most: int | None = None) -> tuple[list[Suspect], int]:
     """Rank the clips that look wrong.
 
-    The weights of the reasons are: 1 for coordinates that are no numbers; the share of empty frames from `EMPTY` on;
+    The weights of the reasons are: 1 for coordinates that are not numbers; the share of empty frames from `EMPTY` on;
     half the share of frames in which a body is absent, from `ABSENT` on; the jumps of joints by half a body in shares
     of all joints jumping once, at most 1; the share of constant joints; the share of missing joints from `MISSING` on;
     for clips below `SHORT` frames the share of frames that they lack; and for bodies more than `SIZE` times larger or
@@ -93,7 +93,7 @@ def _reasons(
 ) -> tuple[str, ...]:
     joints, frames = store.skeleton.num_joints, int(store.frames[row])
     texts = {
-        "not_finite": f"{figures.not_finite[row]} coordinates are no numbers",
+        "not_finite": f"{figures.not_finite[row]} coordinates are not numbers",
         "empty": f"nobody in {figures.empty_frames[row]} of {frames} frames",
         "absent": f"a body is absent in {figures.absent[row]:.0%} of the frames",
         "jumps": f"{figures.jumps[row]} jumps of a joint by half a body, the furthest {figures.jump[row]:.3g}",

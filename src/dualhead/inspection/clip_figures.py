@@ -21,7 +21,7 @@ class ClipFigures:
     A body is present in a frame where one of its coordinates is not 0. Lengths are in the units of the coordinates.
 
     Attributes:
-        empty_frames: Frames in which nobody is present.
+        empty_frames: Frames in which no person is present.
         absent: Share of the frames in which the body seen least is absent, 0 to 1.
         jump: The furthest that a joint gets from one frame to the next while its body is present in both.
         jumps: How many times a joint gets further than half its body's extent from one frame to the next.
@@ -29,7 +29,7 @@ class ClipFigures:
             most of them.
         missing_joints: Share of the joints of present bodies that are 0 in all coordinates.
         extent: The mean over present bodies of their largest extent along an axis.
-        not_finite: Coordinates that are no number or infinite.
+        not_finite: Coordinates that are NaN or infinite.
     """
 
     empty_frames: NDArray[np.int64]

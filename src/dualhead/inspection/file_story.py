@@ -76,7 +76,7 @@ class FileStory:
         energies: Energy of each place among the bodies of a frame, which body selection `energy` ranks by.
         events: What happens, by line.
         damage: Why it cannot be read, or None.
-        taken_for: What the file is taken for, and why.
+        taken_for: What the file is interpreted as, and why.
         skeleton: The name of its layout of joints, "" where it is not known.
         fps: Frames a second, or None where the file does not say it.
         extent: The size of its bodies from end to end in the unit of its coordinates, 0 where there are none.
@@ -110,7 +110,7 @@ def explain_file(
     """Explain one raw file; a damaged `.skeleton` file up to its damage.
 
     Args:
-        path: A file that `read_sequence` reads. Body IDs and line numbers are told of `.skeleton` files alone.
+        path: A file that `read_sequence` reads. Body IDs and line numbers are reported of `.skeleton` files alone.
         skeleton: The layout of the joints of a file that leaves it open, as `read_sequence` takes it.
         options: What else is known of the file.
 
@@ -225,7 +225,7 @@ def _taken_for(found: Recognised) -> str:
 
 def _explain_plain(path: Path, found: Recognised, options: ReadingOptions) -> FileStory:
     if not found.format.brings_skeleton and options.skeleton is None and options.usual is None:
-        reason = f"unknown kind of skeleton in a {path.suffix.lower()}: say it with --skeleton, a name or a YAML file"
+        reason = f"unknown kind of skeleton in a {path.suffix.lower()}: pass --skeleton, a name or a YAML file"
         raise FormatError(reason, path)
     try:
         clips = list(parse_member(file_member(path), options))

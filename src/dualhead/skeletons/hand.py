@@ -18,5 +18,5 @@ HAND22 = skeleton_of_tree(
     shoulders=("index_base", "pinky_base"),
     dimensions=3,
 )
-"""Intel RealSense, as in DHG-14/28 (De Smedt et al., CVPR Workshops 2016) and SHREC'17. The back of the hand stands for
+"""Intel RealSense, as in DHG-14/28 (De Smedt et al., CVPR Workshops 2016) and SHREC'17. The back of the hand represents
 the trunk: wrist to palm is the spine, index to little finger are the shoulders."""

@@ -74,7 +74,7 @@ BODY25 = Skeleton(
     shoulders=None,
     dimensions=2,
 )  # fmt: skip
-"""BODY_25, what OpenPose gives unless told otherwise (Cao et al., TPAMI 2019)."""
+"""BODY_25, what OpenPose gives by default (Cao et al., TPAMI 2019)."""
 
 HALPE26 = skeleton_of_tree(
     "halpe26",

@@ -24,7 +24,7 @@ MEDIAPIPE33 = skeleton_of_tree(
     dimensions=3,
 )
 """BlazePose GHUM, world landmarks in metres (Bazarevsky et al., 2020). It has no joint on the spine, so the left side
-of the trunk stands for it."""
+of the trunk represents it."""
 
 MEDIAPIPE33_IMAGE = replace(
     MEDIAPIPE33, name="mediapipe33_image", origin=MEDIAPIPE33.centre, spine=None, shoulders=None, dimensions=2
@@ -44,5 +44,5 @@ HAND21 = skeleton_of_tree(
     shoulders=("index_mcp", "pinky_mcp"),
     dimensions=3,
 )
-"""One hand (Zhang et al., 2020). The back of the hand stands for the trunk: wrist to middle finger is the spine, index
+"""One hand (Zhang et al., 2020). The back of the hand represents the trunk: wrist to middle finger is the spine, index
 to little finger are the shoulders."""

@@ -44,4 +44,4 @@ SMARTHOME13 = skeleton_of_tree(
     dimensions=3,
 )
 """LCR-Net, as in Toyota Smarthome (Das et al., ICCV 2019). It has no joint on the spine, so the left side of the trunk
-stands for it."""
+represents it."""

@@ -69,7 +69,7 @@ class Skeleton:
         """
         count = len(self.joints)
         if len(self.parents) != count:
-            raise ConfigError(f"skeleton {self.name!r} has {count} joints, {len(self.parents)} parents: give one each")
+            raise ConfigError(f"skeleton {self.name!r} has {count} joints, {len(self.parents)} parents: pass one each")
         axes = [axis for axis in (self.spine, self.shoulders) if axis is not None]
         pairs = [*self.edges, *self.mirror, *axes]
         numbers = [*self.parents, self.centre, self.origin, *(joint for pair in pairs for joint in pair)]

@@ -80,7 +80,7 @@ def generate(
         ("seed", seed, 0, 2**63),
     ):
         if not least <= value <= most:
-            raise ConfigError(f"{what} is {value}: give {least} to {most}")
+            raise ConfigError(f"{what} is {value}: expected {least} to {most}")
     takes = [
         ((performer + repeat - 2) % num_setups + 1, performer, repeat, action)
         for performer in range(1, num_performers + 1)

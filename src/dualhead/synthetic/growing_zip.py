@@ -34,7 +34,7 @@ class GrowingZip:
             whole = whole[: len(whole) // group * group]
             file.truncate(whole[-1][1] if whole else 0)
         self.kept = len(whole)
-        # "a" on a file that is no archive, as without a table, puts members behind what is there
+        # "a" on a file that is not an archive, as without a table, puts members behind what is there
         self._archive = zipfile.ZipFile(path, "a")
         for info, _ in whole:
             self._archive.filelist.append(info)

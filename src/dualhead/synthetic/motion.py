@@ -67,7 +67,7 @@ def sides(channel: str, right_handed: bool) -> tuple[str, ...]:
         right_handed: Whether the stronger hand is the right one.
 
     Returns:
-        The names in `CHANNELS` that it stands for.
+        The names in `CHANNELS` that it represents.
     """
     prefix, _, rest = channel.partition("_")
     main, other = ("right", "left") if right_handed else ("left", "right")

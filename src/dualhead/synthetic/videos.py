@@ -32,7 +32,7 @@ class VideoTake:
         performer: Number of who does it.
         repeat: Number of the time that it is done.
         seed: Seed of the data set.
-        fps: Frames a second, 30 divided by a whole number.
+        fps: Frames a second, 30 divided by an integer.
         size: Width and height in pixels.
     """
 
@@ -63,7 +63,7 @@ class VideoTake:
             ConfigError: If there is no such action.
         """
         if self.fps < 1 or FRAMES_PER_SECOND % self.fps:
-            raise ConfigError(f"fps is {self.fps}: give a number that divides {FRAMES_PER_SECOND}")
+            raise ConfigError(f"fps is {self.fps}: expected a number that divides {FRAMES_PER_SECOND}")
         deed, numbers, rng = self._cast()
         cast = [make_performer(number, self.seed) for number in numbers]
         facing = rng.uniform(-20, 20) + (0 if deed.partner is None else 80)

@@ -51,7 +51,7 @@ def build_model(experiment: Experiment, store: Store, stream: str = "joint") -> 
     if min(recipe.frames, recipe.train_frames) < MIN_FRAMES:
         raise ConfigError(
             f"recipe {recipe.name!r} makes clips of {min(recipe.frames, recipe.train_frames)} frames: models need at "
-            f"least {MIN_FRAMES}, give the same recipe with a larger number"
+            f"least {MIN_FRAMES}, pass the same recipe with a larger number"
         )
     with torch.random.fork_rng():
         torch.manual_seed(experiment.seed)
@@ -152,13 +152,13 @@ def micro_batch_size(experiment: Experiment, processes: int) -> int:
         batch_size / (accumulate_grad_batches * processes).
 
     Raises:
-        ConfigError: If that is no whole number.
+        ConfigError: If that is not an integer.
     """
     parts = experiment.accumulate_grad_batches
     size, rest = divmod(experiment.batch_size, parts * processes)
     if rest or not size:
         raise ConfigError(
-            f"batch_size {experiment.batch_size} cannot be shared by {processes} processes in {parts} parts: give a "
+            f"batch_size {experiment.batch_size} cannot be shared by {processes} processes in {parts} parts: pass a "
             f"multiple of {parts * processes}"
         )
     return size
@@ -196,7 +196,7 @@ def check_precision(experiment: Experiment, device: str) -> None:
         ConfigError: If it has not.
     """
     if experiment.precision == "fp16" and device != "cuda":
-        raise ConfigError(f"precision 'fp16' needs a CUDA GPU, the device is {device!r}: give bf16 or 32")
+        raise ConfigError(f"precision 'fp16' needs a CUDA GPU, the device is {device!r}: expected bf16 or 32")
 
 
 def build_trainer(

@@ -71,7 +71,7 @@ def load_experiment(
     except FormatError as error:
         raise ConfigError(str(error)) from error
     if not isinstance(values, dict):
-        raise ConfigError(f"{path} holds no keys: an experiment is a YAML mapping such as 'epochs: 65'")
+        raise ConfigError(f"{path} contains no keys: an experiment is a YAML mapping such as 'epochs: 65'")
     for part in ("model", "objective"):
         choice, chosen = values.get(part), (overrides or {}).get(f"{part}.name")
         if isinstance(choice, dict) and chosen not in (None, choice.get("name")):
@@ -142,7 +142,7 @@ def _override(values: dict[str, Any], key: str, value: object) -> None:
         try:
             value = parse_yaml(value)
         except FormatError as error:
-            raise ConfigError(f"{key} is {shorten(value)}: give a YAML value, this is {error}") from error
+            raise ConfigError(f"{key} is {shorten(value)}: expected a YAML value, this is {error}") from error
     place[last] = value
 
 
@@ -174,7 +174,7 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
         return None if value is None else _convert(inner, value, name)
     if dataclasses.is_dataclass(kind):
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{name} is {shorten(value)}: give a mapping of its keys")
+            raise ConfigError(f"{name} is {shorten(value)}: expected a mapping of its keys")
         return _build(kind, value, f"{name}.")  # type: ignore[arg-type]
     if origin is Literal:
         if str(value) not in arguments or isinstance(value, bool):
@@ -182,11 +182,11 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
         return str(value)
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{name} is {shorten(value)}: give a list such as [35, 55]")
+            raise ConfigError(f"{name} is {shorten(value)}: expected a list such as [35, 55]")
         return tuple(_convert(arguments[0], item, name) for item in value)
     if origin is dict:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-            raise ConfigError(f"{name} is {shorten(value)}: give a mapping of names to values")
+            raise ConfigError(f"{name} is {shorten(value)}: expected a mapping of names to values")
         return dict(value)
     return _scalar(kind, value, name)
 
@@ -196,12 +196,12 @@ def _scalar(kind: type[Any], value: Any, name: str) -> Any:
         try:
             number = float(value)
         except (ValueError, OverflowError) as error:
-            raise ConfigError(f"{name} is {shorten(value)}: give a number") from error
+            raise ConfigError(f"{name} is {shorten(value)}: expected a number") from error
         if math.isfinite(number):
             return number
-        raise ConfigError(f"{name} is {shorten(value)}: give a finite number")
+        raise ConfigError(f"{name} is {shorten(value)}: expected a finite number")
     fine = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
     if not fine:
-        words = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise ConfigError(f"{name} is {shorten(value)}: give {words[kind]}")
+        words = {int: "an integer", float: "a number", str: "text", bool: "true or false"}
+        raise ConfigError(f"{name} is {shorten(value)}: expected {words[kind]}")
     return value

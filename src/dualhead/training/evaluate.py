@@ -43,7 +43,7 @@ def evaluate(
     """Score one side of a store with a checkpoint.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
-    and give the same scores as one. All test clips of the recipe are averaged; where it has several, the provenance of
+    and pass the same scores as one. All test clips of the recipe are averaged; where it has several, the provenance of
     the scores says how many (`test_clips`), what was averaged (`clip_average`), and what the first clip of each sample
     reaches alone (`one_clip`: the figures by head, the heads' mean as "mean").
 
@@ -63,14 +63,14 @@ def evaluate(
     Raises:
         CheckpointError: If the checkpoint cannot be read.
         MismatchError: If the store is not of the kind that the checkpoint was trained on; names the field that differs.
-        StoreError: If the store cannot be read, or the split holds no sample.
-        ConfigError: If an argument cannot be used, or `out` is the checkpoint or lies in the store.
+        StoreError: If the store cannot be read, or the split contains no sample.
+        ConfigError: If an argument cannot be used, or `out` is the checkpoint or is inside the store.
         OSError: If `out` cannot be written, before anything is scored.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     if batch_size is not None and batch_size < 1:
-        raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
+        raise ConfigError(f"batch_size is {batch_size}: expected 1 or more")
     check_workers(workers)
     if out is not None:
         check_apart(out, [checkpoint, store.path if isinstance(store, Store) else store])
@@ -78,7 +78,7 @@ def evaluate(
     for field in ("experiment", "stream"):
         if provenance.get(field) is None:
             raise CheckpointError(
-                f"{checkpoint} does not say its {field}: give one that `dualhead train` wrote, or convert it again "
+                f"{checkpoint} does not record its {field}: pass one that `dualhead train` wrote, or convert it again "
                 "with --experiment and --stream"
             )
     experiment = parse_experiment(provenance["experiment"], f"{checkpoint}, experiment", saved=True)
@@ -129,7 +129,7 @@ def evaluate_and_print(
     """Score one side of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
-    and give the same scores as one.
+    and pass the same scores as one.
 
     Args:
         checkpoint: A `.safetensors` file that `train` wrote.

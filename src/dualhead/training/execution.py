@@ -92,7 +92,7 @@ class Execution(Callback):
 
     def __init__(self, name: str, shape: Sequence[int]):
         if name not in EXECUTIONS:
-            raise ConfigError(f"execution {name!r} is not known: give one of {', '.join(EXECUTIONS)}")
+            raise ConfigError(f"execution {name!r} is not known: expected one of {', '.join(EXECUTIONS)}")
         self._name = name
         self._shape = tuple(shape)
 

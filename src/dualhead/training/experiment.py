@@ -31,7 +31,7 @@ _MOST = 10**9
 
 def _check(fine: bool, name: str, value: object, valid: str) -> None:
     if not fine:
-        raise ConfigError(f"{name} is {shorten(value)}: give {valid}")
+        raise ConfigError(f"{name} is {shorten(value)}: expected {valid}")
 
 
 @dataclass(frozen=True)
@@ -262,14 +262,14 @@ class Experiment:
         """Check the ranges.
 
         Raises:
-            ConfigError: If a value is outside its range, or two values do not fit together.
+            ConfigError: If a value is outside its range, or two values do not match together.
         """
         if not isinstance(self.recipe, str):
             get_recipe(self.recipe)
         for name in ("epochs", "batch_size", "repeat", "accumulate_grad_batches"):
             _check(1 <= getattr(self, name) <= _MOST, name, getattr(self, name), f"1 to {_MOST}")
         fine = self.eval_batch_size is None or 1 <= self.eval_batch_size <= _MOST
-        _check(fine, "eval_batch_size", self.eval_batch_size, "1 or more, or leave it out")
+        _check(fine, "eval_batch_size", self.eval_batch_size, "1 or more, or omit it")
         fine = self.gradient_clip_norm is None or self.gradient_clip_norm > 0
         _check(fine, "gradient_clip_norm", self.gradient_clip_norm, "a number above 0")
         probability = sum(rule.probability for rule in self.mixing)

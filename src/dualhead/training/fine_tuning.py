@@ -25,7 +25,7 @@ class FreezeReport:
     """The frozen part of a model.
 
     Attributes:
-        patterns: What was asked for.
+        patterns: What was requested.
         parameters: Names of the parameters that are kept.
         norms: Names of the batch norms that are kept, statistics too.
         weights: How many numbers the parameters hold.

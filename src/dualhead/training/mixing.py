@@ -234,7 +234,7 @@ def part_swap(
         The mixed clips and the shares `(n,)`.
     """
     if not 0 < share < 1:
-        raise ConfigError(f"mixing.arguments.share is {share}: give a number above 0 and below 1")
+        raise ConfigError(f"mixing.arguments.share is {share}: expected a number above 0 and below 1")
     stays = np.zeros((len(rngs), skeleton.num_joints), dtype=bool)
     for place, rng in enumerate(rngs):
         for part in skeleton.parts:
@@ -245,7 +245,7 @@ def part_swap(
 
 def _beta(rngs: Sequence[np.random.Generator], alpha: float) -> Tensor:
     if not alpha > 0:
-        raise ConfigError(f"mixing.arguments.alpha is {alpha}: give a number above 0")
+        raise ConfigError(f"mixing.arguments.alpha is {alpha}: expected a number above 0")
     return torch.tensor([rng.beta(alpha, alpha) for rng in rngs], dtype=torch.float32)
 
 

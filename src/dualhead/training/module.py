@@ -29,9 +29,9 @@ of the clips."""
 class StreamModule(LightningModule):
     """Trains one model on one stream.
 
-    Convention: nothing depends on history but weights, optimiser and averages: the generators are seeded anew for every
-    batch from (seed, epoch, batch, process), and the learning rate is a function of the step. So a run that is resumed
-    at the start of an epoch goes on as if it had never stopped.
+    Convention: nothing depends on history but weights, optimiser and averages: the generators are seeded again for
+    every batch from (seed, epoch, batch, process), and the learning rate is a function of the step. So a run that is
+    resumed at the start of an epoch goes on as if it had never stopped.
 
     Args:
         model: The model, `(N, C, T, V, M)` to `(N, H, K)`.
@@ -54,7 +54,7 @@ class StreamModule(LightningModule):
         self.experiment = experiment
         self.steps_per_epoch = steps_per_epoch
         self.validation_rows: tuple[NDArray[np.int64], NDArray[np.float32]] | None = None
-        self.gradient_norm: Tensor | None = None  # of the step that is about to be taken, where somebody asked for it
+        self.gradient_norm: Tensor | None = None  # of the step that is about to be taken, where it was requested
         self._losses: Tensor | None = None  # sums over the samples of the epoch so far, on the device
         self._right: Tensor | None = None
         self._samples = 0

@@ -20,8 +20,8 @@ Tensors = tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
 class _Average(AveragedModel):
     """A copy of a module that moves towards it, some weights at a time.
 
-    Differences from PyTorch's: it knows how often it was updated without asking the GPU, it moves all numbers in one
-    operation, and it copies counters instead of averaging them.
+    Differences from PyTorch's: it counts its updates without a synchronisation with the GPU, it moves all numbers in
+    one operation, and it copies counters instead of averaging them.
 
     Args:
         module: What is averaged.

@@ -45,7 +45,7 @@ def register_objective(name: str) -> Callable[[Registered], Registered]:
     """Register an objective under a name that an experiment can give.
 
     What is decorated is a class or function called as `builder(model, **arguments)`, where `arguments` are those of the
-    experiment; `model.config` tells it the classes and the skeleton, `model.heads` the heads.
+    experiment; `model.config` has the classes and the skeleton, `model.heads` the heads.
 
     Args:
         name: The name, of letters, digits, `_` and `-`.
@@ -134,9 +134,9 @@ class CrossEntropy(Objective):
     ):
         super().__init__()
         if isinstance(label_smoothing, bool) or not isinstance(label_smoothing, int | float):
-            raise ConfigError(f"objective.arguments.label_smoothing is {label_smoothing!r}: give a number")
+            raise ConfigError(f"objective.arguments.label_smoothing is {label_smoothing!r}: expected a number")
         if not 0 <= label_smoothing < 1:
-            raise ConfigError(f"objective.arguments.label_smoothing is {label_smoothing!r}: give 0 to below 1")
+            raise ConfigError(f"objective.arguments.label_smoothing is {label_smoothing!r}: expected 0 to below 1")
         self.label_smoothing = float(label_smoothing)
         weights = None
         if class_weights is not None:
@@ -151,7 +151,7 @@ class CrossEntropy(Objective):
         self.auxiliary = dict(auxiliary or {})
         for extra, factor in self.auxiliary.items():
             if isinstance(factor, bool) or not isinstance(factor, int | float):
-                raise ConfigError(f"objective.arguments.auxiliary.{extra} is {factor!r}: give a number")
+                raise ConfigError(f"objective.arguments.auxiliary.{extra} is {factor!r}: expected a number")
 
     def forward(self, output: ModelOutput, target: Tensor) -> Tensor:
         """Compute the loss; see `Objective.forward`.
@@ -225,7 +225,7 @@ class PrototypeContrast(Objective):
             ("momentum", 0 <= momentum < 1, "0 to below 1"),
         ):
             if not fine:
-                raise ConfigError(f"objective.arguments.{name} is out of range: give {valid}")
+                raise ConfigError(f"objective.arguments.{name} is out of range: expected {valid}")
         self.cross_entropy = CrossEntropy(model, label_smoothing=label_smoothing)
         self.factor, self.extra, self.temperature, self.momentum = factor, extra, temperature, momentum
         self.project = nn.Linear(features or model.config.skeleton.num_joints**2, channels)
@@ -268,10 +268,12 @@ def _weights(what: str, given: Sequence[float] | Mapping[str, float], names: Seq
             if name not in names:
                 raise unknown(f"key of objective.arguments.{what}", name, names)
         if missing := [name for name in names if name not in given]:
-            raise ConfigError(f"objective.arguments.{what} has no {missing[0]!r}: give one for each of {names}")
+            raise ConfigError(f"objective.arguments.{what} has no {missing[0]!r}: pass one for each of {names}")
         given = [given[name] for name in names]
     fine = not isinstance(given, str) and len(given) == len(names)
     fine = fine and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given)
     if not fine or not all(0 <= value < float("inf") for value in given) or not any(given):
-        raise ConfigError(f"objective.arguments.{what} is {given!r}: give {len(names)} numbers of 0 or more, not all 0")
+        raise ConfigError(
+            f"objective.arguments.{what} is {given!r}: expected {len(names)} numbers of 0 or more, not all 0"
+        )
     return [float(value) for value in given]

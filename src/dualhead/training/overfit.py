@@ -1,4 +1,4 @@
-"""Proving a set-up: a few samples, shown again and again without augmentation, must be learned by heart."""
+"""Overfitting a few samples without augmentation, which a correct configuration must be able to do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ logger = logging.getLogger("dualhead.training")
 
 
 def overfit_experiment(experiment: Experiment, samples: int) -> Experiment:
-    """Change an experiment to one that learns a few samples by heart.
+    """Change an experiment to one that overfits a few samples.
 
     Model, recipe, optimiser and precision stay. The learning rate warms up for a tenth of the steps and then stays;
     there is no validation side, no average of the weights, and no batch larger than the samples.
@@ -46,7 +46,7 @@ def overfit_experiment(experiment: Experiment, samples: int) -> Experiment:
         ConfigError: If there are no samples.
     """
     if samples < 1:
-        raise ConfigError(f"overfit is {samples}: give the number of samples, such as 16")
+        raise ConfigError(f"overfit is {samples}: expected a number of samples, such as 16")
     batch_size = min(samples, experiment.batch_size)
     epochs = -(-MOST_STEPS // -(-samples // batch_size))
     return replace(
@@ -80,7 +80,7 @@ def choose_samples(rows: NDArray[np.int64], labels: NDArray[np.int64], count: in
         ConfigError: If there are fewer.
     """
     if count > len(rows):
-        raise ConfigError(f"overfit is {count} and there are {len(rows)} training samples: give fewer")
+        raise ConfigError(f"overfit is {count} and there are {len(rows)} training samples: pass fewer")
     shuffled = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,))).permutation(rows)
     turns = np.empty(len(shuffled), dtype=np.int64)  # how many of its class come before each
     for label in np.unique(labels[shuffled]):

@@ -127,7 +127,7 @@ def build_parts(
         launch: From `launch_settings`.
         init: A checkpoint to start from.
         frozen: Patterns of what to freeze, as in `freeze`.
-        overfit: Learn this many samples by heart.
+        overfit: Number of samples to overfit.
         said: What the provenance says beside the usual.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Several processes that train or evaluate together: how many there are, and what they tell one another."""
+"""Several processes that train or evaluate together: their number and their communication."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def launch_settings(device: str = "auto", processes: int = 1) -> dict[str, Any]:
         nodes = int(os.environ.get("SLURM_NNODES", "1"))
         processes = int(os.environ["SLURM_NTASKS"]) // nodes
     if processes < 1:
-        raise ConfigError(f"processes is {processes}: give 1 or more")
+        raise ConfigError(f"processes is {processes}: expected 1 or more")
     if device == "cuda" and processes > torch.cuda.device_count():
         raise ConfigError(f"{processes} processes need a GPU each: this machine has {torch.cuda.device_count()}")
     strategy = "ddp" if processes * nodes > 1 else "auto"

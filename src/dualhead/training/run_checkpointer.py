@@ -51,7 +51,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 class RunCheckpointer(Callback):
-    """Ends every epoch: measures it, tells the best from the last, and saves both.
+    """Validates at the end of every epoch and saves the best and the last weights.
 
     The state to resume from is written last, so a run that is killed at any moment repeats at most one epoch, and
     repeats it exactly. "Best" is the epoch of highest validation top-1 (heads' mean); of equals the one of lower

@@ -1,4 +1,4 @@
-"""The folder of one run: where everything lies, and whether it belongs to the run that is asked for."""
+"""The folder of one run: its files, and the check that it belongs to the requested run."""
 
 from __future__ import annotations
 
@@ -64,16 +64,16 @@ class RunFolder:
         """
         there = next(place for place in (self.path, *self.path.absolute().parents) if place.exists())
         if not there.is_dir():
-            raise ConfigError(f"{there} is a file: give a folder for the run")
+            raise ConfigError(f"{there} is a file: pass a folder for the run")
         if not os.access(there, os.W_OK | os.X_OK):
-            raise ConfigError(f"no permission to write to {there}: give another folder for the run")
+            raise ConfigError(f"no permission to write to {there}: choose another folder for the run")
         if there != self.path:
             return
         foreign = sorted(entry.name for entry in self.path.iterdir() if not _BEFORE_A_CLAIM.match(entry.name))
         # looked for after the listing: run.json is the first that a run writes
         if foreign and not any(path.is_file() for path in (self.identity, self.resume, self.result)):
             raise ConfigError(
-                f"{self.path} holds {foreign[0]} and no run: give a folder that is empty or does not exist yet"
+                f"{self.path} holds {foreign[0]} and no run: choose a folder that is empty or does not exist yet"
             )
 
     def check(self, experiment: Experiment, identity: Mapping[str, Any]) -> None:
@@ -102,7 +102,7 @@ class RunFolder:
         save_experiment(self.experiment, experiment)
 
     def _compare(self, experiment: Experiment, identity: Mapping[str, Any]) -> None:
-        kept = read_json(self.identity, _IDENTITY, "give another folder for the run")
+        kept = read_json(self.identity, _IDENTITY, "choose another folder for the run")
         before = {**_flat(kept), **_flat(load_experiment(self.experiment, saved=True).as_dict())}
         now = {**_flat(identity), **_flat(experiment.as_dict())}
         for key in sorted(before.keys() | now.keys()):
@@ -113,7 +113,7 @@ class RunFolder:
                 one, two = difference(old, new)
                 raise MismatchError(
                     f"{self.path} holds another run: its {key} is {one}, here it is {two}; "
-                    "give another folder, or the run's own settings to go on with it"
+                    "choose another folder, or pass the run's own settings to resume it"
                 )
 
     @contextmanager

@@ -62,7 +62,7 @@ def score_split(
         The scores, in every process.
 
     Raises:
-        StoreError: If the split holds no sample.
+        StoreError: If the split contains no sample.
     """
     size = (
         batch_size or experiment.eval_batch_size or max(1, experiment.batch_size // experiment.accumulate_grad_batches)
@@ -108,7 +108,8 @@ def warn_of_overlap(checkpoint: str, provenance: Mapping[str, Any], scores: Scor
     count = int(known.sum())
     if count:
         logger.warning(
-            "%s was trained on %d of the %d samples that are scored, such as %s: this is no measure of how it does on "
+            "%s was trained on %d of the %d samples that are scored, such as %s: this is not a measure of how it "
+            "does on "
             "others",
             checkpoint, count, len(scores), scores.names[known.argmax()],
         )  # fmt: skip

@@ -70,7 +70,8 @@ def train_side_by_side(
     except BrokenProcessPool:
         check_interrupt()  # which may have ended them
         raise TrainingError(
-            f"training the {stream} stream ended unexpectedly (out of memory, or killed): run the same again to go on"
+            f"training the {stream} stream ended unexpectedly (out of memory, or killed): run the same command "
+            f"again to resume"
         ) from None
 
 

@@ -114,7 +114,7 @@ def train(
         init: A `.safetensors` checkpoint of the same architecture and skeleton to start from.
         freeze: Names of parameters, or of modules with all that is in them, that are not trained; wildcards as in a
             shell, such as stem or "fine*".
-        overfit: Learn this many training samples by heart and stop; such a run starts over if it was stopped.
+        overfit: Overfit this many training samples and stop; such a run cannot be resumed and starts again.
         device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
         processes: Processes to train in together on this machine, on GPUs one each; a launcher such as torchrun decides
             this by itself.
@@ -136,7 +136,7 @@ def train(
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment)
     if stop_after is not None and stop_after < 1:
-        raise ConfigError(f"stop_after is {stop_after}: give 1 or more epochs")
+        raise ConfigError(f"stop_after is {stop_after}: expected 1 or more epochs")
     check_stream(stream)
     check_variant(experiment.model.name, experiment.model.arguments)
     check_objective(experiment.objective.name, experiment.objective.arguments)
@@ -182,7 +182,7 @@ def _check_data(experiment: Experiment, store: Store) -> None:
         if expected not in (None, facts[field]):
             raise MismatchError(
                 f"{store.path} is not the data of this experiment: its {field} is {facts[field]!r}, the experiment's "
-                f"is {expected!r}; give another store, or {key} null in the experiment for any"
+                f"is {expected!r}; pass another store, or {key} null in the experiment for any"
             )
 
 
@@ -259,7 +259,7 @@ def _overfit(parts: RunParts, folder: RunFolder, bars: NewBar) -> TrainResult:
     )
     if not watch.fitted:
         raise TrainingError(
-            f"the set-up does not learn {parts.samples['training']} samples by heart, {watch.line()}: look at the data "
+            f"failed to overfit {parts.samples['training']} samples, {watch.line()}: check the data "
             "with `dualhead inspect`, try another optimizer.lr, no dropout, or a batch_size that holds all of them"
         )
     epochs = int(watch.figures["epochs"])
@@ -331,7 +331,7 @@ def _epochs_done(folder: RunFolder) -> int:
 
 def _damaged_state(folder: RunFolder, error: Exception) -> TrainingError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return TrainingError(f"{folder.resume} is damaged ({reason}): remove it to start the run anew, or restore it")
+    return TrainingError(f"{folder.resume} is damaged ({reason}): remove it to start the run again, or restore it")
 
 
 @contextmanager
@@ -360,9 +360,9 @@ def _explain(error: Exception, folder: RunFolder, again: str) -> str | None:
         # From a loading process PyTorch hands over the traceback as the message.
         return told.strip().splitlines()[-1].partition(": ")[2] if "in DataLoader worker process" in told else told
     if isinstance(error, torch.OutOfMemoryError):
-        return f"the GPU has too little memory ({told}): give a larger accumulate_grad_batches or a smaller batch_size"
+        return f"the GPU has too little memory ({told}): pass a larger accumulate_grad_batches or a smaller batch_size"
     if isinstance(error, OSError | SafetensorError):
-        return f"the machine failed while {folder.path} was written or the data read ({told}): mend it, then {again}"
+        return f"the machine failed while {folder.path} was written or the data read ({told}): fix it, then {again}"
     if "DataLoader worker" in told:
-        return f"a loading process died ({told.splitlines()[0]}): give a smaller num_workers, or 0; {again}"
+        return f"a loading process died ({told.splitlines()[0]}): pass a smaller num_workers, or 0; {again}"
     return None

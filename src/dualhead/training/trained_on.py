@@ -1,4 +1,4 @@
-"""Which samples a checkpoint was trained on, so that nobody scores it on them without being told."""
+"""Which samples a checkpoint was trained on, so that scoring it on them is reported."""
 
 from __future__ import annotations
 

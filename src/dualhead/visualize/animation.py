@@ -110,18 +110,18 @@ def render(
         The file that was written.
 
     Raises:
-        ConfigError: If an argument cannot be used, `out` is a file that is read or lies in the store, there is no body
-            to draw, or .mp4 is asked for without PyAV or ffmpeg.
+        ConfigError: If an argument cannot be used, `out` is a file that is read or is inside the store, there is no
+            body to draw, or .mp4 is requested without PyAV or ffmpeg.
         FormatError: If the recording cannot be read.
-        StoreError: If the store cannot be opened or holds no such sample.
+        StoreError: If the store cannot be opened or contains no such sample.
         CheckpointError: If a checkpoint cannot be read.
     """
     if fps is not None and not 0 < fps <= 1000:
-        raise ConfigError(f"fps is {fps:g}: give frames a second, above 0 and at most 1000")
+        raise ConfigError(f"fps is {fps:g}: expected frames per second, above 0 and at most 1000")
     if size not in _SIZES:
-        raise ConfigError(f"size is {size}: give a width in pixels, {_SIZES.start} to {_SIZES.stop - 1}")
+        raise ConfigError(f"size is {size}: expected a width in pixels, {_SIZES.start} to {_SIZES.stop - 1}")
     if not (math.isfinite(yaw) and math.isfinite(turn)):
-        raise ConfigError(f"yaw is {yaw:g} and turn is {turn:g}: give both in degrees")
+        raise ConfigError(f"yaw is {yaw:g} and turn is {turn:g}: pass both in degrees")
     target = None if out is None else Path(out)
     if target is not None and target.suffix.lower() not in KINDS:
         raise unknown("kind of picture", target.suffix.lower() or target.name, KINDS)

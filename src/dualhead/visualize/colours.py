@@ -1,4 +1,4 @@
-"""The colours of all pictures and pages, told apart without hue too: sides differ in lightness, bodies in fill."""
+"""Colours of all pictures and pages, distinguishable without hue too: sides differ in lightness, bodies in fill."""
 
 from __future__ import annotations
 

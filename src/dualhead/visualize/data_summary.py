@@ -37,7 +37,7 @@ def summarise(store: Store) -> dict[str, Any]:
         if store.body_extent is not None:
             facts.append(("size of bodies", f"median {store.body_extent:.3g} m from end to end"))
         if "fps" in store.measures:
-            facts.append(("frame rate", f"{store.measures['fps']:g} frames a second"))
+            facts.append(("frame rate", f"{store.measures['fps']:g} frames per second"))
         for name, values in store.fields.items():
             facts.append((f"{name}s", f"{len(np.unique(values))}"))
         for protocol in store.protocols:

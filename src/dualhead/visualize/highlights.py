@@ -15,7 +15,7 @@ from dualhead.visualize.scene import make_scene
 from dualhead.visualize.standings import Standing
 
 FPS = 30.0
-"""Frames a second of the recordings that the package knows."""
+"""Frames per second of the supported data sets."""
 
 
 def choose(scores: Scores, mistakes: int) -> list[int]:
@@ -60,7 +60,7 @@ def pick_clips(standing: Standing, store: Store, mistakes: int) -> list[Clip]:
         mistakes: How many wrong clips.
 
     Returns:
-        The clips; one that holds no body is passed over for the next.
+        The clips; one that contains no body is passed over for the next.
     """
     scores = standing.scores
     clips = []

@@ -1,4 +1,4 @@
-"""What a model says over the course of a recording, and what its heads tell each other there."""
+"""Predictions and gates of a model over the course of a recording."""
 
 from __future__ import annotations
 

@@ -68,9 +68,11 @@ def notes(insight: Insight) -> list[str]:
         return [*said, "This model has no gates between its heads, so there are predictions only."]
     return [
         *said,
-        f"Strips ({insight.stream} stream): the temporal gates, by which the fine head tells the coarse one which "
+        f"Strips ({insight.stream} stream): the temporal gates, by which the fine head weights for the coarse one "
+        f"which "
         "frames matter, over the recording as a whole; averaged over the bodies that are there.",
-        f"Colours and sizes of joints: the last spatial gate ({insight.joint_gate}), by which the coarse head tells "
+        f"Colours and sizes of joints: the last spatial gate ({insight.joint_gate}), by which the coarse head "
+        f"weights for "
         "the fine one which joints matter, in the window around the frame.",
         "Gates go from 0, shut, to 1, open; colours reach from the lowest to the highest value that occurs, as given "
         "beside them. A temporal gate that training has not moved is 0.50 everywhere.",

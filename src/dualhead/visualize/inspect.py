@@ -39,7 +39,7 @@ def inspect(
 
     Of a store: counts by class, protocol side and field (performer, camera, setup, ...), lengths, bodies, empty frames,
     joints that jump, do not move or are missing, the clips that look wrong, ranked with their reasons, and the rejected
-    files. Of a raw file: what it is taken for and why, the size of its bodies, what was decided by evidence, its
+    files. Of a raw file: what it is interpreted as and why, the size of its bodies, what was decided by evidence, its
     frames, the bodies of each, where body IDs begin, break off and end, which tests for
     ghosts each body fails, and the damage, each with its line.
 
@@ -49,7 +49,7 @@ def inspect(
         skeleton: For a clip of your own (`.npy`, `.npz`, `.csv`, `.json`), which does not say what its joints are:
             `ntu25`, `openpose18`, `kinect20`, `coco17`, `body25` or a YAML file (docs/custom-data.md).
         image_size: Of a file with 2D key points in pixels, the width and height of the image.
-        fps: Of a file, frames a second.
+        fps: Of a file, frames per second.
         unit: Of a file that leaves it open, the unit of 3D coordinates: m, cm, mm or in.
         kind: Of a file, what it is, such as alphapose. Default: decided by its content.
         axes: Of an array, the order of its axes, such as TMVC. Default: as its numbers say.
@@ -62,30 +62,30 @@ def inspect(
         Everything that is printed, as values.
 
     Raises:
-        ConfigError: If `top` is negative, a page of a raw file or its fingerprint is asked for, the page would
+        ConfigError: If `top` is negative, a page of a raw file or its fingerprint is requested, the page would
             lie in the store, or the skeleton is unknown or given for what has one of its own.
         FormatError: If the file cannot be opened or is of no known kind. A damaged one is explained instead.
         StoreError: If the store cannot be opened, or, with `verify`, is not what was prepared.
     """
     path, console = Path(path), Console()
     if top < 0:
-        raise ConfigError(f"top is {top}: give 0 or more")
+        raise ConfigError(f"top is {top}: expected 0 or more")
     if not path.exists():
-        raise FormatError("there is no such file or folder: give a store or a raw recording", path)
+        raise FormatError("no such file or folder: expected a store or a raw recording", path)
     options = Reader(
         skeleton=skeleton, image_size=image_size, fps=fps, unit=unit, kind=kind, axes=axes, any_scale=True
     ).options
     if not path.is_dir() or (not (path / "meta.json").exists() and holds_one_recording(path, options)):
         if out is not None:
-            raise ConfigError(f"a page is made of a store only, not of {path}: leave `out` away")
+            raise ConfigError(f"only a store has a page, not {path}: omit `out`")
         if verify:
-            raise ConfigError(f"{path} is a raw file, which has no fingerprint: leave `verify` away, or give a store")
+            raise ConfigError(f"{path} is a raw file, which has no fingerprint: omit `verify`, or pass a store")
         story = explain_file(path, options=options)
         if not quiet:
             print_file(story, console, top)
         return story
     if skeleton is not None:
-        raise ConfigError(f"{path} is a folder, and a store knows its skeleton: leave `skeleton` away")
+        raise ConfigError(f"{path} is a folder, and a store has its own skeleton: omit `skeleton`")
     if out is not None:
         check_apart(out, [path])
     with show_progress(quiet) as new_bar:

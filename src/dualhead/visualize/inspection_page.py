@@ -91,7 +91,7 @@ def _plots(inspection: StoreInspection) -> list[dict[str, Any]]:
     columns: dict[str, tuple[NDArray[np.int64] | NDArray[np.float64], str]] = {
         "Length": (store.frames, "frames"),
         "Bodies": (store.bodies, "bodies"),
-        "Empty frames": (figures.empty_frames, "frames in which nobody is seen"),
+        "Empty frames": (figures.empty_frames, "frames in which no person is seen"),
         "Bodies that come and go": (figures.absent, "share of frames in which a body is absent"),
         "Jumps": (figures.jump, "furthest move of a joint from one frame to the next"),
         "Joints that never move": (figures.constant_joints, "joints"),

@@ -87,7 +87,7 @@ def _figures(inspection: StoreInspection) -> Table:
         "joints that never move": figures.constant_joints,
         "missing joints (share)": figures.missing_joints,
         "extent of a body": figures.extent,
-        "coordinates that are no numbers": figures.not_finite,
+        "coordinates that are not numbers": figures.not_finite,
     }
     for name, values in rows.items():
         spread = np.percentile(values, [0, 50, 95, 100]) if len(values) else np.zeros(4)
@@ -117,7 +117,7 @@ def _suspects(inspection: StoreInspection, top: int) -> Table:
 
 def _skeleton_line(story: FileStory) -> str:
     """Describe the skeleton, the frame rate and the size of the bodies."""
-    rate = "frame rate not said" if story.fps is None else f"{story.fps:g} frames a second"
+    rate = "frame rate unknown" if story.fps is None else f"{story.fps:g} frames per second"
     unit = {"m": " m", "px": " pixels", "fraction": " of the image"}.get(story.unit, "")
     size = f"; bodies are {story.extent:.4g}{unit} from end to end" if story.extent else ""
     return f"skeleton {story.skeleton or 'not known'}; {rate}{size}"
@@ -132,7 +132,7 @@ def print_file(story: FileStory, console: Console, top: int) -> None:
         top: How many events to print.
     """
     if story.taken_for:
-        print_line(console, f"{story.path}: taken for {story.taken_for}")
+        print_line(console, f"{story.path}: interpreted as {story.taken_for}")
     if story.damage is not None and not story.frames:
         print_line(console, f"cannot be read: {story.damage}", style="bold red")
         return

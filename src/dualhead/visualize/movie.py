@@ -22,10 +22,10 @@ GIF_FRAMES = 1000
 """Most frames of a GIF: its encoder holds them all in memory."""
 
 GIF_RATE = 50.0
-"""Most frames a second of a GIF: viewers slow down those with a frame of under 2/100 s."""
+"""Most frames per second of a GIF: viewers slow down those with a frame of under 2/100 s."""
 
 GIF_LEAST_RATE = 0.0016
-"""Fewest frames a second of a GIF: it counts the 1/100 s of a frame in 16 bits, which are 655 s."""
+"""Fewest frames per second of a GIF: it counts the 1/100 s of a frame in 16 bits, which are 655 s."""
 
 _SHADES = 4
 """Steps from the ground to a colour, for smooth edges: more of them only make the file larger."""
@@ -63,14 +63,12 @@ def write_gif(
             `GIF_LEAST_RATE` a second.
     """
     if frames > GIF_FRAMES:
-        raise ConfigError(f"a GIF of {frames} frames is too large: ask for at most {GIF_FRAMES}, or for .html or .mp4")
+        raise ConfigError(f"a GIF of {frames} frames is too large: use at most {GIF_FRAMES}, or .html or .mp4")
     if fps > GIF_RATE:
-        raise ConfigError(
-            f"a GIF cannot be played at {fps:g} frames a second: ask for at most {GIF_RATE:g}, or for .html"
-        )
+        raise ConfigError(f"a GIF cannot be played at {fps:g} frames per second: use at most {GIF_RATE:g}, or .html")
     if fps < GIF_LEAST_RATE:
         raise ConfigError(
-            f"a GIF cannot be played at {fps:g} frames a second: ask for at least {GIF_LEAST_RATE:g}, or for .html"
+            f"a GIF cannot be played at {fps:g} frames per second: use at least {GIF_LEAST_RATE:g}, or .html"
         )
     palette = _palette(colours, ground)
     reduced = (_reduced(picture, palette, rgb(ground)) for picture in pictures)
@@ -128,7 +126,7 @@ def write_video(pictures: Iterable[Image.Image], out: str | Path, *, fps: float)
     if program is None:
         raise ConfigError(
             f"{str(out)!r} needs PyAV or the program ffmpeg, neither of which was found: "
-            "pip install 'dualhead[video]', install ffmpeg, or ask for .gif or .html"
+            "pip install 'dualhead[video]', install ffmpeg, or use .gif or .html"
         )
     supply = iter(pictures)
     first = next(supply)

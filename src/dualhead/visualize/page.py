@@ -63,7 +63,7 @@ def make_clip(
         heat: How strongly each joint is coloured, `(M, T, V)`, 0 to 1, NaN for not at all.
 
     Returns:
-        The clip, about 6 bytes a joint, body and frame before base64.
+        The clip, about 6 bytes per joint, body and frame before base64.
     """
     whole = np.rint(np.clip(scene.points, -4, 4) * _UNIT)  # (M, T, V, 3)
     packed = np.where(np.isnan(whole), _ABSENT, whole).astype("<i2")

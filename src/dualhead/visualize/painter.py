@@ -144,7 +144,7 @@ def _heat(
 
 
 def _fitted(caption: str, font: _Font, size: int, frames: int) -> str:
-    """Cut a caption to the room beside the frame's number; the built-in font knows Latin letters only."""
+    """Cut a caption to the space beside the frame's number; the built-in font has Latin letters only."""
     text = " ".join(caption.split())[:200].encode("latin-1", "replace").decode("latin-1")
     room = size - 3 * (size // 32) - font.getlength(f"{frames}/{frames}")
     while text and font.getlength(text) > room:

@@ -55,7 +55,7 @@ def curves(
             label=plain(name),
         )
     if not drawn:
-        raise ConfigError(f"{y_label}: no finite value to draw; give at least one")
+        raise ConfigError(f"{y_label}: no finite value to draw; pass at least one")
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label + (" (%)" if percent else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins="auto"))
@@ -77,11 +77,11 @@ def bars(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
         An `<svg>`, higher for more classes.
 
     Raises:
-        ConfigError: If there is no class, or not one value a class.
+        ConfigError: If there is no class, or not one value per class.
     """
     shares = np.asarray(values, dtype=np.float64)
     if not len(names) or shares.shape != (len(names),):
-        raise ConfigError(f"{label}: {len(names)} names and values of shape {shares.shape}; give one value a name")
+        raise ConfigError(f"{label}: {len(names)} names and values of shape {shares.shape}; pass one value per name")
     rows = np.arange(len(names))
     figure, axes = blank(5.6, 0.5 + 0.19 * len(names))
     known = np.isfinite(shares)
@@ -111,11 +111,11 @@ def counts(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
         An `<svg>`, higher for more names.
 
     Raises:
-        ConfigError: If there is no name, or not one value a name.
+        ConfigError: If there is no name, or not one value per name.
     """
     numbers = np.asarray(values, dtype=np.int64)
     if not len(names) or numbers.shape != (len(names),):
-        raise ConfigError(f"{label}: {len(names)} names and counts of shape {numbers.shape}; give one count a name")
+        raise ConfigError(f"{label}: {len(names)} names and counts of shape {numbers.shape}; pass one count per name")
     rows = np.arange(len(names))
     figure, axes = blank(5.6, 0.5 + 0.19 * len(names))
     axes.barh(rows, numbers, height=0.66, color=STAND_IN["accent"])
@@ -138,7 +138,7 @@ def histogram(values: ArrayLike, *, x_label: str, y_label: str, bins: int = 40) 
         values: The values, one or more; those that are not finite are left out.
         x_label: What they are.
         y_label: What is counted.
-        bins: How many bars at most; whole numbers get no narrower ones than 1.
+        bins: How many bars at most; integers get no narrower ones than 1.
 
     Returns:
         An `<svg>`.
@@ -149,7 +149,7 @@ def histogram(values: ArrayLike, *, x_label: str, y_label: str, bins: int = 40) 
     numbers = np.asarray(values)
     numbers = numbers[np.isfinite(numbers)]
     if not numbers.size:
-        raise ConfigError(f"{x_label}: no finite value to draw; give at least one")
+        raise ConfigError(f"{x_label}: no finite value to draw; pass at least one")
     low, high = float(numbers.min()), float(numbers.max())
     whole = np.issubdtype(numbers.dtype, np.integer)
     if whole:
@@ -213,12 +213,12 @@ def confusion(matrix: ArrayLike, names: Sequence[str], *, numbers: bool | None =
         An `<svg>`; a class without a sample has an empty row.
 
     Raises:
-        ConfigError: If the matrix is not square or does not fit the names.
+        ConfigError: If the matrix is not square or does not match the names.
     """
     counts = np.asarray(matrix, dtype=np.int64)
     classes = len(names)
     if counts.shape != (classes, classes) or not classes:
-        raise ConfigError(f"confusion matrix of shape {counts.shape} and {classes} names: give (K, K) and K names")
+        raise ConfigError(f"confusion matrix of shape {counts.shape} and {classes} names: expected (K, K) and K names")
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)  # (K, K)
     labelled = classes <= LABELLED
     side = float(np.clip(0.3 * classes, 3.4, 9.5)) if labelled else 8.0

@@ -39,8 +39,8 @@ def find_recording(
     Raises:
         ConfigError: If a store is given without the name of a sample, a single recording with one, or a folder of
             recordings.
-        FormatError: If the file is missing, of an unknown kind, damaged, or holds no body.
-        StoreError: If the store cannot be opened or holds no such sample.
+        FormatError: If the file is missing, of an unknown kind, damaged, or contains no body.
+        StoreError: If the store cannot be opened or contains no such sample.
     """
     if not isinstance(source, SkeletonSequence) and _is_store(Path(source), sample):
         store = open_store(source)
@@ -50,9 +50,7 @@ def find_recording(
             )
         return take_sample(store, sample)
     if sample is not None:
-        raise ConfigError(
-            f"sample {sample!r} was asked for, but only a store has samples: leave it out or give a store"
-        )
+        raise ConfigError(f"sample {sample!r} was requested, but only a store has samples: omit it or pass a store")
     if isinstance(source, SkeletonSequence):
         return source, ""
     path = Path(source)
@@ -60,7 +58,7 @@ def find_recording(
         _refuse_many(path)
     found = list(islice((reader or Reader(any_scale=True)).read(path, on_note=on_note), _FEW))
     if len(found) != 1:
-        raise ConfigError(f"{str(source)!r} holds more than one recording: give one of them")
+        raise ConfigError(f"{str(source)!r} holds more than one recording: pass one of them")
     return found[0], ""
 
 
@@ -81,7 +79,7 @@ def _refuse_many(folder: Path) -> None:
     if len(found) > 1 or found[0] != folder.name:
         count = f"{len(found)} recording{'s' if len(found) > 1 else ''}"
         raise ConfigError(
-            f"{str(folder)!r} is a folder of {count} and no store, and one recording is drawn at a time: give it by "
+            f"{str(folder)!r} is a folder of {count} and no store, and one recording is drawn at a time: pass it by "
             f"name, such as {str(folder / found[0])!r}"
         )
 

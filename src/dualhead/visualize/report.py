@@ -68,8 +68,8 @@ def write_report(
         `out` as a path.
 
     Raises:
-        ConfigError: If there are no scores, or `out` is one of the files that are read or lies in the store.
-        MismatchError: If scores, or scores and store, do not belong together; names the field that differs.
+        ConfigError: If there are no scores, or `out` is one of the files that are read or is inside the store.
+        MismatchError: If scores, or scores and store, do not match; names the field that differs.
         FormatError: If a file is damaged.
         StoreError: If the store cannot be opened.
     """

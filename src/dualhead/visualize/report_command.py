@@ -47,26 +47,26 @@ def report(
         The page.
 
     Raises:
-        ConfigError: If a source is neither, there are no scores, or `out` is one of the files that are read or lies in
-            the store.
+        ConfigError: If a source is neither, there are no scores, or `out` is one of the files that are read or is
+            inside the store.
         FormatError: If a file is damaged.
-        MismatchError: If the scores, or scores and store, do not belong together; names the field that differs.
+        MismatchError: If the scores, or scores and store, do not match; names the field that differs.
         StoreError: If the store cannot be opened.
     """
     if mistakes < 0:
-        raise ConfigError(f"mistakes is {mistakes}: give 0 or more")
+        raise ConfigError(f"mistakes is {mistakes}: expected 0 or more")
     runs = [source for source in sources if source.is_dir()]
     files = [source for source in sources if not source.is_dir()]
     for file in files:
         if file.suffix != ".npz":
-            raise ConfigError(f"{file} is neither a run folder nor a score file: give folders of `train` or .npz files")
+            raise ConfigError(f"{file} is neither a run folder nor a score file: pass folders of `train` or .npz files")
     check_apart(out, files)
     scores = _load(files, quiet)
     console = Console(stderr=True)
     if store is None:
         fingerprints = {*_fingerprints(runs), *(str(item.provenance.get("data_fingerprint", "")) for item in scores)}
         store = find_store(sources, fingerprints - {""})
-        found = "no store of these scores was found: no animations and no summary of the data; give --store"
+        found = "no store of these scores was found, so the report has no animations and no data summary: pass --store"
         if not quiet:
             print_line(console, found if store is None else f"store: {store}")
     page = write_report(out, runs=runs, scores=scores, store=store, title=title, mistakes=mistakes, quiet=quiet)

@@ -66,7 +66,7 @@ def read_run(path: str | Path) -> Run:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise ConfigError(f"no run folder at {str(folder)!r}: give one that training wrote")
+        raise ConfigError(f"no run folder at {str(folder)!r}: pass one that training wrote")
     scores = {
         split: {
             selection: Scores.load(file)
@@ -79,7 +79,7 @@ def read_run(path: str | Path) -> Run:
     curves = read_curves(metrics) if metrics.is_file() else {}
     if not curves and not scores["test"]:
         raise ConfigError(
-            f"{str(folder)!r} holds neither metrics.csv nor test scores: give a folder that training wrote"
+            f"{str(folder)!r} holds neither metrics.csv nor test scores: pass a folder that training wrote"
         )
     config = folder / "experiment.yaml"
     name = next((str(item.provenance["stream"]) for item in scores["test"].values() if "stream" in item.provenance), "")
@@ -119,7 +119,7 @@ def read_curves(path: str | Path) -> dict[str, list[tuple[float, float]]]:
 def _means(reader: csv.DictReader[str], path: str | Path) -> dict[str, list[tuple[float, float]]]:
     """Average the rows of each epoch, column by column."""
     if "epoch" not in (reader.fieldnames or ()):
-        raise FormatError("no column 'epoch': give the metrics.csv of a run", path)
+        raise FormatError("no column 'epoch': pass the metrics.csv of a run", path)
     sums: dict[str, dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in reader:
         # A last line that was cut off has fewer cells, which read as None.

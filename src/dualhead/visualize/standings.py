@@ -148,13 +148,13 @@ def standings(
 
     Raises:
         ConfigError: If there is no score at all.
-        MismatchError: If scores do not belong together, or two fusions are of one selection.
+        MismatchError: If scores do not match, or two fusions are of one selection.
     """
     found: dict[str, Standing] = {}
     for result in fused:
         selection = str(result.scores.provenance.get("selection", ""))
         if selection in found:
-            raise ConfigError(f"two fusions are of selection {selection!r}: give one fusion of each")
+            raise ConfigError(f"two fusions are of selection {selection!r}: pass one fusion of each")
         found[selection] = Standing(selection, {share.name: share.scores for share in result.streams}, result)
     loose: dict[str, list[tuple[Scores, Scores | None]]] = {}
     for run in runs:
@@ -166,7 +166,7 @@ def standings(
         if selection not in found:
             found[selection] = _standing(selection, pairs, quiet)
     if not found:
-        raise ConfigError("a report needs scores: give run folders, score files or a fusion")
+        raise ConfigError("a report needs scores: pass run folders, score files or a fusion")
     order = [*(name for name in _TITLES if name in found), *(name for name in found if name not in _TITLES)]
     return [found[name] for name in order]
 

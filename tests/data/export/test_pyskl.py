@@ -127,7 +127,7 @@ def test_half_precision_has_an_end(tmp_path: Path) -> None:
 def test_what_cannot_be_done_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = make_store(tmp_path)
     export_pyskl(store, tmp_path / "a.pkl", quiet=True)
-    with pytest.raises(StoreError, match="is there already"):
+    with pytest.raises(StoreError, match="already exists"):
         export_pyskl(store, tmp_path / "a.pkl", quiet=True)
     export_arrays(store, tmp_path / "xsub", protocol="xsub", streams=["joint"], recipe="dualhead", quiet=True)
     prepare("published", tmp_path / "xsub", tmp_path / "back", workers=1, quiet=True)

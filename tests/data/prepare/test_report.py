@@ -25,10 +25,10 @@ def test_it_says_counts_and_the_first_reasons_of_each_kind() -> None:
     assert str(report).splitlines() == [
         "out: 3 samples, 90 frames of ntu60 (took 1.2 s)",
         "warning: 2 samples have coordinates that look like pixels of images whose size is not known, which no recipe "
-        "takes: give it (for your own data columns `width` and `height` in the table) and prepare the store anew",
+        "takes: pass it (for your own data columns `width` and `height` in the table) and prepare the store again",
         "warning: 3 samples hold confidences that are left out: to keep them say `confidence: true` in dataset.yaml "
-        "and prepare the store anew",
-        "changed: 2 since this store was made, the first is raw/n8: to read anew remove out, or give another folder",
+        "and prepare the store again",
+        "changed: 2 since this store was made, the first is raw/n8: to read again remove out, or pass another folder",
         "skipped: 2 of another data set of the same format",
         "duplicates: 1, the first of each is kept",
         "  <1b>[2Jd: a/d, not b/d",

@@ -72,7 +72,7 @@ def test_a_refusal_names_every_recipe_that_takes_the_skeleton(skeleton: Skeleton
 
 def test_training_draws_need_a_generator() -> None:
     for name in ("resample64", "uniform100", "ucla52"):
-        with pytest.raises(ConfigError, match="give rng"):
+        with pytest.raises(ConfigError, match="pass rng"):
             get_recipe(name).clip(SEQUENCE, "joint", train=True)
     recipe = get_recipe("dualhead")  # draws nothing
     np.testing.assert_array_equal(recipe.clip(SEQUENCE, "joint", train=True), recipe.clip(SEQUENCE, "joint"))

@@ -186,7 +186,7 @@ def test_facts_that_do_not_fit_are_a_sentence(folder: Path, change: dict[str, An
 
 
 def test_a_folder_without_a_store_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match=r"holds no store \(no meta\.json\): make one with `dualhead prepare`$"):
+    with pytest.raises(StoreError, match=r"contains no store \(no meta\.json\): make one with `dualhead prepare`$"):
         open_store(tmp_path)
 
 

@@ -6,11 +6,11 @@ With the limits of CTR-GCN (Chen et al., ICCV 2021) and its successors for NTU R
 - spread: it is not wide (its extent along x more than 0.8 of that along y) in more than 69.754 % of its frames;
 - size: the sum over coordinates of the variance over all its joints and frames is at least 0.089925 square metres.
 
-Their code also has an upper limit of the last, 2 square metres, and applies neither: somebody who walks through the
+Their code also has an upper limit of the last, 2 square metres, and applies neither: a person who walks through the
 room exceeds it. The lower one is applied here, against small ghosts.
 
-A test that nobody would pass is not applied, so that whoever is alone stays; and the main actor, who moves most, passes
-those of spread and size.
+A test that would reject every body is skipped, so that whoever is alone stays; and the main actor, who moves most,
+passes those of spread and size.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ def select_people(recording: Recording, max_bodies: int) -> tuple[NDArray[np.flo
     Observations are joined to people by their IDs (`tracking.find_people`), or where there are none from
     frame to frame (`follow_people`). People are ranked by the sum of their scores over all joints and frames, or by the
     number of joints seen where there are no scores, and get places in that order (`place_people`). Unlike `score`, a
-    body is one person all the time; unlike `tracked`, nobody is taken for a ghost: a joint that was not found would
-    count as one in the corner of the image.
+    body is one person all the time; unlike `tracked`, no person is interpreted as a ghost: a joint that was not found
+    would count as one in the corner of the image.
 
     Args:
         recording: What was parsed.
@@ -27,7 +27,7 @@ def select_people(recording: Recording, max_bodies: int) -> tuple[NDArray[np.flo
 
     Returns:
         Joints `(M, T, V, C)` and confidence `(M, T, V)` or None, M from 0 to `max_bodies`, all frames, zeros where
-        nobody is seen.
+        no person is seen.
     """
     seen = recording.joints.any(axis=2) if recording.confidence is None else recording.confidence  # (B, V)
     weight = seen.sum(axis=1)  # (B,)
@@ -41,8 +41,8 @@ def follow_people(recording: Recording) -> list[NDArray[np.int64]]:
 
     Convention: frame by frame, each observation goes to the person whose last one is nearest, nearest pairs first. The
     distance is the mean over the joints that both have; it is at most 0.3 + 0.1 (n - 1) metres, and at most 1, where
-    the person was last seen n frames before, n up to 30 (the limits of `tracking`). Who is near nobody is
-    somebody new. Empty observations belong to nobody.
+    the person was last seen n frames before, n up to 30 (the limits of `tracking`). Who is near no person is
+    a person new. Empty observations belong to no person.
 
     Args:
         recording: What was parsed.
@@ -102,7 +102,7 @@ def place_people(
     """Arrange people over time.
 
     Each takes the first place in which none of their frames is taken yet, or a new one while there are fewer than
-    `max_bodies`; whoever finds none is left out. So somebody who comes and goes keeps their place, also under another
+    `max_bodies`; whoever finds none is left out. So a person who comes and goes keeps their place, also under another
     ID, and people who are never there together may share one.
 
     Args:
@@ -112,7 +112,7 @@ def place_people(
 
     Returns:
         Joints `(M, T, V, C)` and confidence `(M, T, V)` or None, M from 0 to `max_bodies`, all frames, zeros where
-        nobody is seen.
+        no person is seen.
     """
     taken: list[NDArray[np.bool_]] = []
     places: list[list[NDArray[np.int64]]] = []

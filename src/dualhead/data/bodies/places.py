@@ -18,7 +18,7 @@ def select_order(recording: Recording, max_bodies: int) -> tuple[NDArray[np.floa
 
     A body that is empty in every frame stays, as zeros, where another follows in the places that there are, so that
     this one keeps its place. Where bodies stand behind those places, the empty ones are left out and the others move
-    up in their order, so that nobody is lost to an empty place.
+    up in their order, so that no person is lost to an empty place.
 
     Args:
         recording: What was parsed.

@@ -73,7 +73,7 @@ def select_tracked(recording: Recording, max_bodies: int) -> tuple[NDArray[np.fl
 
     Returns:
         Joints `(M, T, V, C)` and confidence `(M, T, V)` or None, M from 0 to `max_bodies`, all frames, zeros where
-        nobody is seen.
+        no person is seen.
     """
     people = find_people(recording)
     kept = keep_people([recording.joints.take(rows, axis=0) for rows in people], unit(recording.joints))

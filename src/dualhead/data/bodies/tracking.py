@@ -1,7 +1,7 @@
 """Who is who in a recording: the observations of each body ID, joined to people where IDs change.
 
 Convention: all lengths are in metres for three coordinates. Flat coordinates have no such unit; there the median extent
-of the bodies stands for `TALL` metres.
+of the bodies represents `TALL` metres.
 
 1. A *stretch* is what one body ID shows, cut wherever the body's centre (the mean of its joints that are not 0) is
    further from where it was last seen, n frames before, than a person gets: 0.3 + 0.1 (n - 1) metres. So two people
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from dualhead.formats.recording import Recording
 
 STEP = 0.3
-"""How far a body's centre gets from one frame to the next, in metres: 9 m/s at 30 frames a second."""
+"""How far a body's centre gets from one frame to the next, in metres: 9 m/s at 30 frames per second."""
 
 STRIDE = 0.1
 """How much further with each frame in which it is not seen, in metres."""
@@ -37,8 +37,8 @@ TALL = 1.7
 def find_people(recording: Recording) -> list[NDArray[np.int64]]:
     """Join the observations of a recording to people.
 
-    Observations whose coordinates sum to 0 are empty and belong to nobody. Without body IDs, the place among the bodies
-    of a frame stands for one. An ID that a frame holds twice counts as two.
+    Observations whose coordinates sum to 0 are empty and belong to no person. Without body IDs, the place among the
+    bodies of a frame represents one. An ID that a frame holds twice counts as two.
 
     Args:
         recording: What was parsed.

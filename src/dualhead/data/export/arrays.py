@@ -41,8 +41,8 @@ def export_arrays(
 
     The arrays are float32 `(N, C, T, V, M)`, C = 3 for the published streams; a label file holds `(names, labels)`; the
     `val` side is the protocol's test side, as in the published code. Samples come in the store's order, test-time clips
-    without augmentation. One more file, `dualhead.json`, tells `prepare published` the protocol, the class names, the
-    skeleton and the recipe. The work is done in `OUT.partial` array by array; killed and called again, it keeps the
+    without augmentation. One more file, `dualhead.json`, passes to `prepare published` the protocol, the class names,
+    the skeleton and the recipe. The work is done in `OUT.partial` array by array; killed and called again, it keeps the
     arrays that are whole. `out` appears when all are.
 
     Args:
@@ -58,7 +58,7 @@ def export_arrays(
 
     Raises:
         ConfigError: If the protocol, recipe or a stream is unknown, or a sample has no label.
-        StoreError: If `out` is there already, `OUT.partial` is somebody else's, another process is exporting to it, or
+        StoreError: If `out` already exists, `OUT.partial` is another user's, another process is exporting to it, or
             the disk is full or has too little room.
     """
     opened = store if isinstance(store, Store) else open_store(store)
@@ -67,7 +67,7 @@ def export_arrays(
     wanted = STREAMS if not streams else (streams,) if isinstance(streams, str) else tuple(streams)
     channels = {stream: chosen.channels(opened.skeleton, stream) for stream in wanted}
     if min(opened.labels, default=0) < 0:
-        raise ConfigError(f"{opened.path} has samples without a label, which the published layout cannot say")
+        raise ConfigError(f"{opened.path} has samples without a label, which the published layout cannot store")
     _refuse_existing(target)
     skeleton = opened.skeleton
     shape = (chosen.frames, skeleton.num_joints, chosen.num_bodies(skeleton))
@@ -115,7 +115,7 @@ def export_arrays(
 
 def _refuse_existing(target: Path) -> None:
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise StoreError(f"{target} is there already: give a folder that does not exist yet")
+        raise StoreError(f"{target} already exists: choose a folder that does not exist yet")
 
 
 def _has_arrays(arrays: Path) -> bool:
@@ -151,7 +151,11 @@ def _check_room(target: Path, arrays: Path, needed: int) -> None:
     free = shutil.disk_usage(arrays).free
     if needed > free:
         kept = _has_arrays(arrays)
-        hint = "make room and run the same again to go on" if kept else "export fewer streams, or to another disk"
+        hint = (
+            "free disk space and run the same command again to resume"
+            if kept
+            else "export fewer streams, or to another disk"
+        )
         raise StoreError(
             f"the arrays need {needed / 1e9:.1f} GB, but the disk of {target} has {free / 1e9:.1f} GB left: {hint}"
         )

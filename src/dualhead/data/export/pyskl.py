@@ -29,7 +29,7 @@ def export_pyskl(
 
     Each protocol becomes two splits, `PROTOCOL_train` and `PROTOCOL_val` (`train` and `val` for the protocol
     `official`). An annotation has `frame_dir` (the sample's name), `label`, `total_frames`, `keypoint` `(M, T, V, C)`,
-    and where they are known `keypoint_score` `(M, T, V)` and `img_shape` (height, width). A clip without anybody is
+    and where they are known `keypoint_score` `(M, T, V)` and `img_shape` (height, width). A clip without a person is
     written as one body of zeros, because those toolboxes look at the first. Two more keys, `skeleton` and `classes`,
     are there for `dualhead prepare pyskl`; others ignore them. The file needs no particular version of NumPy; it is
     written sample by sample.
@@ -46,18 +46,18 @@ def export_pyskl(
     Raises:
         ConfigError: If a sample has no label or a coordinate too large for `float16`, or the store's coordinates are
             normalised already.
-        StoreError: If `out` is there already, or the disk is full.
+        StoreError: If `out` already exists, or the disk is full.
     """
     opened, target = store if isinstance(store, Store) else open_store(store), Path(out)
     if min(opened.labels, default=0) < 0:
-        raise ConfigError(f"{opened.path} has samples without a label, which this kind of file cannot say")
+        raise ConfigError(f"{opened.path} has samples without a label, which this format cannot store")
     if opened.meta.get("prepared"):
         raise ConfigError(
             f"{opened.path} holds coordinates that recipe {opened.meta['prepared']!r} normalised and padded, which "
             "this kind of file cannot say: export them as arrays"
         )
     if target.exists():
-        raise StoreError(f"{target} is there already: give another name, or remove it first")
+        raise StoreError(f"{target} already exists: choose another name, or remove it first")
     splits = _splits(opened)
     content = {
         "split": splits,

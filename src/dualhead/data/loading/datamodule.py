@@ -36,7 +36,7 @@ class ClipLoader(DataLoader[Batch]):
 class ClipDataModule(L.LightningDataModule):
     """The three sides of a protocol as loaders: training, the part of it held out for validation, and test.
 
-    Batches are `Batch` dicts. Training clips are drawn anew each epoch; validation clips are the first test clip of
+    Batches are `Batch` dicts. Training clips are drawn again each epoch; validation clips are the first test clip of
     the recipe; the test side has every test clip. The trainer must be given `use_distributed_sampler=False`: the
     samplers share the samples out among processes themselves.
 
@@ -45,7 +45,7 @@ class ClipDataModule(L.LightningDataModule):
         protocol: One of the store's protocols.
         recipe: A recipe, its name, or the mapping of an inline recipe.
         stream: The name of a stream; see `get_streams`.
-        batch_size: Training samples a batch and process.
+        batch_size: Training samples per batch and process.
         eval_batch_size: Samples a batch and process in validation and test; None for `batch_size`.
         seed: Seed of the order, the draws and the choice of the validation side.
         validation: What is held out together: "subject", another field, "sample", or "none" (see `hold_out`).

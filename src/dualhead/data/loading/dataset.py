@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Sample(TypedDict):
-    """One sample: its clips `(test_clips, C, T, V, M)`, label, row in the store, and the draw that it was asked for."""
+    """One sample: its clips `(test_clips, C, T, V, M)`, label, row in the store, and the draw that it was requested."""
 
     clips: NDArray[np.float32]
     label: int
@@ -58,7 +58,7 @@ def sample_rng(seed: int, epoch: int, row: int) -> np.random.Generator:
 
 
 class ClipDataset(Dataset[Sample]):
-    """Rows of a store through a recipe, asked for as `(epoch, position)`.
+    """Rows of a store through a recipe, requested as `(epoch, position)`.
 
     Args:
         store: An open store.

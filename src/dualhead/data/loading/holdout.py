@@ -37,7 +37,7 @@ def hold_out(
     Args:
         train: `(N,)` rows of the training side.
         labels: Label of every row of the store.
-        fields: Columns of whole numbers, one number for every row of the store.
+        fields: Columns of integers, one number for every row of the store.
         by: A field's name, "sample", or "none" for no validation side.
         fraction: Share of groups or samples to hold out, above 0 and below 1.
         value: Hold out exactly the rows with this value of the field `by`; None: a share.
@@ -75,7 +75,7 @@ def hold_out(
             )
             if by != "subject":
                 raise ConfigError(
-                    f"nothing can be held out for validation with {reason}: give --validation.by sample, or none"
+                    f"nothing can be held out for validation with {reason}: pass --validation.by sample, or none"
                 )
             _log.warning("validation: %s, so single samples are held out instead of subjects", reason)
             how = "samples, class by class"
@@ -85,7 +85,7 @@ def hold_out(
         held = _class_by_class(classes, fraction, rng)
     if not held.any():
         raise ConfigError(
-            f"{len(rows)} training samples are too few to hold out {fraction:g} of them for validation: give a larger "
+            f"{len(rows)} training samples are too few to hold out {fraction:g} of them for validation: pass a larger "
             "--validation.fraction, or --validation.by none to hold out nothing"
         )
     _log.info("validation: %d of %d training samples held out (%s)", held.sum(), len(rows), how)
@@ -102,7 +102,7 @@ def _leave_out(
     held = values == value
     there = " ".join(map(str, np.unique(values).tolist()))
     if not held.any():
-        raise ConfigError(f"validation.value is {value}: the training side has no such {by}, give one of {there}")
+        raise ConfigError(f"validation.value is {value}: the training side has no such {by}, pass one of {there}")
     if held.all():
         raise ConfigError(f"validation.value is {value}: all training samples have this {by}, nothing is left to train")
     lost = np.setdiff1d(np.asarray(labels)[rows[held]], np.asarray(labels)[rows[~held]])

@@ -1,4 +1,4 @@
-"""The folder `NAME.partial` in which long work grows: one process at a time, and nobody else's files."""
+"""The folder `NAME.partial` in which long work grows: one process at a time, and no other user's files."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def claim(folder: Path, plan: str, content: Set[str], doing: str) -> ProcessLock
     """
     if os.path.lexists(folder) and not _is_ours(folder, plan, content):
         raise StoreError(
-            f"{folder}, where the work would be done, is there already and is not what an interrupted call like this "
-            "one leaves: give another folder to create, or move that one away"
+            f"{folder}, where the work would be done, already exists and is not what an interrupted call like this "
+            "one leaves: choose another folder to create, or move that one away"
         )
     folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = ProcessLock(folder / LOCK)
     except LockedError as error:
-        raise StoreError(f"{error.holder} is {doing} {folder}: wait for it, or give another folder") from None
+        raise StoreError(f"{error.holder} is {doing} {folder}: wait for it, or pass another folder") from None
     remove_temporaries(folder)
     return lock
 

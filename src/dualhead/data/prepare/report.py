@@ -1,4 +1,4 @@
-"""What a preparation has to tell."""
+"""The report of a preparation."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from dualhead.formats.source import Duplicate, Rejected
 from dualhead.runtime.errors import printable
 
 REMARKS = {
-    "pixels": "have coordinates that look like pixels of images whose size is not known, which no recipe takes: give "
-    "it (for your own data columns `width` and `height` in the table) and prepare the store anew",
+    "pixels": "have coordinates that look like pixels of images whose size is not known, which no recipe takes: pass "
+    "it (for your own data columns `width` and `height` in the table) and prepare the store again",
     "confidence": "hold confidences that are left out: to keep them say `confidence: true` in dataset.yaml and prepare "
-    "the store anew",
+    "the store again",
 }
 """What may be odd of samples that a store keeps all the same."""
 
@@ -68,8 +68,9 @@ class PrepareReport:
         lines += self.warnings
         if self.changed:
             lines.append(
-                f"changed: {len(self.changed)} since this store was made, the first is {self.changed[0]}: to read anew "
-                f"remove {self.path}, or give another folder"
+                f"changed: {len(self.changed)} since this store was made, the first is {self.changed[0]}: to read "
+                f"again "
+                f"remove {self.path}, or pass another folder"
             )
         if self.skipped:
             lines.append(f"skipped: {self.skipped} of another data set of the same format")

@@ -219,7 +219,7 @@ class RotateView(Augmentation):
         """
         for name in ("yaw", "tilt"):
             check_value(self, name, 0 <= getattr(self, name) <= 180, "degrees from 0 to 180")
-        check_value(self, "vertical", self.vertical in (None, "y", "z"), "y, z, or leave it out")
+        check_value(self, "vertical", self.vertical in (None, "y", "z"), "y, z, or omit it")
 
     def __call__(self, draft: Draft) -> None:
         """Rotate the clip; the yaw is drawn first."""
@@ -355,7 +355,7 @@ class JointDrop(Occasional):
 
     def check_values(self) -> None:
         """Check the values; see `Occasional.check_values`."""
-        check_value(self, "joints", _is_range(self.joints, 1, math.inf), "two whole numbers from 1, the smaller first")
+        check_value(self, "joints", _is_range(self.joints, 1, math.inf), "two integers from 1, the smaller first")
         check_value(self, "share", _is_range(self.share, 0, 1), "two numbers from 0 to 1, the smaller first")
 
     def change(self, draft: Draft, rng: np.random.Generator) -> None:
@@ -447,7 +447,7 @@ class RandomWindow(Augmentation):
         Raises:
             ConfigError: If it is below 1.
         """
-        check_value(self, "frames", isinstance(self.frames, int) and self.frames >= 1, "a whole number of 1 or more")
+        check_value(self, "frames", isinstance(self.frames, int) and self.frames >= 1, "an integer of 1 or more")
 
     def __call__(self, draft: Draft) -> None:
         """Reduce the frames."""
@@ -458,7 +458,7 @@ class RandomWindow(Augmentation):
     def frames_after(self, frames: int) -> int:
         """Return the length of training clips."""
         if self.frames > frames:
-            raise ConfigError(f"recipe step {self.name!r} takes {self.frames} of {frames} frames: give fewer")
+            raise ConfigError(f"recipe step {self.name!r} takes {self.frames} of {frames} frames: pass fewer")
         return self.frames
 
 

@@ -194,7 +194,8 @@ def image_clip(sequence: SkeletonSequence, bodies: int) -> NDArray[np.float32]:
     elif mean := unsized_pixels(clip[:2], sequence.fields):
         raise ConfigError(
             f"sequence {sequence.name!r} has coordinates of {mean:.4g} on average, which look like pixels: "
-            "give its fields 'width' and 'height' (for your own data columns of the table, and prepare the store anew) "
+            "pass its fields 'width' and 'height' (for your own data columns of the table, and prepare the store "
+            "again) "
             "or coordinates as fractions of the image (0 to 1)"
         )
     return clip

@@ -52,15 +52,18 @@ class TestClips:
             yaws = tuple(float(yaw) for yaw in self.yaws)
         except (TypeError, ValueError) as error:
             raise ConfigError(
-                f"test_clips has cuts {self.cuts!r} and yaws {self.yaws!r}: give lists such as cuts: [[0, 1], [0, 0.8]]"
+                f"test_clips has cuts {self.cuts!r} and yaws {self.yaws!r}: expected lists such as cuts: [[0, 1], "
+                f"[0, 0.8]]"
                 " and yaws: [0, -30, 30]"
             ) from error
         if not cuts or not all(0 <= start < stop <= 1 for start, stop in cuts):
-            raise ConfigError(f"test_clips has cuts {self.cuts!r}: give pairs of shares such as [0, 0.8], start first")
+            raise ConfigError(
+                f"test_clips has cuts {self.cuts!r}: expected pairs of shares such as [0, 0.8], start first"
+            )
         if not yaws or not all(math.isfinite(yaw) and abs(yaw) <= 180 for yaw in yaws):
-            raise ConfigError(f"test_clips has yaws {self.yaws!r}: give degrees from -180 to 180")
+            raise ConfigError(f"test_clips has yaws {self.yaws!r}: expected degrees from -180 to 180")
         if self.average not in AVERAGES:
-            raise ConfigError(f"test_clips has average {self.average!r}: give {' or '.join(AVERAGES)}")
+            raise ConfigError(f"test_clips has average {self.average!r}: expected {' or '.join(AVERAGES)}")
         object.__setattr__(self, "cuts", cuts)
         object.__setattr__(self, "yaws", yaws)
 
@@ -114,10 +117,10 @@ class Recipe:
             ConfigError: If no step gives the clip its length, or there is not one `stream` step.
         """
         if not isinstance(self.bodies, int) or isinstance(self.bodies, bool) or self.bodies < 1:
-            raise ConfigError(f"recipe {self.name!r} has bodies {self.bodies!r}: give a whole number of 1 or more")
+            raise ConfigError(f"recipe {self.name!r} has bodies {self.bodies!r}: expected an integer of 1 or more")
         count = sum(isinstance(step, TakeStream) for step in self.steps)
         if count != 1:
-            raise ConfigError(f"recipe {self.name!r} has {count} steps 'stream': give one")
+            raise ConfigError(f"recipe {self.name!r} has {count} steps 'stream': expected one")
         if not min(self.frames, self.train_frames):
             raise ConfigError(f"recipe {self.name!r} has no step that samples frames: add one, such as linear")
         if not self.normalised_by:
@@ -252,7 +255,7 @@ class Recipe:
         """
         if train and self.draws and rng is None:
             raise ConfigError(
-                f"recipe {self.name!r} draws its training clips: give rng, such as numpy.random.default_rng(0)"
+                f"recipe {self.name!r} draws its training clips: pass rng, such as numpy.random.default_rng(0)"
             )
         draft = self._start(sequence, stream, rng if train else None)
         self._run(draft, self._plan(draft))
@@ -504,7 +507,7 @@ def register_recipe(
         ConfigError: If the name is taken or not valid.
     """
     if any(letter.isdigit() for letter in name):
-        raise ConfigError(f"recipe name {name!r} cannot be registered: leave out digits, which say a number of frames")
+        raise ConfigError(f"recipe name {name!r} cannot be registered: omit digits, which set the number of frames")
     options = {"bodies": bodies, "test_clips": test_clips or TestClips(), "normalised_by": normalised_by}
 
     def register(function: BuilderFunction) -> BuilderFunction:

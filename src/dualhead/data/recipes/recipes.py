@@ -89,9 +89,9 @@ def _resample(frames: int) -> list[Step]:
     """Return CTR-GCN's preparation (Chen et al., ICCV 2021) and that of most successors: a stretch of 64 frames.
 
     One constant, the origin joint of body 0 in the first frame that has it, is subtracted from everything present; axes
-    stay as recorded. Frames without anybody are dropped. Train: a random stretch of 0.5 to 1 of the length, never under
-    `frames` frames where the recording has them; test: the middle 95 %. The stretch is resized by linear interpolation,
-    whatever its length. Train: rotated by three angles within 0.3 rad. Then bone, then motion. 3D only.
+    stay as recorded. Frames without a person are dropped. Train: a random stretch of 0.5 to 1 of the length, never
+    under `frames` frames where the recording has them; test: the middle 95 %. The stretch is resized by linear
+    interpolation, whatever its length. Train: rotated by three angles within 0.3 rad. Then bone, then motion. 3D only.
     """
     return [
         DropEmptyFrames(),
@@ -225,14 +225,14 @@ def _inline(given: Mapping[str, Any]) -> Recipe:
     frames = spec.get("frames", None if base is None else base.frames)
     if base is not None and base.frames != frames:
         if not isinstance(frames, int) or isinstance(frames, bool) or not 1 <= frames < 100_000:
-            raise ConfigError(f"recipe has frames {frames!r}: give a whole number of 1 or more")
+            raise ConfigError(f"recipe has frames {frames!r}: expected an integer of 1 or more")
         base = get_recipe(f"{base.name.rstrip('0123456789')}{frames}")
     steps = _changed(spec, base, frames)
     if not any(isinstance(step, TakeStream) for step in steps):
         steps = insert_step(steps, TakeStream())
     name = spec.get("name", "steps of its own" if base is None else f"{base.name} (changed)")
     if not isinstance(name, str) or not name.isprintable():
-        raise ConfigError(f"recipe has name {name!r}: give a text")
+        raise ConfigError(f"recipe has name {name!r}: expected a text")
     bodies = spec.get("bodies", 2 if base is None else base.bodies)
     return Recipe(name, steps, bodies, _test_clips(spec, base), spec=spec)
 
@@ -240,7 +240,7 @@ def _inline(given: Mapping[str, Any]) -> Recipe:
 def _base(spec: Mapping[str, Any]) -> Recipe | None:
     if "base" in spec:
         if not isinstance(spec["base"], str):
-            raise ConfigError(f"recipe has base {spec['base']!r}: give the name of a recipe, such as ucla52")
+            raise ConfigError(f"recipe has base {spec['base']!r}: expected the name of a recipe, such as ucla52")
         return get_recipe(spec["base"])
     if "steps" not in spec:
         raise ConfigError("an inline recipe needs 'base', the recipe that it changes, or 'steps', the complete list")
@@ -250,7 +250,7 @@ def _base(spec: Mapping[str, Any]) -> Recipe | None:
 def _changed(spec: Mapping[str, Any], base: Recipe | None, frames: object) -> tuple[Step, ...]:
     if "steps" in spec:
         if extra := [key for key in _CHANGES if key in spec]:
-            raise ConfigError(f"an inline recipe has 'steps', the complete list, and {extra[0]!r}: give one of the two")
+            raise ConfigError(f"an inline recipe has 'steps', the complete list, and {extra[0]!r}: pass one of the two")
         return tuple(_step(entry, frames) for entry in _entries(spec, "steps"))
     assert base is not None
     steps = base.steps
@@ -262,12 +262,12 @@ def _changed(spec: Mapping[str, Any], base: Recipe | None, frames: object) -> tu
         steps = tuple(step for step in steps if not step.train_only)
         for step in [_step(entry, frames) for entry in _entries(spec, "augment")]:
             if not step.train_only:
-                raise ConfigError(f"recipe step {step.name!r} counts in test too: give it under 'add', not 'augment'")
+                raise ConfigError(f"recipe step {step.name!r} counts in test too: pass it under 'add', not 'augment'")
             steps = insert_step(steps, step)
     if "sample" in spec:
         sampler = _step(spec["sample"], frames)
         if not isinstance(sampler, Sampler):
-            raise ConfigError(f"recipe step {sampler.name!r} does not sample frames: give one such as linear")
+            raise ConfigError(f"recipe step {sampler.name!r} does not sample frames: pass one such as linear")
         at = next(number for number, step in enumerate(steps) if isinstance(step, Sampler))
         steps = (*steps[:at], sampler, *(step for step in steps[at:] if not isinstance(step, Sampler)))
     if "scale" in spec:
@@ -282,7 +282,7 @@ def _changed(spec: Mapping[str, Any], base: Recipe | None, frames: object) -> tu
 def _entries(spec: Mapping[str, Any], key: str) -> Sequence[object]:
     entries = spec.get(key, [])
     if not isinstance(entries, list):
-        raise ConfigError(f"recipe has {key} {entries!r}: give a list of steps")
+        raise ConfigError(f"recipe has {key} {entries!r}: expected a list of steps")
     return entries
 
 
@@ -308,7 +308,7 @@ def _test_clips(spec: Mapping[str, Any], base: Recipe | None) -> TestClips:
     clips = TestClips() if base is None else base.test_clips
     values = spec.get("test_clips", {})
     if not isinstance(values, Mapping):
-        raise ConfigError(f"recipe has test_clips {values!r}: give a mapping such as {{yaws: [0, -30, 30]}}")
+        raise ConfigError(f"recipe has test_clips {values!r}: expected a mapping such as {{yaws: [0, -30, 30]}}")
     known = [entry.name for entry in fields(TestClips)]
     for key in values:
         if key not in known:

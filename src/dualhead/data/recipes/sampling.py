@@ -129,7 +129,7 @@ def _integers(rng: np.random.Generator | np.random.RandomState, high: int | Inde
 def published_spread(length: int, frames: int, clips: int, seed: int) -> Index:
     """Draw the test clips of a recording as PYSKL does (Duan et al., "PYSKL", 2022).
 
-    Convention: NumPy's legacy generator is seeded anew for every recording; before the frames of each clip (see
+    Convention: NumPy's legacy generator is seeded again for every recording; before the frames of each clip (see
     `spread_index`) it draws one `rand()` and one `randint(1)`, which have no effect of their own. A recording shorter
     than the clip is taken in order, wrapping round, from frame i x length / `clips` for clip i, or from frame i where
     it has fewer frames than there are clips.

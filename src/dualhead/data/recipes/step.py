@@ -51,7 +51,7 @@ class Stage(IntEnum):
 class Draft:
     """A clip in the making: the recording, what is taken from it, and what has become of it.
 
-    The recording is laid out as a clip when `clip` is first asked for; until then `take` only notes frames.
+    The recording is laid out as a clip when `clip` is first requested; until then `take` only notes frames.
 
     Attributes:
         sequence: The recording, reduced to the bodies of the recipe.
@@ -60,14 +60,14 @@ class Draft:
         bodies: Which bodies of the recording these are.
         length: T, the number of frames so far.
         index: `(T,)` the recorded frame that each frame of the clip shows; fractions where two are mixed, NaN where it
-            shows nothing. Of the first body that is there, where a recipe lays out each body by itself. None if nobody
-            wants to know.
+            shows nothing. Of the first body that is there, where a recipe lays out each body by itself. None if no
+            person wants to know.
         up: The axis that points up (1: y, 2: z), or down; rotations about the vertical use it.
         stream: Name of the stream that is wanted.
         rng: Source of training draws; None for test.
         cut: Shares (start, stop) of the recording that this test clip shows.
         yaw: Degrees about the vertical axis that this test clip is turned by.
-        empty: Whether nobody is in the recording: the clip is zeros.
+        empty: Whether no person is in the recording: the clip is zeros.
 
     Args:
         sequence: The recording, reduced to the bodies of the recipe.
@@ -301,11 +301,11 @@ class Step(ABC):
                 raise unknown(f"argument of recipe step {cls.name!r}:", key, known)
         missing = [entry.name for entry in fields(cls) if entry.default is MISSING and entry.name not in arguments]
         if missing:
-            raise ConfigError(f"recipe step {cls.name!r} needs {missing[0]!r}: give it, such as {{{missing[0]}: 64}}")
+            raise ConfigError(f"recipe step {cls.name!r} needs {missing[0]!r}: pass it, such as {{{missing[0]}: 64}}")
         try:
             return cls(**{key: _frozen(value) for key, value in arguments.items()})
         except TypeError as error:  # a text compared with a number, a number unpacked as a pair
-            raise ConfigError(f"recipe step {cls.name!r} cannot use {dict(arguments)!r}: give numbers") from error
+            raise ConfigError(f"recipe step {cls.name!r} cannot use {dict(arguments)!r}: expected numbers") from error
 
 
 _STEPS: Registry[type[Step]] = Registry("recipe step")
@@ -358,7 +358,7 @@ def register_augmentation(
         parameters = list(inspect.signature(function).parameters.values())[3:]
         for parameter in parameters:
             if parameter.default is parameter.empty:
-                raise ConfigError(f"augmentation {name!r} has no default for {parameter.name!r}: give it one")
+                raise ConfigError(f"augmentation {name!r} has no default for {parameter.name!r}: add one")
         facts = {
             "function": staticmethod(function),
             "name": name,
@@ -422,7 +422,9 @@ def make_step(entry: object) -> Step:
     else:
         name, arguments = entry, {}
     if not isinstance(name, str) or not isinstance(arguments, Mapping | None):
-        raise ConfigError(f"recipe step {entry!r} is not valid: give a name, or a name with a mapping of its arguments")
+        raise ConfigError(
+            f"recipe step {entry!r} is not valid: expected a name, or a name with a mapping of its arguments"
+        )
     return _STEPS[name].from_arguments(arguments or {})
 
 
@@ -439,7 +441,7 @@ def check_value(step: Step, name: str, fine: bool, wanted: str) -> None:
         ConfigError: If it is not.
     """
     if not fine:
-        raise ConfigError(f"recipe step {step.name!r} has {name} {getattr(step, name)!r}: give {wanted}")
+        raise ConfigError(f"recipe step {step.name!r} has {name} {getattr(step, name)!r}: expected {wanted}")
 
 
 def _frozen(value: Any) -> Any:

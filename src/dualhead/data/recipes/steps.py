@@ -1,4 +1,4 @@
-"""The steps of every recipe that are no augmentation: frames that count, a common place and size, sampling, the stream.
+"""Recipe steps other than augmentation: frame selection, normalisation, sampling and the stream.
 
 Each class is one step; the function that it calls states the convention.
 """
@@ -316,7 +316,7 @@ class Sampler(Step):
         Raises:
             ConfigError: If it is below 1.
         """
-        check_value(self, "frames", isinstance(self.frames, int) and self.frames >= 1, "a whole number of 1 or more")
+        check_value(self, "frames", isinstance(self.frames, int) and self.frames >= 1, "an integer of 1 or more")
 
     def frames_after(self, frames: int) -> int:
         """Return the clip's length."""

@@ -62,7 +62,7 @@ def register_stream(
         ConfigError: If the name is taken or not valid, or `channels` is below 1.
     """
     if channels is not None and channels < 1:
-        raise ConfigError(f"stream {name!r} has {channels} channels: give 1 or more")
+        raise ConfigError(f"stream {name!r} has {channels} channels: expected 1 or more")
 
     def register(function: StreamFunction) -> StreamFunction:
         _STREAMS.add(name, Stream(name, function, channels, temporal), function)
@@ -93,7 +93,7 @@ def get_streams(stream: str) -> tuple[Stream, ...]:
         return (_STREAMS[stream],)
     names = stream.split("+")
     if len(set(names)) != len(names):
-        raise ConfigError(f"stream {stream!r} has a part twice: give each once")
+        raise ConfigError(f"stream {stream!r} has a part twice: pass each once")
     return tuple(_STREAMS[name] for name in names)
 
 

@@ -61,8 +61,8 @@ def check_store(
             continue
         one, two = difference(theirs, ours)
         raise MismatchError(
-            f"{source} and the store {store.path} do not belong together: {field} is {one} there and {two} in the "
-            "store; give the store that it was made from"
+            f"{source} and the store {store.path} do not match: {field} is {one} there and {two} in the "
+            "store; pass the store that it was made from"
         )
 
 

@@ -32,8 +32,8 @@ COLUMNS = ("name", "label", "offset", "frames", "bodies")
 """The columns that every index has; one more per field follows."""
 
 _NO_PROTOCOL = {
-    "pyskl": "the pickle has no 'split' with a training and a test side: add one and prepare the store anew",
-    "custom": "dataset.yaml has no 'protocols': add one and prepare the store anew",
+    "pyskl": "the pickle has no 'split' with a training and a test side: add one and prepare the store again",
+    "custom": "dataset.yaml has no 'protocols': add one and prepare the store again",
 }
 
 # What json, zipfile and NumPy raise for damaged files.
@@ -81,7 +81,7 @@ class NoSuchRowError(StoreError, IndexError):
 
 
 class Store:
-    """An open store; made by `open_store`. It is cheap to copy to another process, which opens it anew.
+    """An open store; made by `open_store`. It is cheap to copy to another process, which opens it again.
 
     Attributes:
         path: Its folder.
@@ -95,7 +95,7 @@ class Store:
         bodies: int64 `(N,)`, M of each sample.
         fields: int64 `(N,)` per field, such as "subject".
         has_confidence: Whether each joint has a confidence.
-        fps: float64 `(N,)`, frames a second of each sample, NaN where that is not known.
+        fps: float64 `(N,)`, frames per second of each sample, NaN where that is not known.
         body_extent: The median size of bodies in metres, or None where that was not measured.
         fingerprint: A hash of the content: samples, labels, fields, coordinates and skeleton; as it was prepared, which
             `dualhead.data.store.verify.verify` checks.
@@ -247,7 +247,7 @@ class Store:
         return self._stored(row, row + 1).tobytes()
 
     def _check_whole(self) -> None:
-        """Check that nobody has cut the file since it was opened: reading what is gone would kill the process."""
+        """Check that the file was not truncated since it was opened: reading past its end would kill the process."""
         if self._map.size() < self._bytes:
             raise StoreError(f"{self.path / 'joints.npy'} was cut while it was read: prepare the store again")
 
@@ -329,7 +329,7 @@ def read_meta(path: str | Path) -> dict[str, Any]:
         path: The store's folder.
 
     Raises:
-        StoreError: If the folder holds no store, or one of another schema.
+        StoreError: If the folder contains no store, or one of another schema.
     """
     file = Path(path) / "meta.json"
     try:
@@ -338,7 +338,7 @@ def read_meta(path: str | Path) -> dict[str, Any]:
     except PermissionError as error:
         raise _forbidden(error) from None
     except (FileNotFoundError, NotADirectoryError):
-        raise StoreError(f"{path} holds no store (no meta.json): make one with `dualhead prepare`") from None
+        raise StoreError(f"{path} contains no store (no meta.json): make one with `dualhead prepare`") from None
     except _UNREADABLE as error:
         raise StoreError(f"{file} cannot be read ({_reason(error)}): prepare the store again") from None
     if isinstance(schema, int) and schema > SCHEMA:
@@ -377,9 +377,9 @@ def open_store(path: str | Path) -> Store:
         path: Its folder.
 
     Returns:
-        The store; coordinates are read from disk when asked for.
+        The store; coordinates are read from disk when requested.
 
     Raises:
-        StoreError: If the folder holds no whole store, or one of another schema.
+        StoreError: If the folder contains no whole store, or one of another schema.
     """
     return Store(path)

@@ -93,9 +93,9 @@ def disk_errors(path: Path, kept: Callable[[], bool] = lambda: False) -> Iterato
             yield
     except OSError as error:
         reason = error.strerror or str(error)
-        hint = "make room or mend it, or give another place"
+        hint = "free disk space or repair the disk, or pass another place"
         if kept():
-            hint = "what is done so far is kept, make room or mend it and run the same again"
+            hint = "what is done so far is kept, free disk space or repair the disk and run the same command again"
         raise StoreError(f"cannot write {path}: {reason}; {hint}") from None
 
 
@@ -115,7 +115,7 @@ class StoreWriter:
 
     Args:
         out: The store's folder, which must not exist yet.
-        plan: What is being prepared; a partial folder with another plan is started anew.
+        plan: What is being prepared; a partial folder with another plan is started again.
 
     Attributes:
         rows: The index so far.
@@ -124,7 +124,7 @@ class StoreWriter:
         restarted: Whether unfinished work on other files or options was thrown away.
 
     Raises:
-        StoreError: If the partial folder is somebody else's, another process is preparing the same store, or the disk
+        StoreError: If the partial folder is another user's, another process is preparing the same store, or the disk
             refuses.
     """
 
