@@ -63,7 +63,7 @@ def test_an_override_for_train_reaches_the_experiment(tmp_path: Path, capsys: py
     config.write_text("model: {name: dualhead_small}\nrecipe: resample64\nprotocol: xsub\nepochs: 1\nbatch_size: 2\n")
     words = ["--config", str(config), "--store", str(tmp_path / "none"), "--out", str(tmp_path / "run")]
     assert cli.main(["train", *words, "--optimizer.lr", "-1"]) == 1
-    assert "optimizer.lr is -1.0: give a number above 0" in capsys.readouterr().err
+    assert "optimizer.lr is -1.0: expected a number above 0" in capsys.readouterr().err
     assert cli.main(["train", *words, "--optimizer.lr", "1", "--model.arguments.width", "6"]) == 1
     assert "none" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
@@ -72,7 +72,7 @@ def test_an_override_for_train_reaches_the_experiment(tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (ConfigError("frames is 0:\n give 1 or more"), 1, "error: frames is 0: give 1 or more"),
+        (ConfigError("frames is 0:\n give 1 or more"), 1, "error: frames is 0: expected 1 or more"),
         (FormatError("cut off", "a.skeleton", 3), 1, "error: a.skeleton, line 3: cut off"),
         (
             OSError(errno.ENOSPC, "No space left on device", "/store"),

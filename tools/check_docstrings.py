@@ -18,17 +18,17 @@ _VERBS = """
 Accept Accumulate Add Advance Aggregate Align Allocate Allow Append Apply Arrange Assemble Assign Average Broadcast
 Build Cache Calibrate Call Cancel Capture Centre Change Check Choose Classify Clear Clip Close Collapse Collate
 Collect Combine Compare Compile Complete Compose Compress Compute Concatenate Configure Connect Construct Contract
-Convert Convolve Copy Count Create Crop Cut Decode Decompress Delete Describe Detect Discard Divide Download Draw Drop
-Encode End Ensure Escape Estimate Evaluate Exchange Expand Explain Export Extract Fill Filter Find Finish Fit Flatten
-Format Forward Freeze Fuse Gather Generate Get Group Handle Hash Hide Ignore Import Infer Initialise Insert Inspect
-Interpolate Interrupt Iterate Join Limit List Load Locate Lock Log Map Mark Match Measure Merge Mirror Mix Move
-Multiply Normalise Number Open Order Pack Pad Pair Parse Partition Permute Pickle Place Plan Plot Predict Prefer
-Prepare Print Process Project Raise Rank Read Rebuild Receive Record Reduce Register Reject Release Remove Rename
-Render Reorder Repeat Replace Report Request Require Resample Reserve Reset Reshape Resize Resolve Restore Resume
-Return Reuse Rotate Run Sample Save Scale Schedule Score Search Seed Select Send Serve Set Share Shift Show Shuffle
-Smooth Sort Split Stack Start Stop Store Stretch Strip Subtract Sum Summarise Suppress Swap Switch Synchronise Trace
-Track Train Transform Translate Transpose Truncate Uninstall Unpack Unwrap Update Upload Use Validate Wait Warn Weight
-Wrap Write Yield
+Convert Convolve Copy Count Create Crop Cut Decode Decompress Delete Describe Detect Determine Discard Divide Download
+Draw Drop Encode End Ensure Escape Estimate Evaluate Exchange Expand Explain Export Extract Fill Filter Find Finish
+Fit Flatten Format Forward Freeze Fuse Gather Generate Get Group Handle Hash Hide Ignore Import Infer Initialise
+Insert Inspect Interpolate Interrupt Iterate Join Limit List Load Locate Lock Log Map Mark Match Measure Merge Mirror
+Mix Move Multiply Normalise Number Open Order Pack Pad Pair Parse Partition Permute Pickle Place Plan Plot Predict
+Prefer Prepare Print Process Project Raise Rank Read Rebuild Receive Record Reduce Register Reject Release Remove
+Rename Render Reorder Repeat Replace Report Request Require Resample Reserve Reset Reshape Resize Resolve Restore
+Resume Return Reuse Rotate Run Sample Save Scale Schedule Score Search Seed Select Send Serve Set Share Shift Show
+Shuffle Smooth Sort Split Stack Start Stop Store Stretch Strip Subtract Sum Summarise Suppress Swap Switch Synchronise
+Trace Track Train Transform Translate Transpose Truncate Uninstall Unpack Unwrap Update Upload Use Validate Wait Warn
+Weight Wrap Write Yield
 """
 VERBS = frozenset(_VERBS.split())
 """Verbs that start a docstring. Add a verb that names what a function does, in the words of the field."""

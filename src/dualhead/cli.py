@@ -1,4 +1,4 @@
-"""The command `dualhead`: each subcommand is a library function, found by name and imported when it is asked for."""
+"""The command `dualhead`: each subcommand is a library function, found by name and imported when it is requested."""
 
 from __future__ import annotations
 
@@ -106,7 +106,11 @@ COMMANDS = {
             as_options=("protocol",),
         ),
         Command("export-pyskl", "dualhead.data.export.pyskl:export_pyskl", "write a store as a PYSKL pickle"),
-        Command("inspect", "dualhead.visualize.inspect:inspect", "what is in a store or a raw file, and what is wrong"),
+        Command(
+            "inspect",
+            "dualhead.visualize.inspect:inspect",
+            "show the content and the anomalies of a store or a raw file",
+        ),
         Command(
             "convert", "dualhead.conversion.command:convert_and_print", "published weights to a checkpoint, and back"
         ),
@@ -114,13 +118,13 @@ COMMANDS = {
         Command(
             "reproduce",
             "dualhead.reproduction:reproduce",
-            "train what a published table reports, and compare",
+            "reproduce a published table and compare the figures",
             resumes=True,
             as_options=("out",),
             experiment="experiment",
             changes={"validation.by": "none", "validation.value": "null"},
         ),
-        Command("demo", "dualhead.demo:demo", "the whole way on generated data, with a report", resumes=True),
+        Command("demo", "dualhead.demo:demo", "run the whole pipeline on generated data, with a report", resumes=True),
     )
 }
 
@@ -252,7 +256,7 @@ def _take_plugins(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _silence_libraries() -> None:
-    """Keep the warnings of libraries, which are for programmers, off the terminal; `python -W` shows them."""
+    """Suppress warnings of libraries on the terminal, which are for programmers; `python -W` shows them."""
     if not sys.warnoptions:
         warnings.filterwarnings("ignore")
         warnings.filterwarnings("default", module=r"dualhead(\.|$)")
@@ -319,14 +323,14 @@ def _report(error: Exception) -> int:
         _say(str(error))
         return FAILED
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        _say("out of memory: take smaller batches, or for training more `--accumulate_grad_batches` parts a batch")
+        _say("out of memory: use a smaller batch size, or for training a larger `--accumulate_grad_batches`")
         return FAILED
     if isinstance(error, OSError) and error.errno is not None:
         _say(_sentence(error))
         return FAILED
     if isinstance(error, RuntimeError) and "DataLoader" in str(error):  # PyTorch has no type for it
         reason = str(error).strip().splitlines()[0][:200]
-        _say(f"a process that loads data died or failed ({reason}): give fewer workers, or 0")
+        _say(f"a process that loads data died or failed ({reason}): pass fewer workers, or 0")
         return FAILED
     _say(f"unexpected {type(error).__name__}: {error} ({_keep(error)}; DUALHEAD_DEBUG=1 shows it here)")
     return UNEXPECTED

@@ -70,7 +70,7 @@ def test_what_is_given_makes_a_checkpoint_that_predicts(tmp_path: Path, capsys: 
     assert by_experiment.classes[0] == "drink water"
     (tmp_path / "classes.txt").write_text("".join(f"action {number}\n" for number in range(60)))
     convert_and_print(source, out, "agcn", "ntu25", stream="joint", recipe="dualhead", classes=tmp_path / "classes.txt")
-    assert capsys.readouterr().out.count("does not say") == 1  # the experiment, for `evaluate`
+    assert capsys.readouterr().out.count("does not record") == 1  # the experiment, for `evaluate`
     by_hand = Predictor.from_checkpoint(out).predict(sequence)
     assert by_hand.classes[59] == "action 59"
     np.testing.assert_array_equal(by_hand.probabilities, by_experiment.probabilities)

@@ -50,7 +50,7 @@ def test_refusals(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="is not a file"):
         read_published(tmp_path / "absent.pt")
     torch.save({"a": torch.zeros(1), "b": "text"}, tmp_path / "mixed.pt")
-    with pytest.raises(CheckpointError, match="holds 'b', a str: a state dict has only tensors"):
+    with pytest.raises(CheckpointError, match="holds 'b', a str"):
         read_published(tmp_path / "mixed.pt")
     torch.save(torch.zeros(2), tmp_path / "tensor.pt")
     with pytest.raises(CheckpointError, match="contains no state dict, but a Tensor"):
@@ -68,7 +68,7 @@ def test_a_file_that_holds_itself_comes_to_an_end(tmp_path: Path) -> None:
     content: dict[str, object] = {"a": torch.zeros(1)}
     content["model"] = content
     torch.save(content, tmp_path / "circle.pt")
-    with pytest.raises(CheckpointError, match="holds 'model', a dict: a state dict has only tensors"):
+    with pytest.raises(CheckpointError, match="holds 'model', a dict"):
         read_published(tmp_path / "circle.pt")
 
 

@@ -162,7 +162,7 @@ def test_a_fusion_is_not_fused_with_one_of_its_own_members() -> None:
 
 def test_one_file_is_not_taken_for_a_list_of_letters(tmp_path: Path) -> None:
     joint().save(tmp_path / "a.npz")
-    with pytest.raises(ConfigError, match=r"scores is '.*a\.npz', one instead of a list: pass \['joint\.npz', 'bone"):
+    with pytest.raises(ConfigError, match=r"scores is '.*a\.npz', .*expected \['joint\.npz', 'bone"):
         fuse(str(tmp_path / "a.npz"))
     with pytest.raises(ConfigError, match=r"scores is scores 1 \(joint\), one instead of a list"):
         fuse(joint())  # type: ignore[arg-type]

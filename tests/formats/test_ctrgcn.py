@@ -90,7 +90,7 @@ def test_what_does_not_fit_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"x_train.*x_test.*y_train.*y_test"):
         ctrgcn().list_items([path])
     np.savez(tmp_path / "b.npz", **arrays())
-    with pytest.raises(FormatError, match="2 npz files: give one"):
+    with pytest.raises(FormatError, match="2 npz files: pass one"):
         ctrgcn().list_items([tmp_path])
 
 

@@ -161,7 +161,7 @@ def test_a_skeleton_of_ones_own_with_the_same_joints(tmp_path: Path) -> None:
         ([[["a", 0, 0]] * 33], "frame 0"),
         ([[[0.5, 0.5, 0]] * 468], "landmarks of a face"),
         ([[[[[0, 0]] * 33]]], "frame 0 holds something other"),
-        ([None, []], "nobody in any of its 2 frames"),
+        ([None, []], "no person in any of its 2 frames"),
         ([world_landmarks(), [[0.0, 0.0, 0.0]] * 21], "different numbers"),
         ([{"pose_landmarks": 3}], "frame 0 is not a list"),
     ],

@@ -83,7 +83,7 @@ def test_names_of_key_points_are_checked() -> None:
     [
         ({}, "instance_info"),
         ({"instance_info": [{"frame_id": 1, "instances": 3}]}, "frame 0 has no list"),
-        ({"instance_info": [{"frame_id": "a", "instances": []}]}, "'a' instead of a whole number"),
+        ({"instance_info": [{"frame_id": "a", "instances": []}]}, "'a' instead of an integer"),
         ({"instance_info": [{"frame_id": 1, "instances": [{}]}]}, "no 'keypoints'"),
         ([mmpose_instance(count=5)], "5 key points of 2 coordinates"),
         ([mmpose_instance() | {"keypoint_scores": [1]}], "1 scores for 17"),

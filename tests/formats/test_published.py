@@ -129,7 +129,7 @@ def test_what_the_arrays_do_not_say_is_read_beside_them(tmp_path: Path) -> None:
         ({"protocol": "xsub", "classes": [], "skeleton": {"name": "x"}}, "the skeleton has no 'joints'"),
         (
             {"protocol": "xsub", "classes": [], "skeleton": NTU25.to_dict(), "recipe": 3},
-            "its recipe 3 is no name of one",
+            "its recipe 3 is not a name of one",
         ),
     ],
 )

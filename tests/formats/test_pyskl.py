@@ -158,7 +158,7 @@ class _Evil:
         ({"annotations": [_Evil()]}, "asks for .*system"),
         ({"split": {}}, "needs 'annotations'"),
         ({"annotations": [{}]}, "no usable annotation among 1, the first: "),
-        ({"annotations": [], "split": {"train": 3}}, "'split' is no table"),
+        ({"annotations": [], "split": {"train": 3}}, "'split' is not a table"),
         (
             {"annotations": [annotation("a", 0)], "split": {"train": ["a"], "val": ["a"]}},
             "'a' is on both sides of 'official'",

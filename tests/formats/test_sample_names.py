@@ -10,7 +10,7 @@ from dualhead.runtime.errors import FormatError
 def test_labels() -> None:
     assert [whole_label(label, "x") for label in (3, np.int64(4), np.array([5]))] == [3, 4, 5]
     for label in (-1, "1", 1.5, None, True, np.zeros(2), 10**9):
-        with pytest.raises(FormatError, match="instead of a whole number"):
+        with pytest.raises(FormatError, match="instead of an integer"):
             whole_label(label, "x")
 
 

@@ -137,9 +137,9 @@ def test_what_is_no_frame_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"confidence of shape \(1, 16\): these joints need \(1, 17\)"):
         stream.push(np.ones((1, 17, 2)), np.ones((1, 16)))
     for wrong in ([[1, 2], [3]], "a", [[{}]]):
-        with pytest.raises(ConfigError, match="a frame is no array of numbers"):
+        with pytest.raises(ConfigError, match="a frame is not an array of numbers"):
             stream.push(wrong)
-    with pytest.raises(ConfigError, match="confidence is no array of numbers"):
+    with pytest.raises(ConfigError, match="confidence is not an array of numbers"):
         stream.push(np.ones((1, 17, 2)), "a")
     with pytest.raises(ConfigError, match="not finite"):
         stream.push(np.full((1, 17, 2), np.nan))

@@ -49,7 +49,7 @@ def test_what_cannot_be_chosen_is_refused(folder: Path) -> None:
         choose_weights(None, "sum", members)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="0 checkpoints"):
         load_members([], CPU)
-    with pytest.raises(CheckpointError, match="is no file"):
+    with pytest.raises(CheckpointError, match="is not a file"):
         load_members([folder / "none.safetensors"], CPU)
 
 
@@ -85,5 +85,5 @@ def test_weights_of_another_checkpoint_are_refused(folder: Path, tmp_path: Path)
     with pytest.raises(ConfigError, match=r"fused\.npz is the fusion of bone, joint: .* that of bone is not given"):
         Predictor.from_checkpoint(files[0], weights=tmp_path / "fused.npz")
     scores[0].save(tmp_path / "single.npz")
-    with pytest.raises(ConfigError, match="is no fusion"):
+    with pytest.raises(ConfigError, match="is not a fusion"):
         Predictor.from_checkpoint(files, weights=tmp_path / "single.npz")

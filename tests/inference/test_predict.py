@@ -58,8 +58,8 @@ def test_recordings_that_do_not_fit_are_named_and_the_rest_goes_on(
     predict([checkpoint], tmp_path / "raw", format="jsonl")
     captured = capsys.readouterr()
     assert [json.loads(line)["name"] for line in captured.out.splitlines()] == [path.stem for path in paths]
-    assert "left out: recording 'S0' does not fit the checkpoint: skeleton 'openpose18' cannot be" in captured.err
-    with pytest.raises(MismatchError, match="recording 'S0' does not fit"):
+    assert "left out: recording 'S0' does not match the checkpoint: skeleton 'openpose18' cannot be" in captured.err
+    with pytest.raises(MismatchError, match="recording 'S0' does not match"):
         predict([checkpoint], flat)
 
 
@@ -74,15 +74,17 @@ def test_options_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
         predict([tmp_path / "a"], tmp_path, stride="5")
     with pytest.raises(ConfigError, match="fps needs a window"):
         predict([tmp_path / "a"], tmp_path, fps=25)
-    with pytest.raises(ConfigError, match=r"threshold is 1\.5: give a probability"):
+    with pytest.raises(ConfigError, match=r"threshold is 1\.5: expected a probability"):
         predict([tmp_path / "a"], tmp_path, window="3", threshold=1.5)
 
 
 def test_what_stands_among_the_checkpoints_is_told_from_them(tmp_path: Path) -> None:
     checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
-    with pytest.raises(CheckpointError, match=r"my data is no file: .*; only the last argument, .*fused\.npz, is what"):
+    with pytest.raises(
+        CheckpointError, match=r"my data is not a file: .*; only the last argument, .*fused\.npz, is what"
+    ):
         predict([checkpoint, tmp_path / "my data"], tmp_path / "fused.npz")
-    with pytest.raises(CheckpointError, match=r"b\.safetensors is no file: [^;]*$"):
+    with pytest.raises(CheckpointError, match=r"b\.safetensors is not a file: [^;]*$"):
         predict([checkpoint, tmp_path / "b.safetensors"], tmp_path)
 
 

@@ -132,7 +132,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         predict([checkpoint], tmp_path / "raw", resume=True)
     with pytest.raises(ConfigError, match="table"):
         predict([checkpoint], tmp_path / "raw", out=out, format="table")
-    with pytest.raises(ConfigError, match="is read and would be written over"):
+    with pytest.raises(ConfigError, match="is an input and would be overwritten"):
         predict([checkpoint], tmp_path / "raw", out=checkpoint)
     (tmp_path / "out.jsonl.partial").write_text("{}\n")
     with pytest.raises(ConfigError, match=r"out\.jsonl\.partial .* --resume"):

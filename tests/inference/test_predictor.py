@@ -239,7 +239,7 @@ def test_what_cannot_be_loaded_is_one_sentence(folder: Path, tmp_path: Path) -> 
         Predictor.from_checkpoint([joint, joint])
     with pytest.raises(ConfigError, match="0 checkpoints"):
         Predictor.from_checkpoint([])
-    with pytest.raises(CheckpointError, match="does not say its recipe"):
+    with pytest.raises(CheckpointError, match="does not record its recipe"):
         Predictor.from_checkpoint(write_checkpoint(tmp_path / "bare.safetensors", recipe=None))
     with pytest.raises(ConfigError, match="'gpu9'"):
         Predictor.from_checkpoint(joint, device="gpu9")

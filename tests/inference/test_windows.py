@@ -28,11 +28,11 @@ def test_lengths_of_time(span: int | str, fps: float | None, frames: int) -> Non
 @pytest.mark.parametrize(
     ("span", "fps", "words"),
     [
-        ("3s", None, "the frame rate is not known: give fps, or frames such as 90"),
-        ("3 min", 30, "window is '3 min': give frames, such as 90, or seconds, such as 3s"),
+        ("3s", None, "the frame rate is not known: pass fps, or frames such as 90"),
+        ("3 min", 30, "window is '3 min': pass frames, such as 90, or seconds, such as 3s"),
         ("-3", 30, "window is '-3'"),
         (True, 30, "window is True"),
-        (0, 30, "which is 0 frames: give a whole number from 1"),
+        (0, 30, "which is 0 frames: expected an integer from 1"),
         ("0.01s", 30, "which is 0 frames"),
         ("1.5", 30, r"which is 1\.5 frames"),
         ("1e3", 30, "window is '1e3'"),
@@ -49,7 +49,7 @@ def test_the_stride_is_half_a_window_unless_told() -> None:
     assert window_frames("3s", None, 30) == (90, 45)
     assert window_frames(1, None, None) == (1, 1)
     assert window_frames("3s", "0.5s", 25) == (75, 12)
-    with pytest.raises(ConfigError, match="fps is 0: give frames a second"):
+    with pytest.raises(ConfigError, match="fps is 0: expected frames per second"):
         window_frames(90, None, 0)
 
 

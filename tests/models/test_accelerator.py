@@ -1,6 +1,6 @@
 """What is done on a GPU: whole batches at once, without a look of the host at any number.
 
-PyTorch's `meta` device stands for a GPU here. Its tensors have no numbers, so that whoever looks at one fails, and they
+PyTorch's `meta` device represents a GPU here. Its tensors have no numbers, so that whoever looks at one fails, and they
 do not mix with those of the CPU. Numbers are compared on the CPU, where every layer is told that it may not look.
 """
 

@@ -240,7 +240,7 @@ def test_an_unknown_argument_is_named(name: str) -> None:
 
 @EVERY
 def test_a_width_that_cannot_be_is_one_sentence(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"width is 0: model {name} needs a whole number of at least 1"):
+    with pytest.raises(ConfigError, match=f"width is 0: model {name} needs an integer of at least 1"):
         create_model(name, num_classes=7, skeleton=NTU25, width=0)
     step = model_entries()[name].architecture.width_step
     if step > 1:
@@ -309,5 +309,5 @@ def test_clips_that_are_too_short_are_refused(name: str) -> None:
     model = build(name)
     with pytest.raises(ConfigError, match=r"7 frames.*8"):
         model(clips(model, frames=7))
-    with pytest.raises(ConfigError, match="are none: give at least one"):
+    with pytest.raises(ConfigError, match="are none: expected at least one"):
         model(clips(model, samples=0))

@@ -40,7 +40,7 @@ def test_round_trip(tmp_path: Path, skeleton: str | Skeleton) -> None:
 
 def test_refuses_what_it_cannot_read(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    with pytest.raises(CheckpointError, match="is no file"):
+    with pytest.raises(CheckpointError, match="is not a file"):
         load_checkpoint(path)
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(CheckpointError, match=r"a\.safetensors.*\.safetensors"):

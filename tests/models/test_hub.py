@@ -116,9 +116,9 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(hub, "hf_hub_download", refuse)
     monkeypatch.setattr(hub_mixin, "hf_hub_download", refuse)
-    with pytest.raises(CheckpointError, match="me/absent is no folder or file here"):
+    with pytest.raises(CheckpointError, match="me/absent is not a folder or file here"):
         SkeletonModel.from_pretrained("me/absent")
-    with pytest.raises(CheckpointError, match="is no file"):
+    with pytest.raises(CheckpointError, match="is not a file"):
         SkeletonModel.from_pretrained(tmp_path)
     with pytest.raises(ConfigError, match=r"repository of version 0\.1 is now repo_id"):
         build("agcn").save_pretrained(tmp_path / "folder", repository="me/model")

@@ -42,13 +42,13 @@ def test_a_folder_of_videos_is_done_once(
     (videos / "b.mp4").write_bytes(b"not a video")
     poses(videos, tmp_path / "out")
     said = capsys.readouterr().err
-    assert "nobody was found" in said and "left out" in said and "b.mp4" in said
+    assert "no person was found" in said and "left out" in said and "b.mp4" in said
     kept = tmp_path / "out" / "wave" / "a.npz"
     before = kept.stat().st_mtime_ns
     assert load_poses(kept).num_people == 0
     poses(videos, tmp_path / "out")
     assert "done already" in capsys.readouterr().err and kept.stat().st_mtime_ns == before
-    poses(videos, tmp_path / "out", max_people=1, quiet=True)  # another setting: done anew
+    poses(videos, tmp_path / "out", max_people=1, quiet=True)  # another setting: done again
     assert kept.stat().st_mtime_ns > before
 
 

@@ -122,6 +122,6 @@ def test_a_score_in_the_place_of_z_is_doubted() -> None:
 def test_coordinates_around_zero_are_no_fractions_of_an_image() -> None:
     joints = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 4, 17, 2))
     clip = RawClip(from_dense(joints), COCO17, where="x")
-    with pytest.raises(FormatError, match="lies below 0, so these are no fractions"):
+    with pytest.raises(FormatError, match="lies below 0, so these are not fractions"):
         apply_conventions(clip, ReadingOptions())
     assert "lies below 0" in apply_conventions(clip, ANYTHING).notes[0]

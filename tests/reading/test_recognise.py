@@ -79,7 +79,7 @@ def test_recordings_are_recognised_by_content(tmp_path: Path, name: str, data: b
         ("a.json", b'[{"z": 1}]', 'a list of records with the keys "z"'),
         ("a.json", b"[]", "an empty list"),
         ("a.json", b"{", "not whole JSON"),
-        ("a.md", b"", r"unknown kind of file: give one that ends in \.skeleton, \.json, "),
+        ("a.md", b"", r"unknown kind of file: pass one that ends in \.skeleton, \.json, "),
     ],
 )
 def test_a_file_of_no_known_kind_says_what_was_found(tmp_path: Path, name: str, data: bytes, reason: str) -> None:

@@ -44,7 +44,7 @@ def test_it_is_a_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main(["inspect", str(folder / "whole.skeleton")]) == 0
     assert "3 frames; bodies: 3 with 1" in capsys.readouterr().out
     assert main(["inspect", str(folder / "nothing")]) == 1
-    assert "there is no such file or folder" in capsys.readouterr().err
+    assert "no such file or folder" in capsys.readouterr().err
     np.save(folder / "mine.npy", np.ones((4, 25, 3)))
     assert main(["inspect", str(folder / "mine.npy"), "--skeleton", "ntu25"]) == 0
     assert "mine.npy: 4 frames; bodies: 4 with 1" in capsys.readouterr().out
@@ -67,7 +67,7 @@ def test_a_store_is_compared_to_its_fingerprint(tmp_path: Path, capsys: pytest.C
 def test_what_cannot_be_done_is_a_sentence(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="top is -1"):
         inspect(folder / "store", top=-1)
-    with pytest.raises(ConfigError, match="a page is made of a store only"):
+    with pytest.raises(ConfigError, match="only a store has a page"):
         inspect(folder / "whole.skeleton", tmp_path / "page.html")
     with pytest.raises(ConfigError, match="a store knows its skeleton"):
         inspect(folder / "store", skeleton="ntu25")

@@ -60,7 +60,7 @@ def test_time_is_spread_over_hundredths() -> None:
         (GIF_FRAMES + 1, 30, "too large"),
         (3, 60, "cannot be played at 60"),
         (3, 0.0015, "cannot be played at 0.0015 frames per second: use at least 0.0016"),
-        (3, 5e-324, "ask for at least 0.0016"),
+        (3, 5e-324, "at least 0.0016"),
     ],
 )
 def test_what_a_gif_cannot_be(tmp_path: Path, frames: int, fps: float, words: str) -> None:

@@ -19,9 +19,9 @@ def parse_detections(detections: Sequence[Any], where: str, title: str) -> list[
     """Parse a list of detections: one person in one image each.
 
     Convention: the number in an image's name, or the number in its place, is the frame; the lowest is frame 0, and a
-    number that is missing is a frame without anybody. Where names are bare numbers (`7.jpg`), as AlphaPose calls the
-    frames of a video, frame 0 is `0.jpg`, though nobody may be in it. Images whose names differ before the number are
-    of different recordings.
+    number that is missing is a frame without a person. Where names are bare numbers (`7.jpg`), as AlphaPose calls the
+    frames of a video, frame 0 is `0.jpg`, though no person may be in it. Images whose names differ before the number
+    are of different recordings.
 
     Args:
         detections: Records with `image_id`, `keypoints` (x, y, score of each key point, pixels) and perhaps `idx`, an
@@ -126,7 +126,7 @@ def _clips(
 ) -> list[RawClip]:
     found = []
     for name, people in clips.items():
-        # images without anybody are listed in a record by image, and left out of a list of detections
+        # images without a person are listed in a record by image, and left out of a list of detections
         frames = {*people.frames, *images.get(name, ())}
         first = 0 if from_zero and len(frames) > 1 else min(frames)
         recording = people.recording(first, max(frames) - first + 1, where=where)
@@ -141,7 +141,7 @@ def _clips(
             )
         )
     if not found:
-        raise FormatError("it holds no person", where)
+        raise FormatError("it contains no person", where)
     return found
 
 

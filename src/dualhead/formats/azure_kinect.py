@@ -43,7 +43,7 @@ def parse_azure_kinect(content: Any, where: str) -> RawClip:
             raise FormatError(f"frame {place} has no list of up to {MAX_PEOPLE} 'bodies'", where)
         number = frame.get("frame_id", place)
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number < 10**15:
-            raise FormatError(f"'frame_id' is {str(number)[:40]!r} instead of a whole number", where)
+            raise FormatError(f"'frame_id' is {str(number)[:40]!r} instead of an integer", where)
         numbers.append(number)
         times.append(time_of(frame.get("timestamp_usec")))
         for body in bodies:

@@ -96,9 +96,7 @@ def _hierarchy(lines: Sequence[tuple[int, list[str]]], where: str) -> tuple[list
             return joints, list(lines[place + 1 :])
         elif key in ("ROOT", "JOINT", "END"):
             if (key == "ROOT") != (not joints) or (key != "ROOT" and not open_joints):
-                raise FormatError(
-                    f"{words[0][:40]!r} does not belong here: one root with joints is read", where, number
-                )
+                raise FormatError(f"{words[0][:40]!r} is unexpected here: expected one root with joints", where, number)
             if len(joints) >= _MAX_JOINTS or len(open_joints) >= _MAX_DEPTH:
                 raise FormatError(f"more than {_MAX_JOINTS} joints or {_MAX_DEPTH} levels", where, number)
             parent = open_joints[-1] if open_joints else -1
@@ -130,7 +128,7 @@ def _motion(lines: Sequence[tuple[int, list[str]]], width: int, where: str) -> t
     (count,) = _numbers(lines[0][1][1:2], 1, where, lines[0][0])
     (step,) = _numbers(lines[1][1][-1:], 1, where, lines[1][0])
     if not 1 <= count <= MAX_FRAMES or count != int(count) or width == 0:
-        raise FormatError(f"{count:g} frames of {width} channels are no motion", where, lines[0][0])
+        raise FormatError(f"{count:g} frames of {width} channels are not motion", where, lines[0][0])
     if len(lines) - 2 != count:
         raise FormatError(f"{len(lines) - 2} lines of motion, but {count:g} frames are announced", where)
     values = np.empty((int(count), width))

@@ -183,7 +183,7 @@ def pose_of(
             )
         joints.append(np.mean([parts[part] for part in way], axis=0))
     if skeleton == NTU25 and not {"left_thumb", "right_thumb"} <= parts.keys():
-        notes.append("it has no thumbs: the middle of the hand is taken for them")
+        notes.append("it has no thumbs: the middle of the hand is interpreted as them")
     return np.stack(joints, axis=1), notes
 
 

@@ -30,8 +30,8 @@ def parse_coco_annotations(content: Any, where: str) -> list[RawClip]:
 
     Convention: an image's frame is its `frame_id`, else the number in its `file_name`, else its `id`; images of
     different `video_id`, or whose names differ before the number, are of different recordings. Every image is a frame,
-    also where nobody is annotated. Visibility becomes confidence: 2 (visible) is 1, 1 (hidden, but placed) is 0.5, 0 is
-    absent.
+    also where no person is annotated. Visibility becomes confidence: 2 (visible) is 1, 1 (hidden, but placed) is 0.5,
+    0 is absent.
 
     Args:
         content: The parsed JSON.

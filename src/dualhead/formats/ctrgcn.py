@@ -42,7 +42,7 @@ class CtrgcnSource(Source):
         skeleton = self.skeleton
         with np.errstate(invalid="ignore"):  # damaged bytes can be any number, NaN that signals too
             filled = np.flatnonzero(values.any(axis=1))
-        length = int(filled[-1]) + 1 if filled.size else len(values)  # nobody is seen: all of it is that
+        length = int(filled[-1]) + 1 if filled.size else len(values)  # no person is seen: all of it is that
         joints = values[:length].reshape(length, -1, skeleton.num_joints, skeleton.dimensions).swapaxes(0, 1)
         return dense_recording(joints, None, skeleton, item.member.where, has_confidence=False)
 
@@ -50,7 +50,7 @@ class CtrgcnSource(Source):
         """List the rows of both sides; see `Source.list_items`."""
         files = [member for member in list_members(raw) if member.file_name.lower().endswith(".npz")]
         if len(files) != 1:
-            raise FormatError(f"{len(files)} npz files: give one, such as NTU60_CS.npz", ", ".join(map(str, raw)))
+            raise FormatError(f"{len(files)} npz files: pass one, such as NTU60_CS.npz", ", ".join(map(str, raw)))
         found = npz_rows(files[0], tuple(f"{letter}_{side}" for letter in "xy" for side in _SIDES))
         body = self.skeleton.num_joints * self.skeleton.dimensions
         items: dict[str, Item] = {}
@@ -59,13 +59,14 @@ class CtrgcnSource(Source):
             x, y = found[f"x_{side}"], found[f"y_{side}"]
             if len(x.header.shape) != 3 or x.header.shape[2] % body:
                 raise FormatError(
-                    f"x_{side} has shape {x.header.shape}, whose last number is no multiple of the {body} coordinates "
+                    f"x_{side} has shape {x.header.shape}, whose last number is not a multiple of the {body} "
+                    f"coordinates "
                     f"of a body of {self.skeleton.name!r}: is it of another skeleton?",
                     files[0].where,
                 )
             if len(y.header.shape) == 1:
                 raise FormatError(
-                    f"y_{side} holds class numbers, which do not say how many classes there are: save it one-hot, "
+                    f"y_{side} holds class numbers, which do not determine the number of classes: save it one-hot, "
                     f"numpy.eye(60)[y_{side}] for 60 classes",
                     files[0].where,
                 )

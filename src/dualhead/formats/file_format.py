@@ -39,7 +39,7 @@ _MOST_ARRAYS = 1000
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a file is taken for a format.
+    """Why a file is interpreted as a format.
 
     Attributes:
         reason: What speaks for it, such as "a list of records with 'image_id' and 'keypoints'".
@@ -55,7 +55,7 @@ class RawFile:
 
     Attributes:
         member: Where it lies.
-        where: What the user knows it by.
+        where: Its path in messages.
         name: The last part of its path.
         stem: `name` without its ending.
         suffix: The ending in lower case, such as ".json".
@@ -176,7 +176,7 @@ class ReadingOptions:
         has_confidence: Whether the data set keeps confidences; None: as the files have them.
         axes: The order of the axes of arrays, such as "TMVC"; None: as their numbers say.
         any_scale: Whether 2D coordinates may be pixels of images whose size is not known, as for a picture.
-        kind: The name of the format that files are to be taken for; None: as they are recognised.
+        kind: The name of the format that files are to be interpreted as; None: as they are recognised.
         poses: Estimates the poses in videos; None: one with the usual settings.
     """
 
@@ -206,10 +206,10 @@ class RawClip:
         class_name: The name of its class, or None where that is not known. It decides whether the label means anything
             to a checkpoint.
         fields: Whole numbers known of it, `width` and `height` of the image among them.
-        body_selection: The selection used where none is asked for: "order" where each body keeps its place in the file,
+        body_selection: The selection used where none is requested: "order" where each body keeps its place in the file,
             "people" or "tracked" where they are to be followed.
-        max_bodies: How many bodies are kept where nothing else is asked for.
-        keeps_empty: Whether it is a recording also where nobody is seen.
+        max_bodies: How many bodies are kept where nothing else is requested.
+        keeps_empty: Whether it is a recording also where no person is seen.
         unit: The unit of the coordinates, after the parser's conversion. Metres are x right, y up, z away, as the
             Kinect's camera has them.
         notes: What a user should know of it, such as "hands are left out"; a sentence each.
@@ -364,5 +364,5 @@ def require_skeleton(options: ReadingOptions, skeleton: Skeleton, title: str) ->
     """
     if options.skeleton is not None and options.skeleton != skeleton:
         raise ConfigError(
-            f"{title} has the skeleton {skeleton.name!r}, not {options.skeleton.name!r}: leave the skeleton out"
+            f"{title} has the skeleton {skeleton.name!r}, not {options.skeleton.name!r}: omit the skeleton"
         )

@@ -82,7 +82,8 @@ class FileSource(Source):
         if not items:
             raise FormatError(
                 f"no {self.name} recording (*{self.suffix}) among {files} files, {skipped} of another data set, "
-                f"{len(rejected)} with a name that is no sample's: {nested}give the folder or zip that holds them",
+                f"{len(rejected)} with a name that is not a sample name: {nested}give the folder or zip that holds "
+                f"them",
                 ", ".join(map(str, raw)),
             )
         if missing_list is not None:
@@ -93,7 +94,7 @@ class FileSource(Source):
             lists += list_members(sorted(beside - {root.resolve() for root in raw}))
         missing = {name: member.where for member in reversed(lists) for name in self._listed_names(member)}
         if missing_list is not None and not missing:
-            raise FormatError(f"no line is the name of a {self.name} sample: give the list as published", missing_list)
+            raise FormatError(f"no line is the name of a {self.name} sample: pass the list as published", missing_list)
         return Listing(
             items=tuple(items[name] for name in sorted(items)),
             rejected=tuple(rejected),

@@ -51,7 +51,7 @@ class Interval:
             return int(self.start), int(self.stop)
         if fps is None:
             reason = (
-                "its interval is in seconds, but the frame rate is not known: give fps, or start and stop in frames"
+                "its interval is in seconds, but the frame rate is not known: pass fps, or start and stop in frames"
             )
             raise FormatError(reason, where)
         return round(self.start * fps), round(self.stop * fps)
@@ -122,7 +122,7 @@ def make_interval(start: str, stop: str, label: str, in_seconds: bool) -> Interv
 def parse_intervals(data: bytes, where: str) -> list[Interval]:
     """Parse a label file.
 
-    Convention: a line is `class,start,stop,confidence` as in PKU-MMD (Liu et al., 2017), three or four whole numbers
+    Convention: a line is `class,start,stop,confidence` as in PKU-MMD (Liu et al., 2017), three or four integers
     with commas between, classes from 1; or `start stop label`, separated by blanks or commas, in frames, or in seconds
     where a number has a decimal point. Frames count from 0, and `stop` is the frame behind the last.
 
@@ -144,7 +144,7 @@ def parse_intervals(data: bytes, where: str) -> list[Interval]:
         ) from None
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
     if len(numbered) > _MOST_INTERVALS:
-        raise FormatError(f"more than {_MOST_INTERVALS} lines are no intervals of one recording", where)
+        raise FormatError(f"more than {_MOST_INTERVALS} lines are not intervals of one recording", where)
     in_pku = bool(numbered) and all(_PKU_LINE.fullmatch(line) for _, line in numbered)
     seconds = not in_pku and any(
         "." in match[1] + match[2] for _, line in numbered if (match := _PLAIN_LINE.fullmatch(line)) is not None
@@ -153,7 +153,7 @@ def parse_intervals(data: bytes, where: str) -> list[Interval]:
     for number, line in numbered:
         match = (_PKU_LINE if in_pku else _PLAIN_LINE).fullmatch(line)
         if match is None:
-            raise FormatError(f"{line[:40]!r} is no interval: give 'start stop label' a line", where, number)
+            raise FormatError(f"{line[:40]!r} is not an interval: pass 'start stop label' a line", where, number)
         if in_pku:
             made = make_interval(match[2], match[3], str(int(match[1]) - 1), False)
         else:

@@ -224,7 +224,7 @@ def read_landmarks(
     """Read the lines of a table of joints.
 
     Convention: an empty cell or NaN is missing. Frames have the numbers of their column, so that a missing number is a
-    frame without anybody; without such a column each line, or each new time, is the next frame.
+    frame without a person; without such a column each line, or each new time, is the next frame.
 
     Args:
         rows: The 1-based number and the cells of each line, without the header.
@@ -238,7 +238,7 @@ def read_landmarks(
     read = _read_long if columns.joint >= 0 else _read_wide
     found = read(rows, columns, skeleton, where)
     if not found.frames:
-        raise FormatError("its table holds no line of joints", where)
+        raise FormatError("its table contains no line of joints", where)
     known = [(time, frame) for time, frame in zip(found.times, found.frames, strict=True) if time is not None]
     unique = {frame: time for time, frame in reversed(known)}
     ordered = sorted(unique)
@@ -338,7 +338,7 @@ def _context(
     if columns.frame >= 0:
         number = _cell(cells, columns.frame, where, line)
         if not 0 <= number < 10**15:
-            raise FormatError(f"frame {cells[columns.frame][:40]!r} is not a whole number", where, line)
+            raise FormatError(f"frame {cells[columns.frame][:40]!r} is not an integer", where, line)
         frame = int(number)
     time = _time(cells[columns.time]) if columns.time >= 0 else None
     return frame, time, cells[columns.body][:40] if columns.body >= 0 else ""

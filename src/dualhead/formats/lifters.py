@@ -36,7 +36,7 @@ def parse_h36m(joints: NDArray[Any], where: str) -> RawClip:
         The recording, joints `(B, 17, 3)`, y up where the poses say what is up.
 
     Raises:
-        FormatError: If the shape is another, or a number is no coordinate.
+        FormatError: If the shape is another, or a number is not a coordinate.
     """
     if joints.ndim in (3, 4) and joints.shape[-2] == 32:
         joints = joints[..., _OF_32, :]

@@ -83,18 +83,23 @@ def describe_points(points: NDArray[np.float64], where: str) -> tuple[NDArray[np
     if channels == 3 and len(hips) and np.abs(hips.mean(axis=0)).max() <= _CENTRED:
         exact = not hips.any(axis=1).all()
         turned = points * [-1, -1, 1] + [0, 0, _NUDGE if exact else 0]
-        return turned, MEDIAPIPE33, "m", "taken for world landmarks: the hips are at 0"
+        return turned, MEDIAPIPE33, "m", "interpreted as world landmarks: the hips are at 0"
     flat = points[..., :2]
     mean = float(np.abs(seen[:, :2]).mean()) if len(seen) else 0.0
     unit = "fraction" if mean <= _LARGEST_FRACTION else "px"
-    return flat, MEDIAPIPE33_IMAGE, unit, f"taken for landmarks in the image ({mean:.3g} on average): z is left out"
+    return (
+        flat,
+        MEDIAPIPE33_IMAGE,
+        unit,
+        f"interpreted as landmarks in the image ({mean:.3g} on average): z is left out",
+    )
 
 
 def parse_mediapipe_csv(data: bytes, where: str) -> RawClip:
     """Parse a log of landmarks as a table.
 
     Convention: columns `x_0`, `y_0`, `z_0`, `visibility_0` and so on, counted from 0 or 1, or named (`nose_x`); or a
-    line for each landmark. A `frame` that is missing is a frame without anybody; `timestamp` gives the frame rate.
+    line for each landmark. A `frame` that is missing is a frame without a person; `timestamp` gives the frame rate.
 
     Args:
         data: The file's bytes.
@@ -122,8 +127,8 @@ def parse_mediapipe_json(content: Any, where: str, flat: bool | None = None) -> 
     """Parse a log of landmarks as JSON.
 
     Args:
-        content: A list of frames, or a record that holds one and perhaps `fps`. A frame is null or empty (nobody), 33
-            landmarks, several such lists, or a record with `pose_landmarks` or `pose_world_landmarks` (or as
+        content: A list of frames, or a record that holds one and perhaps `fps`. A frame is null or empty (no person),
+            33 landmarks, several such lists, or a record with `pose_landmarks` or `pose_world_landmarks` (or as
             MediaPipe's other languages call them) and perhaps `frame` and `timestamp`. A landmark is a record with x,
             y, z and visibility, or a list of them.
         where: Where it came from, for the error message.
@@ -186,7 +191,7 @@ def _clip(
 
 
 def _without_zeros(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mark landmarks at 0 as absent: scripts write zeros for a frame in which nobody was found."""
+    """Mark landmarks at 0 as absent: scripts write zeros for a frame in which no person was found."""
     return np.where(points.any(axis=2, keepdims=True), points, np.nan)
 
 

@@ -64,7 +64,7 @@ def parse_mmpose(content: Any, where: str) -> RawClip:
             person = identity(instance.get("track_id", instance.get("instance_id")))
             people.add(frame, _to_axes(points[: skeleton.num_joints]), scores, person)
     if people is None:
-        raise FormatError("it holds no person", where)
+        raise FormatError("it contains no person", where)
     first = min(numbers)
     recording = people.recording(first, max(numbers) - first + 1, where=where)
     flat = people.skeleton.dimensions == 2
@@ -89,7 +89,7 @@ def _frames(frames: list[Any], where: str) -> Iterator[tuple[int | None, list[Ma
         if len(instances) > MAX_PEOPLE:
             raise FormatError(f"{len(instances)} people are more than the {MAX_PEOPLE} that one frame may hold", where)
         if number is not None and (not isinstance(number, int) or not 0 <= number < 10**15):
-            raise FormatError(f"'frame_id' is {str(number)[:40]!r} instead of a whole number", where)
+            raise FormatError(f"'frame_id' is {str(number)[:40]!r} instead of an integer", where)
         yield number, instances
 
 

@@ -80,7 +80,7 @@ def parse_pku(data: bytes, where: str) -> Recording:
         where: Where they came from, for the error message.
 
     Returns:
-        The recording, 30 frames a second; each body keeps its place.
+        The recording, 30 frames per second; each body keeps its place.
 
     Raises:
         FormatError: If a line is damaged.
@@ -98,7 +98,7 @@ def parse_hand(data: bytes, where: str) -> Recording:
         where: Where they came from, for the error message.
 
     Returns:
-        The recording, 30 frames a second.
+        The recording, 30 frames per second.
 
     Raises:
         FormatError: If a line is damaged.
@@ -118,7 +118,7 @@ def parse_sbu(data: bytes, where: str) -> Recording:
         where: Where they came from, for the error message.
 
     Returns:
-        The recording, 15 frames a second; each body keeps its place. The lowest frame number is frame 0.
+        The recording, 15 frames per second; each body keeps its place. The lowest frame number is frame 0.
 
     Raises:
         FormatError: If a line is damaged, or a frame comes twice.
@@ -142,7 +142,7 @@ def parse_utkinect(data: bytes, where: str) -> Recording:
     """Parse a recording of UTKinect-Action (Xia et al., CVPR Workshops 2012).
 
     Convention: the numbers of frames are kept, since the intervals of the actions count by them: frame 0 is number 0,
-    a number that is missing is a frame without anybody, and of one that comes twice the first counts.
+    a number that is missing is a frame without a person, and of one that comes twice the first counts.
 
     Args:
         data: Lines of 61 numbers between blanks: the frame, then x, y, z of 20 joints in metres, x left in the image,
@@ -150,7 +150,7 @@ def parse_utkinect(data: bytes, where: str) -> Recording:
         where: Where they came from, for the error message.
 
     Returns:
-        The recording, 15 frames a second.
+        The recording, 15 frames per second.
 
     Raises:
         FormatError: If a line is damaged.
@@ -229,7 +229,7 @@ INTERVALS = FileFormat(
     title="a list of intervals, not a skeleton",
     suffixes=(".txt",),
     recognise=_recognise_intervals,
-    instead="give the recording that it belongs to; `dualhead prepare custom` takes the two together",
+    instead="pass the recording that it belongs to; `dualhead prepare custom` takes the two together",
 )
 
 HAND_LINES = FileFormat(
@@ -246,7 +246,7 @@ HAND_IMAGE_LINES = FileFormat(
     title="a hand of DHG-14/28 or SHREC'17 in the image, not in space",
     suffixes=(".txt",),
     recognise=_recognise_lines(_HAND_IMAGE_WIDTH, "22 joints of a hand in the image"),
-    instead="give the file of the positions in space beside it, such as skeleton_world.txt",
+    instead="pass the file of the 3D positions beside it, such as skeleton_world.txt",
 )
 
 SBU_LINES = FileFormat(

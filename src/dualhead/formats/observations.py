@@ -134,15 +134,15 @@ def check_frames(first: int, num_frames: int, filled: int, where: str) -> None:
     Args:
         first: The lowest number.
         num_frames: How many there are from it to the highest.
-        filled: How many frames hold somebody.
+        filled: How many frames hold a person.
         where: Where they came from, for the error message.
 
     Raises:
-        FormatError: If there are more frames than a recording has, or hardly any of them holds somebody.
+        FormatError: If there are more frames than a recording has, or hardly any of them holds a person.
     """
     if num_frames > MAX_FRAMES or (filled and num_frames > _SPARSE * (filled + 10)):
         raise FormatError(
-            f"its frames are numbered {first} to {first + num_frames - 1}, but only {filled} hold somebody: these are "
+            f"its frames are numbered {first} to {first + num_frames - 1}, but only {filled} hold a person: these are "
             "single pictures, not the frames of one recording",
             where,
         )
@@ -220,7 +220,7 @@ def frame_of_image(image: Any) -> tuple[str, int]:
     """Split the name or number of an image into the recording and the frame.
 
     Args:
-        image: A whole number, or a name such as "walk/000012.jpg".
+        image: An integer, or a name such as "walk/000012.jpg".
 
     Returns:
         What is written before the last number, such as "walk", and the number; a name without one is frame 0 of a
@@ -232,7 +232,7 @@ def frame_of_image(image: Any) -> tuple[str, int]:
     if isinstance(image, int) and not isinstance(image, bool) and 0 <= image < 10**15:
         return "", image
     if not isinstance(image, str):
-        raise FormatError(f"an image is called {str(image)[:40]!r}: expected a name or a whole number")
+        raise FormatError(f"an image is called {str(image)[:40]!r}: expected a name or an integer")
     stem = re.sub(r"\.[A-Za-z]{1,5}$", "", image.replace("\\", "/")[-200:])
     found = _NUMBERED.fullmatch(stem)
     if found is None:
@@ -268,7 +268,7 @@ def steady_rate(times: Sequence[float], frames: Sequence[int] | None = None) -> 
     """Compute the frame rate from the times of frames, whatever unit they are in.
 
     Convention: of seconds, milliseconds, microseconds and ticks of 100 nanoseconds the first counts that makes 4 to 250
-    frames a second. Steps that differ from the median by more than a half are pauses and do not count.
+    frames per second. Steps that differ from the median by more than a half are pauses and do not count.
 
     Args:
         times: In order.

@@ -53,7 +53,7 @@ def group_openpose(members: Iterable[Member]) -> list[FrameFiles]:
     """Group the files of each recording: those of one folder with the same name before the number.
 
     Args:
-        members: Files; those that are no frames are passed over.
+        members: Files; those that are not frames are passed over.
 
     Returns:
         The recordings, in the order of their first files.
@@ -71,7 +71,7 @@ def group_openpose(members: Iterable[Member]) -> list[FrameFiles]:
 def read_openpose(clip: FrameFiles) -> tuple[Recording, Skeleton]:
     """Read the frames of one recording.
 
-    The lowest number is frame 0; a number without a file is a frame without anybody. A joint whose confidence is 0 is
+    The lowest number is frame 0; a number without a file is a frame without a person. A joint whose confidence is 0 is
     absent and all zeros.
 
     Args:
@@ -83,8 +83,8 @@ def read_openpose(clip: FrameFiles) -> tuple[Recording, Skeleton]:
         followed them; and its skeleton, BODY_25 or the 18 joints of COCO, as the files have it.
 
     Raises:
-        FormatError: If a file is damaged or of another layout, holds no body but faces or hands, or the numbers leave
-            gaps that no recording has.
+        FormatError: If a file is damaged or of another layout, contains no body but faces or hands, or the numbers
+            leave gaps that no recording has.
     """
     found = _read(clip)
     return found.recording, found.skeleton
@@ -186,7 +186,7 @@ def parse_openpose(data: bytes, path: str | Path | None = None) -> list[tuple[ND
         out.
 
     Raises:
-        FormatError: If the content is no frame, or of a layout other than BODY_25 and COCO.
+        FormatError: If the content is not a frame, or of a layout other than BODY_25 and COCO.
     """
     return _people(parse_json(data, path), path)
 

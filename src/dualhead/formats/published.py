@@ -122,12 +122,12 @@ def _facts(members: Sequence[Member], raw: Sequence[Path]) -> tuple[str, tuple[s
     texts = [protocol, *classes] if isinstance(classes, list) else [None]
     if not all(isinstance(text, str) and text for text in texts) or not isinstance(skeleton, dict):
         raise FormatError(
-            "it needs 'protocol', 'classes' and 'skeleton' as `export-arrays` writes them: remove it, or export anew",
+            "it needs 'protocol', 'classes' and 'skeleton' as `export-arrays` writes them: remove it, or export again",
             member.where,
         )
     recipe = facts.get("recipe", "")  # older ones do not say
     if not isinstance(recipe, str):
-        raise FormatError(f"its recipe {recipe!r} is no name of one: export anew", member.where)
+        raise FormatError(f"its recipe {recipe!r} is not the name of a recipe: export again", member.where)
     return str(protocol), tuple(map(str, texts[1:])), parse_skeleton_file(skeleton, member.where), recipe
 
 
@@ -137,13 +137,13 @@ def _one(members: Sequence[Member], names: Sequence[str], raw: Sequence[Path]) -
         found = [member for member in members if member.file_name == name]
         if len(found) > 1:
             raise FormatError(
-                f"{name} is there {len(found)} times ({found[0].where}, {found[1].where}): give the folder of one "
+                f"{name} is there {len(found)} times ({found[0].where}, {found[1].where}): pass the folder of one "
                 "protocol",
                 ", ".join(map(str, raw)),
             )
         if found:
             return found[0]
-    raise FormatError(f"there is no {names[0]}: give the folder that holds the arrays", ", ".join(map(str, raw)))
+    raise FormatError(f"there is no {names[0]}: pass the folder that holds the arrays", ", ".join(map(str, raw)))
 
 
 def _labels(member: Member, count: int) -> tuple[list[str], list[int]]:
@@ -154,14 +154,14 @@ def _labels(member: Member, count: int) -> tuple[list[str], list[int]]:
         raise FormatError("no pair of names and labels: is it another pickle?", member.where)
     names, labels = (part.tolist() if isinstance(part, np.ndarray) else part for part in content)
     if not isinstance(names, (tuple, list)) or not isinstance(labels, (tuple, list)):
-        raise FormatError("its names and labels are no lists: the file is damaged", member.where)
+        raise FormatError("its names and labels are not lists: the file is damaged", member.where)
     if not len(names) == len(labels) == count:
         raise FormatError(
-            f"{len(names)} names and {len(labels)} labels, but {count} rows of data: the files do not belong together",
+            f"{len(names)} names and {len(labels)} labels, but {count} rows of data: these files are not of one export",
             member.where,
         )
     if not all(isinstance(name, str) for name in names):
-        raise FormatError("a name in it is no text: the file is damaged", member.where)
+        raise FormatError("a name in it is not text: the file is damaged", member.where)
     plain = [next((name.removesuffix(end) for end in _SUFFIXES if name.endswith(end)), name) for name in names]
     return plain, [whole_label(label, member.where) for label in labels]
 

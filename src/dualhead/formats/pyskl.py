@@ -69,10 +69,10 @@ class PysklSource(Source):
         """List the annotations of a pickle, which is held in memory as a whole; see `Source.list_items`."""
         files = [member for member in list_members(raw) if member.file_name.lower().endswith(PICKLE_SUFFIXES)]
         if not files:
-            raise FormatError("no pickle (*.pkl): give the file", ", ".join(map(str, raw)))
+            raise FormatError("no pickle (*.pkl): pass the file", ", ".join(map(str, raw)))
         contents = [(member, _load(member)) for member in files]
         if len(files) > 1 and any("split" in content for _, content in contents):
-            raise FormatError(f"{len(files)} pickles with splits of their own: give one of them", files[0].where)
+            raise FormatError(f"{len(files)} pickles with splits of their own: pass one of them", files[0].where)
         splits = _splits(contents, {} if not self.needs_labels else _endings(contents))
         skeleton = self._skeleton(contents)
         found: dict[str, tuple[Annotation, int | None, Mapping[str, int]]] = {}
@@ -188,7 +188,7 @@ def _annotation(
     scores = annotation.get("keypoint_score")
     confidence = _numbers(scores)
     if scores is not None and confidence is None:
-        raise FormatError("its 'keypoint_score' is no array of numbers", where)
+        raise FormatError("its 'keypoint_score' is not an array of numbers", where)
     if joints.ndim == 3:  # of one body, without the axis of bodies
         joints = joints[None]
         confidence = confidence[None] if confidence is not None and confidence.ndim == 2 else confidence
@@ -231,7 +231,7 @@ def _label(annotation: Mapping[str, Any], where: str, needs_label: bool) -> int 
         if "label" not in annotation:
             raise FormatError("it has no key 'label', the number of its class", where)
         if isinstance(label, list | tuple):
-            raise FormatError(f"'label' is a list, {str(list(label))[:40]}: give the number of one class", where)
+            raise FormatError(f"'label' is a list, {str(list(label))[:40]}: expected the number of one class", where)
         return whole_label(label, where)
     try:
         return whole_label(label, where)
@@ -264,7 +264,7 @@ def _endings(contents: Sequence[tuple[Member, Mapping[str, Any]]]) -> dict[str, 
     for name in names:
         stem = name.rpartition(".")[0]
         if stem and found.setdefault(stem, name) != name:
-            found[stem] = ""  # two clips: nobody knows which is meant
+            found[stem] = ""  # two clips, which is ambiguous
     held = set(names)
     return {stem: name for stem, name in found.items() if name and stem not in held}
 
@@ -277,7 +277,7 @@ def _splits(
     for member, content in contents:
         split = content.get("split", {})
         if not isinstance(split, dict) or not all(_is_names(names) for names in split.values()):
-            raise FormatError("its 'split' is no table of lists of names", member.where)
+            raise FormatError("its 'split' is not a table of lists of names", member.where)
         lists.update({str(name): [endings.get(one, one) for one in names] for name, names in split.items()})
         if not split:
             found = [
@@ -347,7 +347,7 @@ def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip | Dualhea
     listing = source.list_items([Path(plain_path(file.member))])
     learned = listing.source or source
     for rejected in listing.rejected:
-        if rejected.kind != "missing":  # a split that names other clips is no fault of these
+        if rejected.kind != "missing":  # a split that names other clips is not a fault of these
             yield FormatError(rejected.reason, rejected.path)
     for item in listing.items:
         held = learned

@@ -107,11 +107,11 @@ def from_dense(
         The recording, with bodies of a frame in the order of M.
 
     Raises:
-        ConfigError: If the shapes do not fit together.
+        ConfigError: If the shapes do not match together.
     """
     if joints.ndim != 4:
         raise ConfigError(
-            f"joints of shape {joints.shape} are no recording: give (bodies, frames, joints, coordinates)"
+            f"joints of shape {joints.shape} are not recording: expected (bodies, frames, joints, coordinates)"
         )
     bodies, count = joints.shape[:2]
     seen = (joints != 0).any(axis=(2, 3)) if present is None else np.asarray(present, bool)  # (M, T)
@@ -123,7 +123,7 @@ def from_dense(
         table = np.asarray([str(name) for name in np.asarray(body_ids, object).ravel()], object)
         if table.size not in (bodies, bodies * count):
             raise ConfigError(
-                f"{table.size} body IDs for {bodies} bodies: give one per body, or one per body and frame"
+                f"{table.size} body IDs for {bodies} bodies: pass one per body, or one per body and frame"
             )
         table = np.broadcast_to(table.reshape(bodies, count if table.size == bodies * count else 1), (bodies, count))
         names = tuple(table[body, frame])

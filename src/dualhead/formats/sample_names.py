@@ -1,4 +1,4 @@
-"""What sample names and labels tell of the data set they come from."""
+"""Facts on a data set that follow from its sample names and labels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def whole_label(label: Any, where: str) -> int:
     if isinstance(label, np.ndarray) and label.size == 1:
         label = label.item()
     if isinstance(label, bool) or not isinstance(label, (int, np.integer)) or not 0 <= label < _MAX_LABEL:
-        raise FormatError(f"label {str(label)[:40]!r} instead of a whole number from 0 on", where)
+        raise FormatError(f"label {str(label)[:40]!r} instead of an integer from 0 on", where)
     return int(label)
 
 

@@ -33,10 +33,10 @@ def parse_smpl_joints(joints: NDArray[Any], where: str) -> RawClip:
         where: Where it came from, for the error message.
 
     Returns:
-        The recording, 20 frames a second.
+        The recording, 20 frames per second.
 
     Raises:
-        FormatError: If the shape is another, or a number is no coordinate.
+        FormatError: If the shape is another, or a number is not a coordinate.
     """
     if joints.ndim == 3 and joints.shape[1] == 52:
         joints = joints[:, :22]

@@ -138,7 +138,7 @@ class Listing:
     source: Source | None = None
 
     def digest(self) -> str:
-        """Hash what tells one raw tree from another: names, sizes, and what is left out."""
+        """Hash what identifies a raw tree: names, sizes, and what is left out."""
         state = hashlib.sha256()
         for item in self.items:
             state.update(_bytes(f"{item.sample.name}\t{item.member.size}\n"))
@@ -154,20 +154,20 @@ class Listing:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")  # names from a file may hold what is no text
+    return text.encode("utf-8", "backslashreplace")  # names from a file may hold what is not text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source(ABC):
-    """A raw format with its facts. Instances are values: they travel to worker processes.
+    """A raw format with its facts. Instances are values: they are pickled to worker processes.
 
     Attributes:
-        name: What `prepare` knows it by.
+        name: Its name in `prepare`.
         skeleton: The layout of its joints.
         classes: Class names by label.
         fields: The fields of its samples.
         protocols: Its protocols by name.
-        body_selection: The selection used where none is asked for.
+        body_selection: The selection used where none is requested.
         max_bodies: How many bodies a store keeps of each recording.
         has_confidence: Whether each joint has a confidence.
         keeps_empty: Whether recordings without any body stay, as zeros.
@@ -226,7 +226,7 @@ class Source(ABC):
         """
         if not self.skeleton_is_free:
             raise ConfigError(
-                f"data set {self.name!r} has the skeleton {self.skeleton.name!r}: leave the skeleton out, or prepare "
+                f"data set {self.name!r} has the skeleton {self.skeleton.name!r}: omit the skeleton, or prepare "
                 "data of another one as 'custom'"
             )
         return replace(self, skeleton=skeleton, skeleton_is_free=False)
@@ -246,7 +246,7 @@ class Source(ABC):
         if unit not in METRES:
             raise unknown("unit", unit, METRES)
         if not self.unit_is_free:
-            raise ConfigError(f"data set {self.name!r} says its own unit: leave the unit out")
+            raise ConfigError(f"data set {self.name!r} has its own unit: omit the unit")
         return replace(self, unit=unit)
 
     @abstractmethod
@@ -275,8 +275,8 @@ def names_to_leave_out(missing_list: Path | None, names: Container[str]) -> dict
     """Read a missing list that a user gives, for sources without lists of their own.
 
     Args:
-        missing_list: A text file with one sample name a line, or None.
-        names: The sample names that there are; other lines are taken for a header.
+        missing_list: A text file with one sample name per line, or None.
+        names: The sample names that there are; other lines are interpreted as a header.
 
     Returns:
         The names on the list, each with where the list lies.
@@ -290,7 +290,7 @@ def names_to_leave_out(missing_list: Path | None, names: Container[str]) -> dict
     lines = map(str.strip, member.read().decode("utf-8", "replace").splitlines())
     found = {line: member.where for line in lines if line in names}
     if not found:
-        raise FormatError("no line is the name of a sample: give one name a line", missing_list)
+        raise FormatError("no line is the name of a sample: pass one name per line", missing_list)
     return found
 
 

@@ -112,7 +112,7 @@ def parse_label_line(line: str, where: str, number: int) -> tuple[NDArray[np.flo
     points = values[_BOX : _BOX + 17 * channels].reshape(17, channels)
     scores = points[:, 2] if channels == 3 else np.ones(17)
     behind = values[len(values) - more :].tolist()
-    # a confidence is a fraction, an identity a whole number; with both the identity comes last
+    # a confidence is a fraction, an identity an integer; with both the identity comes last
     person = identity(behind[-1]) if more == 2 or (more == 1 and behind[0] >= 1) else ""
     return points[:, :2], scores, person
 

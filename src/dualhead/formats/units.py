@@ -49,7 +49,7 @@ def body_extent(joints: NDArray[np.floating]) -> float:
 
 
 def usual_extent(skeleton: Skeleton) -> float | None:
-    """Return the size that bodies of a 3D skeleton have in metres, None where it is no whole body by its joints' names.
+    """Return the usual size of bodies of a 3D skeleton in metres; None where its joints are not a whole body.
 
     Args:
         skeleton: The layout of the joints.

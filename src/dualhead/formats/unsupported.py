@@ -36,7 +36,7 @@ SMPL_ANGLES = FileFormat(
     title="joint angles of AMASS (SMPL parameters), not joint positions",
     suffixes=(".npz",),
     recognise=_smpl_angles,
-    instead="compute joint positions with the SMPL body model and give those as .npy (frames, 22, 3)",
+    instead="compute joint positions with the SMPL body model and pass those as .npy (frames, 22, 3)",
 )
 
 MOTION_FEATURES = FileFormat(
@@ -44,7 +44,7 @@ MOTION_FEATURES = FileFormat(
     title="motion features of HumanML3D or KIT-ML, not joint positions",
     suffixes=(".npy", ".npz"),
     recognise=_features,
-    instead="give the file of the folder new_joints, (frames, 22, 3), of the same name",
+    instead="pass the file of the folder new_joints, (frames, 22, 3), of the same name",
 )
 
 C3D = FileFormat(
@@ -52,7 +52,7 @@ C3D = FileFormat(
     title="markers of C3D, not joint positions",
     suffixes=(".c3d",),
     recognise=_c3d,
-    instead="compute joint positions from the markers and give those as .npy, .csv or BVH",
+    instead="compute joint positions from the markers and pass those as .npy, .csv or BVH",
 )
 
 PICTURE = FileFormat(

@@ -61,7 +61,7 @@ def to_recording(poses: PoseRecording, skeleton: Skeleton) -> Recording:
 
 
 def _clip(poses: PoseRecording, name: str, options: ReadingOptions) -> RawClip:
-    """Choose the form of the poses by the skeleton that is asked for: flat or in camera space."""
+    """Choose the form of the poses by the skeleton that is requested: flat or in camera space."""
     asked = options.skeleton
     skeleton = asked if asked is not None else skeleton_for(options.usual or MEDIAPIPE33)
     flat = skeleton.dimensions == 2
@@ -77,7 +77,7 @@ def _clip(poses: PoseRecording, name: str, options: ReadingOptions) -> RawClip:
 
 @cache
 def shared_estimator() -> PoseEstimator:
-    """Return the estimator that is used where no other is asked for; it loads its networks once in a process."""
+    """Return the estimator that is used where no other is requested; it loads its networks once in a process."""
     return PoseEstimator()
 
 

@@ -76,7 +76,7 @@ class DeployedModel(SkeletonModel):
         Raises:
             ConfigError: Always.
         """
-        raise ConfigError("a deployed model takes no other weights: load them into the model and deploy it again")
+        raise ConfigError("a deployed model cannot load other weights: load them into the model and deploy it again")
 
     def save_pretrained(self, *_: Any, **__: Any) -> Any:
         """Raise, since a model folder holds trainable weights.
@@ -131,7 +131,7 @@ class DeployedModel(SkeletonModel):
 
 
 def _multiplies_bfloat16() -> bool:
-    if not hasattr(torch.cpu, "get_capabilities"):  # an older PyTorch, which does not tell
+    if not hasattr(torch.cpu, "get_capabilities"):  # an older PyTorch, without this function
         return True
     return any(torch.cpu.get_capabilities().get(name) for name in ("amx_bf16", "avx512_bf16", "bf16"))
 
@@ -160,8 +160,8 @@ def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32, *, inplace:
     if isinstance(model, DeployedModel):
         raise ConfigError("the model is deployed already: deploy the model that it was made from")
     if dtype not in _DTYPES:
-        raise ConfigError(f"dtype {dtype} cannot be deployed: give torch.float32 or torch.bfloat16")
+        raise ConfigError(f"dtype {dtype} cannot be deployed: expected torch.float32 or torch.bfloat16")
     if dtype == torch.bfloat16 and next(model.parameters()).device.type == "cpu" and not _multiplies_bfloat16():
-        warnings.warn("this processor has no units for bfloat16: deployed in float32, which is faster", stacklevel=3)
+        warnings.warn("this processor does not support bfloat16: deployed in float32, which is faster", stacklevel=3)
         dtype = torch.float32
     return DeployedModel(model if inplace else copy.deepcopy(model), dtype)

@@ -29,7 +29,7 @@ class LiveStream:
         skeleton: The layout of the joints that frames have.
         fps: Frames a second, or None where that is not known.
         num_frames: Frames taken so far.
-        estimate: The current one; None before the first, and where nobody was seen in the window.
+        estimate: The current one; None before the first, and where no person was seen in the window.
     """
 
     def __init__(
@@ -59,16 +59,16 @@ class LiveStream:
 
         Args:
             joints: `(M, V, C)`, the bodies of this frame, each in the place that it had before; M may differ from frame
-                to frame, and an absent body or joint is all zeros. None, `[]` or M = 0: nobody.
-            confidence: `(M, V)`, for every frame with somebody or for none. A joint at zero has none.
+                to frame, and an absent body or joint is all zeros. None, `[]` or M = 0: no person.
+            confidence: `(M, V)`, for every frame with a person or for none. A joint at zero has none.
             predict: False keeps the frame and leaves out an estimate that is due: the caller is behind the camera.
 
         Returns:
             The current estimate, None where there is none.
 
         Raises:
-            ConfigError: If it is no array of numbers, the shapes are wrong, a number or a logit is not finite, or only
-                some frames have a confidence.
+            ConfigError: If it is not an array of numbers, the shapes are wrong, a number or a logit is not finite, or
+                only some frames have a confidence.
         """
         frame, scores = self._checked(joints, confidence)
         self._frames.append(frame)
@@ -84,7 +84,7 @@ class LiveStream:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         want = (self.skeleton.num_joints, self.skeleton.dimensions)
         frame = np.zeros((0, *want), np.float32) if joints is None else _array(joints, "a frame")
-        if not frame.size:  # pose estimators give None or an empty list where they find nobody
+        if not frame.size:  # pose estimators give None or an empty list where they find no person
             return np.zeros((0, *want), np.float32), None
         if frame.ndim != 3 or frame.shape[1:] != want:
             raise ConfigError(
@@ -94,7 +94,7 @@ class LiveStream:
         if scores is not None and scores.shape != frame.shape[:2]:
             raise ConfigError(f"confidence of shape {scores.shape}: these joints need {frame.shape[:2]}")
         if self._scored not in (None, scores is not None):
-            raise ConfigError("some frames have a confidence and some have none: give it with every frame or with none")
+            raise ConfigError("some frames have a confidence and some have none: pass it with every frame or with none")
         if not np.isfinite(frame).all() or (scores is not None and not np.isfinite(scores).all()):
             raise ConfigError("a frame has a coordinate that is not finite: write absent joints as zeros")
         self._scored = scores is not None
@@ -123,4 +123,6 @@ def _array(values: ArrayLike, what: str) -> NDArray[np.float32]:
     try:
         return np.array(values, np.float32)
     except (ValueError, TypeError, OverflowError) as error:
-        raise ConfigError(f"{what} is no array of numbers ({error}): give lists of equal length, or an array") from None
+        raise ConfigError(
+            f"{what} is not an array of numbers ({error}): expected lists of equal length, or an array"
+        ) from None

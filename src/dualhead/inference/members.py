@@ -1,4 +1,4 @@
-"""Checkpoints that predict together: loading them, and refusing those that do not belong together."""
+"""Checkpoints that predict together: loading them, and refusing those that do not match."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ def load_members(paths: Sequence[Path], device: torch.device) -> list[Member]:
         The members, in the order of the files.
 
     Raises:
-        CheckpointError: If a checkpoint cannot be read or does not say its recipe and stream.
+        CheckpointError: If a checkpoint cannot be read or does not record its recipe and stream.
         ConfigError: If there is none.
-        MismatchError: If they do not belong together, or one is given twice; names the field.
+        MismatchError: If they do not match, or one is given twice; names the field.
     """
     if not paths:
-        raise ConfigError("0 checkpoints cannot predict: give at least one")
+        raise ConfigError("0 checkpoints cannot predict: expected at least one")
     loaded = [_load(item, device) for item in paths]
     names = stream_names([provenance for _, _, provenance in loaded])
     for number in range(1, len(paths)):
@@ -80,7 +80,7 @@ def _load(path: Path, device: torch.device) -> tuple[SkeletonModel, Recipe, dict
     for field, kinds in (("recipe", str | dict), ("stream", str)):
         if not isinstance(provenance.get(field), kinds):
             raise CheckpointError(
-                f"{path} does not say its {field}: give a checkpoint that `dualhead train` wrote, or convert it "
+                f"{path} does not record its {field}: expected a checkpoint that `dualhead train` wrote, or convert it "
                 f"again with --{field}"
             )
     with explained(provenance, path):
@@ -92,7 +92,7 @@ def _load(path: Path, device: torch.device) -> tuple[SkeletonModel, Recipe, dict
 def _check_pair(loaded: Sequence[tuple[SkeletonModel, Recipe, dict[str, Any]]], paths: Sequence[Path], at: int) -> None:
     """Raise if checkpoint `at` is incompatible with the first, or is a duplicate of an earlier one."""
     if paths[at].resolve() in [path.resolve() for path in paths[:at]]:
-        raise MismatchError(f"checkpoint {paths[at]} is given twice: give each once")
+        raise MismatchError(f"checkpoint {paths[at]} is given twice: pass each once")
     (first, _, provenance), (other, _, other_provenance) = loaded[0], loaded[at]
     check_provenance(provenance, other_provenance, str(paths[0]), str(paths[at]), _SHARED)
     for field in ("skeleton", "num_classes"):
@@ -100,7 +100,7 @@ def _check_pair(loaded: Sequence[tuple[SkeletonModel, Recipe, dict[str, Any]]], 
         if left != right:
             one, two = (getattr(value, "name", value) for value in (left, right))
             raise MismatchError(
-                f"{field} differs: {one!r} in {paths[0]} but {two!r} in {paths[at]}; give models of one"
+                f"{field} differs: {one!r} in {paths[0]} but {two!r} in {paths[at]}; pass compatible checkpoints"
             )
 
 
@@ -145,19 +145,21 @@ def fused_weights(path: Path, members: Sequence[Member]) -> tuple[NDArray[np.flo
         The weights `(n,)` in the order of the members, and the method.
 
     Raises:
-        ConfigError: If the file is no fusion, or one of other streams.
+        ConfigError: If the file is not a fusion, or one of other streams.
         FormatError: If it cannot be read.
         MismatchError: If it was found for other checkpoints; names the field.
     """
     fused = Scores.load(path).provenance
     weights, sources, method = (fused.get(field) for field in ("weights", "fused_from", "method"))
     if not isinstance(weights, dict) or not isinstance(sources, dict) or method not in get_args(Method):
-        raise ConfigError(f"{path} is no fusion and has no weights: give a file that `dualhead fuse --out` wrote")
+        raise ConfigError(
+            f"{path} is not a fusion and has no weights: expected a file that `dualhead fuse --out` wrote"
+        )
     names = [member.name for member in members]
     absent, more = ([name for name in one if name not in other] for one, other in ((weights, names), (names, weights)))
     if absent or more:
-        wrong = f"that of {absent[0]} is not given" if absent else f"{more[0]} is none of them"
-        raise ConfigError(f"{path} is the fusion of {', '.join(weights)}: give a checkpoint of each, {wrong}")
+        wrong = f"that of {absent[0]} is missing" if absent else f"{more[0]} is not one of them"
+        raise ConfigError(f"{path} is the fusion of {', '.join(weights)}: expected a checkpoint of each, {wrong}")
     share = given_weights(weights, names)
     for member in members:
         said = {**fused, **sources.get(member.name, {})}

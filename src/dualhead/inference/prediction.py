@@ -61,7 +61,7 @@ class Prediction:
             ConfigError: If k is below 1 or there is no such head.
         """
         if k < 1:
-            raise ConfigError(f"the top {k} classes are none: give 1 or more")
+            raise ConfigError(f"top_k is {k}: expected 1 or more")
         if head is not None and head not in self.heads:
             raise unknown("head", head, self.heads)
         values = self.probabilities if head is None else self.heads[head]

@@ -23,7 +23,7 @@ _TOLERANCE = 1e-3  # of probabilities that are computed twice, in batches of oth
 
 
 class Written:
-    """The names of the recordings that are in a file already; the first one that is asked for is computed again.
+    """The names of the recordings that are in a file already; the first one that is requested is computed again.
 
     Its predictions are then compared with those in the file, which shows whether both come from the same checkpoints
     and options.
@@ -33,7 +33,7 @@ class Written:
 
     Attributes:
         figures: What `figures` was.
-        compared: The recording that is computed again, None until one is asked for.
+        compared: The recording that is computed again, None until one is requested.
     """
 
     def __init__(self, figures: dict[str, list[float]]):
@@ -89,7 +89,7 @@ class PredictionsFile:
         try:
             self._lock = ProcessLock(self._lock_path)
         except LockedError as error:
-            raise ConfigError(f"{error.holder} is writing {out}: wait for it, or give another file") from None
+            raise ConfigError(f"{error.holder} is writing {out}: wait for it, or pass another file") from None
         try:
             self.stream = self._open(resume)
         except BaseException:
@@ -99,7 +99,7 @@ class PredictionsFile:
     def _open(self, resume: bool) -> IO[str]:
         if self.partial.exists() and not resume:
             raise ConfigError(
-                f"{self.partial} holds the predictions of an interrupted call: go on with --resume, or remove it"
+                f"{self.partial} holds the predictions of an interrupted call: resume with --resume, or remove it"
             )
         end = 0
         figures: dict[str, list[float]] = {}
@@ -194,7 +194,8 @@ class PredictionsFile:
         self.stream.flush()
         self.stream.truncate(self._start)  # what this call has added does not belong there
         raise MismatchError(
-            f"{self.out} holds other predictions of recording {name!r} than these checkpoints and options give: give "
+            f"{self.out} holds other predictions of recording {name!r} than those of these checkpoints and options: "
+            f"pass "
             "those that it was begun with, or another file"
         )
 

@@ -86,10 +86,10 @@ class Predictor:
             The predictor.
 
         Raises:
-            CheckpointError: If a checkpoint cannot be read or does not say its recipe and stream.
+            CheckpointError: If a checkpoint cannot be read or does not record its recipe and stream.
             ConfigError: If weights, method or device cannot be used.
             FormatError: If the score file of the weights cannot be read.
-            MismatchError: If checkpoints do not belong together, or the weights were found for others; names the field.
+            MismatchError: If checkpoints do not match, or the weights were found for others; names the field.
         """
         paths = [Path(item) for item in ([path] if isinstance(path, str | Path) else path)]
         place = find_device(device)
@@ -126,7 +126,7 @@ class Predictor:
         Raises:
             ConfigError: If a recording holds a coordinate that is not finite or leads to a logit that is not, or the
                 source is of no known kind.
-            FormatError: If a file is damaged or holds nobody.
+            FormatError: If a file is damaged or holds no person.
             MismatchError: If a recording has a skeleton that cannot be converted to the checkpoint's.
         """
         if isinstance(recordings, SkeletonSequence) or (
@@ -185,7 +185,7 @@ class Predictor:
     ) -> Iterator[Segment]:
         """Predict actions in windows over recordings, in memory that grows with neither their number nor their length.
 
-        `merge_segments` makes intervals of them. Windows without anybody are left out.
+        `merge_segments` makes intervals of them. Windows without a person are left out.
 
         Args:
             recordings: A recording, a raw file, a folder, an archive or a store, or a list of those.
@@ -201,7 +201,7 @@ class Predictor:
             on_note: As for `predict_each`.
 
         Yields:
-            Recording after recording, window after window: the window as a whole, then, if asked for, each body that is
+            Recording after recording, window after window: the window as a whole, then, if requested, each body that is
             seen in half of it or more.
 
         Raises:
@@ -210,7 +210,7 @@ class Predictor:
             FormatError: As for `predict`.
             MismatchError: As for `predict`.
         """
-        window_frames(window, stride, 1000.0 if fps is None else fps)  # refuses now what is no window at any rate
+        window_frames(window, stride, 1000.0 if fps is None else fps)  # refuses now what is not a window at any rate
         many = [recordings] if isinstance(recordings, SkeletonSequence | str | Path) else recordings
         sequences = self._sequences(many, reader or self.make_reader(each_body=each_body), on_rejected, on_note)
 
@@ -294,7 +294,7 @@ class Predictor:
             poses: Estimates the poses in videos; default: one with the usual settings.
             fps: Frames a second, in place of what files say.
             unit: The unit of 3D coordinates, "m", "cm", "mm" or "in", of files that leave it open; default: metres.
-            kind: The format that files are taken for; default: decided by their content.
+            kind: The format that files are interpreted as; default: decided by their content.
             axes: The order of the axes of arrays, such as "TMVC"; default: as their numbers say.
 
         Returns:
@@ -321,7 +321,7 @@ class Predictor:
 
     def _samples(self, batch_size: int) -> int:
         if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}: give 1 or more")
+            raise ConfigError(f"batch_size is {batch_size}: expected 1 or more")
         return max(1, batch_size // max(member.recipe.num_test_clips for member in self.members))
 
     def _sequences(
@@ -337,7 +337,7 @@ class Predictor:
             if isinstance(item, SkeletonSequence):
                 fitted = self._fitted(_without_scores_at_zero(item))
                 if not np.any(item.joints):  # also of 0 frames or bodies
-                    raise ConfigError(f"recording {item.name!r} has nobody in any of its {item.num_frames} frames")
+                    raise ConfigError(f"recording {item.name!r} has no person in any of its {item.num_frames} frames")
                 yield fitted, False
             else:
                 path = Path(item)
@@ -346,7 +346,7 @@ class Predictor:
                     yield sequence, among_others
 
     def _fitted(self, sequence: SkeletonSequence) -> SkeletonSequence:
-        """Check a recording and give it the checkpoints' skeleton."""
+        """Check a recording and pass it the checkpoints' skeleton."""
         confidence = sequence.confidence
         if not np.isfinite(sequence.joints).all() or (confidence is not None and not np.isfinite(confidence).all()):
             raise ConfigError(
@@ -357,13 +357,13 @@ class Predictor:
         try:
             converted = convert_skeleton(sequence, self.skeleton)
         except MismatchError as error:
-            raise MismatchError(f"recording {sequence.name!r} does not fit the checkpoint: {error}") from None
+            raise MismatchError(f"recording {sequence.name!r} does not match the checkpoint: {error}") from None
         return replace(converted, label=None)  # data of another skeleton have other classes
 
     def _predict_each(
         self, batch: Sequence[tuple[SkeletonSequence, bool]], on_rejected: Rejection | None
     ) -> list[Prediction | None]:
-        """Predict a batch; of a recording among others on which that fails, the error is told and None is returned."""
+        """Predict a batch; on failure of a recording among others, the error is logged and None is returned."""
         try:
             return list(self._predict([sequence for sequence, _ in batch]))
         except (MemoryError, OSError):

@@ -112,7 +112,7 @@ def merge_segments(segments: Iterable[Segment], threshold: float = 0.0) -> Itera
 
     Convention: an interval is made of the frames that its windows speak for (`Segment.share`), so intervals of one body
     do not overlap, and none spans two recordings. A window whose most probable class is less probable than the
-    threshold speaks for none, and leaves a gap, as does a stretch without anybody.
+    threshold speaks for none, and leaves a gap, as does a stretch without a person.
 
     Args:
         segments: Windows as `Predictor.segments` gives them: recording after recording, in the order of time.
@@ -122,7 +122,7 @@ def merge_segments(segments: Iterable[Segment], threshold: float = 0.0) -> Itera
         Intervals, as soon as they end; those of one body in the order of time.
 
     Raises:
-        ConfigError: If the threshold is no probability.
+        ConfigError: If the threshold is not a probability.
     """
     check_threshold(threshold)
     running: dict[int | None, _Open] = {}
@@ -161,7 +161,7 @@ def check_threshold(threshold: float) -> None:
         ConfigError: If it is not.
     """
     if not 0 <= threshold <= 1:
-        raise ConfigError(f"threshold is {threshold:g}: give a probability, 0 to 1")
+        raise ConfigError(f"threshold is {threshold:g}: expected a probability, 0 to 1")
 
 
 def _closed(item: _Open, segment: Segment) -> Interval:

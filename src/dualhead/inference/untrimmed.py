@@ -41,7 +41,7 @@ def evaluate(
     """Score one side of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
-    and give the same scores as one.
+    and pass the same scores as one.
 
     With a window, untrimmed recordings are scored instead: frame by frame, and by the intervals that `predict --window`
     finds in them, as mean average precision at overlaps (IoU) of 0.1, 0.3, 0.5 and 0.7. Matching and interpolation are
@@ -59,9 +59,9 @@ def evaluate(
         window: Length of a window over untrimmed recordings: frames (90) or seconds (3s).
         stride: With a window, from the start of one to the start of the next. Default: half a window.
         threshold: With a window, the least probability of a window's class; less sure windows are in no interval.
-        fps: With a window, frames a second. Default: as the recordings say, else as in training.
+        fps: With a window, frames per second. Default: as the recordings say, else as in training.
         unit: With a window, the unit of 3D coordinates: m, cm, mm or in. Default: that of dataset.yaml, else metres.
-        background: With a window, the class of frames in no annotated interval; it is no interval that is scored.
+        background: With a window, the class of frames in no annotated interval; it is not an interval that is scored.
             Default: such frames do not count.
 
     Returns:
@@ -72,16 +72,16 @@ def evaluate(
         ConfigError: If an option cannot be used, or no class is one of the checkpoint's.
         FormatError: If the untrimmed recordings cannot be read.
         StoreError: If the store cannot be opened.
-        MismatchError: If the store or a recording does not fit the checkpoint.
+        MismatchError: If the store or a recording does not match the checkpoint.
     """
     over_time = {"stride": stride, "threshold": threshold, "fps": fps, "unit": unit, "background": background}
     if window is None:
         without = [name for name, value in over_time.items() if value]
         if without:
-            raise ConfigError(f"{without[0]} needs a window: give window too, such as --window 3s")
+            raise ConfigError(f"{without[0]} needs a window: pass window too, such as --window 3s")
         return evaluate_and_print(checkpoint, store, out, split, batch_size, workers, device)
     if split != "test":
-        raise ConfigError(f"split is {split!r}: untrimmed recordings are scored whole, leave the split out")
+        raise ConfigError(f"split is {split!r}: untrimmed recordings are always scored whole: omit split")
     check_threshold(threshold)
     predictor = Predictor.from_checkpoint(checkpoint, device=None if device == "auto" else device)
     figures = evaluate_untrimmed(
@@ -130,13 +130,13 @@ def evaluate_untrimmed(
     classes = predictor.classes
     if background is not None and background not in classes:
         raise ConfigError(
-            f"background {background!r} is none of the checkpoint's classes: {', '.join(classes[:8])}, ..."
+            f"background {background!r} is not among the checkpoint's classes: {', '.join(classes[:8])}, ..."
         )
     names = {name for item in recordings for _, _, name in item.intervals}
     if not names & set(classes):
         raise ConfigError(
             f"none of the annotated classes ({', '.join(sorted(names)[:5])}) is one of the checkpoint's "
-            f"({', '.join(classes[:5])}): give data of the same classes"
+            f"({', '.join(classes[:5])}): pass data of the same classes"
         )
     nothing = -1 if background is None else classes.index(background)
     truth: list[Stretch] = []

@@ -35,18 +35,18 @@ def to_frames(span: int | str, fps: float | None, what: str) -> int:
         Whole frames, at least 1; seconds are rounded to the nearest frame.
 
     Raises:
-        ConfigError: If it is no length of time, less than a frame, or in seconds without a frame rate.
+        ConfigError: If it is not a length of time, less than a frame, or in seconds without a frame rate.
     """
     match = _SPAN.fullmatch(str(span).strip())
     if match is None or isinstance(span, bool):
-        raise ConfigError(f"{what} is {span!r}: give frames, such as 90, or seconds, such as 3s")
+        raise ConfigError(f"{what} is {span!r}: pass frames, such as 90, or seconds, such as 3s")
     number = float(match["number"])
     if match["unit"]:
         if fps is None:
-            raise ConfigError(f"{what} is {span!r}, but the frame rate is not known: give fps, or frames such as 90")
+            raise ConfigError(f"{what} is {span!r}, but the frame rate is not known: pass fps, or frames such as 90")
         number = float(np.rint(number * fps))
     if not 1 <= number <= _LONGEST or number != int(number):
-        raise ConfigError(f"{what} is {span!r}, which is {number:g} frames: give a whole number from 1 to {_LONGEST}")
+        raise ConfigError(f"{what} is {span!r}, which is {number:g} frames: expected an integer from 1 to {_LONGEST}")
     return int(number)
 
 
@@ -65,7 +65,7 @@ def window_frames(window: int | str, stride: int | str | None, fps: float | None
         ConfigError: As for `to_frames`, and if the frame rate is not above 0 and at most 1000.
     """
     if fps is not None and not 0 < fps <= 1000:
-        raise ConfigError(f"fps is {fps:g}: give frames a second, above 0 and at most 1000")
+        raise ConfigError(f"fps is {fps:g}: expected frames per second, above 0 and at most 1000")
     length = to_frames(window, fps, "window")
     return length, max(length // 2, 1) if stride is None else to_frames(stride, fps, "stride")
 
@@ -92,7 +92,7 @@ class Window:
 def cut_windows(sequence: SkeletonSequence, window: int, stride: int, each_body: bool = False) -> Iterator[Window]:
     """Cut a recording into windows; nothing is copied.
 
-    Convention: a window in which nobody is seen is left out. A body comes alone where it is seen in half of the
+    Convention: a window in which no person is seen is left out. A body comes alone where it is seen in half of the
     window's frames or more.
 
     Args:

@@ -23,8 +23,8 @@ class DistinctBodies:
         rows: Which of the N * M rows are computed, `(B,)`.
         source: For each of the N * M rows the computed row that gives its result, `(N * M,)`.
         bodies: M.
-        repeats: Computed rows that stand for several, with their counts.
-        absent: Computed rows that stand for an absent body, each with the number of that body, 0 to M - 1.
+        repeats: Computed rows that represent several, with their counts.
+        absent: Computed rows that represent an absent body, each with the number of that body, 0 to M - 1.
     """
 
     rows: Tensor
@@ -58,7 +58,7 @@ class DistinctBodies:
             ConfigError: If there are not five dimensions.
         """
         if clips.ndim != 5:
-            raise ConfigError(f"clips have shape {tuple(clips.shape)}: a model takes (N, C, T, V, M)")
+            raise ConfigError(f"clips have shape {tuple(clips.shape)}: expected (N, C, T, V, M)")
         if not is_eager(clips) or clips.requires_grad:
             return cls.every(clips)
         present = (clips != 0).flatten(1, 3).any(dim=1).tolist()  # (N, M)

@@ -17,7 +17,7 @@ def _overwrites(x: Tensor) -> bool:
 
 
 def relu(x: Tensor) -> Tensor:
-    """Compute the ReLU of a tensor that nobody else reads.
+    """Compute the ReLU of a tensor that no other person reads.
 
     Args:
         x: Overwritten, or left as it is.
@@ -26,7 +26,7 @@ def relu(x: Tensor) -> Tensor:
 
 
 def add(x: Tensor, other: Tensor) -> Tensor:
-    """Add to a tensor that nobody else reads.
+    """Add to a tensor that no other person reads.
 
     Args:
         x: Overwritten, or left as it is.

@@ -39,7 +39,7 @@ class InputNorm(nn.BatchNorm1d):
         wrong_bodies = not self.shared and bodies != self.bodies
         if clips.shape[1] != self.channels or joints != self.joints or wrong_bodies:
             raise ConfigError(
-                f"clips of shape {tuple(clips.shape)} do not fit the model: it takes (N, {self.channels}, T, "
+                f"clips of shape {tuple(clips.shape)} do not match the model: expected (N, {self.channels}, T, "
                 f"{self.joints}, {'M' if self.shared else self.bodies})"
             )
         x = rearrange(clips, "n c t v m -> (n m) (v c) t" if self.shared else "n c t v m -> n (m v c) t")

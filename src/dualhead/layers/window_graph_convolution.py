@@ -135,7 +135,7 @@ class WindowGraphConvolution(PreparedModule):
     def _collapse(self, h: Tensor, shift: Tensor, collapse: Tensor, bias: Tensor | None) -> Tensor:
         """Normalise, ReLU and collapse `(B, T', V * W, E)` to `(B, T', V, O)`."""
         if self.norm.training:
-            # what is given is needed again: only what the norm made new may be written over
+            # what is given is needed again: only what the norm made new may be overwritten
             h = relu(batch_norm(h.movedim(-1, 1), [self.norm], shift)).movedim(1, -1)
         else:
             h = torch.relu(h)

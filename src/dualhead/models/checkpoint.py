@@ -141,10 +141,10 @@ def read_metadata(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
         CheckpointError: If the file is absent, damaged, not ours, or of a later schema.
     """
     if not Path(path).is_file():
-        raise CheckpointError(f"{path} is no file: give a .safetensors checkpoint, such as a run's best.safetensors")
+        raise CheckpointError(f"{path} is not a file: pass a .safetensors checkpoint, such as a run's best.safetensors")
     metadata = _open(path)[0]
     if metadata.get("format") != "dualhead":
-        raise CheckpointError(f"{path} was not written by dualhead: its metadata does not say how to build the model")
+        raise CheckpointError(f"{path} was not written by dualhead: its metadata does not describe the model")
     try:
         if int(metadata["schema"]) > SCHEMA:
             raise CheckpointError(
@@ -164,7 +164,7 @@ def read_metadata(path: str | Path) -> tuple[ModelConfig, dict[str, Any]]:
 
 
 def _open(path: str | Path, shapes: bool = False) -> tuple[dict[str, str], dict[str, list[int]]]:
-    """Read the metadata of a safetensors file and, if asked for, the shapes of its tensors."""
+    """Read the metadata of a safetensors file and, if requested, the shapes of its tensors."""
     try:
         with safe_open(path, framework="pt") as file:
             keys = list(file.keys()) if shapes else []
@@ -173,7 +173,7 @@ def _open(path: str | Path, shapes: bool = False) -> tuple[dict[str, str], dict[
         raise CheckpointError(f"{path} may not be read by this user: change its permissions") from error
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"{path} is damaged or no .safetensors file: give a checkpoint that `dualhead train` or `convert` wrote"
+            f"{path} is damaged or no .safetensors file: expected a checkpoint that `dualhead train` or `convert` wrote"
         ) from error
 
 
@@ -189,7 +189,7 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
 
     Raises:
         CheckpointError: If the file is absent, damaged, not ours, of a later schema, without its model's keys, or holds
-            weights that are no numbers.
+            weights that are not numbers.
     """
     config, provenance = read_metadata(path)
     metadata, shapes = _open(path, shapes=True)
@@ -205,7 +205,9 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
                 **config.variant,
             )
     except (ConfigError, TypeError) as error:
-        raise CheckpointError(f"{path} says of its model what cannot be built ({error}): take a whole copy") from error
+        raise CheckpointError(
+            f"{path} describes a model that cannot be built ({error}): use a complete copy"
+        ) from error
     with safe_open(path, framework="pt") as file:
         state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
     broken = not_finite(state)
@@ -217,7 +219,7 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
         reason = " ".join(str(error).split())
         raise CheckpointError(f"{path} does not hold the weights of {config.name}: {reason}") from error
     if "digest" in metadata and metadata["digest"] != _digest(state, metadata):  # older files have none
-        raise CheckpointError(f"{path} was changed or damaged after it was written: take a whole copy")
+        raise CheckpointError(f"{path} was changed or damaged after it was written: use a complete copy")
     model.provenance = provenance
     return model.eval(), provenance
 
@@ -257,4 +259,4 @@ def not_finite_words(keys: Sequence[str]) -> str:
     Returns:
         A part of a sentence.
     """
-    return f"{len(keys)} of its tensors hold NaN or infinity (first: {keys[0]}); take one from before the loss broke"
+    return f"{len(keys)} of its tensors hold NaN or infinity (first: {keys[0]}); use an earlier checkpoint"

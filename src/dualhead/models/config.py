@@ -30,7 +30,7 @@ class ModelConfig:
     variant: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as values that JSON knows."""
+        """Return the fields as JSON-able values."""
         return asdict(self)
 
     @classmethod

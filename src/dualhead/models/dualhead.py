@@ -25,7 +25,7 @@ from dualhead.skeleton import Skeleton
 
 
 class DualHeadNet(SkeletonModel):
-    """A fine head at high and a coarse head at low temporal resolution that tell each other where to look.
+    """A fine head at high and a coarse head at low temporal resolution that gate each other's features.
 
     Args:
         num_classes: K.

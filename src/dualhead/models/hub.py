@@ -99,7 +99,7 @@ class HubModel(PyTorchModelHubMixin, library_name="dualhead", tags=["skeleton-ba
         """Create the card.
 
         Args:
-            repo_id: What the card tells people to load.
+            repo_id: The repository to load in the card's example.
         """
         return ModelCard(_card(self.model.config, self.model.provenance, repo_id))
 
@@ -124,8 +124,8 @@ def load(name: str | Path, **options: Any) -> SkeletonModel:
         return HubModel.from_pretrained(str(name), **options).model
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise CheckpointError(
-            f"{name} is no folder or file here, and the Hugging Face Hub does not give its {WEIGHTS} "
-            f"({type(error).__name__}): give a folder, a checkpoint or a repository such as owner/model"
+            f"{name} is not a local folder or file, and the Hugging Face Hub does not return its {WEIGHTS} "
+            f"({type(error).__name__}): pass a folder, a checkpoint or a repository such as owner/model"
         ) from error
 
 
@@ -159,7 +159,7 @@ def _uploading(repo_id: str, model: SkeletonModel) -> Iterator[None]:
     except (HfHubHTTPError, HFValidationError) as error:
         reason = " ".join(str(error).split())
         raise CheckpointError(
-            f"{repo_id} does not take the {type(model).__name__}: {reason}; check the name and token"
+            f"{repo_id} rejected the {type(model).__name__}: {reason}; check the name and token"
         ) from error
 
 

@@ -20,16 +20,16 @@ class Shapes:
     """The shapes of a published checkpoint's tensors.
 
     Attributes:
-        name: Name of the model that it is taken for.
+        name: Name of the model that it is interpreted as.
         state: Published keys to tensors, without a prefix.
-        skeleton: The layout of the joints, which shapes do not tell.
+        skeleton: The layout of the joints, which shapes do not determine.
         advice: What to do where a key is missing.
     """
 
     name: str
     state: Mapping[str, Tensor] = field(repr=False)
     skeleton: Skeleton
-    advice: str = "give the model that it is of, or a whole copy"
+    advice: str = "pass its model, or a complete copy of the file"
 
     def shape(self, key: str, dimensions: int) -> tuple[int, ...]:
         """Return the shape of a tensor.
@@ -43,13 +43,13 @@ class Shapes:
         """
         if key not in self.state:
             raise CheckpointError(
-                f"the checkpoint has no {key!r}, so it is no published checkpoint of {self.name}: {self.advice}"
+                f"the checkpoint has no {key!r}, so it is not a published checkpoint of {self.name}: {self.advice}"
             )
         found = tuple(self.state[key].shape)
         if len(found) != dimensions or 0 in found:
             raise CheckpointError(
                 f"the checkpoint's {key!r} has shape {found}, and should have {dimensions} dimensions of at least 1: "
-                "it is damaged, take a whole copy"
+                "it is damaged, use a complete copy"
             )
         return found
 

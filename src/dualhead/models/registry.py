@@ -132,7 +132,7 @@ def model_entries() -> dict[str, ModelEntry]:
 
 
 def list_models() -> list[str]:
-    """Return the names that `create_model` knows, sorted."""
+    """Return the names of `create_model`, sorted."""
     return sorted(_MODELS)
 
 
@@ -224,7 +224,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 def _need_whole(what: str, value: object, who: str) -> None:
     """Raise if a value is not an integer of at least 1; bool is rejected."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{what} is {value!r}: {who} needs a whole number of at least 1")
+        raise ConfigError(f"{what} is {value!r}: {who} needs an integer of at least 1")
 
 
 def variant_arguments(entry: ModelEntry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Printing what the registry knows."""
+"""Tables of the registered models."""
 
 from __future__ import annotations
 

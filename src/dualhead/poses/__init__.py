@@ -1,1 +1,1 @@
-"""Video and pictures to skeletons with BlazePose GHUM (optional extra `video`); knows no torch."""
+"""Video and pictures to skeletons with BlazePose GHUM (optional extra `video`); independent of torch."""

@@ -134,9 +134,9 @@ def poses(
         _fetch(weights, source)
         return
     if source is None or out is None:
-        raise ConfigError("source and out are missing: give a video and the file to write, or --fetch alone")
+        raise ConfigError("source and out are missing: pass a video and the file to write, or --fetch alone")
     if threads is not None and threads < 1:
-        raise ConfigError(f"threads is {threads}: give 1 or more")
+        raise ConfigError(f"threads is {threads}: expected 1 or more")
     check_apart(out, [source] if source.is_file() else [])
     estimator = PoseEstimator(weights, max_people, fps, threads or 1)
     jobs = list(_jobs(source, out))
@@ -176,7 +176,7 @@ def _one(estimator: PoseEstimator, video: Path, target: Path, part: str, quiet: 
 
 def _fetch(weights: Path | None, source: Path | None) -> None:
     if source is not None:
-        raise ConfigError(f"--fetch only fetches the weights: leave {source} out")
+        raise ConfigError(f"--fetch only fetches the weights: omit {source}")
     place = weights or cache_folder()
     try:
         check_weights(place)
@@ -191,13 +191,13 @@ def _jobs(source: Path, out: Path) -> Iterator[tuple[Path, Path]]:
     if not videos:
         if source.is_dir() and not any(is_image(path) for path in source.iterdir()):
             kinds = ", ".join((*VIDEO_SUFFIXES, *IMAGE_SUFFIXES))
-            raise FormatError(f"neither a video nor a picture lies in it ({kinds})", source)
+            raise FormatError(f"neither a video nor a picture is inside it ({kinds})", source)
         if out.suffix != ".npz":
-            raise ConfigError(f"out is {str(out)!r}: give a file that ends in .npz")
+            raise ConfigError(f"out is {str(out)!r}: expected a file that ends in .npz")
         yield source, out
         return
     if out.is_file() or out.suffix == ".npz":
-        raise ConfigError(f"{source} is a folder of {len(videos)} videos, but {out} is one file: give a folder")
+        raise ConfigError(f"{source} is a folder of {len(videos)} videos, but {out} is one file: pass a folder")
     names = Counter(video.with_suffix("") for video in videos)
     for video in videos:
         below = video.relative_to(source)

@@ -115,7 +115,7 @@ def load_poses(path: str | Path) -> PoseRecording:
         The poses.
 
     Raises:
-        FormatError: If it cannot be read or is no file of poses.
+        FormatError: If it cannot be read or is not a file of poses.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -146,7 +146,7 @@ def estimate(
 
     Args:
         moving: The video, just opened.
-        tracker: Finds the poses; it forgets who it followed before.
+        tracker: Finds the poses; its tracks are reset.
         on_frame: Called with the number of frames done.
 
     Returns:
@@ -179,7 +179,7 @@ def join_poses(
     """Join the poses of single frames.
 
     Args:
-        frames: For each frame the poses by place, None where somebody is not seen.
+        frames: For each frame the poses by place, None where a person is not seen.
         fps: Frames a second.
         size: Width and height of the picture.
         source: Name of the video.

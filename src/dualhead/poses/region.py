@@ -75,7 +75,7 @@ class Region:
         return cls(width / 2, height / 2, float(max(width, height)))
 
     def crop(self, picture: PackedImage, size: int, *, extend: bool = False) -> NDArray[np.float32]:
-        """Cut the region out of a picture, bilinear, rounded to whole numbers.
+        """Cut the region out of a picture, bilinear, rounded to integers.
 
         Convention: output pixel i shows the place `i / size` of the side, without the half-pixel shift; this is how the
         networks were fed in MediaPipe.

@@ -19,7 +19,7 @@ _SAME_POSE = 0.07
 """Mean distance of landmarks, in sides of the region, under which two poses are of one person."""
 
 _DETECT_EVERY = 8
-"""Frames between two runs of the detector while somebody is tracked."""
+"""Frames between two runs of the detector while a person is tracked."""
 
 
 @dataclass
@@ -33,9 +33,9 @@ class _Slot:
 class PoseTracker:
     """Find the poses of up to `max_people` people in consecutive frames.
 
-    The detector runs while a slot is free: in every frame while nobody is tracked or somebody has just been lost, else
-    every `_DETECT_EVERY` frames. A tracked person's next region follows from their own landmarks. A person who is found
-    again takes the free slot whose last region is nearest.
+    The detector runs while a slot is free: in every frame while no person is tracked or a person has just been lost,
+    else every `_DETECT_EVERY` frames. A tracked person's next region follows from their own landmarks. A person who
+    is found again takes the free slot whose last region is nearest.
 
     Args:
         weights: Folder of the two networks (`weights.find_weights`).
@@ -48,7 +48,7 @@ class PoseTracker:
 
     def __init__(self, weights: Path, max_people: int = 2, threads: int = 1):
         if max_people < 1:
-            raise ConfigError(f"max_people is {max_people}: give 1 or more")
+            raise ConfigError(f"max_people is {max_people}: expected 1 or more")
         self._detector = PersonDetector(weights / DETECTOR, threads)
         self._landmarks = LandmarkModel(weights / LANDMARKS, threads)
         self.max_people = max_people

@@ -114,12 +114,12 @@ class Video:
 
     Raises:
         ConfigError: If PyAV is not installed, or `fps` is not above 0 and at most 1000.
-        FormatError: If the file cannot be read or holds no video.
+        FormatError: If the file cannot be read or contains no video.
     """
 
     def __init__(self, path: str | Path, fps: float | None = None):
         if fps is not None and not 0 < fps <= 1000:
-            raise ConfigError(f"fps is {fps:g}: give frames a second, above 0 and at most 1000")
+            raise ConfigError(f"fps is {fps:g}: expected frames per second, above 0 and at most 1000")
         self._av = require_av()
         self.path = Path(path)
         self.damage = Damage()
@@ -135,7 +135,7 @@ class Video:
             raise FormatError(f"it is not a video that can be read ({_reason(error)})", path) from None
         if not self._container.streams.video:
             self._container.close()
-            raise FormatError("it holds no video stream, expected one", path)
+            raise FormatError("it contains no video stream, expected one", path)
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self._first: Any = None
@@ -181,7 +181,7 @@ class Video:
 
     @property
     def expected_frames(self) -> int | None:
-        """Frames that `frames` is going to yield, about; None where the file does not say its length."""
+        """Frames that `frames` is going to yield, about; None where the file does not record its length."""
         return None if self.duration is None else max(1, round(self.duration * self.fps))
 
     def frames(self) -> Iterator[Frame]:
@@ -189,7 +189,7 @@ class Video:
 
         Convention: frame k shows what is nearest in time to k / fps, counted from the first frame of the file; frames
         of a variable rate are therefore repeated or left out as their time stamps say. A gap of more than a minute
-        between two time stamps is taken for damage and closed. No more frames are held than the decoder needs.
+        between two time stamps is interpreted as damage and closed. No more frames are held than the decoder needs.
         """
         number = 0
         last: _TimedFrame | None = None
@@ -376,7 +376,7 @@ def open_frame_source(path: str | Path, fps: float | None = None) -> FrameSource
     if place.is_dir():
         files = sorted(file for file in place.iterdir() if file.is_file() and is_image(file))
         if not files:
-            raise FormatError(f"the folder holds no picture ({', '.join(IMAGE_SUFFIXES)})", path)
+            raise FormatError(f"the folder contains no picture ({', '.join(IMAGE_SUFFIXES)})", path)
         return ImageSequence(place, files, fps or HIGHEST_RATE)
     if is_image(place):
         if not place.is_file():

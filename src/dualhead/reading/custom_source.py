@@ -96,7 +96,7 @@ class CustomSource(Source):
         else:
             clips = list(parse_member(member, options))
         if len(clips) != 1:
-            raise FormatError(f"it holds {len(clips)} recordings: a clip is one", member.where)
+            raise FormatError(f"it holds {len(clips)} recordings: expected one", member.where)
         clip = clips[0]
         if isinstance(clip, DualheadError):
             raise clip
@@ -144,9 +144,9 @@ class CustomSource(Source):
             said = with_background(said, str(background))
         confidence, bodies = values.get("confidence", False), values.get("bodies", 2)
         if not isinstance(confidence, bool):
-            raise FormatError(f"'confidence' is {str(confidence)[:40]!r}: give true or false", description.where)
+            raise FormatError(f"'confidence' is {str(confidence)[:40]!r}: expected true or false", description.where)
         if isinstance(bodies, bool) or not isinstance(bodies, int) or bodies < 1:
-            raise FormatError(f"'bodies' is {str(bodies)[:40]!r}: give a whole number from 1 on", description.where)
+            raise FormatError(f"'bodies' is {str(bodies)[:40]!r}: expected an integer from 1 on", description.where)
         settings = {description.where, "" if table is None else table.where, skeleton_file}
         settings |= {member.where for member in label_files.values()}
         clips = [
@@ -250,7 +250,7 @@ def _class_order(values: Mapping[str, Any], description: Member) -> tuple[str, .
     if classes is None:
         return None
     if not isinstance(classes, list) or not classes or len({str(name) for name in classes}) != len(classes):
-        raise FormatError("'classes' is no list of different names, in the order of the labels", description.where)
+        raise FormatError("'classes' is not a list of different names, in the order of the labels", description.where)
     return tuple(map(str, classes))
 
 
@@ -349,7 +349,7 @@ def _read_table(
     """Read the table, or where it has no labels, the label files, whose clips it may group by further columns."""
     given = values.get("intervals")
     if given is not None and given not in _INTERVAL_UNITS:
-        raise FormatError(f"'intervals' is {str(given)[:40]!r}: give frames or seconds", description.where)
+        raise FormatError(f"'intervals' is {str(given)[:40]!r}: pass frames or seconds", description.where)
     in_seconds = None if given is None else _INTERVAL_UNITS[given]
     classes = _class_order(values, description)
     rows = (
@@ -393,7 +393,7 @@ def _number(values: Mapping[str, Any], key: str, description: Member) -> float |
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1000:
         raise FormatError(
-            f"{key!r} is {str(value)[:40]!r}: give frames a second, above 0 and at most 1000", description.where
+            f"{key!r} is {str(value)[:40]!r}: expected frames per second, above 0 and at most 1000", description.where
         )
     return float(value)
 
@@ -408,14 +408,14 @@ def _unit(values: Mapping[str, Any], description: Member) -> str | None:
 def _axes(values: Mapping[str, Any], description: Member) -> str | None:
     axes = values.get("axes")
     if axes is not None and str(axes).upper() not in AXES:
-        reason = f"'axes' is {str(axes)[:10]!r}: give the letters M, T, V, C in their order, such as TMVC"
+        reason = f"'axes' is {str(axes)[:10]!r}: pass the letters M, T, V, C in their order, such as TMVC"
         raise FormatError(reason, description.where)
     return None if axes is None else str(axes).upper()
 
 
 def _protocols(rules: Any, table: CustomTable, description: Member) -> dict[str, SplitRule]:
     if not isinstance(rules, dict):
-        raise FormatError("'protocols' is no table of name: {field, train, test}", description.where)
+        raise FormatError("'protocols' is not a table of name: {field, train, test}", description.where)
     result = {}
     for name, rule in rules.items():
         if not isinstance(rule, dict) or not {"field", "train"} <= rule.keys() <= {"field", "train", "test"}:
@@ -448,12 +448,10 @@ def _protocols(rules: Any, table: CustomTable, description: Member) -> dict[str,
 def _values(given: Any, column: str, table: CustomTable, what: str, description: Member) -> tuple[int, ...]:
     """Convert the values of a rule to those that the store has."""
     if not isinstance(given, list) or not given:
-        raise FormatError(f"{what} is no list of values", description.where)
+        raise FormatError(f"{what} is not a list of values", description.where)
     words = table.codes.get(column)
     if words is None and not all(isinstance(value, int) and not isinstance(value, bool) for value in given):
-        raise FormatError(
-            f"{what} holds something else than whole numbers, which column {column!r} has", description.where
-        )
+        raise FormatError(f"{what} holds values that are not integers, which column {column!r} has", description.where)
     for value in given:
         if str(value) not in table.seen[column]:
             there = sorted(table.seen[column], key=int) if words is None else sorted(table.seen[column])

@@ -65,7 +65,7 @@ class Found:
 
 
 def holds_many(path: Path) -> bool:
-    """Return whether a path stands for any number of recordings: a folder, a store, an archive or a pickle.
+    """Return whether a path represents any number of recordings: a folder, a store, an archive or a pickle.
 
     Args:
         path: The path.
@@ -212,7 +212,7 @@ def frame_groups(members: Sequence[Member], options: ReadingOptions) -> Iterator
 
 
 def _format_of(member: Member, options: ReadingOptions) -> FileFormat | None:
-    """Find the format of a file; None where it says nothing, as that of a frame without anybody may not."""
+    """Find the format of a file; None where it says nothing, as that of a frame without a person may not."""
     try:
         return recognise(RawFile(member), options.kind).format
     except DualheadError:

@@ -11,7 +11,7 @@ from dualhead.runtime.errors import FormatError
 
 @dataclass(frozen=True)
 class Recognised:
-    """What a file is taken for.
+    """What a file is interpreted as.
 
     Attributes:
         format: The format.
@@ -50,7 +50,7 @@ def recognise(file: RawFile, kind: str | None = None) -> Recognised:
     if len(best) > 1:
         readings = " or ".join(f"{known.title} ({evidence.reason})" for known, evidence in best)
         names = " or ".join(f"--kind {known.name}" for known, _ in best)
-        raise FormatError(f"it could be {readings}: say which with {names}", file.where)
+        raise FormatError(f"it could be {readings}: choose with {names}", file.where)
     known, evidence = best[0]
     return Recognised(known, evidence.reason)
 
@@ -59,7 +59,7 @@ def require_supported(found: Recognised, where: str) -> FileFormat:
     """Return the format of a file that can be read.
 
     Args:
-        found: What the file is taken for.
+        found: What the file is interpreted as.
         where: The file.
 
     Raises:
@@ -78,11 +78,11 @@ def _unknown(file: RawFile) -> str:
     """
     suffixes = readable_suffixes()
     if file.suffix not in suffixes:
-        return f"unknown kind of file: give one that ends in {', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        return f"unknown kind of file: pass one that ends in {', '.join(suffixes[:-1])} or {suffixes[-1]}"
     if file.suffix == ".json":
         if file.keys:
             return f"JSON of no known format: a record with the keys {dump_keys(file.keys)}"
-        content = file.json  # says what is wrong where it is no JSON
+        content = file.json  # says what is wrong where it is not JSON
         first = content[0] if isinstance(content, list) and content else None
         if isinstance(first, dict):
             return f"JSON of no known format: a list of records with the keys {dump_keys(first)}"

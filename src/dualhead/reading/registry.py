@@ -1,4 +1,4 @@
-"""The formats of raw files by name: the only place that knows which there are."""
+"""The formats of raw files by name: the only list of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def register_format(added: FileFormat) -> FileFormat:
     if added.name in FORMATS and FORMATS[added.name] is not added:
         raise ConfigError(f"kind of file {added.name!r} is registered already: choose another name")
     if added.is_supported == bool(added.instead):
-        raise ConfigError(f"format {added.name!r} needs a parser, or a sentence on what to do instead: give one")
+        raise ConfigError(f"format {added.name!r} needs a parser, or a sentence on what to do instead: pass one")
     return FORMATS.add(added.name, added)
 
 

@@ -1,4 +1,4 @@
-"""The data sets that `prepare` knows, by name."""
+"""The data sets of `prepare`, by name."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class VideosSource(CustomSource):
 
     def read(self, item: Item) -> Recording:
         """Estimate the poses of one video; see `Source.read`."""
-        return replace(super().read(item), drops_confidence=False)  # nobody chose to have one
+        return replace(super().read(item), drops_confidence=False)  # no person chose to have one
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """List the videos; see `Source.list_items`."""
@@ -49,11 +49,11 @@ class VideosSource(CustomSource):
             if below:
                 placed[below[0]].append((member, below[1:]))
             else:
-                reason = "it lies in no folder of a class: move it into one, CLASS/NAME.mp4"
+                reason = "it is not in the folder of a class: move it into one, CLASS/NAME.mp4"
                 rejected.append(Rejected(member.file_name, member.where, reason, kind="name"))
         if not placed:
             kinds = ", ".join(VIDEO_SUFFIXES)
-            reason = f"no folder of a class with videos ({kinds}) in it: give a folder with CLASS/NAME.mp4"
+            reason = f"no folder of a class with videos ({kinds}) in it: pass a folder with CLASS/NAME.mp4"
             raise FormatError(reason, ", ".join(map(str, raw)))
         few = [name for name, videos in sorted(placed.items()) if len(videos) < 2]
         if few:

@@ -29,6 +29,6 @@ def find_device(device: str | torch.device | None = None) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"device {str(device)!r} cannot be used ({reason}): give cpu or a device of this machine"
+            f"device {str(device)!r} cannot be used ({reason}): pass cpu or a device of this machine"
         ) from error
     return place

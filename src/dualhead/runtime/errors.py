@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, those that turn the direction of writing around, and bytes of names that are no text."""
+"""Control characters, those that turn the direction of writing around, and bytes of names that are not text."""
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
@@ -89,7 +89,7 @@ class DamageError(FormatError):
 
 
 class StoreError(DualheadError):
-    """A store that is missing, damaged, of another schema, or asked for what it does not hold."""
+    """A store that is missing, damaged, of another schema, or requested what it does not hold."""
 
 
 class ConfigError(DualheadError):
@@ -97,7 +97,7 @@ class ConfigError(DualheadError):
 
 
 class MismatchError(DualheadError):
-    """Two things that do not belong together, such as score files of different data; names the field that differs."""
+    """Two things that do not match, such as score files of different data; names the field that differs."""
 
 
 class CheckpointError(DualheadError):
@@ -116,7 +116,7 @@ def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
     """Build the error for a name that is not in a list.
 
     Args:
-        kind: What the name stands for ("recipe", "stream").
+        kind: What the name represents ("recipe", "stream").
         value: The name that was given.
         valid: The names that would have been right.
 
@@ -125,7 +125,7 @@ def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
     """
     names = list(valid)
     if not names:
-        return ConfigError(f"unknown {kind} {shorten(value)}: there is none")
+        return ConfigError(f"unknown {kind} {shorten(value)}: none is registered")
     near = difflib.get_close_matches(value[:100], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return ConfigError(f"unknown {kind} {shorten(value)}: {hint}valid: {', '.join(names)}")
@@ -135,14 +135,15 @@ def defect(error: Exception, evidence: str) -> str:
     """Describe an unexpected exception on a file, where processing continues without the file.
 
     Args:
-        error: What came up, a bug.
+        error: The exception, a bug.
         evidence: Where its traceback is.
 
     Returns:
-        The reason to leave the file out.
+        The reason to omit the file.
     """
     told = " ".join(str(error).split())[:200]
     return (
-        f"an unexpected {type(error).__name__}{f' ({told})' if told else ''} came up on it: this is a bug in dualhead, "
+        f"an unexpected {type(error).__name__}{f' ({told})' if told else ''} was raised on it: this is a bug in "
+        f"dualhead, "
         f"please report it with the traceback {evidence}"
     )

@@ -60,7 +60,7 @@ def naming(path: str | Path) -> Iterator[None]:
     """Replace the temporary path in an error of the operating system by the path that the user passed.
 
     Args:
-        path: What the user asked for.
+        path: What the user requested.
 
     Raises:
         OSError: The error of the block, of the same kind, about `path`.
@@ -94,22 +94,22 @@ def check_apart(out: str | Path, inputs: Iterable[str | Path]) -> None:
         inputs: Files that are read, and folders everything in which is, such as a store. Links are followed.
 
     Raises:
-        ConfigError: If `out` is one of them or lies in one.
+        ConfigError: If `out` is one of them or is inside one.
     """
     place = Path(os.path.realpath(out))
     for given in inputs:
         source = Path(os.path.realpath(given))
         if place == source:
-            raise ConfigError(f"{out} is read and would be written over: give the output another name")
+            raise ConfigError(f"{out} is an input and would be overwritten: choose another output")
         if source in place.parents and source.is_dir():
-            raise ConfigError(f"{out} lies in {given}, which is read: give the output another place")
+            raise ConfigError(f"{out} is inside {given}, which is an input: choose another output")
 
 
 def remove_temporaries(folder: Path) -> None:
     """Remove what `replacing` left in a folder, and in those below, when its process was killed.
 
     Args:
-        folder: A folder in which nobody else writes now.
+        folder: A folder in which no other person writes now.
     """
     for place, _, names in os.walk(folder):
         for name in filter(_TEMPORARY.fullmatch, names):
@@ -126,7 +126,9 @@ def _find_place(target: Path) -> Path:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(mode):
-        raise ConfigError(f"{target} is a device, a pipe or a socket, which a file would replace: give a file's name")
+        raise ConfigError(
+            f"{target} is a device, a pipe or a socket, which must not be replaced: expected a file's name"
+        )
     return Path(os.path.realpath(target))
 
 
@@ -147,7 +149,7 @@ def _renamed(error: OSError, path: str | Path) -> OSError:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path` in one step; what is no text, such as a lone surrogate, as its escape sequence.
+    """Write `text` as UTF-8 to `path` in one step; what is not text, such as a lone surrogate, as its escape sequence.
 
     Args:
         path: The file to create or replace.

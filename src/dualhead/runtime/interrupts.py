@@ -108,7 +108,7 @@ def _report_unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 
 def _become_worker() -> None:
-    """Leave signals and errors to the parent of a forked process: who forks it passes its errors on by other ways."""
+    """Ignore signals and errors in a forked process: its parent handles signals and receives errors another way."""
     leave_signals_to_parent()
     sys.unraisablehook = sys.__unraisablehook__
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123  (for as long as the process lives)

@@ -22,7 +22,7 @@ def read_json(path: Path, form: Check, remedy: str) -> Any:
         Its content.
 
     Raises:
-        ConfigError: If it cannot be read, is no JSON or of another form.
+        ConfigError: If it cannot be read, is not JSON or of another form.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

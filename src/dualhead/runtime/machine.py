@@ -7,7 +7,7 @@ import os
 from dualhead.runtime.errors import ConfigError
 
 MAX_WORKERS = 1024
-"""Most processes that are started side by side; more is taken for a slip of the hand."""
+"""Most processes that are started side by side; more is interpreted as a slip of the hand."""
 
 
 def count_cores() -> int:
@@ -27,4 +27,4 @@ def check_workers(workers: int, name: str = "workers", least: int = 0) -> None:
         ConfigError: If it is below `least` or above `MAX_WORKERS`.
     """
     if not least <= workers <= MAX_WORKERS:
-        raise ConfigError(f"{name} is {workers}: give {least} to {MAX_WORKERS}")
+        raise ConfigError(f"{name} is {workers}: expected {least} to {MAX_WORKERS}")

@@ -77,7 +77,7 @@ def require(modules: Iterable[str], where: object) -> None:
     missing = [name for name in modules if name not in _given]
     if missing:
         words = " ".join(f"--import {printable_line(name)}" for name in missing)
-        raise ConfigError(f"{where} needs {words}: give it on the command line, or call dualhead.import_plugins first")
+        raise ConfigError(f"{where} needs {words}: pass it on the command line, or call dualhead.import_plugins first")
 
 
 def discover() -> None:
@@ -93,7 +93,7 @@ def discover() -> None:
 def _load(point: EntryPoint) -> None:
     try:
         point.load()
-    except Exception as error:  # noqa: BLE001  # somebody else's package must not stop the work
+    except Exception as error:  # noqa: BLE001  # another user's package must not stop the work
         logger.warning("plugin %s (%s) is left out: its import raised %s", point.name, point.value, _told(error))
 
 
@@ -116,7 +116,7 @@ def explained(provenance: Mapping[str, Any], where: object) -> Iterator[None]:
         if not missing:
             raise
         words = " ".join(f"--import {printable_line(name)}" for name in missing)
-        raise CheckpointError(f"{where} was made with {words}: give the same ({error})") from error
+        raise CheckpointError(f"{where} was made with {words}: pass the same ({error})") from error
 
 
 def _told(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Things that are asked for by name: those of the package and those that a user's own modules add."""
+"""Things that are requested by name: those of the package and those that a user's own modules add."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The form of values that were read from a file, checked once, at the door.
 
 A check is a function of a value and of what it is called; it raises `SchemaError`, a `ValueError`, that names the place
-of what does not fit: `skeleton.joints[3] is 5: expected text`.
+of what does not match: `skeleton.joints[3] is 5: expected text`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Check = Callable[[Any, str], None]
 """Raises `SchemaError` if a value, called by its place, is not of the form."""
 
 MOST = 2**62
-"""The largest whole number that is valid where nothing else is said: sums of two stay in 64 bits."""
+"""The largest integer that is valid where nothing else is said: sums of two stay in 64 bits."""
 
 
 class SchemaError(ValueError):
@@ -45,13 +45,13 @@ def number(value: Any, place: str) -> None:
 
 
 def whole(least: int = -MOST, most: int = MOST) -> Check:
-    """Return the check for a whole number from `least` to `most`."""
+    """Return the check for an integer from `least` to `most`."""
 
     def check(value: Any, place: str) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
             bounds = "" if least == -MOST else f" from {least}"
             bounds += "" if most == MOST else f" to {most}"
-            raise SchemaError(place, value, f"a whole number{bounds}")
+            raise SchemaError(place, value, f"an integer{bounds}")
 
     return check
 

@@ -16,7 +16,7 @@ def print_line(console: Console, text: object, style: str | None = None) -> None
 
     Args:
         console: Where to print.
-        text: What to print; brackets in it are no markup, and control characters but line feeds are named.
+        text: What to print; brackets in it are not markup, and control characters but line feeds are named.
         style: Of the whole line, as rich writes it.
     """
     lines = (printable(line) for line in str(text).split("\n"))
@@ -39,7 +39,7 @@ def print_json(values: Any, file: IO[str]) -> None:
     """Write values as a line of JSON, at once: any reader gets them back, and no terminal obeys them.
 
     Args:
-        values: What JSON knows.
+        values: JSON-able values.
         file: Where to; what its encoding lacks is escaped.
     """
     line = _harmless(json.dumps(values, ensure_ascii=False))

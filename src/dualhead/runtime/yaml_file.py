@@ -52,7 +52,7 @@ class _Loader(yaml.SafeLoader):
             whole = node.tag.endswith(":int")
             number = self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
         if number is None or (isinstance(number, int) and abs(number) >= _MAX_WHOLE):
-            raise _Refused(problem="a number has too many digits: give one below 2**63", problem_mark=node.start_mark)
+            raise _Refused(problem="a number has too many digits: pass one below 2**63", problem_mark=node.start_mark)
         return number
 
 

@@ -53,16 +53,16 @@ def serve(
     Raises:
         CheckpointError: If a checkpoint cannot be read.
         ConfigError: If an option cannot be used, or the port is taken.
-        MismatchError: If checkpoints do not belong together.
+        MismatchError: If checkpoints do not match.
     """
     if weights is not None and fusion is not None:
-        raise ConfigError("weights and a fusion that holds weights are both given: give one of the two")
+        raise ConfigError("weights and a fusion that holds weights are both given: pass one of the two")
     if max_upload < 1:
-        raise ConfigError(f"max_upload is {max_upload}: give MB, 1 or more")
+        raise ConfigError(f"max_upload is {max_upload}: pass MB, 1 or more")
     if not 0 <= port < 65536:
-        raise ConfigError(f"port is {port}: give 0 (a free one) to 65535")
+        raise ConfigError(f"port is {port}: expected 0 (a free one) to 65535")
     if max_people < 1:
-        raise ConfigError(f"max_people is {max_people}: give 1 or more")
+        raise ConfigError(f"max_people is {max_people}: expected 1 or more")
     predictor = Predictor.from_checkpoint(checkpoints, weights=weights if fusion is None else fusion, device=device)
     window_frames(window, stride, predictor.fps or 30.0)
     networks, reason = find_networks(pose_weights)
@@ -70,7 +70,7 @@ def serve(
     try:
         server = Server(predictor, settings, port)
     except OSError as error:
-        raise ConfigError(f"port {port} cannot be listened at ({error.strerror}): give another, or 0") from error
+        raise ConfigError(f"port {port} cannot be listened at ({error.strerror}): pass another, or 0") from error
     try:
         why = server.pose_obstacle()
         if why:

@@ -24,7 +24,7 @@ from dualhead.visualize.annotation import Annotation
 from dualhead.visualize.video_render import annotate, draw
 
 KEEP_SECONDS = 3600.0
-"""How long the result of a file is kept after it was last asked for."""
+"""How long the result of a file is kept after it was last requested."""
 
 _MOST_JOBS = 16
 _LONGEST_STEP = 30.0  # seconds until a file that is in work is given up
@@ -43,9 +43,9 @@ class Job:
     """One file.
 
     Attributes:
-        key: What the page knows it by; cannot be guessed.
+        key: Its identifier in URLs; cannot be guessed.
         client: Which page it came from.
-        name: The file's name as the user knows it.
+        name: The name of the uploaded file.
         path: Where it lies, in a folder of its own.
         window: Length of a window.
         stride: From the start of a window to the start of the next.
@@ -55,7 +55,7 @@ class Job:
         error: Why it failed, one sentence.
         annotation: What was found.
         cancelled: Whether it is no longer wanted.
-        used: When it was last asked for.
+        used: When it was last requested.
     """
 
     key: str
@@ -79,7 +79,7 @@ class Job:
         return is_video(self.path)
 
     def status(self) -> dict[str, Any]:
-        """Return how far it is, as values that JSON knows."""
+        """Return the progress as JSON-able values."""
         return {
             "key": self.key, "name": self.name, "state": self.state, "done": self.done, "total": self.total,
             "error": self.error, "video": self.is_video,
@@ -134,7 +134,7 @@ class Jobs:
 
         Args:
             client: Which page it came from.
-            name: Its name as the user knows it.
+            name: Its name on the user's machine.
             path: Where it lies, from `place`.
             window: Length of a window.
             stride: From the start of a window to the start of the next.

@@ -24,7 +24,7 @@ from dualhead.runtime.errors import ConfigError, DualheadError, FormatError
 from dualhead.visualize.annotation import LEAST_VISIBILITY, prediction_to_dict
 
 LONGEST_GAP = 2.0
-"""Seconds between two pictures after which a window begins anew: what was between is not known."""
+"""Seconds between two pictures after which a window begins again: what was between is not known."""
 
 MOST_PIXELS = 1280
 """The longer side of a picture that is taken."""
@@ -140,13 +140,13 @@ class LiveSession:
             seconds: When it was taken, by the camera's clock.
 
         Returns:
-            `people` (a list of `[x, y]` or None for each landmark, as fractions of the picture, or None where nobody
+            `people` (a list of `[x, y]` or None for each landmark, as fractions of the picture, or None where no person
             is), `estimate` (its `number`, `top` and `best`), `filled` (the share of the first window that is there),
             and the times `decode_ms`, `pose_ms`, `predict_ms` and `delay_ms`.
 
         Raises:
             ConfigError: If the time is none.
-            FormatError: If it is no picture.
+            FormatError: If it is not a picture.
         """
         if not np.isfinite(seconds):
             raise ConfigError(f"time is {seconds}: expected seconds")
@@ -226,10 +226,10 @@ def _decode(jpeg: bytes) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(jpeg), formats=("JPEG", "PNG", "WEBP")) as picture:
             if max(picture.size) > MOST_PIXELS:
                 width, height = picture.size
-                raise FormatError(f"a picture of {width} x {height}: expected at most {MOST_PIXELS} pixels a side")
+                raise FormatError(f"a picture of {width} x {height}: expected at most {MOST_PIXELS} pixels per side")
             return np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise FormatError(f"it is no picture that can be read ({error})") from None
+        raise FormatError(f"the picture cannot be decoded ({error})") from None
 
 
 def _landmarks(pose: Pose | None, size: tuple[int, int]) -> list[list[float] | None] | None:

@@ -363,7 +363,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _job(self, key: str) -> Job:
         job = self.server.jobs.get(key)
         if job is None:
-            raise _RefusedError(HTTPStatus.NOT_FOUND, "this file is no longer here: drop it again")
+            raise _RefusedError(HTTPStatus.NOT_FOUND, "this file was removed: drop it again")
         return job
 
     def _spans(self) -> tuple[str, str]:
@@ -373,7 +373,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _length(self) -> int:
         length = self.headers.get("Content-Length", "")
         if not length.isascii() or not length.isdigit() or "Transfer-Encoding" in self.headers:
-            raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "the length of the request is not given")
+            raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "the request has no Content-Length")
         return int(length)
 
     def _body(self, most: int) -> bytes:

@@ -142,7 +142,7 @@ def sequence_points(
         sequence: The recording, flat or in space; in space it is seen from its camera.
 
     Raises:
-        ConfigError: If nobody is in it.
+        ConfigError: If no person is in it.
     """
     scene = make_scene(sequence)
     points = scene.points[..., :2] * np.array([0.5, -0.5], np.float32) + 0.5

@@ -96,7 +96,7 @@ def reliability(voices: Sequence[Voice], labels: NDArray[np.int64]) -> dict[str,
 
 
 def _voices(standing: Standing) -> Iterator[Voice]:
-    """Hear each stream's heads, in the sample order of the standing's scores."""
+    """Yield each stream's heads, in the sample order of the table's scores."""
     order = standing.scores.names
     for stream, item in standing.streams.items():
         aligned = _aligned(item, order)

@@ -62,7 +62,7 @@ def annotate(
         The annotation.
 
     Raises:
-        ConfigError: If nobody is in it, or a window cannot be made.
+        ConfigError: If no person is in it, or a window cannot be made.
         MismatchError: If its skeleton cannot be converted to the checkpoints'.
     """
     if poses is None:
@@ -112,7 +112,7 @@ def render_video(
 
     Raises:
         ConfigError: If a package or the weights are missing.
-        FormatError: If the video cannot be decoded or nobody is found in it.
+        FormatError: If the video cannot be decoded or no person is found in it.
     """
     estimator = estimator or PoseEstimator()
     with show_progress(quiet) as new_bar:
@@ -163,7 +163,7 @@ def draw(
             write_text(out, annotation_page(annotation, small.read_bytes()))
         return count
     if kind == ".gif":
-        raise ConfigError(f"{str(out)!r}: a GIF cannot show a video: ask for .mp4 or .html")
+        raise ConfigError(f"{str(out)!r}: a GIF cannot show a video: use .mp4 or .html")
     write_video(paint_frames(_frames(source, fps, on_frame), annotation), out, fps=annotation.fps)
     return annotation.num_frames
 

@@ -73,7 +73,7 @@ def test_frame_numbers_put_rows_in_their_places(head: str) -> None:
     assert "1 are missing and stay empty, 1 come again" in table.notes[0]
     with pytest.raises(FormatError, match=r"5.*9000000.*2"):
         read_numbers(b"frame,a_x,a_y,b_x,b_y\n5,1,1,1,1\n9000000,2,2,2,2\n", "a.csv", PAIR)
-    with pytest.raises(FormatError, match="whole numbers that rise"):
+    with pytest.raises(FormatError, match="ascending integers"):
         read_numbers(b"frame,a_x,a_y,b_x,b_y\n5,1,1,1,1\n4,2,2,2,2\n", "a.csv", PAIR)
 
 

@@ -51,7 +51,7 @@ def _listed(value: Any) -> Any:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"joints": None}, "'joints' is no list"),
+        ({"joints": None}, "'joints' is not a list"),
         ({"joints": ["a", "a"]}, "names a joint twice"),
         ({"joint": []}, "did you mean 'joints'"),
         ({"parents": {"chests": "hip"}}, "did you mean 'chest'"),
@@ -61,8 +61,8 @@ def _listed(value: Any) -> Any:
         ({"parents": [0, 1]}, "neither a table"),
         ({"mirror": [["left"]]}, "instead of a pair"),
         ({"mirror": 3}, "no list of pairs"),
-        ({"dimensions": 4}, "give 2 or 3"),
-        ({"mirror": [["left", "left"]]}, "'mirror' pairs joint 'left' with itself: give two different joints"),
+        ({"dimensions": 4}, "expected 2 or 3"),
+        ({"mirror": [["left", "left"]]}, "'mirror' pairs joint 'left' with itself: pass two different joints"),
         ({"mirror": [["left", "right"], ["chest", 2]]}, "'mirror' names left twice: leave one of them out"),
         ({"edges": [["hip", 0], ["chest", "hip"]]}, "'edges' pairs joint 'hip' with itself"),
         ({"edges": [["chest", "hip"], ["chest", 0]]}, "'edges' names hip and chest twice: leave one of them out"),

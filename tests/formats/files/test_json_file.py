@@ -50,7 +50,7 @@ def test_a_number_is_whole_and_in_range() -> None:
     file = JsonFile()
     assert file.whole_number(7, 7, "a") == 7
     for value in (8, -1, True, 1.0, "1", None):
-        with pytest.raises(FormatError, match=rf"^a: 'a' of x is '{value}' instead of a whole number from 0 to 7"):
+        with pytest.raises(FormatError, match=rf"^a: 'a' of x is '{value}' instead of an integer from 0 to 7"):
             file.whole_number(value, 7, "a", of=" of x")
 
 

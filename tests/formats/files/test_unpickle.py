@@ -77,8 +77,8 @@ LAUGHING = b")" + b"2\x86" * 40  # () in a pair of itself, 40 times: 2^40 values
         (b"\x8e" + struct.pack("<Q", 2**40) + b"abc.", "not a whole pickle"),
         (b"\x95" + struct.pack("<Q", 2**40) + b"abc.", "not a whole pickle"),
         (b"]" * 100_000 + b"a" * 99_999 + b".", "not a whole pickle"),
-        (b"cnumpy\ndtype\n}\x8c\x04evilK\x01sb.", "fills something that is no array"),
-        (pickle.dumps(np.zeros(3), 4)[2:-1] + b"K\x00]s.", "adds keys to something that is no table"),
+        (b"cnumpy\ndtype\n}\x8c\x04evilK\x01sb.", "fills something that is not an array"),
+        (pickle.dumps(np.zeros(3), 4)[2:-1] + b"K\x00]s.", "adds keys to something that is not a table"),
     ],
 )
 def test_nothing_takes_for_ever_or_fills_the_memory(data: bytes, reason: str) -> None:
@@ -134,7 +134,7 @@ def test_names_with_dots_lead_nowhere() -> None:
         (b"Pabc\n.", "outside the file"),
         (b"\x80\x04cnumpy\nndarray\n.", "a name instead of data"),
         (b"\x80\x04" + b"]" + b"\x94" + b"h\x00a.", "holds itself"),
-        (b"\x80\x04cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "bytes that are none"),
+        (b"\x80\x04cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.", "invalid bytes"),
         (b"\x80\x04cnumpy\ndtype\n\x8c\x02M8\x85R.", "type 'M8'"),
         (pickle.dumps(np.zeros(3, [("a", "f4")]), 2), "type 'V4'"),
         (pickle.dumps(np.zeros(4)).replace(b"\x04\x85", b"\x05\x85"), "not a whole pickle|damaged"),

@@ -74,7 +74,7 @@ def test_bodies_come_and_go() -> None:
         (b" 2\n25", b" x\n25"),
         (b" 2\n25", b" 12\n25"),
         (b"2\n", b"2\n\n"),
-        (b" 2\n25", b"\x002\n25"),  # what is no text, in the place of a blank
+        (b" 2\n25", b"\x002\n25"),  # what is not text, in the place of a blank
         (b" 2\n25", b"\xa02\n25"),
         (b" 2\n25", b" \xb2\n25"),
     ],

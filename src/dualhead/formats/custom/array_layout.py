@@ -1,6 +1,6 @@
 """The order of the axes and columns of an array of numbers: as documented, as its numbers show, or as the user says.
 
-Letters stand for axes: M bodies, T frames, V joints, C coordinates (with a confidence behind them, where there is one).
+Letters represent axes: M bodies, T frames, V joints, C coordinates (with a confidence behind them, where there is one).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from dualhead.skeleton import Skeleton
 AXES = tuple(
     "".join(letters) for count in (3, 4) for letters in permutations("MTVC", count) if {"T", "V", "C"} <= {*letters}
 )
-"""What `axes` may be, such as "TMVC"; of a table of numbers the T stands for its lines."""
+"""What `axes` may be, such as "TMVC"; of a table of numbers the T represents its lines."""
 
-_FEWEST_JOINTS = 5  # of fewer joints the numbers do not tell one order of columns from another
+_FEWEST_JOINTS = 5  # of fewer joints the numbers do not determine the order of columns
 _MOST_BODIES = 8  # more than that and fewer frames: bodies and frames are probably swapped
 _MOST_CROWD = 16  # more bodies than that over many frames are many clips
 _CLEAR_MOVE = 0.1  # of a body
@@ -55,7 +55,7 @@ def order_axes(
         return _as_said(values, skeleton, where, axes.upper()), []
     if values.ndim == 2:
         if len(values) == skeleton.num_joints and _fits(values.shape[1], skeleton) and skeleton.num_joints > 3:
-            return values[None, None], ["its axes are taken for (joints, coordinates) of a single frame"]
+            return values[None, None], ["its axes are interpreted as (joints, coordinates) of a single frame"]
         return _columns(values, skeleton, where)
     fitting = list(_fitting(values.shape, skeleton))
     documented = "MTVC"[-values.ndim :] if values.ndim in (3, 4) else ""
@@ -68,8 +68,8 @@ def order_axes(
             > 1
         ):
             readings = " or ".join(map(str, fitting))
-            raise FormatError(f"an array of shape {values.shape} could be {readings}: say which with --axes", where)
-        return _ordered(values, order), [f"its axes are taken for {_spelled(order)}"]
+            raise FormatError(f"an array of shape {values.shape} could be {readings}: pass --axes", where)
+        return _ordered(values, order), [f"its axes are interpreted as {_spelled(order)}"]
     if values.ndim == 4 and values.shape[0] > values.shape[1]:
         return _bodies_or_frames(values, where)
     return _ordered(values, documented), []
@@ -108,7 +108,7 @@ def _bodies_or_frames(values: NDArray[Any], where: str) -> tuple[NDArray[Any], l
     """
     bodies, frames = values.shape[:2]
     count = "1 body" if frames == 1 else f"{frames} bodies"
-    swapped = f"its axes are taken for (frames, bodies, ...): {count} of {bodies} frames"
+    swapped = f"its axes are interpreted as (frames, bodies, ...): {count} of {bodies} frames"
     if frames > _MOST_BODIES:
         if bodies <= _MOST_CROWD:
             return values, []
@@ -125,7 +125,7 @@ def _bodies_or_frames(values: NDArray[Any], where: str) -> tuple[NDArray[Any], l
         return values.swapaxes(0, 1), [swapped]
     if bodies > _MOST_BODIES and not between_first > _CLEAR_STEP * between_second:
         raise FormatError(
-            f"{bodies} bodies of {frames} frames: are the axes swapped? say it with --axes TMVC (frames first) or MTVC",
+            f"{bodies} bodies of {frames} frames: are the axes swapped? pass --axes TMVC (frames first) or MTVC",
             where,
         )
     return values, []
@@ -152,7 +152,7 @@ def _step(values: NDArray[Any], axis: int) -> float:
 def _as_said(values: NDArray[Any], skeleton: Skeleton, where: str, axes: str) -> NDArray[Any]:
     if axes not in AXES:
         raise FormatError(
-            f"axes {axes[:10]!r} are none: give the letters M, T, V, C in their order, such as TMVC", where
+            f"axes {axes[:10]!r} are invalid: pass the letters M, T, V, C in their order, such as TMVC", where
         )
     if values.ndim == 3 and len(axes) == 4:
         axes = axes.replace("M", "")  # one body, without the axis of bodies
@@ -200,11 +200,11 @@ def _columns(values: NDArray[Any], skeleton: Skeleton, where: str) -> tuple[NDAr
     if min(reading[0] for reading in others) < _CLEAR * length:
         fitting = sorted(readings, key=lambda reading: reading[0])[:2]
         raise FormatError(
-            f"{width} numbers a line could be {fitting[0][1]}, or {fitting[1][1]}: say it with --axes TMVC "
+            f"{width} numbers per line could be {fitting[0][1]}, or {fitting[1][1]}: pass --axes TMVC "
             "(joint after joint) or TMCV, or give .npz with 'joints' and 'confidence'",
             where,
         )
-    return best.swapaxes(0, 1), [f"{width} numbers a line are taken for {said}"]
+    return best.swapaxes(0, 1), [f"{width} numbers per line are interpreted as {said}"]
 
 
 def _bone_length(values: NDArray[Any], skeleton: Skeleton) -> float:

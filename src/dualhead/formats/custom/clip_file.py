@@ -72,7 +72,7 @@ def parse_clip(
         The recording, with a note for each thing that was decided by evidence.
 
     Raises:
-        FormatError: If the content is no clip of this skeleton, or could be read in two ways.
+        FormatError: If the content is not a clip of this skeleton, or could be read in two ways.
     """
     return _parse_table(data, path, skeleton, has_confidence, axes, content)[0]
 
@@ -92,7 +92,7 @@ def _parse_table(
         if len(shapes) == 1 and len(next(iter(shapes.values())) or ()) in (3, 4):  # as numpy.savez(file, joints) has it
             (only,) = shapes
             arrays = {"joints": parse_npz(data, (only,), path)[only]}
-            notes.append(f"its only array, {only[:40]!r}, is taken for the joints")
+            notes.append(f"its only array, {only[:40]!r}, is interpreted as the joints")
         if "joints" not in arrays:
             raise FormatError(_no_joints(shapes), path)
         joints, confidence = arrays["joints"], arrays.get("confidence")
@@ -124,9 +124,9 @@ def _parse_table(
         else:
             joints = _numbers(content, JsonFile(path))
     else:
-        raise FormatError(f"unknown kind of clip: give one that ends in {', '.join(CLIP_SUFFIXES)}", path)
+        raise FormatError(f"unknown kind of clip: pass one that ends in {', '.join(CLIP_SUFFIXES)}", path)
     if joints.size == 0:
-        raise FormatError(f"an array of shape {joints.shape} holds no frame", path)
+        raise FormatError(f"an array of shape {joints.shape} contains no frame", path)
     ordered, said = order_axes(joints, skeleton, str(path), axes)
     if (
         confidence is not None
@@ -150,7 +150,7 @@ def _no_joints(shapes: Mapping[str, tuple[int, ...] | None]) -> str:
     if fitting:
         return (
             f"it has no array 'joints', but {listed}: if {fitting[0][:40]!r} are the joint positions, save it as "
-            "'joints', and say its skeleton"
+            "'joints', and pass its skeleton"
         )
     if any(shape is None for shape in shapes.values()):
         return (
@@ -165,7 +165,7 @@ def _numbers(value: Any, text: JsonFile, *place: str) -> NDArray[np.float64]:
     try:
         return nested_numbers(value, nulls=True)
     except (ValueError, TypeError, OverflowError):
-        reason = "its lists are no array of numbers of one shape"
+        reason = "its lists are not array of numbers of one shape"
         raise text.fault(reason, *place, *odd_place(value)) from None
 
 
@@ -188,10 +188,10 @@ def _recognise(file: RawFile) -> Evidence | None:
 
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    """Parse a clip whose skeleton the user says, or that is taken for the checkpoint's."""
+    """Parse a clip whose skeleton the user says, or that is interpreted as the checkpoint's."""
     skeleton = options.skeleton or options.usual
     if skeleton is None:
-        reason = f"unknown kind of skeleton in a {file.suffix}: say it with --skeleton, a name or a YAML file"
+        reason = f"unknown kind of skeleton in a {file.suffix}: pass --skeleton, a name or a YAML file"
         raise FormatError(reason, file.where)
     try:
         content = file.json if file.suffix == ".json" else None
@@ -201,7 +201,7 @@ def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     except FormatError as error:
         if options.skeleton is not None or "skeleton" not in error.reason:
             raise
-        told = f"taken for {skeleton.name!r}, as nothing says otherwise: say its skeleton if it is another"
+        told = f"interpreted as {skeleton.name!r}by default: pass its skeleton if it is another"
         raise FormatError(f"{error.reason} ({told})", error.path, error.line) from None
     yield RawClip(recording, skeleton, class_name=class_name or None)
 

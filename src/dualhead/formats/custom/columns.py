@@ -94,7 +94,7 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
 
     Convention: numbers, or under a first line of names `JOINT_x` and so on, in any order. A first line that counts the
     columns (0, 1, 2, ... as pandas writes it) is none of data; a first column that counts the rows, a column of times
-    and a last column with one and the same word, the class, are no coordinates.
+    and a last column with one and the same word, the class, are not coordinates.
 
     Args:
         data: The file's bytes.
@@ -133,14 +133,14 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
         elif name in _TIME:
             kept.remove(column)
             fps = _frame_rate(columns[column])
-            told = "" if fps is None else f": {fps:.4g} frames a second"
+            told = "" if fps is None else f": {fps:.4g} frames per second"
             notes.append(f"column {name!r} is the time{told}")
         elif columns[column] and _is_word(columns[column]):
             said = f"column {names[column]!r}" if names else f"column {column + 1}"
             if len(set(columns[column])) > 1:
                 words = " and ".join(repr(word[:20]) for word in list(dict.fromkeys(columns[column]))[:2])
                 raise FormatError(
-                    f"{said} holds words, {words}, and not one class: leave it out, or cut the recording at them", path
+                    f"{said} holds words, {words}, and not one class: omit it, or cut the recording at them", path
                 )
             kept.remove(column)
             class_name = columns[column][0]
@@ -210,7 +210,7 @@ def _counts_rows(column: NDArray[np.float64]) -> bool:
 
 
 def _counts_frames(column: NDArray[np.float64]) -> bool:
-    """Check for whole numbers that never decrease, as frame numbers with gaps or repetitions are."""
+    """Check for integers that never decrease, as frame numbers with gaps or repetitions are."""
     steps = np.diff(column)
     return bool(np.isfinite(column).all() and (column == np.rint(column)).all() and (steps >= 0).all() and steps.any())
 
@@ -221,13 +221,13 @@ def _by_frame(
     """Place rows at the frames of a column of frame numbers; of a repeated frame the last row counts.
 
     Raises:
-        FormatError: If they are no frame numbers of one recording.
+        FormatError: If they are not frame numbers of one recording.
     """
     column = np.array(numbers, np.float64)
     if not len(column):
         return values, 0, "a column numbers the frames"
     if not (np.isfinite(column).all() and (column == np.rint(column)).all() and (np.diff(column) >= 0).all()):
-        raise FormatError("the column of frame numbers holds something else than whole numbers that rise", path)
+        raise FormatError("the column of frame numbers holds something other than ascending integers", path)
     first, last = int(column[0]), int(column[-1])
     count = last - first + 1
     if first < 0 or count > len(column) + _MOST_GAPS + 10 * len(column):
@@ -265,7 +265,7 @@ def _frame_rate(cells: Sequence[str]) -> float | None:
 def _why_no_number(cell: str) -> str:
     if _number(cell.replace(",", ".")) is not None:
         return "a number with a decimal comma: write it with a point"
-    return "no number: where a joint is missing leave it empty"
+    return "not a number: leave the cell empty where a joint is missing"
 
 
 def _by_name(values: NDArray[np.float64], names: Sequence[str], path: str | Path, skeleton: Skeleton) -> NDArray[Any]:
@@ -280,7 +280,7 @@ def _by_name(values: NDArray[np.float64], names: Sequence[str], path: str | Path
         odd = next((name for name in names if name not in wanted), None)
         lacking = next((name for name in wanted if name not in names), None)
         if odd is not None:
-            what = f"holds {odd[:40]!r}, which is no coordinate of a joint"
+            what = f"holds {odd[:40]!r}, which is not a coordinate of a joint"
         elif lacking is not None:
             what = f"has no {lacking!r}"
         else:

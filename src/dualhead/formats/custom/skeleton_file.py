@@ -1,4 +1,4 @@
-"""A skeleton as a YAML file: joints by name, so that nobody has to count."""
+"""A skeleton as a YAML file: joints by name, so that no index has to be counted."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def parse_skeleton_file(values: Any, path: str | Path | None = None) -> Skeleton
 def _build(values: Mapping[str, Any]) -> Skeleton:
     joints = values["joints"]
     if not isinstance(joints, (list, tuple)) or not joints or not all(isinstance(joint, str) for joint in joints):
-        raise ConfigError("'joints' is no list of joint names")
+        raise ConfigError("'joints' is not a list of joint names")
     if len(set(joints)) != len(joints):
         raise ConfigError("'joints' names a joint twice")
     numbers = {joint: number for number, joint in enumerate(joints)}
@@ -66,20 +66,20 @@ def _build(values: Mapping[str, Any]) -> Skeleton:
             return joint
         if isinstance(joint, str):
             raise unknown(f"joint in {what!r}:", joint, joints)
-        raise ConfigError(f"{what!r} names joint {joint!r}: give a name from 'joints' or a number from 0 on")
+        raise ConfigError(f"{what!r} names joint {joint!r}: expected a name from 'joints' or a number from 0 on")
 
     def pair(value: Any, what: str) -> tuple[int, int]:
         if not isinstance(value, (list, tuple)) or len(value) != 2:
             raise ConfigError(f"{what!r} holds {value!r} instead of a pair of joints")
         first, second = number(value[0], what), number(value[1], what)
         if first == second:
-            raise ConfigError(f"{what!r} pairs joint {joints[first]!r} with itself: give two different joints")
+            raise ConfigError(f"{what!r} pairs joint {joints[first]!r} with itself: pass two different joints")
         return first, second
 
     def pairs(what: str) -> tuple[tuple[int, int], ...]:
         value = values.get(what) or []
         if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{what!r} is no list of pairs")
+            raise ConfigError(f"{what!r} is not a list of pairs")
         return tuple(pair(item, what) for item in value)
 
     edges, mirror = pairs("edges"), pairs("mirror")
@@ -100,7 +100,7 @@ def _build(values: Mapping[str, Any]) -> Skeleton:
     root = next(joint for joint, parent in enumerate(parents) if joint == parent)
     dimensions = values.get("dimensions", 3)
     if dimensions not in (2, 3):
-        raise ConfigError(f"'dimensions' is {dimensions!r}: give 2 or 3")
+        raise ConfigError(f"'dimensions' is {dimensions!r}: expected 2 or 3")
     tree = tuple((child, parent) for child, parent in enumerate(parents) if child != parent)
     spine, shoulders = (
         None if values.get(axis) is None else pair(values[axis], axis) for axis in ("spine", "shoulders")
@@ -133,7 +133,7 @@ def _check_tree(parents: Sequence[int], joints: Sequence[str]) -> None:
         for _ in joints:
             at = parents[at]
         if parents[at] != at:
-            raise ConfigError(f"the parents of joint {name!r} go round in a circle: leave the root out of 'parents'")
+            raise ConfigError(f"the parents of joint {name!r} form a cycle: leave the root out of 'parents'")
 
 
 def load_skeleton(skeleton: str | Path | Skeleton) -> Skeleton:

@@ -30,8 +30,8 @@ class CustomTable:
         where: The file.
         samples: The samples by name; their fields are the grouping columns.
         columns: The grouping columns in the order of the table.
-        codes: The words of each column that holds words; their places stand for them in the fields.
-        seen: What each grouping column holds in any line, rejected ones too; whole numbers without leading zeros.
+        codes: The words of each column that holds words; their places represent them in the fields.
+        seen: What each grouping column holds in any line, rejected ones too; integers without leading zeros.
         classes: Class names by label.
         rejected: Lines that cannot be used, each with its reason.
         files: The name of the file of each sample that is an interval of a longer recording.
@@ -173,7 +173,7 @@ def with_background(table: CustomTable, label: str) -> CustomTable:
         FormatError: If the table has no intervals.
     """
     if not table.intervals:
-        raise FormatError("a background needs intervals: give the table the columns 'start' and 'stop'", table.where)
+        raise FormatError("a background needs intervals: pass the table the columns 'start' and 'stop'", table.where)
     classes = table.classes if label in table.classes else (*table.classes, label)
     by_file: dict[str, list[str]] = {}
     for sample, file in table.files.items():
@@ -192,7 +192,7 @@ def with_background(table: CustomTable, label: str) -> CustomTable:
 
 
 def _has_parts_of_seconds(lines: Sequence[tuple[int, Sequence[str]]], header: Sequence[str]) -> bool:
-    """Return whether a start or stop is no whole number, as only seconds can be."""
+    """Return whether a start or stop is not an integer, as only seconds can be."""
     places = [header.index(column) for column in _INTERVAL]
     cells = (cells[place] for _, cells in lines for place in places if place < len(cells))
     return any((number := parse_number(cell)) is not None and not number.is_integer() for cell in cells)
@@ -205,7 +205,7 @@ def _checked_header(header: list[str], where: str) -> list[str]:
     for column in header:
         free = column in _NEEDED or (_COLUMN.fullmatch(column) and column not in _TAKEN)
         if not free or header.count(column) > 1:
-            raise FormatError(f"column {column!r} is taken, there twice or no word: give it another name", where, 1)
+            raise FormatError(f"column {column!r} is reserved, repeated or not a word: pass it another name", where, 1)
     return header
 
 
@@ -272,7 +272,7 @@ def _numbered_classes(numbers: Sequence[int], where: str) -> tuple[str, ...]:
 
 
 def _coded(rows: Sequence[_Row], columns: Sequence[str]) -> tuple[dict[str, list[int]], dict[str, list[str]]]:
-    """Convert grouping columns to whole numbers; words become their alphabetical rank."""
+    """Convert grouping columns to integers; words become their alphabetical rank."""
     coded, codes = {}, {}
     for column in columns:
         texts = [row.cells[column] for row in rows]
@@ -293,6 +293,6 @@ def _seen(lines: Sequence[tuple[int, Sequence[str]]], column: int, whole: bool) 
 
 
 def _whole(text: str) -> int | None:
-    """Read a whole number, also as a table program writes it where the column has a gap: with a point and zeros."""
+    """Read an integer, also as a table program writes it where the column has a gap: with a point and zeros."""
     match = _WHOLE.fullmatch(text)
     return None if match is None else int(match[1])

@@ -28,7 +28,7 @@ class Rows:
 
     Attributes:
         header: Its shape and type.
-        where: What the user knows the file by.
+        where: The path of the file in messages.
         path: The file.
         modified: When the file last changed.
         start: Where the numbers start in the file, or in the member where it is packed.
@@ -111,7 +111,7 @@ class _PackedRow(Member):
 
 @dataclass(frozen=True, kw_only=True)
 class _LastRow(FilePart):
-    """The last row of an array that lies in a npz as it is."""
+    """The last row of an array that is inside a npz as it is."""
 
     inside: str
 
@@ -228,7 +228,7 @@ def plain_path(member: Member) -> str:
         member: The file.
 
     Raises:
-        FormatError: If it is no file, or a member of an archive: what is read row by row must be a file of its own.
+        FormatError: If it is not a file, or a member of an archive: what is read row by row must be a file of its own.
     """
     if isinstance(member, SpecialFile):
         member.read()

@@ -66,7 +66,7 @@ def read_header(stream: IO[bytes], path: str | Path | None = None) -> Header:
         version = np.lib.format.read_magic(stream)
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
         if version not in read:
-            raise FormatError(f"version {version} of .npy is not read: save it with numpy.save anew", path)
+            raise FormatError(f"version {version} of .npy is not read: save it with numpy.save again", path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that a file of Python 2 takes longer to read
             shape, fortran, dtype = read[version](stream)
@@ -107,7 +107,7 @@ def parse_npy(data: bytes, path: str | Path | None = None) -> NDArray[Any]:
         The array of numbers; read-only.
 
     Raises:
-        FormatError: If the content is no whole array of numbers.
+        FormatError: If the content is not a whole array of numbers.
     """
     header = read_header(io.BytesIO(data), path)
     check_size(header, len(data) - header.offset, path)

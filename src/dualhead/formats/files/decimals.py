@@ -1,6 +1,6 @@
 """Many decimal numbers in a text at once: digits become numbers by arithmetic on the bytes, eight at a time.
 
-A number of at most 15 digits is a whole number below 2^53 divided by a power of ten of at most 10^15. Both are exact in
+A number of at most 15 digits is an integer below 2^53 divided by a power of ten of at most 10^15. Both are exact in
 float64, so their quotient is the nearest float64, which is what `float` gives (Clinger, How to read floating point
 numbers accurately, PLDI 1990). Whatever is not one digit, a dot and up to 14 digits goes through `float`.
 """
@@ -39,7 +39,7 @@ def parse_decimals(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int6
         The numbers `(n,)`.
 
     Raises:
-        ValueError: If a piece is no number, or has an underscore in it.
+        ValueError: If a piece is not a number, or has an underscore in it.
     """
     text = np.frombuffer(data, np.uint8)
     words = np.frombuffer(data, "<u8", len(data) // _WORD)
@@ -68,7 +68,7 @@ def parse_decimals(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int6
         for index in np.flatnonzero(odd).tolist():
             piece = data[starts[index] : ends[index]]
             if b"_" in piece:
-                raise ValueError(f"{piece!r} is no number")
+                raise ValueError(f"{piece!r} is not a number")
             values[index] = float(piece)
     return values
 
@@ -88,12 +88,12 @@ def _before(words: NDArray[np.uint64], ends: NDArray[np.int64]) -> NDArray[np.ui
 
 
 def _join_digits(words: NDArray[np.uint64], counts: NDArray[np.int64], odd: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Join the last `counts` (any number; 0 to 8 count) of 8 characters to a whole number.
+    """Join the last `counts` (any number; 0 to 8 count) of 8 characters to an integer.
 
     Args:
         words: The characters as little-endian words `(n,)`; overwritten.
         counts: How many of them are digits `(n,)`.
-        odd: Set where one is no digit `(n,)`.
+        odd: Set where one is not a digit `(n,)`.
 
     Returns:
         The numbers `(n,)`.

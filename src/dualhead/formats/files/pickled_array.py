@@ -1,4 +1,4 @@
-"""What stands for the arrays of a pickle while it is read, and how they come in its place."""
+"""What represents the arrays of a pickle while it is read, and how they come in its place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dualhead.runtime.errors import FormatError
 
 _MAX_DIMENSIONS = 8
 _UNFOLDED = 1_000_000
-"""How many values there may be, shared ones counted anew each time, beyond ten times those that there are."""
+"""How many values there may be, shared ones counted again each time, beyond ten times those that there are."""
 
 
 class DtypeStandIn:
@@ -50,7 +50,7 @@ def build_array(shape: Any, dtype: Any, content: Any, fortran: bool = False) -> 
 
     Args:
         shape: What should be its shape.
-        dtype: What should stand for its type.
+        dtype: What should represent its type.
         content: Its numbers as bytes, or a list of objects.
         fortran: Whether the first axis varies fastest.
 
@@ -58,11 +58,11 @@ def build_array(shape: Any, dtype: Any, content: Any, fortran: bool = False) -> 
         FormatError: If one of them is something else.
     """
     if not isinstance(shape, tuple) or len(shape) > _MAX_DIMENSIONS:
-        raise FormatError("it holds an array whose shape is no shape: the file is damaged")
+        raise FormatError("it holds an array whose shape is not a shape: the file is damaged")
     sizes = [size for size in shape if isinstance(size, int) and size >= 0]
     code = dtype.code if isinstance(dtype, DtypeStandIn) else ""
     if len(sizes) != len(shape) or not code:
-        raise FormatError("it holds an array whose shape or type is none: the file is damaged")
+        raise FormatError("it holds an array of an invalid shape or type: the file is damaged")
     order = "F" if fortran else "C"
     if code.lstrip("<>|=") in ("O", "O8"):
         if not isinstance(content, list) or len(content) != int(np.prod(sizes, dtype=object)):
@@ -71,7 +71,7 @@ def build_array(shape: Any, dtype: Any, content: Any, fortran: bool = False) -> 
     if isinstance(content, str):
         content = content.encode("latin-1")  # a pickle of Python 2
     if not isinstance(content, (bytes, bytearray)):
-        raise FormatError("it holds an array whose content is no bytes: the file is damaged")
+        raise FormatError("it holds an array whose content is not a bytes: the file is damaged")
     return np.frombuffer(content, np.dtype(code)).reshape(sizes, order=order)  # type: ignore[call-overload, no-any-return]
 
 
@@ -91,11 +91,11 @@ class Unwrapping:
         """Unwrap what was unpickled.
 
         Raises:
-            FormatError: If a container holds itself, or others so often that nobody could walk through them.
+            FormatError: If a container holds itself, or others so often that no person could walk through them.
         """
         result, unfolded = self._one(value)
         if unfolded > _UNFOLDED + 10 * self._count:
-            raise FormatError("it holds the same lists in lists so often that they have no end: refused")
+            raise FormatError("it holds the same lists nested so often that their expansion is too large: refused")
         return result
 
     def _one(self, value: Any) -> tuple[Any, int]:

@@ -18,9 +18,9 @@ class Member(ABC):
     """One raw file.
 
     Attributes:
-        where: What the user knows it by: the name of the raw folder or archive, then the path inside it.
+        where: Its path in messages: the name of the raw folder or archive, then the path inside it.
         size: Its declared size in bytes.
-        modified: When it, or its archive, last changed, as `last_change` tells.
+        modified: When it, or its archive, last changed, from `last_change`.
     """
 
     where: str
@@ -48,7 +48,7 @@ class Member(ABC):
 
     def _unreadable(self, error: OSError) -> FormatError:
         if isinstance(error, FileNotFoundError):
-            return FormatError("the file is no longer there: it vanished after it was listed", self.where)
+            return FormatError("the file was removed after it was listed", self.where)
         return UnreadableError(f"cannot be read: {error.strerror or error}", self.where)
 
 
@@ -95,7 +95,7 @@ class SpecialFile(Member):
 
     def read(self) -> bytes:
         """Raise the error of a special file; see `Member.read`."""
-        raise FormatError("it is a named pipe, a socket or a device, not a file: leave it out", self.where)
+        raise FormatError("it is a named pipe, a socket or a device, not a file: omit it", self.where)
 
 
 def is_special(state: os.stat_result) -> bool:
@@ -135,7 +135,7 @@ class FilePart(FileMember):
         return data
 
 
-ESCAPES = "its path leads out of the archive: refused, make the archive anew with plain relative paths"
+ESCAPES = "its path leads out of the archive: refused, make the archive again with plain relative paths"
 """Why a member whose path `escapes` is not read."""
 
 

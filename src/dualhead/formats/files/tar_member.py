@@ -82,7 +82,7 @@ def list_tar(path: str, where: str) -> Iterator[Member]:
 
     Args:
         path: The archive.
-        where: What the user knows it by.
+        where: Its path in messages.
 
     Yields:
         The members; those that must not be read (a path that leads out of the archive, a link) too, with an error
@@ -164,7 +164,7 @@ def _problem(info: tarfile.TarInfo) -> str:
     if escapes(info.name):
         return ESCAPES
     if not info.isreg():
-        return "it is a link or a device, not a file: make the archive anew with the files themselves"
+        return "it is a link or a device, not a file: make the archive again with the files themselves"
     if info.issparse():
-        return "it is stored as a sparse file: make the archive anew without --sparse"
+        return "it is stored as a sparse file: make the archive again without --sparse"
     return ""

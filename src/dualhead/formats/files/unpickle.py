@@ -25,7 +25,7 @@ PICKLE_SUFFIXES = (".pkl", ".pickle")
 
 _DTYPE = re.compile(r"[<>|=]?([biuf][1248]|f16|[?bBhHiIlLqQefdO]|O8|[SU]\d{1,4})", re.ASCII)
 _MAX_KEY = 100
-"""How many values a key, or a member of a set, may consist of: a tuple is hashed value by value, shared ones anew."""
+"""How many values a key, or a member of a set, may consist of: a tuple is hashed value by value, shared ones again."""
 
 _MAX_NUMBER = 2**63
 """Largest number of a key: those beyond can be chosen so that all have one hash."""
@@ -139,14 +139,14 @@ class _Whitelist(pickle._Unpickler):
 
     def _encode(self, text: Any, encoding: Any = "latin1") -> bytes:
         if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "ascii", "utf-8"):
-            raise FormatError("it encodes something that is no text: the file is damaged")
+            raise FormatError("it encodes a value that is not text: the file is damaged")
         return text.encode(encoding)
 
     def _bytes(self, content: Any = b"", *encoding: Any) -> bytes:
         if isinstance(content, str):
             return self._encode(content, *encoding)
         if not isinstance(content, (bytes, bytearray)):  # a number would ask for that many zeros
-            raise FormatError("it holds bytes that are none: the file is damaged")
+            raise FormatError("it holds invalid bytes: the file is damaged")
         return bytes(content)
 
     def _bytearray(self, *arguments: Any) -> bytearray:
@@ -194,10 +194,10 @@ class _Whitelist(pickle._Unpickler):
         self.append(frozenset(map(_key, items)))
 
     def load_build(self) -> None:
-        """Fill what stands for an array or a type, and nothing else."""
+        """Fill what represents an array or a type, and nothing else."""
         state = self.stack.pop()
         if not isinstance(self.stack[-1], (ArrayStandIn, DtypeStandIn)):
-            raise FormatError("it fills something that is no array: refused")
+            raise FormatError("it fills something that is not an array: refused")
         self.stack[-1].__setstate__(state)
 
     dispatch: ClassVar[dict[int, Any]] = {
@@ -219,7 +219,7 @@ class _Whitelist(pickle._Unpickler):
 
 
 class _Bounded:
-    """A stream that is never asked for more than is left in it, so that a forged length makes no room."""
+    """A stream that limits every read to the remaining bytes, so that a forged length allocates no memory."""
 
     def __init__(self, stream: BinaryIO):
         self.readline = stream.readline
@@ -256,7 +256,7 @@ def _key(value: Any) -> Any:
 def _filled(table: Any, items: list[Any]) -> dict[Any, Any]:
     """Add keys and values, in turn, to a dict."""
     if not isinstance(table, dict):
-        raise FormatError("it adds keys to something that is no table: refused")
+        raise FormatError("it adds keys to something that is not a mapping: refused")
     for place in range(0, len(items), 2):
         table[_key(items[place])] = items[place + 1]
     return table

@@ -52,7 +52,9 @@ class ZipMember(Member):
                 file.seek(self.offset)
                 header = file.read(_LOCAL_HEADER.size)
                 if len(header) < _LOCAL_HEADER.size or not header.startswith(b"PK\3\4"):
-                    raise FormatError("no member starts where the archive says: the archive is damaged", self.where)
+                    raise FormatError(
+                        "no member starts at the offset of the directory: the archive is damaged", self.where
+                    )
                 _, length, extra = _LOCAL_HEADER.unpack(header)
                 if file.read(length) != self.name:
                     raise FormatError(
@@ -85,7 +87,7 @@ def list_zip(path: str, where: str) -> Iterator[Member]:
 
     Args:
         path: The archive.
-        where: What the user knows it by.
+        where: Its path in messages.
 
     Yields:
         The members; those that must not be read too, with an error waiting in their `read`.
@@ -138,7 +140,7 @@ def _info_name(info: zipfile.ZipInfo) -> str:
 
 def _problem(info: zipfile.ZipInfo) -> str:
     if not info.filename:
-        return "it has no name: make the archive anew"
+        return "it has no name: make the archive again"
     if escapes(info.filename):
         return ESCAPES
     if info.flag_bits & 1:

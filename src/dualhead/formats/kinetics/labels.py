@@ -16,7 +16,7 @@ SIDES = {"train": 0, "val": 1}
 """The number of a side by the word in a name."""
 
 MAX_CLASSES = 10_000
-"""More classes than that are taken for damage."""
+"""More classes than that are interpreted as damage."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +80,20 @@ def read_labels(
         What is said of each clip by side and name, and the class names.
 
     Raises:
-        FormatError: If a file is damaged, does not say its side in its name, or is the second of its side.
+        FormatError: If a file is damaged, does not record its side in its name, or is the second of its side.
     """
     tables: dict[int, dict[str, ClipLabel]] = {}
     names: dict[int, str] = {}
     for member in files:
         side = side_of(member.file_name)
         if side is None:
-            raise FormatError("its name does not say its side: it needs 'train' or 'val'", member.where)
+            raise FormatError("its name does not record its side: it needs 'train' or 'val'", member.where)
         data = member.read()
         content, text = parse_json(data, member.where), JsonFile(member.where)
         if not isinstance(content, dict) or side in tables:
             reason = "a second label file of its side" if side in tables else "no table of clip names"
             raise FormatError(
-                f"{reason}: give one of the form {{name: {{has_skeleton, label, label_index}}}}", member.where
+                f"{reason}: expected one of the form {{name: {{has_skeleton, label, label_index}}}}", member.where
             )
         tables[side] = {}
         for name, entry in content.items():

@@ -16,10 +16,10 @@ from dualhead.formats.recording import Recording
 from dualhead.skeleton import NTU25
 
 MAX_FRAMES = 200_000
-"""Longest recording that is read: almost two hours at 30 frames a second."""
+"""Longest recording that is read: almost two hours at 30 frames per second."""
 
 MAX_COORDINATE = 1e6
-"""Largest coordinate that is read, in metres; beyond it a number is taken for damage."""
+"""Largest coordinate that is read, in metres; beyond it a number is interpreted as damage."""
 
 _V = NTU25.num_joints
 _BODY_FIELDS = 10
@@ -111,7 +111,7 @@ class _Blanks:
 
 
 def _find_blanks(data: bytes) -> _Blanks | None:
-    """Find spaces and line feeds; None where two of them, or one and a byte that is no text, are neighbours."""
+    """Find spaces and line feeds; None where two of them, or one and a byte that is not text, are neighbours."""
     text = np.frombuffer(data, np.int8)
     blank = np.zeros(len(text) + len(text) % 2, np.bool_)
     np.less_equal(text, _SPACE, out=blank[: len(text)])  # also of bytes above 127, which are negative here

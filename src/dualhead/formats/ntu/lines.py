@@ -48,5 +48,5 @@ def parse_beginning(data: bytes, line: int | None) -> Recording:
     content = b"\n".join([str(frames).encode(), *lines[1:whole], b""])
     try:
         return parse_skeleton(content)
-    except FormatError:  # such as bytes that are no text
+    except FormatError:  # such as bytes that are not text
         return parse_skeleton(b"0\n")

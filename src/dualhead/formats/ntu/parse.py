@@ -44,7 +44,7 @@ def parse_skeleton(data: bytes, path: str | Path | None = None) -> Recording:
         FormatError: If the content is not a whole, undamaged recording; it names the 1-based line.
     """
     if len(data) > _MAX_LINES and data.count(b"\n") > _MAX_LINES:
-        raise FormatError(f"more than {_MAX_LINES} lines are no recording: cut it into shorter ones", path)
+        raise FormatError(f"more than {_MAX_LINES} lines are not recording: cut it into shorter ones", path)
     recording = parse_regular(data)
     if recording is not None:
         return recording
@@ -81,9 +81,9 @@ class _Reader:
         return fields
 
     def integer(self, what: str, field: str, most: int) -> int:
-        """Read a whole number from 0 to `most`."""
+        """Read an integer from 0 to `most`."""
         if not (field.isdigit() and len(field) < 20 and int(field) <= most):
-            raise self.error(f"{what} is {field[:40]!r} instead of a whole number from 0 to {most}")
+            raise self.error(f"{what} is {field[:40]!r} instead of an integer from 0 to {most}")
         return int(field)
 
     def coordinate(self, what: str, field: str) -> float:
@@ -152,7 +152,7 @@ def format_skeleton(recording: Recording) -> bytes:
     hold, are 0.
 
     Args:
-        recording: Joints `(B, 25, 3)` in metres. Without body IDs, the slot's number plus 1 stands for one; without
+        recording: Joints `(B, 25, 3)` in metres. Without body IDs, the slot's number plus 1 represents one; without
             tracking states, 2 (tracked).
 
     Returns:
