@@ -115,7 +115,7 @@ def test_the_digest_knows_labels_and_rules(tmp_path: Path) -> None:
             {"protocols": {"x": {"field": "room", "train": ["kitchn"]}}},
             "no line of the table has room kitchn, but cellar, hall, kitchen",
         ),
-        ({"protocols": {"x": {"field": "room", "train": []}}}, "no list of values"),
+        ({"protocols": {"x": {"field": "room", "train": []}}}, "'train' of protocol 'x' is not a list"),
     ],
 )
 def test_a_wrong_description_is_one_sentence(tmp_path: Path, description: dict[str, Any], reason: str) -> None:

@@ -128,7 +128,7 @@ def _motion(lines: Sequence[tuple[int, list[str]]], width: int, where: str) -> t
     (count,) = _numbers(lines[0][1][1:2], 1, where, lines[0][0])
     (step,) = _numbers(lines[1][1][-1:], 1, where, lines[1][0])
     if not 1 <= count <= MAX_FRAMES or count != int(count) or width == 0:
-        raise FormatError(f"{count:g} frames of {width} channels are not motion", where, lines[0][0])
+        raise FormatError(f"{count:g} frames of {width} channels are not a motion", where, lines[0][0])
     if len(lines) - 2 != count:
         raise FormatError(f"{len(lines) - 2} lines of motion, but {count:g} frames are announced", where)
     values = np.empty((int(count), width))

@@ -157,7 +157,7 @@ def parse_mediapipe_json(content: Any, where: str, flat: bool | None = None) -> 
             points.append(pose)
             owners.append(number)
     if not points:
-        raise FormatError(f"nobody in any of its {len(frames)} frames", where)
+        raise FormatError(f"no person in any of its {len(frames)} frames", where)
     if len({len(pose) for pose in points}) > 1:
         raise FormatError("its frames have different numbers of landmarks", where)
     array = np.stack(points)  # (B, V, 4)

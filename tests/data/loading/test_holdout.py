@@ -75,10 +75,10 @@ def test_rows_of_a_training_side_keep_their_order_and_numbers() -> None:
         ),
         ({"fraction": 0}, "fraction 0 is out of range"),
         ({"fraction": 1.0}, "fraction 1.0 is out of range"),
-        ({"by": "setup"}, "2 values of 'setup' .* give --validation.by sample, or none"),
+        ({"by": "setup"}, "2 values of 'setup' .* --validation.by sample"),
         (
             {"by": "sample", "fraction": 0.001},
-            "too few to hold out 0.001 .* give a larger --validation.fraction, or --validation.by none",
+            "hold out 0.001 .* --validation.fraction, or --validation.by none",
         ),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_vanished_file_has_its_reason(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.skeleton").unlink()
     count, ((kind, reason, _),) = _work(task)
     assert (count, kind) == (0, "damaged")
-    assert "no longer there" in reason
+    assert "removed after" in reason
 
 
 def test_a_source_may_keep_recordings_of_nobody(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_bug_rejects_the_file_and_the_rest_goes_on(tmp_path: Path, processes: 
     assert [len(chunk.rows) for chunk in chunks] == [1, 1, 0, 1]  # by name: cameras 1, 1, 2, 3
     (rejected,) = chunks[2].rejected
     assert (rejected.kind, rejected.line) == ("unexpected", None)
-    assert rejected.reason.startswith("an unexpected ZeroDivisionError (division by zero) came up on it: this is a bug")
+    assert rejected.reason.startswith("an unexpected ZeroDivisionError (division by zero) was raised on it: this is a bug")
     (trace,) = chunks[2].traces
     assert trace.startswith(f"{rejected.path}\nTraceback (most recent call last):")
     assert trace.endswith("ZeroDivisionError: division\nby zero")
@@ -113,7 +113,7 @@ def test_a_bug_in_the_selection_is_one_too(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("dualhead.data.prepare.worker.get_selection", lambda name: select)
     ((kind, reason, _),) = _work(_task(tmp_path, make_skeleton()))[1]
     assert kind == "unexpected"
-    assert "an unexpected AssertionError came up" in reason
+    assert "an unexpected AssertionError" in reason
 
 
 @pytest.mark.parametrize("error", [OSError(5, "disk"), ConfigError("no"), StoreError("no"), KeyboardInterrupt()])

@@ -156,7 +156,7 @@ def test_an_error_of_the_disk_is_a_sentence(tmp_path: Path) -> None:
     ):
         raise PermissionError(13, "Permission denied")
     with (
-        pytest.raises(StoreError, match=r"here: Permission denied; what is done so far is kept, make room"),
+        pytest.raises(StoreError, match=r"here: Permission denied; what is done so far is kept"),
         disk_errors(tmp_path / "here", lambda: True),
     ):
         raise PermissionError(13, "Permission denied")

@@ -59,7 +59,7 @@ def test_a_clip_by_hand() -> None:
     [
         (b'{"data": 1}', "needs a list 'data'"),
         (b"[]", "needs a list 'data'"),
-        (clip({300: []}), "'frame_index' is '300' instead of an integer from 0 to 299"),
+        (clip({300: []}), "'frame_index' is '300' .* 0 to 299"),
         (clip({-1: []}), "'frame_index' is '-1'"),
         (clip({1: []}, label=-2), "'label_index' is '-2'"),
         (clip({1: []}).replace(b'"frame_index": 1', b'"frame_index": true'), "'frame_index' is 'True'"),

@@ -165,7 +165,7 @@ def _numbers(value: Any, text: JsonFile, *place: str) -> NDArray[np.float64]:
     try:
         return nested_numbers(value, nulls=True)
     except (ValueError, TypeError, OverflowError):
-        reason = "its lists are not array of numbers of one shape"
+        reason = "its lists do not form one array of numbers"
         raise text.fault(reason, *place, *odd_place(value)) from None
 
 

@@ -205,7 +205,7 @@ def _checked_header(header: list[str], where: str) -> list[str]:
     for column in header:
         free = column in _NEEDED or (_COLUMN.fullmatch(column) and column not in _TAKEN)
         if not free or header.count(column) > 1:
-            raise FormatError(f"column {column!r} is reserved, repeated or not a word: pass it another name", where, 1)
+            raise FormatError(f"column {column!r} is reserved, repeated or not a word: rename it", where, 1)
     return header
 
 
