@@ -59,7 +59,7 @@ def test_cells_that_no_plot_could_show(tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.csv"
     metrics.write_text("epoch,loss,lr\n1,1e308,0.1\n2,-1e308,nan\n1e308,1,1\n3,inf,1e99\n")
     assert read_curves(metrics) == {"lr": [(1, 0.1), (3, 1e99)]}
-    for cell, sentence in (("1" * 140_000, "no table of numbers"), ("x" * 100_000, "line 2: a cell is no number")):
+    for cell, sentence in (("1" * 140_000, "no table of numbers"), ("x" * 100_000, "line 2: a cell is not a number")):
         metrics.write_text(f"epoch,lr\n1,{cell}\n")
         with pytest.raises(FormatError, match=sentence) as caught:
             read_curves(metrics)

@@ -31,7 +31,7 @@ def join_frames(
 
     Args:
         frames: For each frame the people in it, `(P, V, C)`, or `(P, V, C + 1)` with a confidence behind the
-            coordinates; P may be 0, as `[]`, and None is no person too.
+            coordinates; P may be 0, as `[]`, and None is not a person too.
         skeleton: The layout of the V joints, or its name, such as "coco17".
         image_size: Width and height in pixels, where flat coordinates are pixels and not fractions of the image.
         max_bodies: How many people to keep.

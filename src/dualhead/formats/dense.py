@@ -13,7 +13,7 @@ from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import Skeleton
 
 MAX_COORDINATE = 1e6
-"""Largest coordinate that is read; beyond it a number is taken for damage."""
+"""Largest coordinate that is read; beyond it a number is interpreted as damage."""
 
 _MAX_FRAMES = 1_000_000
 _MISSING = 9999.0
@@ -39,7 +39,7 @@ def dense_recording(
     -9999), or all of them are -1, or 0 whatever its confidence.
 
     Args:
-        joints: `(T, V, C)` or `(M, T, V, C)`; one channel more than the skeleton's is taken for the confidence.
+        joints: `(T, V, C)` or `(M, T, V, C)`; one channel more than the skeleton's is interpreted as the confidence.
         confidence: `(T, V)` or `(M, T, V)`, or None.
         skeleton: What V and C must be.
         where: Where it came from, for the error message.
@@ -82,10 +82,10 @@ def dense_recording(
     marked = missing_marks(values)
     missing = np.isnan(values).any(axis=3) | marked  # (M, T, V)
     values[missing] = 0
-    notes = [f"{int(marked.sum())} joints at -1 or 9999 are taken for missing"] if marked.any() else []
+    notes = [f"{int(marked.sum())} joints at -1 or 9999 are interpreted as missing"] if marked.any() else []
     if not np.abs(values).max(initial=0) <= MAX_COORDINATE:
         raise FormatError(
-            f"a coordinate is infinite or beyond {MAX_COORDINATE:.0f}: give NaN for missing joints", where
+            f"a coordinate is infinite or beyond {MAX_COORDINATE:.0f}: expected NaN for missing joints", where
         )
     scores: NDArray[np.float64] | None = None
     if confidence is not None if has_confidence is None else has_confidence:
@@ -94,9 +94,9 @@ def dense_recording(
             scores = seen.astype(np.float64)
         scores[np.isnan(scores)] = 0
         if not np.abs(scores).max(initial=0) <= MAX_COORDINATE:
-            raise FormatError("a confidence is infinite: give 0 to 1", where)
+            raise FormatError("a confidence is infinite: expected 0 to 1", where)
         if not is_scored and scores.min(initial=0) < _LEAST_SCORE:
-            raise FormatError(f"a confidence is {scores.min():.4g}, below 0: give 0 to 1", where)
+            raise FormatError(f"a confidence is {scores.min():.4g}, below 0: expected 0 to 1", where)
         scores[~np.any(values, axis=3)] = 0
     present: NDArray[np.bool_] = np.any(values, axis=(2, 3))
     if confidence is None and channels == 3:
@@ -136,7 +136,7 @@ def _check_scores(joints: NDArray[Any], skeleton: Skeleton, where: str) -> None:
     if low < 0 or high > _MOST_PERCENT or (high > _LARGEST_SCORE and not percent):
         raise FormatError(
             f"the number behind the {skeleton.dimensions} coordinates of each joint runs from {low:.4g} to {high:.4g}, "
-            f"that is no confidence (0 to 1): is it a coordinate of another skeleton than {skeleton.name!r}?",
+            f"that is not a confidence (0 to 1): is it a coordinate of another skeleton than {skeleton.name!r}?",
             where,
         )
     if skeleton.dimensions == 2:
@@ -165,7 +165,7 @@ def _check_depth(joints: NDArray[np.float64], skeleton: Skeleton, where: str) ->
     if float(depth.min()) >= 0 and 0 < float(depth.max()) <= 1 and float(np.median(across.max(axis=1))) > _LEAST_PIXELS:
         raise FormatError(
             f"the third number of each joint runs from {depth.min():.3g} to {depth.max():.3g} while the others, up to "
-            f"{across.max():.4g}, are pixels: it is a score and no coordinate, so these are 2D key points and not "
-            f"skeleton {skeleton.name!r} (say which with --skeleton, such as body25)",
+            f"{across.max():.4g}, are pixels: it is a score, not a coordinate, so these are 2D key points and not "
+            f"skeleton {skeleton.name!r} (pass --skeleton, such as body25)",
             where,
         )

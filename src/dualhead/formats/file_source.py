@@ -34,7 +34,7 @@ class FileSource(Source):
             The sample, or None where it belongs to another data set of the same format.
 
         Raises:
-            FormatError: If it is no sample name.
+            FormatError: If it is not a sample name.
         """
 
     @abstractmethod

@@ -233,7 +233,7 @@ def read_landmarks(
         where: Where they came from, for the error message.
 
     Raises:
-        FormatError: If a line has too few cells, a cell is no number, or a joint is unknown.
+        FormatError: If a line has too few cells, a cell is not a number, or a joint is unknown.
     """
     read = _read_long if columns.joint >= 0 else _read_wide
     found = read(rows, columns, skeleton, where)

@@ -222,9 +222,9 @@ def _pose(numbers: Sequence[Any], path: str | Path | None) -> tuple[NDArray[np.f
     try:
         pose = nested_numbers(numbers).reshape(skeleton.num_joints, 3)
     except (ValueError, TypeError, OverflowError):
-        raise FormatError("a person has a key point that is no number", path) from None
+        raise FormatError("a person has a key point that is not a number", path) from None
     if not np.abs(pose).max() <= _MAX_COORDINATE:  # also true for NaN
-        raise FormatError("a person has a coordinate or confidence that is no number of an image", path)
+        raise FormatError("a person has a coordinate or confidence that is not a number of an image", path)
     pose[pose[:, 2] <= 0] = 0
     return pose, skeleton
 

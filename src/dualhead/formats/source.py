@@ -82,7 +82,7 @@ class Rejected:
     """A file or sample that does not become part of a store.
 
     Attributes:
-        name: Sample name, or file name where it is no sample name.
+        name: Sample name, or file name where it is not a sample name.
         path: Where it lies, from the name of the raw folder or archive on.
         reason: Why, in one sentence.
         kind: "damaged", "unreadable" (by this user, or from a disk that fails), "name" (not a sample name), "empty" (no

@@ -48,20 +48,20 @@ def parse_ucla(data: bytes, path: str | Path | None = None, content: Any = None)
     if label in (None, -1):
         label = None
     elif not isinstance(label, int) or not 1 <= label <= len(_ACTIONS):
-        reason = f"label {str(label)[:40]!r} instead of a whole number from 1 to {len(_ACTIONS)}"
+        reason = f"label {str(label)[:40]!r} instead of an integer from 1 to {len(_ACTIONS)}"
         raise text.fault(reason, "label")
     try:
         joints = nested_numbers(content["skeletons"], nulls=True, plain=lacks_truth_values(data))
     except (ValueError, TypeError, OverflowError):
         place = odd_place(content["skeletons"])
-        raise text.fault("'skeletons' is no (frames, 20, 3) array of numbers", "skeletons", *place) from None
+        raise text.fault("'skeletons' is not a (frames, 20, 3) array of numbers", "skeletons", *place) from None
     if joints.ndim != 3 or joints.shape[1:] != (KINECT20.num_joints, 3) or not 1 <= len(joints) <= _MAX_FRAMES:
         raise text.fault(
             f"'skeletons' has shape {joints.shape} instead of (frames, 20, 3), up to {_MAX_FRAMES} frames", "skeletons"
         )
     if not np.abs(joints).max() <= _MAX_COORDINATE:  # also true for NaN
         frame, joint, _ = np.argwhere(~(np.abs(joints) <= _MAX_COORDINATE))[0].tolist()
-        raise text.fault("'skeletons' holds a coordinate that is no number of metres", "skeletons", frame, joint)
+        raise text.fault("'skeletons' holds a coordinate that is not a number of metres", "skeletons", frame, joint)
     count = len(joints)
     recording = Recording(joints, np.arange(count, dtype=np.int64), np.zeros(count, np.int64), count)
     return recording, None if label is None else label - 1
@@ -79,7 +79,7 @@ class UclaSource(FileSource):
         """Read the fields of a name; see `FileSource.sample`."""
         match = _NAME.fullmatch(name)
         if match is None:
-            raise FormatError(f"{name[:60]!r} is no sample name of the form aAA_sSS_eEE_vVV", name)
+            raise FormatError(f"{name[:60]!r} is not a sample name of the form aAA_sSS_eEE_vVV", name)
         if int(match[1]) not in _ACTIONS:
             known = ", ".join(map(str, _ACTIONS))
             raise FormatError(f"{name} is of action {match[1]}, but NW-UCLA has only {known}", name)

@@ -97,7 +97,7 @@ def parse_label_line(line: str, where: str, number: int) -> tuple[NDArray[np.flo
         Joints `(17, 2)` as fractions of the image, scores `(17,)` and the identity, or "".
 
     Raises:
-        FormatError: If it has another number of numbers, or one is no number.
+        FormatError: If it has another number of numbers, or one is not a number.
     """
     cells = line.split()
     if len(cells) not in _WIDTHS:

@@ -108,7 +108,7 @@ def _parse_video(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     except FormatError as error:
         raise FormatError(error.reason, file.where) from None
     if not poses.num_people:
-        raise FormatError(f"nobody was found in any of its {poses.num_frames} frames", file.where)
+        raise FormatError(f"no person was found in any of its {poses.num_frames} frames", file.where)
     yield _clip(poses, file.stem, options)
 
 

@@ -126,7 +126,7 @@ class Predictor:
         Raises:
             ConfigError: If a recording holds a coordinate that is not finite or leads to a logit that is not, or the
                 source is of no known kind.
-            FormatError: If a file is damaged or holds no person.
+            FormatError: If a file is damaged or contains no person.
             MismatchError: If a recording has a skeleton that cannot be converted to the checkpoint's.
         """
         if isinstance(recordings, SkeletonSequence) or (

@@ -168,7 +168,7 @@ def _one(estimator: PoseEstimator, video: Path, target: Path, part: str, quiet: 
     people = f"{found.num_people} {'person' if found.num_people == 1 else 'people'}"
     words = [f"{found.num_frames} frames at {found.fps:g} a second", people, *([found.damage] if found.damage else [])]
     if not found.num_people:
-        words[1] = "nobody was found: a recording of 0 bodies"
+        words[1] = "no person was found: a recording of 0 bodies"
     if not quiet or not found.num_people or found.damage:
         print(f"dualhead: {part}{name}: {', '.join(words)}", file=sys.stderr)
     return True

@@ -207,7 +207,7 @@ class Jobs:
             job.state = "poses"
             poses = self._estimator.find(job.path, progress)
             if not poses.num_people:
-                raise ConfigError(f"nobody was found in any of the {poses.num_frames} frames of {job.name}")
+                raise ConfigError(f"no person was found in any of the {poses.num_frames} frames of {job.name}")
             job.state = "predicting"
             sequence = poses.to_sequence(flat=flat)
             return annotate(job.name, self._predictor, sequence, poses, window=job.window, stride=job.stride)

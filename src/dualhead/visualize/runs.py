@@ -106,7 +106,7 @@ def read_curves(path: str | Path) -> dict[str, list[tuple[float, float]]]:
         By column, pairs (epoch, value) in rising order of epochs; columns without a number are left out.
 
     Raises:
-        FormatError: If there is no column `epoch`, a cell is no number, with its line, or one is far too long.
+        FormatError: If there is no column `epoch`, a cell is not a number, with its line, or one is far too long.
     """
     with Path(path).open(newline="", encoding="utf-8", errors="replace") as file:
         reader = csv.DictReader(file)
@@ -127,7 +127,7 @@ def _means(reader: csv.DictReader[str], path: str | Path) -> dict[str, list[tupl
         try:
             numbers = {name: float(cell) for name, cell in cells.items()}
         except (TypeError, ValueError) as error:
-            raise FormatError(f"a cell is no number ({str(error)[:80]})", path, reader.line_num) from error
+            raise FormatError(f"a cell is not a number ({str(error)[:80]})", path, reader.line_num) from error
         epoch = numbers.pop("epoch", math.nan)
         for name, number in numbers.items():
             if name != "step" and abs(number) < _DRAWABLE and abs(epoch) < _DRAWABLE:

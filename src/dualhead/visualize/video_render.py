@@ -119,7 +119,7 @@ def render_video(
         bar = new_bar(f"poses of {source.name}", None)
         poses = estimator.find(source, lambda done, total: bar.update(done, total=total))
         if not poses.num_people:
-            raise FormatError(f"nobody was found in any of its {poses.num_frames} frames", source)
+            raise FormatError(f"no person was found in any of its {poses.num_frames} frames", source)
         flat = predictor is not None and predictor.skeleton.dimensions == 2
         annotation = annotate(
             source.name,

@@ -100,7 +100,9 @@ def test_a_bug_rejects_the_file_and_the_rest_goes_on(tmp_path: Path, processes: 
     assert [len(chunk.rows) for chunk in chunks] == [1, 1, 0, 1]  # by name: cameras 1, 1, 2, 3
     (rejected,) = chunks[2].rejected
     assert (rejected.kind, rejected.line) == ("unexpected", None)
-    assert rejected.reason.startswith("an unexpected ZeroDivisionError (division by zero) was raised on it: this is a bug")
+    assert rejected.reason.startswith(
+        "an unexpected ZeroDivisionError (division by zero) was raised on it: this is a bug"
+    )
     (trace,) = chunks[2].traces
     assert trace.startswith(f"{rejected.path}\nTraceback (most recent call last):")
     assert trace.endswith("ZeroDivisionError: division\nby zero")

@@ -34,8 +34,8 @@ def test_bad_lines_are_rejected_and_the_others_go_on(tmp_path: Path) -> None:
         ("c", 4, "2 cells instead of 3"),
         ("d", 6, "column 'subject' is empty"),
         ("a", 7, "'a' is in line 2 already"),
-        ("e", 8, "label '7' is no number from 0 to 1, as other lines have"),
-        ("f", 9, "label 'x' is no number from 0 to 1, as other lines have"),
+        ("e", 8, "label '7' is not a number from 0 to 1, as other lines have"),
+        ("f", 9, "label 'x' is not a number from 0 to 1, as other lines have"),
         ("g", 10, "4 cells instead of 3"),
     ]
     assert {(item.path, item.kind) for item in table.rejected} == {("raw/table.csv", "damaged")}
@@ -57,7 +57,7 @@ def test_whole_numbers_with_a_point_are_whole_numbers(tmp_path: Path) -> None:
     assert table.classes == tuple(f"class {label}" for label in range(11))
     assert table.seen["subject"] == {*map(str, range(11)), "-3"}
     assert [(item.name, item.reason) for item in table.rejected] == [
-        ("e", "label '1.5' is no number from 0 to 10, as other lines have"),
+        ("e", "label '1.5' is not a number from 0 to 10, as other lines have"),
         ("f", "column 'label' is empty"),
     ]
 

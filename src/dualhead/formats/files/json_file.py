@@ -37,7 +37,7 @@ def parse_json(data: bytes, path: str | Path | None = None) -> Any:
     """
     # an empty list or object takes 64 bytes and more, so brackets alone would take 30 times the file
     if len(data) > _SMALL and data.count(b"[") + data.count(b"{") > len(data) // _BYTES_OF_A_LIST:
-        raise FormatError("not JSON of a recording, it holds hardly anything but brackets: the file is damaged", path)
+        raise FormatError("not JSON of a recording, it consists of brackets almost only: the file is damaged", path)
     try:
         return json.loads(data)
     except json.JSONDecodeError as error:
@@ -66,7 +66,7 @@ class JsonFile:
         return FormatError(f"{spell_place(place)}: {reason}" if place else reason, self.path)
 
     def whole_number(self, value: object, most: int, *place: str | int, of: str = "") -> int:
-        """Check a value that is to be a whole number from 0 on.
+        """Check a value that is to be an integer from 0 on.
 
         Args:
             value: The value.
@@ -78,7 +78,7 @@ class JsonFile:
             FormatError: If it is none.
         """
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            reason = f"{place[-1]!r}{of} is {str(value)[:40]!r} instead of a whole number from 0 to {most}"
+            reason = f"{place[-1]!r}{of} is {str(value)[:40]!r} instead of an integer from 0 to {most}"
             raise self.fault(reason, *place)
         return value
 
@@ -123,7 +123,7 @@ def lacks_truth_values(data: bytes) -> bool:
 
 
 def nested_numbers(value: Any, nulls: bool = False, plain: bool = False) -> NDArray[np.float64]:
-    """Convert nested lists of numbers, as JSON has them, to an array; text and truth values are no numbers.
+    """Convert nested lists of numbers, as JSON has them, to an array; text and truth values are not numbers.
 
     Args:
         value: The lists.
@@ -167,7 +167,8 @@ def odd_place(value: Any) -> tuple[int, ...]:
         value: The lists.
 
     Returns:
-        The 0-based places on the way to the part that is no number, or has another shape than the first one beside it.
+        The 0-based places on the way to the part that is not a number, or has another shape than the first one beside
+        it.
     """
     first: tuple[int, ...] = ()
     for number, part in enumerate(value if isinstance(value, list) else ()):

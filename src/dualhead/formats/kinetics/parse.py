@@ -46,7 +46,7 @@ from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import OPENPOSE18
 
 NUM_FRAMES = 300
-"""Clips are 10 s at 30 frames a second; `frame_index` is from 0 to 299."""
+"""Clips are 10 s at 30 frames per second; `frame_index` is from 0 to 299."""
 
 _V = OPENPOSE18.num_joints
 _MAX_COORDINATE = 1e6
@@ -98,7 +98,7 @@ def parse_kinetics(
             raise text.fault("an entry of 'data' has no list 'skeleton'", "data", number)
         frame = text.whole_number(entry.get("frame_index"), most_frames - 1, "data", number, "frame_index")
         if frame in people:
-            reason = f"'frame_index' {frame} comes twice: leave one of the two out"
+            reason = f"'frame_index' {frame} comes twice: remove one of the two"
             raise text.fault(reason, "data", number, "frame_index")
         people[frame] = entry["skeleton"]
     frames: list[int] = []
@@ -107,7 +107,7 @@ def parse_kinetics(
     for frame in sorted(people):
         for slot, person in enumerate(people[frame]):
             if not isinstance(person, dict):
-                reason = f"frame {frame} holds a person that is no record of pose and score"
+                reason = f"frame {frame} holds a person that is not a record of pose and score"
                 raise text.fault(reason, *_odd_person(content["data"]))
             frames.append(frame)
             slots.append(slot)
@@ -124,7 +124,7 @@ def parse_kinetics(
         raise text.fault(reason, *_odd_person(content["data"])) from None
     if values and not (_are_coordinates(poses) and _are_scores(scores)):
         place = _odd_person(content["data"], _are_coordinates, _are_scores)
-        raise text.fault("a person has a coordinate or score that is no number or, as a score, below 0", *place)
+        raise text.fault("a person has a coordinate or score that is not a number or, as a score, below 0", *place)
     scores[~poses.any(axis=2)] = 0  # a joint that was not found lies at (0, 0), whatever its score
     return Recording(
         joints=poses,
@@ -240,7 +240,7 @@ class KineticsSource(Source):
                 items[name] = Item(Sample(name, entry.label, {"side": entry.side}), member)
         if not items:
             raise FormatError(
-                f"no clip among {len(members)} JSON files and {len(label_files)} label files: give the folder or "
+                f"no clip among {len(members)} JSON files and {len(label_files)} label files: pass the folder or "
                 f"archive that holds kinetics_train/, kinetics_val/ and their *{LABEL_FILE} files",
                 ", ".join(map(str, raw)),
             )

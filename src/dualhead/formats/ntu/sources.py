@@ -94,7 +94,7 @@ class NtuSource(FileSource):
         """Read the fields of a name; see `FileSource.sample`."""
         match = _NAME.fullmatch(name)
         if match is None:
-            raise FormatError(f"{name[:60]!r} is no sample name of the form SsssCcccPpppRrrrAaaa", name)
+            raise FormatError(f"{name[:60]!r} is not a sample name of the form SsssCcccPpppRrrrAaaa", name)
         setup, camera, subject, repeat, action = map(int, match.groups())
         if not (1 <= setup <= _NUM_SETUPS_120 and 1 <= action <= _NUM_ACTIONS_120):
             raise FormatError(f"{name} is outside setups 1-{_NUM_SETUPS_120} and actions 1-{_NUM_ACTIONS_120}", name)
