@@ -123,7 +123,7 @@ def test_what_is_read_is_not_written_over(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(ConfigError, match=f"^{re.escape(out)} is an input and would be overwritten"):
             check_apart(out, ["b.npz", tmp_path / "a.npz"])
     for out in ("store/meta.json", "near/new/page.html"):
-        with pytest.raises(ConfigError, match=f"^{re.escape(out)} is inside store, which is read: give"):
+        with pytest.raises(ConfigError, match=f"^{re.escape(out)} is inside store, which is an input"):
             check_apart(out, ["store"])
     check_apart("store.npz", ["a.npz", "store", "b.npz"])
 

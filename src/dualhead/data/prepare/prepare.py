@@ -51,7 +51,7 @@ def prepare(
     """Convert raw recordings to a store.
 
     Killed at any moment and called again, it goes on where it was and ends with the same bytes. The work is done in
-    `OUT.partial` and logged to `OUT.log`; `out` appears when it is whole. A store that is there already, made of the
+    `OUT.partial` and logged to `OUT.log`; `out` appears when it is whole. A store that already exists, made of the
     same files by name and size, is left as it is; those that changed since are told.
 
     Args:
@@ -103,7 +103,7 @@ def prepare(
         source = source.with_unit(unit)
     if background is not None:
         if source.name != "custom":
-            raise ConfigError(f"data set {source.name!r} has no intervals: leave the background out")
+            raise ConfigError(f"data set {source.name!r} has no intervals: omit the background")
         source = replace(source, background=background)
     listing = source.list_items(roots, None if missing_list is None else Path(missing_list))
     source = listing.source or source
@@ -140,12 +140,12 @@ def _is_there(out: Path, identity: str) -> bool:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return False
     if not (out / "meta.json").is_file():
-        raise StoreError(f"{out} is there already and is no store: give a folder that does not exist yet")
+        raise StoreError(f"{out} already exists and is not a store: choose a folder that does not exist yet")
     meta = read_meta(out)
     if meta.get("identity") != identity:
         raise StoreError(
-            f"{out} is there already with {meta['counts']['samples']} samples of {meta['dataset']} (body selection "
-            f"{meta['body_selection']}) from other files or options: give another folder, or remove it first"
+            f"{out} already exists with {meta['counts']['samples']} samples of {meta['dataset']} (body selection "
+            f"{meta['body_selection']}) from other files or options: choose another folder, or remove it first"
         )
     return True
 
@@ -185,7 +185,7 @@ def _fill(
     chunks = [tasks[start : start + size] for start in range(0, len(tasks), size)]
     done = min(writer.chunks * size, len(tasks))
     if writer.restarted:
-        _log.info("what was left in %s was for other files or options: started anew", writer.partial)
+        _log.info("what was left in %s was for other files or options: started again", writer.partial)
     if done:
         _log.info("going on after %d of %d files", done, len(tasks))
     else:
@@ -229,7 +229,7 @@ def _stop_if_gone(chunk: Chunk, roots: Sequence[Path]) -> None:
     """Raise if the disk was disconnected, which is not a damaged file and must not empty the rest of the store."""
     gone = [root for root in roots if chunk.rejected and not root.exists()]
     if gone:
-        raise StoreError(f"{gone[0]} is no longer there: bring it back and run the same again to go on")
+        raise StoreError(f"{gone[0]} is no longer available: reconnect it and run the same command again to resume")
 
 
 def _finish(
