@@ -44,7 +44,7 @@ def test_as_json() -> None:
 
 
 def test_what_is_not_there_is_refused() -> None:
-    with pytest.raises(ConfigError, match="top 0 classes"):
+    with pytest.raises(ConfigError, match="top_k is 0"):
         prediction().top(0)
     with pytest.raises(ConfigError, match=r"'fines'.*'fine'"):
         prediction().top(1, "fines")

@@ -309,5 +309,5 @@ def test_clips_that_are_too_short_are_refused(name: str) -> None:
     model = build(name)
     with pytest.raises(ConfigError, match=r"7 frames.*8"):
         model(clips(model, frames=7))
-    with pytest.raises(ConfigError, match="are none: expected at least one"):
+    with pytest.raises(ConfigError, match=r"clips of shape \(0, "):
         model(clips(model, samples=0))

@@ -68,7 +68,7 @@ def test_refuses_a_later_schema_and_other_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("field", "old", "new", "reason"),
     [
-        ("model", '"dualhead"', '"dualhand"', "says of its model what cannot be built .*did you mean 'dualhead'"),
+        ("model", '"dualhead"', '"dualhand"', "cannot be built .*did you mean 'dualhead'"),
         ("model", '"num_classes": 4', '"num_classes": "4"', r"model\.num_classes is '4'"),
         ("model", '"num_classes": 4', '"num_classes": 1000000', "num_classes is 1000000"),
         ("model", '"joints": [', '"joints": [5, ', r"skeleton\.joints\[0\] is 5"),

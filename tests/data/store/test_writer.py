@@ -170,7 +170,7 @@ def test_only_what_is_written_is_said_to_be_kept(tmp_path: Path, monkeypatch: py
     with (
         StoreWriter(out, PLAN) as writer,
         monkeypatch.context() as patch,
-        pytest.raises(StoreError, match=rf"^cannot write {out}: No .*; make room"),
+        pytest.raises(StoreError, match=rf"^cannot write {out}: No "),
     ):
         patch.setattr("dualhead.data.store.writer._sync", full)
         writer.append(_chunk("a"))
