@@ -83,7 +83,7 @@ def test_an_override_for_train_reaches_the_experiment(tmp_path: Path, capsys: py
         (PermissionError(errno.EACCES, "Permission denied", "/root"), 1, "error: no permission: /root"),
         (IsADirectoryError(errno.EISDIR, "Is a directory", "out"), 1, "error: is a directory: out"),
         (FormatError("no label", "\x1b[2Jx"), 1, "error: <1b>[2Jx: no label"),
-        (MemoryError(), 1, "error: out of memory: take smaller batches"),
+        (MemoryError(), 1, "error: out of memory: use a smaller batch size"),
     ],
 )
 def test_errors_are_one_line(

@@ -230,7 +230,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _interrupted(command: Command | None, words: Sequence[str], interruption: KeyboardInterrupt) -> int:
-    """Say how the command goes on after Ctrl-C or SIGTERM, and return the exit code."""
+    """Print how to resume after Ctrl-C or SIGTERM, and return the exit code."""
     given = {word.split("=")[0] for word in words}
     again = command is not None and command.resumes and not given & {*command.unless}
     missing = [] if command is None else [option for option in command.resumes_with if option not in given]

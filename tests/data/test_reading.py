@@ -97,7 +97,7 @@ def test_whatever_one_file_meets_the_rest_goes_on(tmp_path: Path, monkeypatch: p
     assert [item.name for item in read_recordings(raw, told.append, skeleton="coco17")] == ["b"]
     (found,) = (str(error) for error in told if "IndexError" in str(error))
     assert found.startswith(
-        "raw/a.npy: an unexpected IndexError (list index out of range) came up on it: this is a bug"
+        "raw/a.npy: an unexpected IndexError (list index out of range) was raised on it: this is a bug"
     )
     with pytest.raises(IndexError):
         read_recordings(raw / "a.npy", told.append, skeleton="coco17")
@@ -153,7 +153,7 @@ def test_openpose_folders_are_recordings(tmp_path: Path) -> None:
     assert found[0].fields == {"width": 640, "height": 480}
     ranked = found[0].joints[:, :, 0, 0].tolist()
     assert sorted(ranked) == [[64, 65, 64], [320, 321, 320]]
-    with pytest.raises(FormatError, match="look like pixels: say the size of the image"):
+    with pytest.raises(FormatError, match="look like pixels: pass the size of the image"):
         read_recordings(tmp_path)
     with pytest.raises(ConfigError, match="image_size is 0 480"):
         Reader(image_size=(0, 480))

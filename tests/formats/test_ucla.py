@@ -56,9 +56,9 @@ def test_a_renamed_file_is_noticed() -> None:
         (b'{"skeletons": {"a": 1}, "label": 1}', "no .* array"),
         (b'{"skeletons": [], "label": 11}', "label '11'"),
         (b'{"skeletons": [], "label": "1"}', "label '1'"),
-        (json.dumps({"skeletons": [[[float("nan")] * 3] * 20], "label": 1}).encode(), "no number of metres"),
-        (json.dumps({"skeletons": [[[1e9] * 3] * 20], "label": 1}).encode(), "no number of metres"),
-        (json.dumps({"skeletons": [[[None] * 3] * 20], "label": 1}).encode(), "no number of metres"),
+        (json.dumps({"skeletons": [[[float("nan")] * 3] * 20], "label": 1}).encode(), "not a number of metres"),
+        (json.dumps({"skeletons": [[[1e9] * 3] * 20], "label": 1}).encode(), "not a number of metres"),
+        (json.dumps({"skeletons": [[[None] * 3] * 20], "label": 1}).encode(), "not a number of metres"),
         (json.dumps({"skeletons": [[[10**400] * 3] * 20], "label": 1}).encode(), "no .* array"),
     ],
 )

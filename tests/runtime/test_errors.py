@@ -25,7 +25,7 @@ def test_an_unknown_name_comes_with_the_valid_ones_or_with_the_word_that_there_i
         str(unknown("room", "hal", ["cellar", "hall"]))
         == "unknown room 'hal': did you mean 'hall'? valid: cellar, hall"
     )
-    assert str(unknown("room", "hall", [])) == "unknown room 'hall': there is none"
+    assert str(unknown("room", "hall", [])) == "unknown room 'hall': none is registered"
 
 
 def test_a_value_is_shortened_however_large_it_is() -> None:

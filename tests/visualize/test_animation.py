@@ -111,7 +111,7 @@ def test_a_recording_in_pixels_needs_the_size_of_the_image(tmp_path: Path) -> No
     checkpoint = make_checkpoint(tmp_path, "stgcn", OPENPOSE18, "uniform16")
     points = np.random.default_rng(0).uniform(100, 900, (1, 12, 18, 2)).astype(np.float32)
     np.save(tmp_path / "poses.npy", points)
-    with pytest.raises(FormatError, match="look like pixels: say the size of the image"):
+    with pytest.raises(FormatError, match="look like pixels: pass the size of the image"):
         render(tmp_path / "poses.npy", tmp_path / "clip.html", checkpoint=[checkpoint])
     out = render(tmp_path / "poses.npy", tmp_path / "clip.html", checkpoint=[checkpoint], image_size=(1000, 1000))
     page = out.read_text("utf-8")

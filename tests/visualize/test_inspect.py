@@ -69,9 +69,9 @@ def test_what_cannot_be_done_is_a_sentence(folder: Path, tmp_path: Path) -> None
         inspect(folder / "store", top=-1)
     with pytest.raises(ConfigError, match="only a store has a page"):
         inspect(folder / "whole.skeleton", tmp_path / "page.html")
-    with pytest.raises(ConfigError, match="a store knows its skeleton"):
+    with pytest.raises(ConfigError, match="a store has its own skeleton"):
         inspect(folder / "store", skeleton="ntu25")
-    with pytest.raises(FormatError, match="there is no such file"):
+    with pytest.raises(FormatError, match="no such file"):
         inspect(folder / "nothing")
     with pytest.raises(StoreError, match="contains no store"):
         inspect(tmp_path)
