@@ -229,4 +229,4 @@ def test_a_loading_process_that_died_is_a_sentence(
 ) -> None:
     error = RuntimeError("DataLoader worker (pid(s) 5) exited unexpectedly\nmore")
     assert cli.main(_raising(error, monkeypatch)) == 1
-    assert "give fewer workers" in capsys.readouterr().err
+    assert "pass fewer workers" in capsys.readouterr().err

@@ -216,7 +216,7 @@ class FunctionParser:
         value = message.rsplit("alue: ", 1)[-1].strip()
         if len(parameter.kinds) == 1 and get_origin(parameter.kinds[0]) is Literal:
             return str(unknown(parameter.flag, value, map(str, get_args(parameter.kinds[0]))))
-        return f"{parameter.flag} is {value!r}: pass {parameter.words}"
+        return f"{parameter.flag} is {value!r}: expected {parameter.words}"
 
 
 def _parameters(

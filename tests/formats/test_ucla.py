@@ -33,7 +33,7 @@ def test_names_give_label_and_fields() -> None:
     with pytest.raises(FormatError, match=r"07.*NW.*UCLA.*1.*2.*3.*4.*5.*6.*8.*9.*11.*12"):
         ucla().sample("a07_s01_e05_v03")
     for name in ("a1_s01_e05_v03", "val_label"):
-        with pytest.raises(FormatError, match="no sample name"):
+        with pytest.raises(FormatError, match="is not a sample name"):
             ucla().sample(name)
 
 
@@ -52,14 +52,14 @@ def test_a_renamed_file_is_noticed() -> None:
         (b"\xff\xfe{}", "not"),
         (b"[]", "needs the key 'skeletons'"),
         (b'{"skeletons": [], "label": 1}', r"shape \(0,\)"),
-        (b'{"skeletons": [[[1, 2, 3], [1, 2]]], "label": 1}', "no .* array"),
-        (b'{"skeletons": {"a": 1}, "label": 1}', "no .* array"),
+        (b'{"skeletons": [[[1, 2, 3], [1, 2]]], "label": 1}', "array of numbers"),
+        (b'{"skeletons": {"a": 1}, "label": 1}', "array of numbers"),
         (b'{"skeletons": [], "label": 11}', "label '11'"),
         (b'{"skeletons": [], "label": "1"}', "label '1'"),
         (json.dumps({"skeletons": [[[float("nan")] * 3] * 20], "label": 1}).encode(), "not a number of metres"),
         (json.dumps({"skeletons": [[[1e9] * 3] * 20], "label": 1}).encode(), "not a number of metres"),
         (json.dumps({"skeletons": [[[None] * 3] * 20], "label": 1}).encode(), "not a number of metres"),
-        (json.dumps({"skeletons": [[[10**400] * 3] * 20], "label": 1}).encode(), "no .* array"),
+        (json.dumps({"skeletons": [[[10**400] * 3] * 20], "label": 1}).encode(), "array of numbers"),
     ],
 )
 def test_damage_is_one_sentence(data: bytes, reason: str) -> None:
