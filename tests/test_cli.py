@@ -72,7 +72,7 @@ def test_an_override_for_train_reaches_the_experiment(tmp_path: Path, capsys: py
 @pytest.mark.parametrize(
     ("error", "code", "line"),
     [
-        (ConfigError("frames is 0:\n give 1 or more"), 1, "error: frames is 0: expected 1 or more"),
+        (ConfigError("frames is 0:\n expected 1 or more"), 1, "error: frames is 0: expected 1 or more"),
         (FormatError("cut off", "a.skeleton", 3), 1, "error: a.skeleton, line 3: cut off"),
         (
             OSError(errno.ENOSPC, "No space left on device", "/store"),
