@@ -31,8 +31,10 @@ def test_the_golden_files_are_small() -> None:
     sizes = {
         path: path.stat().st_size for path in GOLDEN.rglob("*") if path.is_file() and "__pycache__" not in path.parts
     }
+    models = {path: size for path, size in sizes.items() if path.parent.name == "models"}  # a narrow case of each
     assert sizes[CHECKPOINT] < 300_000
-    assert sum(sizes.values()) - sizes[CHECKPOINT] < 50_000
+    assert max(models.values()) < 25_000
+    assert sum(sizes.values()) - sum(models.values()) - sizes[CHECKPOINT] < 50_000
 
 
 def test_the_golden_store_is_read() -> None:
