@@ -127,7 +127,7 @@ def test_nothing_is_loaded_where_a_key_is_wrong() -> None:
     assert refused(model, more, r"1 keys are not known \(first: extra\)").report.unexpected == ("extra",)
     other = {**state, "fc.bias": torch.zeros(9)}
     report = refused(model, other, r"1 keys have another shape").report
-    assert report.reshaped == ("fc.bias is (9,) and should be (7,)",)
+    assert report.shape_mismatches == ("fc.bias is (9,) and should be (7,)",)
     assert not report.understood
 
 

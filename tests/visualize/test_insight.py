@@ -16,7 +16,7 @@ from dualhead.models.registry import create_model
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18, Skeleton
-from dualhead.visualize.insight import _over_time, look
+from dualhead.visualize.insight import _over_time, explain
 
 from ..exporting.making import SMALL
 from .conftest import standing
@@ -51,7 +51,7 @@ def moving(skeleton: Skeleton = NTU25, frames: int = 24, bodies: Sequence[bool] 
 
 def test_windows_of_a_third_and_their_probabilities_at_their_middles(tmp_path: Path) -> None:
     predictor, sequence = make_predictor(tmp_path), moving(frames=30)
-    insight = look(predictor, sequence)
+    insight = explain(predictor, sequence)
     assert (insight.window, insight.stride) == (10, 1)
     assert insight.heads == ("fine", "coarse")
     assert insight.curves.shape == (2, 4, 30)
@@ -68,7 +68,7 @@ def test_windows_of_a_third_and_their_probabilities_at_their_middles(tmp_path: P
 
 
 def test_gates_are_named_and_brought_to_the_frames_and_joints_of_the_recording(tmp_path: Path) -> None:
-    insight = look(make_predictor(tmp_path), moving(frames=40, bodies=(True, False)))
+    insight = explain(make_predictor(tmp_path), moving(frames=40, bodies=(True, False)))
     assert [gate.name for gate in insight.gates] == ["fine 2 to coarse 1"]
     assert insight.joint_gate == "coarse 2 to fine 2"
     assert insight.stream == "joint"
@@ -82,7 +82,7 @@ def test_gates_are_named_and_brought_to_the_frames_and_joints_of_the_recording(t
 
 
 def test_a_stretch_of_frames(tmp_path: Path) -> None:
-    insight = look(make_predictor(tmp_path), moving())
+    insight = explain(make_predictor(tmp_path), moving())
     part = insight.cut(6, 10)
     assert part.num_frames == 4
     np.testing.assert_array_equal(part.curves, insight.curves[:, :, 6:10])
@@ -123,9 +123,9 @@ def test_each_body_has_its_own_gates_whatever_was_predicted_before(tmp_path: Pat
     as_trained = Predictor(
         [replace(predictor.members[0], model=plain.eval())], predictor.weights, predictor.method, predictor.device
     )
-    wanted = look(as_trained, sequence).joints
+    wanted = explain(as_trained, sequence).joints
     predictor.predict(replace(sequence, joints=sequence.joints[1:]))  # the absent second body is known from now on
-    joints = look(predictor, sequence).joints
+    joints = explain(predictor, sequence).joints
     assert wanted is not None
     assert joints is not None
     assert not np.allclose(wanted[0], wanted[1], atol=1e-3)
@@ -133,7 +133,7 @@ def test_each_body_has_its_own_gates_whatever_was_predicted_before(tmp_path: Pat
 
 
 def test_a_model_without_gates_has_predictions_only(tmp_path: Path) -> None:
-    insight = look(make_predictor(tmp_path, "stgcn"), moving())
+    insight = explain(make_predictor(tmp_path, "stgcn"), moving())
     assert insight.heads == ("main",)
     assert insight.gates == ()
     assert insight.joints is None
@@ -141,7 +141,7 @@ def test_a_model_without_gates_has_predictions_only(tmp_path: Path) -> None:
 
 def test_flat_recordings(tmp_path: Path) -> None:
     sequence = moving(OPENPOSE18, 20, (True, True))
-    insight = look(make_predictor(tmp_path, skeleton=OPENPOSE18, recipe="uniform16"), sequence)
+    insight = explain(make_predictor(tmp_path, skeleton=OPENPOSE18, recipe="uniform16"), sequence)
     assert insight.joints is not None
     np.testing.assert_allclose(insight.joints, 0.2689, atol=1e-4)
     shown = get_recipe("uniform16").trace(sequence).index.astype(int)
@@ -152,7 +152,7 @@ def test_flat_recordings(tmp_path: Path) -> None:
 
 def test_joints_of_another_skeleton_get_the_colours_of_those_they_become(tmp_path: Path) -> None:
     predictor = make_predictor(tmp_path, skeleton=KINECT20, recipe="ucla16")
-    insight = look(predictor, SkeletonSequence(standing(12), NTU25))
+    insight = explain(predictor, SkeletonSequence(standing(12), NTU25))
     assert insight.joints is not None
     assert insight.joints.shape == (1, 12, 25)
     coloured = np.isfinite(insight.joints[0, 0])
@@ -165,4 +165,4 @@ def test_a_recording_that_was_normalised_before_has_no_windows(tmp_path: Path) -
     sequence = moving()
     prepared = SkeletonSequence(sequence.joints, NTU25, prepared="resample16")
     with pytest.raises(ConfigError, match="normalised and padded"):
-        look(make_predictor(tmp_path), prepared)
+        explain(make_predictor(tmp_path), prepared)

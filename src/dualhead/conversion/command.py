@@ -176,7 +176,7 @@ def keys_table(keys: KeyReport, title: str, aside: tuple[str, ...] = ()) -> Tabl
     rows = {
         "missing": keys.missing,
         "unexpected": keys.unexpected,
-        "of another shape": keys.reshaped,
+        "of another shape": keys.shape_mismatches,
         "of another graph": keys.other_graph,
         "NaN or infinity": keys.not_finite,
         "constants of the graph, left aside": keys.constants,

@@ -63,7 +63,7 @@ class KeyReport:
         mapped: Published key to our key.
         missing: Published keys that the model needs and the checkpoint lacks.
         unexpected: Keys of the checkpoint without a counterpart in the model.
-        reshaped: Sentences on the keys whose tensor has another shape than the model's, or another kind of number.
+        shape_mismatches: Messages on the keys whose tensor differs from the model's in shape or kind of number.
         constants: Keys of matrices of the graph, which are left aside: the model makes its own from the skeleton.
         other_graph: Sentences on the constants that are not the model's own: of another skeleton or partition.
         not_finite: Published keys whose tensor holds NaN or infinity.
@@ -73,7 +73,7 @@ class KeyReport:
     mapped: Mapping[str, str]
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
-    reshaped: tuple[str, ...] = ()
+    shape_mismatches: tuple[str, ...] = ()
     constants: tuple[str, ...] = ()
     other_graph: tuple[str, ...] = ()
     not_finite: tuple[str, ...] = ()
@@ -85,7 +85,7 @@ class KeyReport:
         found = (
             (self.missing, "are missing"),
             (self.unexpected, "are not known"),
-            (self.reshaped, "have another shape"),
+            (self.shape_mismatches, "have another shape"),
             (self.other_graph, "are of another graph"),
             (self.not_finite, "hold NaN or infinity"),
         )
@@ -154,7 +154,7 @@ def compare_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) ->
             if theirs not in state_dict and not ours.endswith("num_batches_tracked")
         ),
         unexpected=tuple(key for key in state_dict if key not in wanted),
-        reshaped=tuple(
+        shape_mismatches=tuple(
             f"{key} is {_described(theirs)} and should be {_described(value)}"
             for key, (theirs, value) in both.items()
             if theirs.shape != value.shape or theirs.is_floating_point() < value.is_floating_point()

@@ -218,9 +218,9 @@ def _look(predictor: Predictor | None, sequence: SkeletonSequence) -> tuple[Insi
     if sequence.prepared:  # its frames are no longer those that were recorded, so there are no windows over it
         top = predictor.predict(sequence).top(1)[0]
         return None, f"predicted {top.name} ({100 * top.probability:.0f} %)"
-    from dualhead.visualize.insight import look
+    from dualhead.visualize.insight import explain
 
-    insight = look(predictor, sequence)
+    insight = explain(predictor, sequence)
     return insight, f"predicted {insight.predicted} ({100 * insight.probability:.0f} %)"
 
 

@@ -12,7 +12,7 @@ from dualhead.runtime.errors import ConfigError
 from dualhead.visualize.page import Clip, make_clip
 from dualhead.visualize.recordings import take_sample
 from dualhead.visualize.scene import make_scene
-from dualhead.visualize.standings import Standing
+from dualhead.visualize.standings import ResultTable
 
 FPS = 30.0
 """Frames per second of the supported data sets."""
@@ -51,7 +51,7 @@ def _spread(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> list[int]:
     return [int(row) for _, row in sorted(zip(keys, rows, strict=True), key=lambda pair: pair[0])]
 
 
-def pick_clips(standing: Standing, store: Store, mistakes: int) -> list[Clip]:
+def pick_clips(standing: ResultTable, store: Store, mistakes: int) -> list[Clip]:
     """Choose clips and make them ready for the player.
 
     Args:
@@ -77,7 +77,7 @@ def pick_clips(standing: Standing, store: Store, mistakes: int) -> list[Clip]:
     return clips
 
 
-def _caption(standing: Standing, row: int, truth: str, predicted: str, right: bool) -> Markup:
+def _caption(standing: ResultTable, row: int, truth: str, predicted: str, right: bool) -> Markup:
     scores = standing.scores
     tag = Markup('<span class="tag {}">{}</span>').format("good" if right else "bad", "right" if right else "wrong")
     share = 100 * scores.probabilities[row].max()

@@ -97,7 +97,7 @@ class Insight:
         )
 
 
-def look(predictor: Predictor, sequence: SkeletonSequence) -> Insight:
+def explain(predictor: Predictor, sequence: SkeletonSequence) -> Insight:
     """Predict a recording as a whole and in windows of a third of it, and write down the gates.
 
     Args:

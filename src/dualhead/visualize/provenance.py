@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from dualhead.visualize.standings import Standing
+from dualhead.visualize.standings import ResultTable
 
 _FIRST = (
     "dataset", "protocol", "split", "model", "variant", "recipe", "stream", "skeleton", "num_bodies", "selection",
@@ -16,7 +16,7 @@ _FIRST = (
 _LEFT_OUT = ("classes", "experiment", "one_clip")
 
 
-def provenance_table(standing: Standing) -> dict[str, Any]:
+def provenance_table(standing: ResultTable) -> dict[str, Any]:
     """Build the table of the provenance of every stream.
 
     Args:

@@ -17,13 +17,13 @@ from dualhead.evaluation.metrics import class_accuracy, confusion_matrix
 from dualhead.evaluation.scores import Scores, as_scores
 from dualhead.runtime.files import check_apart, write_text
 from dualhead.visualize import plots
+from dualhead.visualize.agreement_calibration import judge
 from dualhead.visualize.data_summary import summarise
 from dualhead.visualize.highlights import pick_clips
-from dualhead.visualize.judgement import judge
 from dualhead.visualize.page import asset, fill
 from dualhead.visualize.provenance import provenance_table
 from dualhead.visualize.runs import Run, files_of_run, find_curves, read_run
-from dualhead.visualize.standings import Standing, standings
+from dualhead.visualize.standings import ResultTable, standings
 
 MOST_BARS = 60
 """Most classes with a bar of their own; of more, those with the lowest accuracy."""
@@ -115,24 +115,24 @@ def _title(scores: Scores) -> str:
     return " ".join(parts) or "Report"
 
 
-def _of(main: Standing) -> str:
+def _of(main: ResultTable) -> str:
     """Describe which scores the sections of the page show."""
     name = "fused" if main.fused else next(iter(main.streams))
     return f"{name}, {main.title.lower()}" if main.selection else name
 
 
-def _clips(main: Standing) -> str:
+def _clips(main: ResultTable) -> str:
     """Describe the clips by their protocol split, where the scores record it."""
     return f"{main.scores.provenance.get('split') or ''} clips".lstrip()
 
 
-def _subtitle(main: Standing) -> str:
+def _subtitle(main: ResultTable) -> str:
     models = sorted({str(item.provenance["model"]) for item in main.streams.values() if "model" in item.provenance})
     streams = f"{len(main.streams)} streams, fused" if main.fused else next(iter(main.streams))
     return " · ".join([*models, streams, f"{len(main.scores):,} {_clips(main)}", f"{main.scores.num_classes} classes"])
 
 
-def _figures(main: Standing) -> list[dict[str, str]]:
+def _figures(main: ResultTable) -> list[dict[str, str]]:
     rows = main.rows
     best = max((row for row in rows if not row.fused), key=lambda row: row.top1)
     last = rows[-1]
@@ -152,7 +152,7 @@ def _figures(main: Standing) -> list[dict[str, str]]:
     return figures
 
 
-def _confusion(main: Standing) -> dict[str, Any]:
+def _confusion(main: ResultTable) -> dict[str, Any]:
     scores = main.scores
     names = scores.classes
     matrix = confusion_matrix(scores.labels, scores.predictions, scores.num_classes)
@@ -185,7 +185,7 @@ def _confusion(main: Standing) -> dict[str, Any]:
     }
 
 
-def _classes(main: Standing) -> dict[str, Any]:
+def _classes(main: ResultTable) -> dict[str, Any]:
     scores = main.scores
     accuracy = class_accuracy(scores.mean, scores.labels)
     order = np.argsort(np.where(np.isnan(accuracy), 2, accuracy), kind="stable")

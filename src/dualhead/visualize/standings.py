@@ -48,7 +48,7 @@ class Row:
 
 
 @dataclass(frozen=True, eq=False)
-class Standing:
+class ResultTable:
     """The scores of one selection of epochs.
 
     Attributes:
@@ -131,7 +131,7 @@ def _row(
 
 def standings(
     runs: Sequence[Run], scores: Sequence[Scores], fused: Sequence[FusionResult], *, quiet: bool = True
-) -> list[Standing]:
+) -> list[ResultTable]:
     """Group everything given by selection, and fuse what is not yet fused.
 
     Scores of several streams without a fusion are fused here: with weights found on the runs' validation scores where
@@ -150,12 +150,12 @@ def standings(
         ConfigError: If there is no score at all.
         MismatchError: If scores do not match, or two fusions are of one selection.
     """
-    found: dict[str, Standing] = {}
+    found: dict[str, ResultTable] = {}
     for result in fused:
         selection = str(result.scores.provenance.get("selection", ""))
         if selection in found:
             raise ConfigError(f"two fusions are of selection {selection!r}: pass one fusion of each")
-        found[selection] = Standing(selection, {share.name: share.scores for share in result.streams}, result)
+        found[selection] = ResultTable(selection, {share.name: share.scores for share in result.streams}, result)
     loose: dict[str, list[tuple[Scores, Scores | None]]] = {}
     for run in runs:
         for selection, item in run.test.items():
@@ -171,11 +171,11 @@ def standings(
     return [found[name] for name in order]
 
 
-def _standing(selection: str, pairs: Sequence[tuple[Scores, Scores | None]], quiet: bool) -> Standing:
+def _standing(selection: str, pairs: Sequence[tuple[Scores, Scores | None]], quiet: bool) -> ResultTable:
     if len(pairs) == 1:
         item = pairs[0][0]
-        return Standing(selection, {str(item.provenance.get("stream", "scores")): item}, None)
+        return ResultTable(selection, {str(item.provenance.get("stream", "scores")): item}, None)
     held_out = [validation for _, validation in pairs if validation is not None]
     complete = len(held_out) == len(pairs)
     result = fuse([item for item, _ in pairs], validation=held_out if complete else None, quiet=quiet)
-    return Standing(selection, {share.name: share.scores for share in result.streams}, result)
+    return ResultTable(selection, {share.name: share.scores for share in result.streams}, result)

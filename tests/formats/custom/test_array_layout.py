@@ -11,7 +11,7 @@ RNG = np.random.default_rng(0)
 
 
 def people(bodies: int = 2, frames: int = 30) -> np.ndarray:
-    """Standing people, a metre apart, who move by a few centimetres a frame: `(M, T, V, C)`."""
+    """ResultTable people, a metre apart, who move by a few centimetres a frame: `(M, T, V, C)`."""
     shape = RNG.normal(scale=(0.2, 0.5, 0.1), size=(bodies, 1, 25, 3)) + np.array([0, 0, 3.5])
     shape += np.arange(bodies)[:, None, None, None] * [1.0, 0, 0]
     return (shape + RNG.normal(scale=0.02, size=(bodies, frames, 25, 3)).cumsum(axis=1)).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dualhead.evaluation.scores import Scores
-from dualhead.visualize.judgement import judge
+from dualhead.visualize.agreement_calibration import judge
 from dualhead.visualize.standings import standings
 
 from .conftest import make_scores

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dualhead.evaluation.calibration import agree, calibrate_confidence
 from dualhead.evaluation.scores import Scores
 from dualhead.visualize import plots
-from dualhead.visualize.standings import Standing
+from dualhead.visualize.standings import ResultTable
 
 _BLOCK_VALUES = 2**17
 
@@ -32,7 +32,7 @@ class Voice:
     confidence: NDArray[np.float64]
 
 
-def judge(standing: Standing) -> dict[str, Any]:
+def judge(standing: ResultTable) -> dict[str, Any]:
     """Compare the predictions of all streams and heads, and their confidence with their accuracy.
 
     Args:
@@ -95,7 +95,7 @@ def reliability(voices: Sequence[Voice], labels: NDArray[np.int64]) -> dict[str,
     return {"svg": plots.reliability(found), "rows": rows}
 
 
-def _voices(standing: Standing) -> Iterator[Voice]:
+def _voices(standing: ResultTable) -> Iterator[Voice]:
     """Yield each stream's heads, in the sample order of the table's scores."""
     order = standing.scores.names
     for stream, item in standing.streams.items():
