@@ -233,7 +233,7 @@ def test_scores_are_not_written_over_what_is_read(checkpoint: Path, store: Store
     weights, meta = checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()
     with pytest.raises(ConfigError, match=r"best\.safetensors is an input and would be overwritten"):
         evaluate(checkpoint, store.path, checkpoint, workers=0, quiet=True)
-    with pytest.raises(ConfigError, match=r"meta\.json is inside .*, which is read"):
+    with pytest.raises(ConfigError, match=r"meta\.json is inside "):
         evaluate(checkpoint, store, store.path / "meta.json", workers=0, quiet=True)
     assert (checkpoint.read_bytes(), (store.path / "meta.json").read_bytes()) == (weights, meta)
 
