@@ -52,7 +52,7 @@ def test_a_process_that_dies_is_reported(
     tmp_path: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(side_by_side, "_work", die)
-    with pytest.raises(TrainingError, match=r"the bone stream .* to go on"):
+    with pytest.raises(TrainingError, match=r"the bone stream .* to resume"):
         train_side_by_side(experiment, tmp_path, {"bone": tmp_path / "bone"})
 
 

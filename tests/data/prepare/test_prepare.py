@@ -304,7 +304,7 @@ def test_damaged_files_are_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert open_store(tmp_path / "out").names.tolist() == [FIRST, "S001C001P001R001A006"]
     reasons = {name[-4:]: reason for name, (reason, _) in _reasons(report).items()}
     for name, reason in {
-        "mine": "no sample name",
+        "mine": "is not a sample name",
         "A002": "truncated",
         "A003": "no body",
         "A004": "leads out of the archive",
@@ -400,7 +400,7 @@ def test_a_raw_folder_that_goes_away_does_not_empty_the_store(tmp_path: Path, mo
 
     with monkeypatch.context() as patch:
         patch.setattr(prepare_worker.Worker, "work", work)
-        with pytest.raises(StoreError, match="no longer there: bring it back"):
+        with pytest.raises(StoreError, match="no longer available"):
             _prepare(raw, tmp_path / "out")
     shutil.move(tmp_path / "away", raw)
     assert _prepare(raw, tmp_path / "out").samples == 130
