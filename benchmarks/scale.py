@@ -142,9 +142,12 @@ def table(figures: dict[str, Any]) -> str:
     sizes = SIZES if large >= LEAST else {}
     columns = [f"{large:,}", *sizes]
     lines = [
-        f"Measured at {small:,} and {large:,} generated recordings in one zip on {figures['machine']} "
-        f"({figures['load']}): `{figures['command']}`, commit {figures['commit']}. "
-        f"{'What is beyond is the line through both, not a measurement.' if sizes else FEW}",
+        f"Measured at {small:,} and {large:,} generated recordings in one zip:",
+        "",
+        f"- {figures['machine']} ({figures['load']}), commit {figures['commit']}",
+        f"- `{figures['command']}`",
+        "",
+        "What is beyond is the line through both, not a measurement." if sizes else FEW,
         "",
         f"| | processor, s: {' | '.join(columns)} | peak, MB: {' | '.join(columns)} |",
         "| --- |" + " ---: |" * (2 * len(columns)),

@@ -100,7 +100,7 @@ def test_the_page_says_which_recipes_take_which_skeleton() -> None:
 def test_the_page_says_which_recipe_is_used_where_none_is_given() -> None:
     page = PAGE.read_text("utf-8")
     (config,) = re.findall(r"dualhead train --config (\S+)", page)
-    (own,) = re.findall(r"experiment's own recipe: without it `(\w+)` is used", page)
+    (own,) = re.findall(r"experiment's own recipe `(\w+)`", page)
     assert load_experiment(config, {"dataset": "null", "protocol": "xsub"}).recipe == own
 
 

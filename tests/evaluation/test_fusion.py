@@ -186,6 +186,6 @@ def test_a_fusion_is_not_written_over_what_it_is_made_of(tmp_path: Path) -> None
     for out in (tmp_path / "joint.npz", tmp_path / "bone.npz"):
         with pytest.raises(ConfigError, match=r"\.npz is an input and would be overwritten"):
             fuse([tmp_path / "joint.npz", str(tmp_path / "bone.npz")], out=out)
-    with pytest.raises(ConfigError, match=r"held\.npz is read"):
+    with pytest.raises(ConfigError, match=r"held\.npz is an input"):
         fuse([joint(), bone()], validation=[tmp_path / "held.npz"], out=tmp_path / "held.npz")
     assert (tmp_path / "joint.npz").read_bytes() == before

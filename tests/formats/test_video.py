@@ -82,7 +82,7 @@ def test_damaged_poses_name_their_file(tmp_path: Path) -> None:
 def test_a_video_without_anybody_is_refused(tmp_path: Path, pose_weights: Path) -> None:
     path = write_video(tmp_path / "empty.mp4", 3)
     assert recognise(RawFile(file_member(path))).format is VIDEO
-    with pytest.raises(FormatError, match=r"empty\.mp4.*nobody"):
+    with pytest.raises(FormatError, match=r"empty\.mp4.*no person"):
         parsed(path, poses=PoseEstimator(pose_weights))
 
 

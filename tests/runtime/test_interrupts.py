@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from dualhead.runtime import interrupts
-from dualhead.runtime.interrupts import check_interrupt, interruption, signals_held
+from dualhead.runtime.interrupts import check_interrupt, interruption
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
@@ -70,17 +68,15 @@ def test_the_imports_of_a_command_end_with_one_sentence_too(number: int, code: i
 
 
 def test_a_signal_waits_until_the_block_is_left() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    order = []
-    signal.signal(signal.SIGINT, lambda *_: order.append("signal"))
-    try:
-        with signals_held():
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.05)
-            order.append("block")
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert order == ["block", "signal"]
+    script = (  # in a process of its own: another thread of this one would take the signal
+        "import os, signal, time\nfrom dualhead.runtime.interrupts import signals_held\norder = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: order.append('signal'))\n"
+        "with signals_held():\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    time.sleep(0.05)\n    order.append('block')\n"
+        "print(*order)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["block", "signal"]
 
 
 def test_nothing_is_raised_where_no_signal_was_received(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,7 @@ def test_skeletons_alone_need_no_checkpoint(clap: Path, tmp_path: Path, pose_wei
 
 def test_a_video_without_anybody_is_refused(tmp_path: Path, pose_weights: Path) -> None:
     path = write_video(tmp_path / "empty.mp4", 3)
-    with pytest.raises(FormatError, match=r"empty\.mp4.*nobody"):
+    with pytest.raises(FormatError, match=r"empty\.mp4.*no person"):
         render_video(path, tmp_path / "seen.mp4", estimator=PoseEstimator(pose_weights), quiet=True)
     assert not (tmp_path / "seen.mp4").exists()
 

@@ -94,7 +94,7 @@ def _reasons(
     joints, frames = store.skeleton.num_joints, int(store.frames[row])
     texts = {
         "not_finite": f"{figures.not_finite[row]} coordinates are not numbers",
-        "empty": f"nobody in {figures.empty_frames[row]} of {frames} frames",
+        "empty": f"no person in {figures.empty_frames[row]} of {frames} frames",
         "absent": f"a body is absent in {figures.absent[row]:.0%} of the frames",
         "jumps": f"{figures.jumps[row]} jumps of a joint by half a body, the furthest {figures.jump[row]:.3g}",
         "constant": f"{figures.constant_joints[row]} of {joints} joints never move",

@@ -292,7 +292,7 @@ def _events(recording: Recording) -> list[Event]:
     nobody = np.flatnonzero(np.diff(np.concatenate([[False], counts == 0, [False]]).astype(np.int8)))
     for start, stop in nobody.reshape(-1, 2).tolist():
         frames_text = f"frame {start + 1}" if stop - start == 1 else f"frames {start + 1} to {stop}"
-        events.append(Event(int(frame_lines[start]), start + 1, f"nobody in {frames_text}"))
+        events.append(Event(int(frame_lines[start]), start + 1, f"no person in {frames_text}"))
     empty = np.flatnonzero(recording.joints.sum(axis=(1, 2)) == 0)
     events += [
         Event(int(body_lines[row]), int(recording.frames[row]) + 1, "a body whose coordinates sum to 0")

@@ -348,7 +348,7 @@ def batch_norm(x: Tensor, norms: Sequence[nn.BatchNorm2d], shift: Tensor | None 
     if shift is not None:
         bias = with_zero_gradient(bias, shift)
     repeats = counted()
-    if repeats or (is_alone() and is_eager(x)):
+    if repeats or (is_eager(x) and is_alone()):
         span = len(rows) // len(x)
         y, mean, variance = _CountedNorm.apply(rows, weight, bias, repeats, span, first.eps)  # type: ignore
         count = num_written_out(x, repeats) * x.shape[2] * x.shape[3]

@@ -96,7 +96,7 @@ class RunParts:
         lines = [
             f"{self.experiment.model.name} ({self.parameters:,} parameters), {self.provenance['stream']} stream of "
             f"{self.provenance['dataset']} {self.experiment.protocol}: "
-            f"{', '.join(f'{count:,} {side}' for side, count in self.samples.items())} samples, {self.steps} steps an "
+            f"{', '.join(f'{count:,} {side}' for side, count in self.samples.items())} samples, {self.steps} steps per "
             f"epoch, {self.processes} process{'es' * (self.processes > 1)} on {self.launch['accelerator']}"
             + (f", going on after epoch {first}" if first else "")
         ]

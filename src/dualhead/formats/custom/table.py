@@ -246,7 +246,7 @@ def _label_reader(
     numbers = [place for label in labels if (place := _whole(label)) is not None]
     if 2 * len(numbers) > len(labels):
         names = classes or _numbered_classes([place for place in numbers if place >= 0] or numbers, where)
-        valid = f"no number from 0 to {len(names) - 1}, as other lines have"
+        valid = f"not a number from 0 to {len(names) - 1}, as other lines have"
 
         def number(label: str) -> int | str:
             place = _whole(label)
