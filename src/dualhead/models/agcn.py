@@ -24,7 +24,7 @@ from dualhead.layers.residual import make_residual
 from dualhead.models.published_keys import around_keys, leaf_keys
 from dualhead.models.published_layout import Pairs, PublishedLayout, trunk_arguments
 from dualhead.models.registry import register_model
-from dualhead.models.unit_trunk import Unit, UnitTrunk, unit_plan
+from dualhead.models.unit_trunk import Unit, UnitTrunk, normal_linear, unit_plan
 from dualhead.skeleton import Skeleton
 
 
@@ -97,9 +97,7 @@ class AGCN(UnitTrunk):
 
     def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
         """Create the classifier, its weights normal with variance 2 / K."""
-        classifier = nn.Linear(features, num_classes)
-        nn.init.normal_(classifier.weight, 0, math.sqrt(2 / num_classes))
-        return classifier
+        return normal_linear(features, num_classes, math.sqrt(2 / num_classes))
 
 
 def _published_keys(model: AGCN) -> Pairs:

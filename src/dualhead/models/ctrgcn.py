@@ -19,7 +19,7 @@ from dualhead.layers.topology_graph_convolution import TopologyGraphConvolution
 from dualhead.models.published_keys import around_keys, leaf_keys, temporal_keys
 from dualhead.models.published_layout import Pairs, PublishedLayout, trunk_arguments
 from dualhead.models.registry import register_model
-from dualhead.models.unit_trunk import GraphUnit, Unit, UnitTrunk, unit_plan
+from dualhead.models.unit_trunk import GraphUnit, Unit, UnitTrunk, normal_linear, unit_plan
 from dualhead.skeleton import Skeleton
 
 
@@ -81,9 +81,7 @@ class CTRGCN(UnitTrunk):
 
     def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
         """Create the classifier, its weights normal with variance 2 / K."""
-        classifier = nn.Linear(features, num_classes)
-        nn.init.normal_(classifier.weight, 0, math.sqrt(2 / num_classes))
-        return classifier
+        return normal_linear(features, num_classes, math.sqrt(2 / num_classes))
 
 
 def _published_keys(model: CTRGCN) -> Pairs:

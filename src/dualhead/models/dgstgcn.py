@@ -13,7 +13,7 @@ from dualhead.layers.input_norm import InputNorm
 from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
 from dualhead.models.published_keys import pyskl_layout
 from dualhead.models.registry import register_model
-from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, unit_plan
+from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, normal_linear, unit_plan
 from dualhead.skeleton import Skeleton
 
 _GROUPS = 8
@@ -62,8 +62,7 @@ class DGSTGCN(UnitTrunk):
 
     def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
         """Create the classifier, its weights normal with standard deviation 0.01, its bias 0."""
-        classifier = nn.Linear(features, num_classes)
-        nn.init.normal_(classifier.weight, 0, 0.01)
+        classifier = normal_linear(features, num_classes, 0.01)
         nn.init.zeros_(classifier.bias)
         return classifier
 

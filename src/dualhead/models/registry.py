@@ -56,11 +56,6 @@ class ModelEntry:
     published_weights: str = "published"
     layout: PublishedLayout | None = field(default=None, repr=False)
 
-    def __post_init__(self) -> None:
-        """Copy the class's module and name, by which the registry tells a reload from a second definition."""
-        for key in ("__module__", "__qualname__"):
-            object.__setattr__(self, key, getattr(self.build, key))
-
     @property
     def architecture(self) -> type[SkeletonModel]:
         """The class of what it builds."""
@@ -115,12 +110,10 @@ def register_model(
     """
 
     def enter(build: Registered) -> Registered:
-        _MODELS.add(
-            name,
-            ModelEntry(
-                name, build, paper, frames, gmacs, published, changes, published_epoch, published_weights, layout
-            ),
+        entry = ModelEntry(
+            name, build, paper, frames, gmacs, published, changes, published_epoch, published_weights, layout
         )
+        _MODELS.add(name, entry, build)
         return build
 
     return enter

@@ -14,7 +14,7 @@ from dualhead.layers.learned_graph_convolution import LearnedGraphConvolution
 from dualhead.layers.mixed_temporal_convolution import MixedTemporalConvolution
 from dualhead.models.published_keys import pyskl_layout
 from dualhead.models.registry import register_model
-from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, unit_plan
+from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, normal_linear, unit_plan
 from dualhead.skeleton import Skeleton
 
 _OTHER_PARENTS = {"left_hand_tip": "left_hand", "right_hand_tip": "right_hand"}
@@ -78,8 +78,7 @@ class STGCNPlusPlus(UnitTrunk):
 
     def make_classifier(self, features: int, num_classes: int) -> nn.Linear:
         """Create the classifier, its weights normal with standard deviation 0.01, its bias 0."""
-        classifier = nn.Linear(features, num_classes)
-        nn.init.normal_(classifier.weight, 0, 0.01)
+        classifier = normal_linear(features, num_classes, 0.01)
         nn.init.zeros_(classifier.bias)
         return classifier
 

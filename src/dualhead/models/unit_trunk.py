@@ -106,3 +106,19 @@ class UnitTrunk(SkeletonModel):
         """Map mean features, `(N, 4 * width)`, to logits `(N, 1, K)`."""
         logits: Tensor = self.classifier(self.dropout(pooled[0]))
         return rearrange(logits, "n k -> n 1 k")
+
+
+def normal_linear(features: int, num_classes: int, deviation: float) -> nn.Linear:
+    """Create a linear classifier whose weights are normal with mean 0.
+
+    Args:
+        features: O.
+        num_classes: K.
+        deviation: Standard deviation of the weights.
+
+    Returns:
+        The classifier; its bias starts as PyTorch's does.
+    """
+    classifier = nn.Linear(features, num_classes)
+    nn.init.normal_(classifier.weight, 0, deviation)
+    return classifier

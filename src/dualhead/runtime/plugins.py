@@ -52,9 +52,9 @@ def import_plugins(modules: Iterable[str]) -> None:
                     "folder that holds it"
                 ) from error
             raise ConfigError(f"module {name!r} cannot be imported: {_told(error)}") from error
+        except ConfigError:
+            raise
         except Exception as error:
-            if isinstance(error, ConfigError):
-                raise
             raise ConfigError(f"module {name!r} cannot be imported: {_told(error)}") from error
         _given[name] = None
 
@@ -74,9 +74,7 @@ def require(modules: Iterable[str], where: object) -> None:
     Raises:
         ConfigError: If one has not; names the option that imports it.
     """
-    missing = [name for name in modules if name not in _given]
-    if missing:
-        words = " ".join(f"--import {printable_line(name)}" for name in missing)
+    if words := _missing_options(modules):
         raise ConfigError(f"{where} needs {words}: pass it on the command line, or call dualhead.import_plugins first")
 
 
@@ -112,11 +110,15 @@ def explained(provenance: Mapping[str, Any], where: object) -> Iterator[None]:
         yield
     except ConfigError as error:
         recorded = provenance.get("imports")
-        missing = [str(name) for name in recorded if name not in _given] if isinstance(recorded, list | tuple) else []
-        if not missing:
+        words = _missing_options(map(str, recorded)) if isinstance(recorded, list | tuple) else ""
+        if not words:
             raise
-        words = " ".join(f"--import {printable_line(name)}" for name in missing)
         raise CheckpointError(f"{where} was made with {words}: pass the same ({error})") from error
+
+
+def _missing_options(modules: Iterable[str]) -> str:
+    """Return the options that import those of some modules that have not been imported; "" where all have."""
+    return " ".join(f"--import {printable_line(name)}" for name in modules if name not in _given)
 
 
 def _told(error: BaseException) -> str:
