@@ -1,6 +1,6 @@
 """Whether the forms of a model give the same classes: `python -m benchmarks.agreement [--demo demo] [--out FILE]`.
 
-Scores the test side of the generated data with the four networks that `make demo` trained, in the form of the papers
+Scores the test split of the generated data with the four networks that `make demo` trained, in the form of the papers
 (the formulas of the tests), as they are, and deployed in float32 and bfloat16.
 """
 

@@ -120,7 +120,7 @@ def custom() -> dict[str, bytes]:
 
 
 def published() -> dict[str, bytes]:
-    """The arrays and labels of both sides of a protocol, as the published code writes them."""
+    """The arrays and labels of both splits of a protocol, as the published code writes them."""
     names = ["S001C001P001R001A001.skeleton", "S001C002P001R001A002.skeleton"]
     files = {
         "xsub/train_data_joint.npy": npy(joints(2, 3, 4, 25, 2)),

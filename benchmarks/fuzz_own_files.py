@@ -158,8 +158,8 @@ def _published_seeds() -> list[tuple[str, Sequence[bytes]]]:
 
 
 def _result() -> bytes:
-    side = {"mean": {"count": 2, "top1": 0.5, "top5": 1.0, "mean_class": 0.5, "cross_entropy": 1.0}}
-    last = {"epoch": 2, "checkpoint": "last.safetensors", "validation": None, "test": side}
+    split = {"mean": {"count": 2, "top1": 0.5, "top5": 1.0, "mean_class": 0.5, "cross_entropy": 1.0}}
+    last = {"epoch": 2, "checkpoint": "last.safetensors", "validation": None, "test": split}
     return json.dumps({"schema": 1, "version": "0.1.0", "epochs": 2, "last": last, "best": None}).encode()
 
 

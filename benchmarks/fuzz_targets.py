@@ -160,9 +160,9 @@ def make_targets() -> list[Target]:
         "kinetics_train_label.json": json.dumps({"a": {"has_skeleton": True, "label": "x", "label_index": 1}}).encode(),
     }
     arrays = published()
-    flat = arrays | {f"xsub/{side}_data_joint.npy": npy(joints(2, 3, 4, 18, 2)) for side in ("train", "val")}
+    flat = arrays | {f"xsub/{split}_data_joint.npy": npy(joints(2, 3, 4, 18, 2)) for split in ("train", "val")}
     rows = {"x": joints(2, 4, 150), "y": np.eye(60)[[3, 5]]}
-    sides = {f"{name}_{side}": values for name, values in rows.items() for side in ("train", "test")}
+    splits = {f"{name}_{split}": values for name, values in rows.items() for split in ("train", "test")}
     missing = b"302 samples with missing skeletons\nS001C001P001R001A001\nS001C002P001R001A002.skeleton\n"
     whole = skeletons()
     single = [("x.skeleton", whole[:3]), ("x.json", [kinetics_clip(), ucla_clip()])]
@@ -178,8 +178,8 @@ def make_targets() -> list[Target]:
         _tree_target(
             "ctrgcn",
             get_source("ctrgcn"),
-            {"NTU60_CS.npz": npz(**sides)},
-            {"NTU60_CS.npz": npz(np.savez_compressed, **sides)},
+            {"NTU60_CS.npz": npz(**splits)},
+            {"NTU60_CS.npz": npz(np.savez_compressed, **splits)},
             checked=True,
         ),
         _tree_target("published", get_source("published"), arrays),

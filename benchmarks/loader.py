@@ -106,7 +106,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
     rows = measure(options.repeats)
-    table = Table("recipe", "stream", "side", "bodies", "frames", "clips/s/core", "bar")
+    table = Table("recipe", "stream", "split", "bodies", "frames", "clips/s/core", "bar")
     for row in rows:
         cells = ("train" if value is True else "test" if value is False else str(value or "") for value in row.values())
         table.add_row(*cells)

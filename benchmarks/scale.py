@@ -95,7 +95,7 @@ save_checkpoint(folder / "model.safetensors", build_model(experiment, store).eva
 
 def make_zip(folder: Path, count: int) -> Path:
     """Generate recordings into one zip."""
-    performers = 15  # of both sides of the protocol
+    performers = 15  # of both splits of the protocol
     actions = min(len(ACTIONS), -(-count // (3 * performers)))
     repeats = -(-count // (3 * performers * actions))
     made = generate(
@@ -104,7 +104,7 @@ def make_zip(folder: Path, count: int) -> Path:
     out = folder / "recordings.zip"
     with zipfile.ZipFile(made) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         names = source.namelist()
-        for at in range(count):  # spread over performers, so that both sides of the protocol have some
+        for at in range(count):  # spread over performers, so that both splits of the protocol have some
             name = names[at * len(names) // count]
             archive.writestr(name, source.read(name))
     shutil.rmtree(folder / "made")

@@ -188,7 +188,7 @@ def written_pages(root: Path = ROOT) -> dict[Path, str]:
 
 
 def _top1(selection: Mapping[str, Any] | None) -> str:
-    """The test side's top-1 of one selection in %, and the epoch that it is of."""
+    """The test split's top-1 of one selection in %, and the epoch that it is of."""
     if selection is None or selection.get("test") is None:
         return ""
     return f"{100 * selection['test']['mean']['top1']:.2f} ({selection['epoch']})"

@@ -1,7 +1,7 @@
 """What version 0.1.0 wrote is read by this one, and what a later one wrote says which version to install.
 
 The files in tests/golden were made by `python -m tests.golden.make`: a store of six clips of a skeleton of its own, a
-narrow DualHead-Net with random weights for its bone stream, and the scores of the store's test side, as computed then.
+narrow DualHead-Net with random weights for its bone stream, and the scores of the store's test split, as computed then.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_the_golden_store_is_read() -> None:
     assert store.bodies.tolist() == [1, 1, 1, 1, 1, 2]
     assert store.classes == ("wave", "nod", "bow", "jump")
     assert store.skeleton.joints == ("hip", "neck", "left_hand", "right_hand", "left_foot", "right_foot")
-    assert [side.tolist() for side in store.split("xsub")] == [[0, 2, 4], [1, 3, 5]]
+    assert [split.tolist() for split in store.split("xsub")] == [[0, 2, 4], [1, 3, 5]]
     last = store[5]
     assert last.joints[1, 9, 4].tolist() == [5.5, 4, np.float32(0.9)]
     assert last.confidence is not None

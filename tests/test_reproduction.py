@@ -77,10 +77,10 @@ def test_from_raw_recordings_to_the_table_and_on_after_two_stops(
     found = reproduce(tiny(), out, **settings)
     assert {path: path.stat().st_mtime_ns for path in written} == written
     assert found.published == PublishedResult(
-        "NTU RGB+D 60 xsub, 4 streams", STREAMS, 92.0, "best epoch on the test side"
+        "NTU RGB+D 60 xsub, 4 streams", STREAMS, 92.0, "best epoch on the test split"
     )
     assert (found.comparable, found.validation, found.weighting) == (True, 0, "published")
-    assert found.fused.keys() == {"last"}  # without a validation side there is no best epoch
+    assert found.fused.keys() == {"last"}  # without a validation split there is no best epoch
     scores = Scores.load(out / "fused_last.npz")
     assert scores.provenance["selection"] == "last"
     assert found.fused["last"] == pytest.approx(100 * float((scores.predictions == scores.labels).mean()))
@@ -114,7 +114,7 @@ def test_some_streams_with_a_validation_side_on_a_store_that_is_there(
     assert not (tmp_path / "one" / "store").exists()
 
 
-def test_by_name_it_learns_from_the_whole_training_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_name_it_learns_from_the_whole_training_split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Experiment] = []
 
     def note(experiment: Experiment, *_: object, **__: object) -> None:

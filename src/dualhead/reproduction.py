@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from dualhead.training.result import TrainResult
 
 AS_PUBLISHED = MappingProxyType({"validation.by": "none", "validation.value": None})
-"""In what a published run differs from an experiment of this package: it learned from the whole training side."""
+"""In what a published run differs from an experiment of this package: it learned from the whole training split."""
 
 SELECTIONS = ("last", "best")
-"""The epochs that are reported; "best" is the best on the validation side, where there is one."""
+"""The epochs that are reported; "best" is the best on the validation split, where there is one."""
 
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Ours beside the published figure; top-1 on the test side in percent.
+    """Ours beside the published figure; top-1 on the test split in percent.
 
     Attributes:
         streams: Top-1 of each stream by selection ("last", "best").
@@ -44,7 +44,7 @@ class Reproduction:
         weighting: Where the fusion's weights come from: "validation", "published" or "pyskl"; "" for one stream.
         published: The published figure, or None where none is known.
         comparable: Whether the same streams were fused as in the published figure.
-        validation: Samples of the training side that were kept back; the published run learned from them too.
+        validation: Samples of the training split that were kept back; the published run learned from them too.
         report: The HTML page.
     """
 
@@ -71,11 +71,11 @@ def reproduce(
     """Train what a published table reports, from raw recordings on, and put the result beside the published figure.
 
     Prepares the store, with the body selection that the experiment names, if it is not there, trains and scores every
-    stream, fuses them with weights found on the validation side (or the published weights, where nothing is kept back),
-    writes a report and prints a table. Stopped at any point, the same call goes on where it was; once finished, it only
-    prints the table again.
+    stream, fuses them with weights found on the validation split (or the published weights, where nothing is kept
+    back), writes a report and prints a table. Stopped at any point, the same call goes on where it was; once
+    finished, it only prints the table again.
 
-    An experiment given by name or file learns from the whole training side, as published. With another validation.by,
+    An experiment given by name or file learns from the whole training split, as published. With another validation.by,
     such as subject, a part is kept back, the best epoch is reported beside the last, and the fusion's weights are found
     on that part.
 

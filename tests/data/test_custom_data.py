@@ -56,7 +56,7 @@ def test_the_example_of_the_page_makes_a_store(tmp_path: Path) -> None:
     store = open_store(tmp_path / "store")
     assert store.names.tolist() == sorted(raw)
     assert store.labels.tolist() == [0, 26, 1, 2, 3, 4, 5, 6]
-    assert [side.tolist() for side in store.split("xsub")] == [[0, 3, 5, 7], [1, 2, 4, 6]]
+    assert [split.tolist() for split in store.split("xsub")] == [[0, 3, 5, 7], [1, 2, 4, 6]]
     assert (store.skeleton.name, store.skeleton.joints[store.skeleton.parents[0]]) == ("utd20", "shoulder_centre")
     for sequence in store:
         np.testing.assert_array_equal(sequence.joints[0], raw[sequence.name].transpose(2, 0, 1).astype(np.float32))
@@ -120,7 +120,7 @@ def test_the_sample_description_of_the_page_is_read(tmp_path: Path) -> None:
     prepare("custom", raw, tmp_path / "store", workers=1, quiet=True)
     store = open_store(tmp_path / "store")
     assert store.classes == ("wave", "clap")
-    assert [side.tolist() for side in store.split("rooms")] == [[0, 1, 3, 4], [2]]
+    assert [split.tolist() for split in store.split("rooms")] == [[0, 1, 3, 4], [2]]
     assert store[0].joints[0, 1, 4].tolist() == [0, 0, 0]
 
 

@@ -36,7 +36,7 @@ def test_rows_without_their_padding(tmp_path: Path, save: Any) -> None:
         ("train_000001", 5, 0),
         ("train_000002", 59, 0),
     ]
-    train, test = source.protocols["xsub"].split(np.array([side for _, _, side in samples]))
+    train, test = source.protocols["xsub"].split(np.array([split for _, _, split in samples]))
     assert (train.tolist(), test.tolist()) == ([2, 3, 4], [0, 1])
     assert (len(source.classes), source.classes[0]) == (60, "drink water")
     one = source.read(listing.items[4])

@@ -15,19 +15,19 @@ from dualhead.skeleton import NTU25, OPENPOSE18
 NAMES = {"train": ["S001C001P001R001A001", "S001C002P002R001A002"], "val": ["S001C003P003R001A001"]}
 
 
-def values(side: str, num_joints: int = 25) -> np.ndarray:
-    joints = np.random.default_rng(len(side)).normal(size=(len(NAMES[side]), 3, 6, num_joints, 2)).astype(np.float32)
+def values(split: str, num_joints: int = 25) -> np.ndarray:
+    joints = np.random.default_rng(len(split)).normal(size=(len(NAMES[split]), 3, 6, num_joints, 2)).astype(np.float32)
     joints[0, ..., 1] = 0
     return joints
 
 
 def write_arrays(folder: Path, num_joints: int = 25, end: str = "data_joint.npy") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    for side, names in NAMES.items():
-        np.save(folder / f"{side}_{end}", values(side, num_joints))
+    for split, names in NAMES.items():
+        np.save(folder / f"{split}_{end}", values(split, num_joints))
         labels = [int(name[-3:]) - 1 for name in names]
         content: Any = ([f"{name}.skeleton" for name in names], labels)
-        (folder / f"{side}_label.pkl").write_bytes(pickle.dumps(content))
+        (folder / f"{split}_label.pkl").write_bytes(pickle.dumps(content))
     return folder
 
 

@@ -41,7 +41,7 @@ def test_solid_annotations_with_splits_and_fields(tmp_path: Path) -> None:
     fields = {item.sample.name: item.sample.fields for item in listing.items}
     assert fields[THIRD] == {"setup": 1, "camera": 3, "subject": 3, "repeat": 2, "xsub_side": 3, "xview_side": 1}
     train, test = source.protocols["xsub"].split(np.array([fields[name]["xsub_side"] for name in sorted(fields)]))
-    assert (train.tolist(), test.tolist()) == ([0], [1])  # the third is on neither side
+    assert (train.tolist(), test.tolist()) == ([0], [1])  # the third is in neither split
     joints = annotation(FIRST, 0)["keypoint"].astype(np.float32)
     np.testing.assert_array_equal(source.read(listing.items[0]).dense([0]), joints)
 
@@ -161,7 +161,7 @@ class _Evil:
         ({"annotations": [], "split": {"train": 3}}, "'split' is not a table"),
         (
             {"annotations": [annotation("a", 0)], "split": {"train": ["a"], "val": ["a"]}},
-            "'a' is on both sides of 'official'",
+            "'a' is in both splits of 'official'",
         ),
         ({"annotations": [annotation("a", 0)], "skeleton": {"name": "x"}}, "the skeleton has no 'joints'"),
     ],

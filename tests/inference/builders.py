@@ -32,7 +32,7 @@ def sequence(seed: int, **fields: Any) -> SkeletonSequence:
 
 
 def write_recordings(folder: Path, actions: int = 3) -> list[Path]:
-    """Raw files of two performers, one of each side of `xsub`; the second has two people."""
+    """Raw files of two performers, one of each split of `xsub`; the second has two people."""
     paths = []
     for performer in (1, 3):
         for action in range(1, actions + 1):

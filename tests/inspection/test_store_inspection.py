@@ -17,7 +17,7 @@ def test_counts_add_up(tmp_path: Path) -> None:
     inspection = inspect_store(store, on_progress=lambda done, total: seen.append((done, total)))
     assert inspection.classes[:4].tolist() == [15, 15, 15, 0]
     assert (len(inspection.classes), inspection.unlabelled) == (10, 0)
-    assert inspection.sides["xview"][:, :4].tolist() == [[10, 10, 10, 0], [5, 5, 5, 0]]
+    assert inspection.splits["xview"][:, :4].tolist() == [[10, 10, 10, 0], [5, 5, 5, 0]]
     values, counts = inspection.values["subject"]
     assert (values.tolist(), counts.tolist()) == ([1, 2, 3, 4, 5], [9] * 5)
     assert len(inspection.figures) == 45

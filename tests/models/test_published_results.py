@@ -11,7 +11,7 @@ from dualhead.runtime.errors import ConfigError
 
 def test_figures_that_the_papers_give() -> None:
     four = ("joint", "bone", "joint_motion", "bone_motion")
-    on_test = "best epoch on the test side"
+    on_test = "best epoch on the test split"
     assert published_result("dualhead", "ntu60", "xsub") == PublishedResult(
         "NTU RGB+D 60 xsub, 4 streams", four, 92.0, on_test, "published"
     )

@@ -128,11 +128,11 @@ def test_a_wrong_description_is_one_sentence(tmp_path: Path, description: dict[s
     [
         (
             {"field": "subject", "train": [1, 2], "test": [1, 3]},
-            "protocol 'x' has subject 1 on both sides: leave it out of 'train' or of 'test'",
+            "protocol 'x' has subject 1 in both splits: leave it out of 'train' or of 'test'",
         ),
         (
             {"field": "room", "train": ["kitchen", "hall"], "test": ["hall"]},
-            "protocol 'x' has room hall on both sides",
+            "protocol 'x' has room hall in both splits",
         ),
         (
             {"field": "subject", "train": [1, 4]},

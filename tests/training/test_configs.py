@@ -33,7 +33,7 @@ def make_store(dataset: str, protocol: str, folder: Path) -> Store:
         source = replace(source, classes=("one", "two"), fields=(protocol,), protocols=rules)
     rule = source.protocols[protocol]
     outside = next(value for value in range(100) if value not in rule.train)
-    sides = [rule.train[0]] * TRAIN + [rule.test[0] if rule.test else outside] * TEST
+    splits = [rule.train[0]] * TRAIN + [rule.test[0] if rule.test else outside] * TEST
     channels = source.skeleton.dimensions + source.has_confidence
     joints = np.random.default_rng(0).normal(size=(TRAIN + TEST, BODIES, FRAMES, source.skeleton.num_joints, channels))
     rows = tuple(
@@ -42,10 +42,10 @@ def make_store(dataset: str, protocol: str, folder: Path) -> Store:
             label=number % len(source.classes),
             frames=FRAMES,
             bodies=BODIES,
-            fields=tuple(side if name == rule.field else 0 for name in source.fields),
+            fields=tuple(split if name == rule.field else 0 for name in source.fields),
             digest=str(number),
         )
-        for number, side in enumerate(sides)
+        for number, split in enumerate(splits)
     )
     with StoreWriter(folder, {"what": "noise"}) as writer:
         writer.append(Chunk(joints.astype("<f4").tobytes(), rows, ()))
@@ -64,7 +64,7 @@ def test_two_steps_of_every_experiment(name: str, tmp_path: Path) -> None:
     experiment = load_experiment(name, changes)
     assert experiment.dataset is not None
     store = make_store(experiment.dataset, experiment.protocol, tmp_path / "store")
-    assert [len(side) for side in store.split(experiment.protocol)] == [TRAIN, TEST]
+    assert [len(split) for split in store.split(experiment.protocol)] == [TRAIN, TEST]
     result = train(experiment, store, tmp_path / "run", stop_after=1, device="cpu", quiet=True)
     assert (result.finished, result.epochs) == (False, 1)
 

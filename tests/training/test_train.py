@@ -307,7 +307,7 @@ def test_training_in_bf16_and_what_is_printed(
     assert printed.err == ""
     assert [line.split(",")[0] for line in lines if line.startswith("epoch")] == ["epoch 1/2", "epoch 2/2"]
     assert [line.split(" (")[0] for line in lines[-2:]] == ["best epoch by validation top-1", "last epoch"]
-    assert len(lines) == 6  # validation side, model, two epochs, best, last
+    assert len(lines) == 6  # validation split, model, two epochs, best, last
 
 
 def test_the_model_learns(make_plain: MakeExperiment, store: Store, tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def test_numbers_are_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
     inspection.store.classes = tuple(f"doing what has the name {'long ' * 9}{k}" for k in range(30))
     counts = np.zeros((2, 30), np.int64)
     counts[0, 29] = 1234
-    sides = dict.fromkeys(("xsub", "xview", "xset"), counts)
-    shown = replace(inspection, classes=counts[0], sides=sides)
+    splits = dict.fromkeys(("xsub", "xview", "xset"), counts)
+    shown = replace(inspection, classes=counts[0], splits=splits)
     shown.figures.jump[:] = 0.0123456
     console = Console(width=80, record=True, file=(tmp_path / "out.txt").open("w"))
     print_store(shown, console, 0)

@@ -56,7 +56,7 @@ def join(scores: Sequence[Scores], labels: Sequence[str], *, allow_same_stream: 
         raise ConfigError("0 score files cannot be joined: expected at least one")
     for item, label in zip(scores, labels, strict=True):
         if not len(item):
-            raise ConfigError(f"{label} contains no sample: pass scores of a side of the protocol that has some")
+            raise ConfigError(f"{label} contains no sample: pass scores of a split of the protocol that has some")
     for number in range(1, len(scores)):
         check_fields(scores[0], scores[number], labels[0], labels[number])
     rest = [_aligned(scores[0], item, labels[0], label) for item, label in zip(scores[1:], labels[1:], strict=True)]
@@ -93,8 +93,8 @@ def check_fields(
         other: The other.
         first_label: What to call the one.
         other_label: What to call the other.
-        fields: The provenance fields to compare; one that is absent on both sides agrees, as does one of
-            `LATER_FIELDS` that is absent on one.
+        fields: The provenance fields to compare; one that is absent in both agrees, as does one of
+            `LATER_FIELDS` that is absent in one.
 
     Raises:
         MismatchError: Naming the field and both values.
@@ -117,7 +117,7 @@ def check_provenance(
         other: The other.
         first_label: What to call the one.
         other_label: What to call the other.
-        fields: The fields to compare; one that is absent on both sides agrees, and one of `LATER_FIELDS` on one side.
+        fields: The fields to compare; one that is absent in both agrees, as does one of `LATER_FIELDS` in one.
 
     Raises:
         MismatchError: Naming the field and both values.

@@ -18,7 +18,7 @@ from dualhead.formats.source import Item, Listing, Sample, Source, SplitRule, lo
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25
 
-_SIDES = ("train", "test")
+_SPLITS = ("train", "test")
 _PROTOCOLS = {"CS": "xsub", "CSUB": "xsub", "CV": "xview", "CSET": "xset"}
 _LETTERS = re.compile(r"[_-]([A-Z]+)\.NPZ$")
 
@@ -31,7 +31,7 @@ class CtrgcnSource(Source):
     end of the file's name (CS, CSub: xsub; CV: xview; CSet: xset; else `official`).
 
     Attributes:
-        rows: The coordinates of each side, once listed.
+        rows: The coordinates of each split, once listed.
     """
 
     rows: tuple[Rows, ...] = ()
@@ -47,35 +47,35 @@ class CtrgcnSource(Source):
         return dense_recording(joints, None, skeleton, item.member.where, has_confidence=False)
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
-        """List the rows of both sides; see `Source.list_items`."""
+        """List the rows of both splits; see `Source.list_items`."""
         files = [member for member in list_members(raw) if member.file_name.lower().endswith(".npz")]
         if len(files) != 1:
             raise FormatError(f"{len(files)} npz files: pass one, such as NTU60_CS.npz", ", ".join(map(str, raw)))
-        found = npz_rows(files[0], tuple(f"{letter}_{side}" for letter in "xy" for side in _SIDES))
+        found = npz_rows(files[0], tuple(f"{letter}_{split}" for letter in "xy" for split in _SPLITS))
         body = self.skeleton.num_joints * self.skeleton.dimensions
         items: dict[str, Item] = {}
         classes = 0
-        for number, side in enumerate(_SIDES):
-            x, y = found[f"x_{side}"], found[f"y_{side}"]
+        for number, split in enumerate(_SPLITS):
+            x, y = found[f"x_{split}"], found[f"y_{split}"]
             if len(x.header.shape) != 3 or x.header.shape[2] % body:
                 raise FormatError(
-                    f"x_{side} has shape {x.header.shape}, whose last number is not a multiple of the {body} "
+                    f"x_{split} has shape {x.header.shape}, whose last number is not a multiple of the {body} "
                     f"coordinates "
                     f"of a body of {self.skeleton.name!r}: is it of another skeleton?",
                     files[0].where,
                 )
             if len(y.header.shape) == 1:
                 raise FormatError(
-                    f"y_{side} holds class numbers, which do not determine the number of classes: save it one-hot, "
-                    f"numpy.eye(60)[y_{side}] for 60 classes",
+                    f"y_{split} holds class numbers, which do not determine the number of classes: save it one-hot, "
+                    f"numpy.eye(60)[y_{split}] for 60 classes",
                     files[0].where,
                 )
             one_hot = y.all()
             if one_hot.ndim != 2 or len(one_hot) != len(x) or ((one_hot != 0).sum(axis=1) != 1).any():
-                raise FormatError(f"y_{side} does not have one label for each of {len(x)} rows", files[0].where)
+                raise FormatError(f"y_{split} does not have one label for each of {len(x)} rows", files[0].where)
             classes = max(classes, one_hot.shape[1])
             for row, label in enumerate(one_hot.argmax(axis=1).tolist()):
-                name = f"{side}_{row:06d}"
+                name = f"{split}_{row:06d}"
                 items[name] = Item(Sample(name, label, {"side": number}), x.member(row))
         letters = _LETTERS.search(files[0].file_name.upper())
         protocol = _PROTOCOLS.get(letters[1], "official") if letters else "official"
@@ -85,7 +85,7 @@ class CtrgcnSource(Source):
             self,
             classes=names[:classes] if is_ntu else tuple(f"class {label}" for label in range(classes)),
             protocols={protocol: SplitRule("side", (0,), (1,))},
-            rows=tuple(found[f"x_{side}"] for side in _SIDES),
+            rows=tuple(found[f"x_{split}"] for split in _SPLITS),
         )
         ordered = tuple(items[name] for name in sorted(items))
         return Listing(ordered, missing=names_to_leave_out(missing_list, items), source=source)

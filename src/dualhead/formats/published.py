@@ -22,7 +22,7 @@ from dualhead.formats.source import Duplicate, Item, Listing, Sample, Source, Sp
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25, Skeleton
 
-_SIDES = ("train", "val")
+_SPLITS = ("train", "val")
 _DATA = ("data_joint.npy", "data.npy")
 _PROTOCOLS = ("xsub", "xview", "xset")
 _SUFFIXES = (".skeleton", ".json")
@@ -36,14 +36,14 @@ and recipe."""
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSource(Source):
-    """A folder with the joint arrays `(N, 3, T, V, M)` of both sides and their labels `(names, labels)`.
+    """A folder with the joint arrays `(N, 3, T, V, M)` of both splits and their labels `(names, labels)`.
 
     The other streams are computed from the joints. Protocol, class names, skeleton and recipe are those of
     `dualhead.json` where it is there. Without it, the protocol has the name of the folder where that is one (`xsub`,
     `xview`, `xset`), else `official`, and the recipe is `dualhead`, the published one.
 
     Attributes:
-        rows: The joints of each side, once listed.
+        rows: The joints of each split, once listed.
     """
 
     rows: tuple[Rows, ...] = ()
@@ -55,17 +55,17 @@ class PublishedSource(Source):
         return dense_recording(joints, None, self.skeleton, item.member.where, self.has_confidence, is_scored=True)
 
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
-        """List the rows of both sides; see `Source.list_items`."""
+        """List the rows of both splits; see `Source.list_items`."""
         members = list(list_members(raw))
         protocol, known, skeleton, recipe = _facts(members, raw)
         if self.skeleton_is_free and skeleton is not None:
             return self.with_skeleton(skeleton).list_items(raw, missing_list)
-        rows, names, labels, sides = [], [], [], []
+        rows, names, labels, splits = [], [], [], []
         items: dict[str, Item] = {}
         duplicates: list[Duplicate] = []
         data: Member | None = None
-        for number, side in enumerate(_SIDES):
-            data = _one(members, [f"{side}_{end}" for end in _DATA], raw)
+        for number, split in enumerate(_SPLITS):
+            data = _one(members, [f"{split}_{end}" for end in _DATA], raw)
             found = npy_rows(data)
             shape = found.header.shape
             if len(shape) != 5 or shape[1] != _CHANNELS or shape[3] != self.skeleton.num_joints:
@@ -74,7 +74,7 @@ class PublishedSource(Source):
                     f"skeleton {self.skeleton.name!r}: if it is of another skeleton, say which (such as openpose18)",
                     data.where,
                 )
-            label_file = _one(members, [f"{side}_label.pkl"], raw)
+            label_file = _one(members, [f"{split}_label.pkl"], raw)
             own_names, own_labels = _labels(label_file, len(found))
             rows.append(found)
             for row, (name, label) in enumerate(zip(own_names, own_labels, strict=True)):
@@ -85,12 +85,12 @@ class PublishedSource(Source):
                 items[name] = Item(Sample(name, label, {"side": number}), member)
                 names.append(name)
                 labels.append(label)
-                sides.append(number)
+                splits.append(number)
         fields = fields_of_names(names)
         if fields is not None:
-            for name, more, side_number in zip(names, fields, sides, strict=True):
+            for name, more, split_number in zip(names, fields, splits, strict=True):
                 item = items[name]
-                items[name] = replace(item, sample=replace(item.sample, fields={**more, "side": side_number}))
+                items[name] = replace(item, sample=replace(item.sample, fields={**more, "side": split_number}))
         assert data is not None
         folder = Path(plain_path(data)).resolve().parent.name
         flat = self.skeleton.dimensions == 2

@@ -24,7 +24,7 @@ from dualhead.runtime.errors import DualheadError, FormatError
 from dualhead.skeleton import COCO17, NTU25, Skeleton
 
 _TRAIN, _TEST, _VALIDATION, _NEITHER = range(4)
-_SIDE = re.compile(r"(?:(?P<protocol>.*?)[_-]?)(?P<side>train|val|test)(?P<number>\d*)", re.IGNORECASE)
+_SPLIT = re.compile(r"(?:(?P<protocol>.*?)[_-]?)(?P<split>train|val|test)(?P<number>\d*)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +49,8 @@ class PysklSource(Source):
     """One pickle, or several of the older form without splits, whose names then say "train", "val" or "test".
 
     A split of the file is a protocol here, as a field named after it: 0 train, 1 test, 2 validation, 3 neither. The
-    validation side of a file without a test side is the test side, as the field reports it. The file says which samples
-    there are: one of zeros alone stays, without a body.
+    validation split of a file without a test split is the test split, as the field reports it. The file says which
+    samples there are: one of zeros alone stays, without a body.
 
     Attributes:
         needs_labels: Whether annotations without a name or a label are rejected; to predict neither is needed.
@@ -103,7 +103,7 @@ class PysklSource(Source):
                 Sample(
                     name,
                     found[name][1],
-                    {**fields, **_sides(splits, name), **(found[name][2] if flat else {})},
+                    {**fields, **_split_fields(splits, name), **(found[name][2] if flat else {})},
                 ),
                 found[name][0],
             )
@@ -272,7 +272,7 @@ def _endings(contents: Sequence[tuple[Member, Mapping[str, Any]]]) -> dict[str, 
 def _splits(
     contents: Sequence[tuple[Member, Mapping[str, Any]]], endings: Mapping[str, str]
 ) -> dict[str, dict[str, int]]:
-    """Read the side of each sample by protocol; a clip may be named without its ending."""
+    """Read the split of each sample by protocol; a clip may be named without its ending."""
     lists: dict[str, Sequence[str]] = {}
     for member, content in contents:
         split = content.get("split", {})
@@ -284,23 +284,23 @@ def _splits(
                 item["frame_dir"] for item in content["annotations"] if isinstance(item, dict) and "frame_dir" in item
             ]
             lists[member.file_name.rpartition(".")[0]] = [name for name in found if isinstance(name, str)]
-    sides: dict[str, dict[str, Sequence[str]]] = {}
+    protocols: dict[str, dict[str, Sequence[str]]] = {}
     for name, names in lists.items():
-        match = _SIDE.fullmatch(name)
+        match = _SPLIT.fullmatch(name)
         if match is None:
             continue
         number = f"split{match['number']}" if match["number"] else ""
         protocol = "_".join(filter(None, (match["protocol"].lower(), number))) or "official"
-        sides.setdefault(re.sub(r"\W", "_", protocol), {})[match["side"].lower()] = names
+        protocols.setdefault(re.sub(r"\W", "_", protocol), {})[match["split"].lower()] = names
     result = {}
-    for protocol, parts in sides.items():
+    for protocol, parts in protocols.items():
         held_out = parts.get("test", parts.get("val"))
         if "train" not in parts or held_out is None:
             continue
         table = dict.fromkeys(parts.get("val", ()), _VALIDATION) | dict.fromkeys(held_out, _TEST)
         both = table.keys() & set(parts["train"])
         if both:
-            raise FormatError(f"{min(both)!r} is on both sides of {protocol!r}", contents[0][0].where)
+            raise FormatError(f"{min(both)!r} is in both splits of {protocol!r}", contents[0][0].where)
         result[protocol] = table | dict.fromkeys(parts["train"], _TRAIN)
     return result
 
@@ -317,7 +317,7 @@ def _absent(contents: Sequence[tuple[Member, Mapping[str, Any]]], found: Contain
                     yield Rejected(name, member.where, reason, kind="missing")
 
 
-def _sides(splits: Mapping[str, Mapping[str, int]], name: str) -> dict[str, int]:
+def _split_fields(splits: Mapping[str, Mapping[str, int]], name: str) -> dict[str, int]:
     return {f"{protocol}_side": table.get(name, _NEITHER) for protocol, table in splits.items()}
 
 

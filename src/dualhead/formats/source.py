@@ -27,8 +27,8 @@ class SplitRule:
 
     Attributes:
         field: The field that decides, such as "subject".
-        train: Its values on the training side.
-        test: Its values on the test side; None: all others.
+        train: Its values on the training split.
+        test: Its values on the test split; None: all others.
     """
 
     field: str
@@ -36,13 +36,13 @@ class SplitRule:
     test: tuple[int, ...] | None = None
 
     def split(self, values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Find the rows of both sides.
+        """Find the rows of both splits.
 
         Args:
             values: The field of each sample `(N,)`.
 
         Returns:
-            Row numbers of the training and of the test side, ascending.
+            Row numbers of the training and of the test split, ascending.
         """
         train = np.isin(values, self.train)
         test = ~train if self.test is None else np.isin(values, self.test) & ~train

@@ -38,7 +38,7 @@ def evaluate(
     unit: str | None = None,
     background: str | None = None,
 ) -> Scores | Untrimmed:
-    """Score one side of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
+    """Score one split of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
     and pass the same scores as one.
@@ -52,7 +52,7 @@ def evaluate(
         store: Folder of a prepared store. With a window: the raw data set of your own, whose table has the columns
             `start` and `stop` or whose clips have label files (docs/custom-data.md).
         out: The `.npz` file to write the scores to; with a window, a `.json` file. Default: none is written.
-        split: "test", or "validation" for the part of the training side that the training kept back.
+        split: "test", or "validation" for the part of the training split that the training kept back.
         batch_size: Samples that a process scores at once. Default: as many as in training.
         workers: Processes that load data beside each evaluating process, 0 or more.
         device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.

@@ -1,4 +1,4 @@
-"""A store inspected: what is in it, on which side of which protocol, and which clips look wrong."""
+"""A store inspected: what is in it, on which split of which protocol, and which clips look wrong."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StoreInspection:
         store: The store.
         classes: Clips of each class `(K,)`.
         unlabelled: Clips without a label.
-        sides: For each protocol the clips of each class on the training and the test side `(2, K)`.
+        splits: For each protocol the clips of each class on the training and the test split `(2, K)`.
         values: For each field its values, ascending, and the clips of each.
         figures: The figures of every clip.
         suspects: Clips that look wrong, the worst first.
@@ -33,7 +33,7 @@ class StoreInspection:
     store: Store
     classes: NDArray[np.int64]
     unlabelled: int
-    sides: Mapping[str, NDArray[np.int64]]
+    splits: Mapping[str, NDArray[np.int64]]
     values: Mapping[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
     figures: ClipFigures
     suspects: tuple[Suspect, ...]
@@ -75,7 +75,7 @@ def inspect_store(
         store=opened,
         classes=_by_class(opened, np.arange(len(opened))),
         unlabelled=int((opened.labels < 0).sum()),
-        sides={name: np.stack([_by_class(opened, rows) for rows in opened.split(name)]) for name in opened.protocols},
+        splits={name: np.stack([_by_class(opened, rows) for rows in opened.split(name)]) for name in opened.protocols},
         values={name: _counted(column) for name, column in opened.fields.items()},
         figures=figures,
         suspects=tuple(suspects),

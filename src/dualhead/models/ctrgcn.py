@@ -128,6 +128,6 @@ register_model(
         "NTU RGB+D 120 xset, 4 streams": 90.6,
         "NW-UCLA, 4 streams": 96.5,
     },
-    published_epoch="best epoch on the test side",
+    published_epoch="best epoch on the test split",
     layout=_LAYOUT,
 )(CTRGCN)

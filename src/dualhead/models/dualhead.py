@@ -147,7 +147,7 @@ register_model(
         "NTU RGB+D 120 xset, 4 streams": 89.3,
         "Kinetics-Skeleton 400, 4 streams": 38.4,
     },
-    published_epoch="best epoch on the test side",
+    published_epoch="best epoch on the test split",
     layout=_LAYOUT,
 )(DualHeadNet)
 

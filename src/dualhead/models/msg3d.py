@@ -102,6 +102,6 @@ register_model(
         "NTU RGB+D 120 xset, 2 streams": 88.4,
         "Kinetics-Skeleton 400, 2 streams": 38.0,
     },
-    published_epoch="best epoch on the test side",
+    published_epoch="best epoch on the test split",
     layout=_LAYOUT,
 )(MSG3D)

@@ -39,7 +39,7 @@ class ModelEntry:
             paper writes the model: convolutions, matrix products and linear layers. None: not known.
         published: Published top-1 in percent, by data set, protocol and streams.
         changes: Variant arguments in which it differs from the architecture's defaults.
-        published_epoch: Which epoch's figures were published: one chosen on the test side is higher than the last.
+        published_epoch: Which epoch's figures were published: one chosen on the test split is higher than the last.
         published_weights: What the streams of the published figures were fused with: "published" for 0.6 0.6 0.4 0.4,
             "pyskl" for 2 2 1 1; see `evaluation/weights.py`.
         layout: How published checkpoints name what it consists of; None: there are none.

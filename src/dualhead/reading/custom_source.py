@@ -425,21 +425,21 @@ def _protocols(rules: Any, table: CustomTable, description: Member) -> dict[str,
             problem = unknown(f"field of protocol {name!r}:", str(column), table.columns)
             raise FormatError(str(problem), description.where)
         train, test = (
-            _values(rule[side], column, table, f"{side!r} of protocol {name!r}", description) if side in rule else None
-            for side in ("train", "test")
+            _values(rule[key], column, table, f"{key!r} of protocol {name!r}", description) if key in rule else None
+            for key in ("train", "test")
         )
         assert train is not None
         tested = {str(value) for value in rule.get("test", ())}
         both = [str(value) for value in rule["train"] if str(value) in tested]
         if both:
             raise FormatError(
-                f"protocol {name!r} has {column} {_listed(both)} on both sides: leave it out of 'train' or of 'test'",
+                f"protocol {name!r} has {column} {_listed(both)} in both splits: leave it out of 'train' or of 'test'",
                 description.where,
             )
         split = SplitRule(column, train, test)
         fields = np.array([sample.fields[column] for sample in table.samples.values()], np.int64)
-        for purpose, side in zip(("train", "test"), split.split(fields), strict=True):
-            if not len(side):
+        for purpose, rows in zip(("train", "test"), split.split(fields), strict=True):
+            if not len(rows):
                 raise FormatError(f"protocol {name!r} leaves no line of the table to {purpose} on", description.where)
         result[str(name)] = split
     return result

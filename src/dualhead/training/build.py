@@ -86,11 +86,11 @@ def build_objective(experiment: Experiment, model: SkeletonModel) -> Objective:
 def data_module(
     store: Store, experiment: Experiment, stream: str, *, batch_size: int, eval_batch_size: int
 ) -> ClipDataModule:
-    """Build the three sides of the experiment's protocol, always split the same way.
+    """Build the three splits of the experiment's protocol, always split the same way.
 
     Args:
         store: The data.
-        experiment: Names the recipe, the protocol, the validation side and the seed.
+        experiment: Names the recipe, the protocol, the validation split and the seed.
         stream: The name of a stream.
         batch_size: Training samples of a batch and process.
         eval_batch_size: Samples of a batch and process in validation and test.

@@ -1,4 +1,4 @@
-"""The command that scores one side of a store with a checkpoint."""
+"""The command that scores one split of a store with a checkpoint."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def evaluate(
     device: str = "auto",
     quiet: bool = False,
 ) -> Scores:
-    """Score one side of a store with a checkpoint.
+    """Score one split of a store with a checkpoint.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
     and pass the same scores as one. All test clips of the recipe are averaged; where it has several, the provenance of
@@ -51,7 +51,7 @@ def evaluate(
         checkpoint: A `.safetensors` file that `train` wrote.
         store: A prepared store, or its folder.
         out: The `.npz` file to write the scores to; None writes nothing.
-        split: "test", or "validation" for the part of the training side that the training kept back.
+        split: "test", or "validation" for the part of the training split that the training kept back.
         batch_size: Samples that a process scores at once; None: as many as in training.
         workers: Processes that load data beside each evaluating process, 0 or more.
         device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
@@ -87,7 +87,7 @@ def evaluate(
         check_stream(provenance["stream"])
     store = open_store(store) if isinstance(store, str | Path) else store
     same = store.fingerprint == provenance.get("data_fingerprint")
-    passed_over = () if split == "validation" else ("data_fingerprint",)  # only the same data have the same side
+    passed_over = () if split == "validation" else ("data_fingerprint",)  # only the same data have the same split
     check_store(store, provenance, str(checkpoint), passed_over=passed_over, needed=True)
     if out is not None:
         check_writable(out)
@@ -126,7 +126,7 @@ def evaluate_and_print(
     workers: int = 2,
     device: str = "auto",
 ) -> Scores:
-    """Score one side of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
+    """Score one split of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
     and pass the same scores as one.
@@ -135,7 +135,7 @@ def evaluate_and_print(
         checkpoint: A `.safetensors` file that `train` wrote.
         store: Folder of a prepared store.
         out: The `.npz` file to write the scores to. Default: none is written.
-        split: "test", or "validation" for the part of the training side that the training kept back.
+        split: "test", or "validation" for the part of the training split that the training kept back.
         batch_size: Samples that a process scores at once. Default: as many as in training.
         workers: Processes that load data beside each evaluating process, 0 or more.
         device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.

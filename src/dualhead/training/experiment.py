@@ -171,14 +171,14 @@ class MixingRule:
 
 @dataclass(frozen=True)
 class Validation:
-    """The part of the training side that is kept back to choose the best epoch; the test side is never used for that.
+    """The part of the training split that is kept back to choose the best epoch; the test split is never used for that.
 
     Attributes:
         by: "subject" keeps back whole performers (likewise any other field of the store, such as "setup"), "sample"
             single samples of every class, "none" nothing.
         fraction: Share of performers or samples that is kept back, above 0 and below 1.
         value: Keep back exactly the samples that have this value in the field `by` ("by: camera, value: 2" trains on
-            the other cameras of the training side), in place of a share; None: the share.
+            the other cameras of the training split), in place of a share; None: the share.
     """
 
     by: str = "subject"
@@ -225,8 +225,8 @@ class Experiment:
             and below 1; None: no average.
         swa_epochs: Last epochs over whose steps the weights are averaged evenly (SWA), which is then what is evaluated
             and saved, at least 1 and less than `epochs`; None: no such average. Not together with `ema_decay`.
-        validation: What is kept back from the training side.
-        score_test: Whether the test side is scored at the end; false while settings are still being chosen.
+        validation: What is kept back from the training split.
+        score_test: Whether the test split is scored at the end; false while settings are still being chosen.
         seed: Start of all randomness, 0 or more.
         imports: Modules outside of the package that register what is named here; they are imported with `--import`,
             never because a file names them.

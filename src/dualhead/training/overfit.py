@@ -33,7 +33,7 @@ def overfit_experiment(experiment: Experiment, samples: int) -> Experiment:
     """Change an experiment to one that overfits a few samples.
 
     Model, recipe, optimiser and precision stay. The learning rate warms up for a tenth of the steps and then stays;
-    there is no validation side, no average of the weights, and no batch larger than the samples.
+    there is no validation split, no average of the weights, and no batch larger than the samples.
 
     Args:
         experiment: What is to be proved.
@@ -90,7 +90,7 @@ def choose_samples(rows: NDArray[np.int64], labels: NDArray[np.int64], count: in
 
 
 class OverfitData(ClipDataModule):
-    """The training side reduced to a few samples, as test clips and in a fixed order.
+    """The training split reduced to a few samples, as test clips and in a fixed order.
 
     Args:
         store: An open store.

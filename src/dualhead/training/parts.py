@@ -37,7 +37,7 @@ class RunParts:
         experiment: What is trained and how; for an overfit run, what became of it.
         store: The data.
         launch: How Lightning is started, from `launch_settings`.
-        data: The sides as loaders.
+        data: The splits as loaders.
         model: The model on the CPU, with the weights to start from.
         objective: What is minimised.
         steps: Optimiser steps of an epoch.
@@ -76,13 +76,13 @@ class RunParts:
 
     @property
     def samples(self) -> dict[str, int]:
-        """How many samples each side has."""
-        sides = {
+        """How many samples each split has."""
+        splits = {
             "training": self.data.train_indices,
             "validation": self.data.validation_indices,
             "test": self.data.test_indices,
         }
-        return {side: len(rows) for side, rows in sides.items()}
+        return {split: len(rows) for split, rows in splits.items()}
 
     def story(self, first: int) -> list[str]:
         """Describe in a few lines what is about to be trained.
@@ -96,8 +96,8 @@ class RunParts:
         lines = [
             f"{self.experiment.model.name} ({self.parameters:,} parameters), {self.provenance['stream']} stream of "
             f"{self.provenance['dataset']} {self.experiment.protocol}: "
-            f"{', '.join(f'{count:,} {side}' for side, count in self.samples.items())} samples, {self.steps} steps per "
-            f"epoch, {self.processes} process{'es' * (self.processes > 1)} on {self.launch['accelerator']}"
+            f"{', '.join(f'{count:,} {split}' for split, count in self.samples.items())} samples, {self.steps} steps "
+            f"per epoch, {self.processes} process{'es' * (self.processes > 1)} on {self.launch['accelerator']}"
             + (f", going on after epoch {first}" if first else "")
         ]
         if self.loaded is not None:

@@ -19,8 +19,8 @@ SCHEMA = 1
 """Version of result.json."""
 
 _FIGURES = {"count": whole(0), "top1": number, "top5": number, "mean_class": number, "cross_entropy": number}
-_SIDE = nullable(mapping_of(record(_FIGURES)))
-_SELECTION = record({"epoch": whole(0), "checkpoint": text}, {"validation": _SIDE, "test": _SIDE, "one_clip": _SIDE})
+_SPLIT = nullable(mapping_of(record(_FIGURES)))
+_SELECTION = record({"epoch": whole(0), "checkpoint": text}, {"validation": _SPLIT, "test": _SPLIT, "one_clip": _SPLIT})
 _RESULT = record(
     {"epochs": whole(0), "last": _SELECTION, "best": nullable(_SELECTION)}, {"samples": mapping_of(whole(0))}
 )
@@ -34,8 +34,8 @@ class SelectionResult:
     Attributes:
         epoch: The epoch, counted from 1.
         checkpoint: The weights.
-        validation: Figures on the validation side by head, the prediction as "mean"; None without one.
-        test: The same on the test side; None while the run has not finished, or if there is none.
+        validation: Figures on the validation split by head, the prediction as "mean"; None without one.
+        test: The same on the test split; None while the run has not finished, or if there is none.
         one_clip: The same of the first test clip of each sample, where `test` averages several; else None.
     """
 
@@ -52,10 +52,10 @@ class TrainResult:
 
     Attributes:
         out: The run's folder.
-        finished: Whether all epochs are done and the test side is scored.
+        finished: Whether all epochs are done and the test split is scored.
         epochs: Epochs that are done.
-        last: The last epoch; what published tables without a validation side should be compared with.
-        best: The epoch of highest validation top-1; None without a validation side.
+        last: The last epoch; what published tables without a validation split should be compared with.
+        best: The epoch of highest validation top-1; None without a validation split.
         details: Further facts, such as the stream, parameters and seconds.
     """
 
@@ -109,8 +109,10 @@ def load_result(folder: RunFolder) -> TrainResult:
 def _selection(folder: RunFolder, values: dict[str, Any] | None) -> SelectionResult | None:
     if values is None:
         return None
-    sides = {side: _figures(values[side]) if values.get(side) else None for side in ("validation", "test", "one_clip")}
-    return SelectionResult(values["epoch"], folder.path / values["checkpoint"], **sides)
+    splits = {
+        split: _figures(values[split]) if values.get(split) else None for split in ("validation", "test", "one_clip")
+    }
+    return SelectionResult(values["epoch"], folder.path / values["checkpoint"], **splits)
 
 
 def _figures(heads: dict[str, Any]) -> dict[str, Metrics]:
@@ -128,17 +130,17 @@ def summary(result: TrainResult) -> list[str]:
     """
     lines = []
     if result.best is not None:
-        lines.append(f"best epoch by validation top-1 ({result.best.epoch}): {_sides(result.best)}")
-    lines.append(f"last epoch ({result.last.epoch}): {_sides(result.last)}")
+        lines.append(f"best epoch by validation top-1 ({result.best.epoch}): {_splits(result.best)}")
+    lines.append(f"last epoch ({result.last.epoch}): {_splits(result.last)}")
     if not result.finished:
         lines.append(f"stopped after epoch {result.epochs}; the same command goes on")
     return lines
 
 
-def _sides(selection: SelectionResult) -> str:
+def _splits(selection: SelectionResult) -> str:
     words = [
-        f"{side} top-1 {100 * heads['mean'].top1:.2f} %"
-        for side, heads in (
+        f"{split} top-1 {100 * heads['mean'].top1:.2f} %"
+        for split, heads in (
             ("validation", selection.validation),
             ("test", selection.test),
             ("one clip", selection.one_clip),

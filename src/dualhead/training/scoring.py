@@ -1,4 +1,4 @@
-"""Scoring one side of a protocol, shared out among the processes that run now."""
+"""Scoring one split of a protocol, shared out among the processes that run now."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dualhead.training.processes import together
 from dualhead.training.trained_on import FIELD, find_trained_on
 
 SPLITS = ("test", "validation")
-"""The sides of a protocol that can be scored."""
+"""The splits of a protocol that can be scored."""
 
 logger = logging.getLogger("dualhead.training")
 
@@ -41,7 +41,7 @@ def score_split(
     on_start: Callable[[int], object] | None = None,
     on_batch: Callable[[int], object] | None = None,
 ) -> Scores:
-    """Score one side of a store, shared out among the processes that run now.
+    """Score one split of a store, shared out among the processes that run now.
 
     Convention: processes share whole batches, and a batch holds the same samples whatever their number, so that every
     sample goes through the same arithmetic.
@@ -49,7 +49,7 @@ def score_split(
     Args:
         model: The model; it is moved to `device`.
         store: The data.
-        experiment: Names the recipe, the protocol, the validation side and the precision.
+        experiment: Names the recipe, the protocol, the validation split and the precision.
         provenance: What the model says of its origin; names the stream.
         split: One of `SPLITS`.
         batch_size: Samples scored at once; None: as many as in training.
@@ -68,7 +68,7 @@ def score_split(
         batch_size or experiment.eval_batch_size or max(1, experiment.batch_size // experiment.accumulate_grad_batches)
     )
     validation = experiment.validation if split == "validation" else Validation(by="none")
-    experiment = replace(experiment, validation=validation)  # the test side is the same with or without it
+    experiment = replace(experiment, validation=validation)  # the test split is the same with or without it
     module = data_module(store, experiment, provenance["stream"], batch_size=size, eval_batch_size=size)
     rows = module.test_indices if split == "test" else module.validation_indices
     if not len(rows):

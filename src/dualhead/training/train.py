@@ -92,7 +92,7 @@ def train(
     stop_after: int | None = None,
     quiet: bool = False,
 ) -> TrainResult:
-    """Train one stream, choose the best epoch on the validation side, score the test side once, and save everything.
+    """Train one stream, choose the best epoch on the validation split, score the test split once, and save everything.
 
     Stopped by Ctrl-C, a kill or a failing machine, the same call goes on from the last whole epoch; on the CPU the
     weights are then equal, bit for bit, to those of a run that was never stopped. Under `torchrun` or SLURM's `srun`
@@ -187,7 +187,7 @@ def _check_data(experiment: Experiment, store: Store) -> None:
 
 
 def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBar) -> TrainResult:
-    """Fit up to the last epoch of this call; after the run's last epoch, score the test side and write the result."""
+    """Fit up to the last epoch of this call; after the run's last epoch, score the test split and write the result."""
     experiment, store = parts.experiment, parts.store
     average = _average(experiment)
     checkpointer = RunCheckpointer(folder, store, parts.provenance, average)
@@ -290,7 +290,7 @@ def _test(
     bars: NewBar,
     chosen: Mapping[str, int],
 ) -> dict[str, Scores]:
-    """Score the test side with the saved weights of each selection, once where both are the same epoch."""
+    """Score the test split with the saved weights of each selection, once where both are the same epoch."""
     by_epoch: dict[int, Scores] = {}
     tested = {}
     bar = bars("test", None)

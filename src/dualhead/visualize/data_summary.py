@@ -1,4 +1,4 @@
-"""A store in a few lines: how much there is, on which side of which protocol, and what was rejected and why."""
+"""A store in a few lines: how much there is, on which split of which protocol, and what was rejected and why."""
 
 from __future__ import annotations
 

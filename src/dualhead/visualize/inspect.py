@@ -37,11 +37,11 @@ def inspect(
 ) -> StoreInspection | FileStory:
     """Report the content of a store or of a raw file, and its anomalies.
 
-    Of a store: counts by class, protocol side and field (performer, camera, setup, ...), lengths, bodies, empty frames,
-    joints that jump, do not move or are missing, the clips that look wrong, ranked with their reasons, and the rejected
-    files. Of a raw file: what it is interpreted as and why, the size of its bodies, what was decided by evidence, its
-    frames, the bodies of each, where body IDs begin, break off and end, which tests for
-    ghosts each body fails, and the damage, each with its line.
+    Of a store: counts by class, protocol split and field (performer, camera, setup, ...), lengths, bodies, empty
+    frames, joints that jump, do not move or are missing, the clips that look wrong, ranked with their reasons, and the
+    rejected files. Of a raw file: what it is interpreted as and why, the size of its bodies, what was decided by
+    evidence, its frames, the bodies of each, where body IDs begin, break off and end, which tests for ghosts each
+    body fails, and the damage, each with its line.
 
     Args:
         path: A store, or a raw recording such as an NTU `.skeleton` file.

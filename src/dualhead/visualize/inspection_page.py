@@ -40,7 +40,7 @@ def write_inspection(out: str | Path, inspection: StoreInspection) -> Path:
         subtitle=f"{store.path.name} · {len(store):,} clips · {len(store.classes)} classes · {store.skeleton.name}",
         figures=_headline(inspection),
         class_bars=plots.counts(store.classes, inspection.classes, label="clips") if store.classes else None,
-        sides=list(inspection.sides),
+        protocols=list(inspection.splits),
         class_rows=_class_rows(inspection),
         fields=[_field(name, *counted) for name, counted in inspection.values.items()],
         plots=_plots(inspection),
@@ -71,7 +71,7 @@ def _class_rows(inspection: StoreInspection) -> list[dict[str, Any]]:
             "label": label,
             "name": name,
             "count": int(inspection.classes[label]),
-            "sides": [int(side) for counts in inspection.sides.values() for side in counts[:, label]],
+            "splits": [int(count) for counts in inspection.splits.values() for count in counts[:, label]],
         }
         for label, name in enumerate(inspection.store.classes)
     ]

@@ -50,7 +50,9 @@ def print_store(inspection: StoreInspection, console: Console, top: int) -> None
 def _classes(inspection: StoreInspection) -> Table:
     table = Table(title="clips by class")
     table.add_column("class")  # on a narrow terminal names wrap, numbers are never cut
-    _add_numbers(table, "clips", *(f"{cell(name)}\n{side}" for name in inspection.sides for side in ("train", "test")))
+    _add_numbers(
+        table, "clips", *(f"{cell(name)}\n{split}" for name in inspection.splits for split in ("train", "test"))
+    )
     rows = list(enumerate(inspection.store.classes))
     without = int(np.count_nonzero(inspection.classes == 0)) if len(rows) > 2 * _FEW else 0
     if without:
@@ -59,13 +61,13 @@ def _classes(inspection: StoreInspection) -> Table:
     for place, (label, name) in enumerate(some):
         if len(some) < len(rows) and place == _FEW:
             table.add_row(f"... {len(rows) - len(some)} more ...")
-        sides = (str(side) for counts in inspection.sides.values() for side in counts[:, label].tolist())
-        table.add_row(cell(f"{label} {name}"), str(inspection.classes[label]), *sides)
+        splits = (str(count) for counts in inspection.splits.values() for count in counts[:, label].tolist())
+        table.add_row(cell(f"{label} {name}"), str(inspection.classes[label]), *splits)
     if without:
         table.add_row(f"({without} classes without clips)")
     if inspection.unlabelled:
         table.add_row("(no label)", str(inspection.unlabelled))
-    totals = (f"{total:,}" for counts in inspection.sides.values() for total in counts.sum(axis=1).tolist())
+    totals = (f"{total:,}" for counts in inspection.splits.values() for total in counts.sum(axis=1).tolist())
     table.add_section()
     table.add_row("all", f"{len(inspection.store):,}", *totals, style="bold")
     return table

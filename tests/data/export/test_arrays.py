@@ -33,16 +33,16 @@ def store(tmp_path: Path) -> Store:
 def test_the_published_layout(store: Store, tmp_path: Path) -> None:
     written = export_arrays(store, tmp_path / "out" / "xview", protocol="xview", quiet=True)
     assert [path.name for path in written] == sorted(
-        [f"{side}_data_{stream}.npy" for side in ("train", "val") for stream in STREAMS]
+        [f"{split}_data_{stream}.npy" for split in ("train", "val") for stream in STREAMS]
         + ["dualhead.json", "train_label.pkl", "val_label.pkl"]
     )
     assert not (tmp_path / "out" / "xview.partial").exists()
     train, test = store.split("xview")
-    for side, rows in (("train", train), ("val", test)):
-        names, labels = pickle.loads((tmp_path / "out" / "xview" / f"{side}_label.pkl").read_bytes())  # noqa: S301
+    for split, rows in (("train", train), ("val", test)):
+        names, labels = pickle.loads((tmp_path / "out" / "xview" / f"{split}_label.pkl").read_bytes())  # noqa: S301
         assert names == store.names[rows].tolist() and labels == store.labels[rows].tolist()
         for stream in STREAMS:
-            data = np.load(tmp_path / "out" / "xview" / f"{side}_data_{stream}.npy", mmap_mode="r")
+            data = np.load(tmp_path / "out" / "xview" / f"{split}_data_{stream}.npy", mmap_mode="r")
             assert data.shape == (len(rows), 3, 300, 25, 2) and data.dtype == np.float32
             for clip, row in zip(data, rows, strict=True):
                 np.testing.assert_array_equal(clip, get_recipe("dualhead").clip(store[int(row)], stream))

@@ -26,7 +26,7 @@ def module(store: Store, **more: Any) -> ClipDataModule:
     return ClipDataModule(store, "xview", "ucla8", "joint", **{"batch_size": 4, "validation_fraction": 0.2, **more})
 
 
-def test_the_three_sides(store: Store) -> None:
+def test_the_three_splits(store: Store) -> None:
     data = module(store)
     train, test = store.split("xview")
     assert data.test_indices.tolist() == test.tolist() and len(test) == 15
@@ -61,7 +61,7 @@ def test_only_the_test_side_has_all_test_clips(store: Store) -> None:
     assert torch.cat([batch["indices"] for batch in batches]).tolist() == data.validation_indices.tolist()
 
 
-def test_no_validation_side(store: Store) -> None:
+def test_no_validation_split(store: Store) -> None:
     data = module(store, validation="none")
     assert data.val_dataloader() == [] and len(data.train_indices) == 30
 

@@ -26,8 +26,8 @@ def test_whole_subjects_are_held_out(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_seed_decides() -> None:
-    sides = [hold_out(TRAIN, LABELS, {"subject": SUBJECTS}, seed=seed)[1].tolist() for seed in (0, 0, 1, 2, 3)]
-    assert sides[0] == sides[1] and len({tuple(side) for side in sides}) > 2
+    splits = [hold_out(TRAIN, LABELS, {"subject": SUBJECTS}, seed=seed)[1].tolist() for seed in (0, 0, 1, 2, 3)]
+    assert splits[0] == splits[1] and len({tuple(split) for split in splits}) > 2
 
 
 def test_a_subject_that_alone_shows_a_class_is_passed_over() -> None:
@@ -60,10 +60,10 @@ def test_by_another_field_by_sample_and_not_at_all() -> None:
 
 
 def test_rows_of_a_training_side_keep_their_order_and_numbers() -> None:
-    side = np.array([150, 10, 33, 90, 91, 12, 170, 60])
-    train, validation = hold_out(side, LABELS, {"subject": SUBJECTS}, by="sample", fraction=0.4)
-    assert sorted([*train, *validation]) == sorted(side)
-    assert [row for row in side if row in set(train)] == train.tolist()
+    split = np.array([150, 10, 33, 90, 91, 12, 170, 60])
+    train, validation = hold_out(split, LABELS, {"subject": SUBJECTS}, by="sample", fraction=0.4)
+    assert sorted([*train, *validation]) == sorted(split)
+    assert [row for row in split if row in set(train)] == train.tolist()
 
 
 @pytest.mark.parametrize(

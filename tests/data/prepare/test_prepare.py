@@ -485,7 +485,7 @@ def test_the_reference_recordings(shared: Path, tmp_path: Path) -> None:
     assert json.dumps(store.meta["rejected"]).count("missing list") == 1
     assert store.frames.max() == 300
     assert store.bodies.tolist() == [1, 1, 1, 1, 2, 2, 2, 2, 1, 1, 2, 1, 1, 1, 1, 2, 2]
-    assert {name: [len(side) for side in store.split(name)] for name in store.protocols} == {
+    assert {name: [len(split) for split in store.split(name)] for name in store.protocols} == {
         "xset": [8, 9],
         "xsub": [10, 7],
     }
@@ -494,7 +494,7 @@ def test_the_reference_recordings(shared: Path, tmp_path: Path) -> None:
 def test_the_real_ucla_set(shared: Path, tmp_path: Path) -> None:
     prepare("ucla", shared / "nw-ucla" / "all_sqe.zip", tmp_path / "out", quiet=True)
     store = open_store(tmp_path / "out")
-    assert [len(side) for side in store.split("xview")] == [1020, 464]
+    assert [len(split) for split in store.split("xview")] == [1020, 464]
     assert len(store) == 1484
     assert (store.frames.min(), store.frames.max()) == (1, 201)
     assert np.bincount(store.labels).tolist() == [150, 152, 141, 173, 148, 149, 142, 142, 145, 142]
@@ -508,7 +508,7 @@ def test_a_skeleton_is_for_data_that_do_not_say_theirs(tmp_path: Path) -> None:
     prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", skeleton="kinect20", workers=2, quiet=True)
     store = open_store(tmp_path / "out")
     assert (store.skeleton.name, store.classes, len(store)) == ("kinect20", ("class 0", "class 1", "class 2"), 72)
-    assert [len(side) for side in store.split("official")] == [70, 2]
+    assert [len(split) for split in store.split("official")] == [70, 2]
     assert store.meta["body_selection"] == "order" and len(store.meta["notes"]) == 2
     again = prepare("ctrgcn", tmp_path / "a.npz", tmp_path / "out", skeleton="kinect20", workers=1, quiet=True)
     assert again.reused
@@ -540,7 +540,7 @@ def test_the_body_selection_is_recorded_and_another_one_is_another_store(tmp_pat
 def test_an_array_with_a_wrong_checksum_gives_no_store(tmp_path: Path, save: Any, workers: int) -> None:
     rng = np.random.default_rng(0)
     labels = np.eye(60)[rng.integers(60, size=100)]
-    rows = {f"x_{side}": rng.normal(size=(100, 8, 150)).astype(np.float32) for side in ("train", "test")}
+    rows = {f"x_{split}": rng.normal(size=(100, 8, 150)).astype(np.float32) for split in ("train", "test")}
     save(tmp_path / "a.npz", **rows, y_train=labels, y_test=labels)
     with zipfile.ZipFile(tmp_path / "a.npz") as archive:
         info = archive.getinfo("x_train.npy")

@@ -23,7 +23,7 @@ def test_two_label_files_of_a_side_of_which_neither_or_both_fit_are_refused(tmp_
     raw = write_tree(tmp_path / "raw")
     (raw / second).write_text(json.dumps({"a": entry(1)}))
     (raw / "kinetics_train").rename(raw / ("train" if second.startswith("other") else "kinetics_train"))
-    with pytest.raises(FormatError, match="a second label file of its side"):
+    with pytest.raises(FormatError, match="a second label file of its split"):
         kinetics().list_items([raw])
 
 

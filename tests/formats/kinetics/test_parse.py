@@ -30,14 +30,14 @@ def entry(label: int, has_skeleton: bool = True, name: str | None = None) -> dic
 
 
 def write_tree(folder: Path) -> Path:
-    """Two clips of the train side, one without anybody, one that is labelled so; one of the val side."""
-    for side, clips in {"train": {"a": 1, "b": 1, "c": 0, "e": 2}, "val": {"d": 2}}.items():
-        (folder / f"kinetics_{side}").mkdir(parents=True)
+    """Two clips of the train split, one without anybody, one that is labelled so; one of the val split."""
+    for split, clips in {"train": {"a": 1, "b": 1, "c": 0, "e": 2}, "val": {"d": 2}}.items():
+        (folder / f"kinetics_{split}").mkdir(parents=True)
         for name, label in clips.items():
             people = [] if name == "b" else [person(0.25, 0.5)]
-            (folder / f"kinetics_{side}" / f"{name}.json").write_bytes(clip({1: people}, label))
+            (folder / f"kinetics_{split}" / f"{name}.json").write_bytes(clip({1: people}, label))
         labels = {name: entry(label, name != "e") for name, label in clips.items()}
-        (folder / f"kinetics_{side}_label.json").write_text(json.dumps(labels))
+        (folder / f"kinetics_{split}_label.json").write_text(json.dumps(labels))
     return folder
 
 
@@ -140,8 +140,8 @@ def test_files_and_names_that_do_not_meet_are_reported(tmp_path: Path) -> None:
     listing = kinetics().list_items([raw])
     assert [item.sample.name for item in listing.items] == ["b", "c", "d"]
     assert {(item.name, item.kind, item.reason) for item in listing.rejected} >= {
-        ("a", "name", "no label file of its side names it"),
-        ("z", "name", "no label file of its side names it"),
+        ("a", "name", "no label file of its split names it"),
+        ("z", "name", "no label file of its split names it"),
         ("a", "missing", "there is no a.json, though this file names it"),
     }
     assert [item.dropped for item in listing.duplicates] == ["raw/more/kinetics_train/c.json"]

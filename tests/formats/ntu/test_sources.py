@@ -40,7 +40,7 @@ def test_classes_come_with_the_package() -> None:
     assert ntu120().classes[119].startswith("finger-guessing game")
 
 
-def test_protocols_have_the_published_sides() -> None:
+def test_protocols_have_the_published_splits() -> None:
     assert set(ntu60().protocols) == {"xsub", "xview"}
     assert set(ntu120().protocols) == {"xsub", "xset"}
     assert len(XSUB_60.train) == 20

@@ -24,7 +24,7 @@ from dualhead.runtime.files import replacing, write_text
 from dualhead.runtime.progress import show_progress
 from dualhead.runtime.terminal import print_line
 
-_SIDES = ("train", "val")
+_SPLITS = ("train", "val")
 _PLAN, _ARRAYS = "export-arrays.json", "arrays"  # what its partial folder has beside the lock
 
 
@@ -40,10 +40,10 @@ def export_arrays(
     """Write a store in the published layout: `{train,val}_data_STREAM.npy` and `{train,val}_label.pkl`.
 
     The arrays are float32 `(N, C, T, V, M)`, C = 3 for the published streams; a label file holds `(names, labels)`; the
-    `val` side is the protocol's test side, as in the published code. Samples come in the store's order, test-time clips
-    without augmentation. One more file, `dualhead.json`, passes to `prepare published` the protocol, the class names,
-    the skeleton and the recipe. The work is done in `OUT.partial` array by array; killed and called again, it keeps the
-    arrays that are whole. `out` appears when all are.
+    `val` split is the protocol's test split, as in the published code. Samples come in the store's order, test-time
+    clips without augmentation. One more file, `dualhead.json`, passes to `prepare published` the protocol, the class
+    names, the skeleton and the recipe. The work is done in `OUT.partial` array by array; killed and called again, it
+    keeps the arrays that are whole. `out` appears when all are.
 
     Args:
         store: The prepared data set.
@@ -63,7 +63,7 @@ def export_arrays(
     """
     opened = store if isinstance(store, Store) else open_store(store)
     target, chosen = named(out), get_recipe(recipe)
-    rows = dict(zip(_SIDES, opened.split(protocol), strict=True))
+    rows = dict(zip(_SPLITS, opened.split(protocol), strict=True))
     wanted = STREAMS if not streams else (streams,) if isinstance(streams, str) else tuple(streams)
     channels = {stream: chosen.channels(opened.skeleton, stream) for stream in wanted}
     if min(opened.labels, default=0) < 0:
@@ -77,28 +77,28 @@ def export_arrays(
     with disk_errors(target, lambda: _has_arrays(arrays)), _claimed(partial):
         _refuse_existing(target)  # once more: another process may have finished it meanwhile
         _start(partial, plan)
-        jobs = [(side, stream, arrays / f"{side}_data_{stream}.npy") for side in _SIDES for stream in wanted]
+        jobs = [(split, stream, arrays / f"{split}_data_{stream}.npy") for split in _SPLITS for stream in wanted]
         left = [job for job in jobs if not job[2].exists()]
-        values = sum(len(rows[side]) * channels[stream] for side, stream, _ in left) * int(np.prod(shape))
+        values = sum(len(rows[split]) * channels[stream] for split, stream, _ in left) * int(np.prod(shape))
         _check_room(target, arrays, 4 * values)
-        done, total = 0, sum(len(rows[side]) for side, _, _ in left)
+        done, total = 0, sum(len(rows[split]) for split, _, _ in left)
         with show_progress(quiet) as new_bar:
             bar = new_bar("exporting", total)
-            for side, stream, path in left:
+            for split, stream, path in left:
                 with replacing(path) as temporary, temporary.open("wb") as file:
                     header = {
                         "descr": "<f4",
                         "fortran_order": False,
-                        "shape": (len(rows[side]), channels[stream], *shape),
+                        "shape": (len(rows[split]), channels[stream], *shape),
                     }
                     np.lib.format.write_array_header_1_0(file, header)
-                    for row in rows[side].tolist():
+                    for row in rows[split].tolist():
                         # written, not mapped: a full disk is then an error, not a signal that kills the process
                         file.write(chosen.clip(opened[row], stream).astype("<f4", copy=False).tobytes())
                         done += 1
                         bar.update(done, note=path.name)
-        for side in _SIDES:
-            _write_labels(arrays / f"{side}_label.pkl", opened, rows[side])
+        for split in _SPLITS:
+            _write_labels(arrays / f"{split}_label.pkl", opened, rows[split])
         facts = {
             "protocol": protocol,
             "classes": list(opened.classes),

@@ -80,8 +80,8 @@ def export_pyskl(
 def _splits(store: Store) -> dict[str, list[str]]:
     splits = {}
     for protocol in store.protocols:
-        for side, rows in zip(("train", "val"), store.split(protocol), strict=True):
-            name = side if protocol == "official" else f"{protocol}_{side}"
+        for split, rows in zip(("train", "val"), store.split(protocol), strict=True):
+            name = split if protocol == "official" else f"{protocol}_{split}"
             splits[name] = [str(sample) for sample in store.names[rows]]
     return splits
 

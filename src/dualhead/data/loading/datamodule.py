@@ -34,10 +34,10 @@ class ClipLoader(DataLoader[Batch]):
 
 
 class ClipDataModule(L.LightningDataModule):
-    """The three sides of a protocol as loaders: training, the part of it held out for validation, and test.
+    """The three splits of a protocol as loaders: training, the part of it held out for validation, and test.
 
     Batches are `Batch` dicts. Training clips are drawn again each epoch; validation clips are the first test clip of
-    the recipe; the test side has every test clip. The trainer must be given `use_distributed_sampler=False`: the
+    the recipe; the test split has every test clip. The trainer must be given `use_distributed_sampler=False`: the
     samplers share the samples out among processes themselves.
 
     Args:
@@ -47,11 +47,11 @@ class ClipDataModule(L.LightningDataModule):
         stream: The name of a stream; see `get_streams`.
         batch_size: Training samples per batch and process.
         eval_batch_size: Samples a batch and process in validation and test; None for `batch_size`.
-        seed: Seed of the order, the draws and the choice of the validation side.
+        seed: Seed of the order, the draws and the choice of the validation split.
         validation: What is held out together: "subject", another field, "sample", or "none" (see `hold_out`).
-        validation_fraction: Share of the training side to hold out.
+        validation_fraction: Share of the training split to hold out.
         validation_value: Hold out the samples with this value of the field `validation` instead of a share.
-        repeat: Passes over the training side in an epoch.
+        repeat: Passes over the training split in an epoch.
         train_collate: What makes a batch of training samples; it may mix them.
         workers: Processes that load, for each training process; 0 loads in the training process itself.
         drop_last: Leave out a last training batch that is not full.
@@ -59,7 +59,7 @@ class ClipDataModule(L.LightningDataModule):
     Attributes:
         train_indices: Store rows to learn from.
         validation_indices: Store rows held out; none if `validation` is "none".
-        test_indices: Store rows of the test side.
+        test_indices: Store rows of the test split.
 
     Raises:
         ConfigError: If an argument cannot be used with this store, or it has nothing with a label to train on.
@@ -112,7 +112,7 @@ class ClipDataModule(L.LightningDataModule):
             value=validation_value,
             seed=seed,
         )
-        # an empty shard of a small test side is no error
+        # an empty shard of a small test split is no error
         self.allow_zero_length_dataloader_with_multiple_devices = True
         # a recipe that cannot read this data says so here, not as a traceback from a worker
         self.recipe.clip(store[int(train[0])], stream)
@@ -121,15 +121,15 @@ class ClipDataModule(L.LightningDataModule):
         self._test = ClipDataset(store, self.test_indices, self.recipe, stream, False, all_test_clips=True)
 
     def train_dataloader(self) -> ClipLoader:
-        """Load the training side, shuffled."""
+        """Load the training split, shuffled."""
         return self._loader(self._train, self.batch_size)
 
     def val_dataloader(self) -> ClipLoader | list[Any]:
-        """Load the validation side in store order; an empty list, which the trainer skips, if there is none."""
+        """Load the validation split in store order; an empty list, which the trainer skips, if there is none."""
         return self._loader(self._validation, self.eval_batch_size) if len(self._validation) else []
 
     def test_dataloader(self) -> ClipLoader:
-        """Load the test side in store order, with all test clips of each sample."""
+        """Load the test split in store order, with all test clips of each sample."""
         return self._loader(self._test, self.eval_batch_size)
 
     def all_clips(self, rows: NDArray[np.int64]) -> ClipLoader:

@@ -1,4 +1,4 @@
-"""The validation side: a part of the training side, chosen before training and the same for the same seed."""
+"""The validation split: a part of the training split, chosen before training and the same for the same seed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def hold_out(
     value: int | None = None,
     seed: int = 0,
 ) -> tuple[Rows, Rows]:
-    """Split the training side in one to learn from and one to validate on.
+    """Split the training split in one to learn from and one to validate on.
 
     Convention: by a field, whole groups (all recordings of a performer) are held out: the rounded fraction of their
     number, at least one, in an order drawn from the seed, passing over a group without which a class would have nothing
@@ -35,10 +35,10 @@ def hold_out(
     says so in the log, where the data has no such field or fewer than 4 subjects.
 
     Args:
-        train: `(N,)` rows of the training side.
+        train: `(N,)` rows of the training split.
         labels: Label of every row of the store.
         fields: Columns of integers, one number for every row of the store.
-        by: A field's name, "sample", or "none" for no validation side.
+        by: A field's name, "sample", or "none" for no validation split.
         fraction: Share of groups or samples to hold out, above 0 and below 1.
         value: Hold out exactly the rows with this value of the field `by`; None: a share.
         seed: Seed of the choice, not negative.
@@ -71,7 +71,7 @@ def hold_out(
         held, how = _whole_groups(groups, classes, fraction, rng) if number >= _FEWEST_GROUPS else (held, "")
         if not held.any():
             reason = (
-                f"{number} values of {by!r} on the training side" if by in fields else f"no field {by!r} in this data"
+                f"{number} values of {by!r} on the training split" if by in fields else f"no field {by!r} in this data"
             )
             if by != "subject":
                 raise ConfigError(
@@ -102,7 +102,7 @@ def _leave_out(
     held = values == value
     there = " ".join(map(str, np.unique(values).tolist()))
     if not held.any():
-        raise ConfigError(f"validation.value is {value}: the training side has no such {by}, pass one of {there}")
+        raise ConfigError(f"validation.value is {value}: the training split has no such {by}, pass one of {there}")
     if held.all():
         raise ConfigError(f"validation.value is {value}: all training samples have this {by}, nothing is left to train")
     lost = np.setdiff1d(np.asarray(labels)[rows[held]], np.asarray(labels)[rows[~held]])

@@ -36,7 +36,7 @@ class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
         world_size: Number of processes.
 
     Raises:
-        ConfigError: If a number is out of range, or a training side would have no batch.
+        ConfigError: If a number is out of range, or a training split would have no batch.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ from dualhead.data.store.store import Store
 from dualhead.runtime.errors import MismatchError, shorten
 
 LATER_FIELDS = ("body_selection", "protocol_rule")
-"""Fields that files of earlier versions do not have; absent on one side, they agree."""
+"""Fields that files of earlier versions do not have; where one file lacks them, they agree."""
 
 
 def describe_store(store: Store, protocol: str | None = None) -> dict[str, Any]:
@@ -29,8 +29,11 @@ def describe_store(store: Store, protocol: str | None = None) -> dict[str, Any]:
     }
     if protocol in store.protocols:
         rule = store.protocols[protocol]
-        sides = {"train": rule.train} | ({} if rule.test is None else {"test": rule.test})
-        facts["protocol_rule"] = {"field": rule.field, **{side: sorted(set(values)) for side, values in sides.items()}}
+        splits = {"train": rule.train} | ({} if rule.test is None else {"test": rule.test})
+        facts["protocol_rule"] = {
+            "field": rule.field,
+            **{split: sorted(set(values)) for split, values in splits.items()},
+        }
     return facts
 
 

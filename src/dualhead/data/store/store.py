@@ -32,7 +32,7 @@ COLUMNS = ("name", "label", "offset", "frames", "bodies")
 """The columns that every index has; one more per field follows."""
 
 _NO_PROTOCOL = {
-    "pyskl": "the pickle has no 'split' with a training and a test side: add one and prepare the store again",
+    "pyskl": "the pickle has no 'split' with a training and a test split: add one and prepare the store again",
     "custom": "dataset.yaml has no 'protocols': add one and prepare the store again",
 }
 
@@ -285,7 +285,7 @@ class Store:
             protocol: A name from `protocols`, such as "xsub".
 
         Returns:
-            Rows of the training and of the test side, ascending.
+            Rows of the training and of the test split, ascending.
 
         Raises:
             ConfigError: If the store has no such protocol.

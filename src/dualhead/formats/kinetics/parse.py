@@ -24,11 +24,11 @@ from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.kinetics.labels import (
     LABEL_FILE,
     MAX_CLASSES,
-    SIDES,
+    SPLITS,
     ClipLabel,
     named_after,
     read_labels,
-    side_of,
+    split_of,
 )
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import (
@@ -186,7 +186,7 @@ def _label(content: Mapping[str, Any], classes: Sequence[str], text: JsonFile) -
 class KineticsSource(Source):
     """Clips `NAME.json` in folders with "train" or "val" in their names, and `*_label.json` files with the same words.
 
-    The side of a clip is the field `side`: 0 train, 1 val.
+    The split of a clip is the field `side`: 0 train, 1 val.
     """
 
     def parse(self, data: bytes, where: str | Path, sample: Sample | None = None) -> Recording:
@@ -228,23 +228,23 @@ class KineticsSource(Source):
             name = member.file_name[: -len(_SUFFIX)]
             entry = _entry(name, member, tables)
             if entry is None:
-                rejected.append(Rejected(name, member.where, "no label file of its side names it", kind="name"))
+                rejected.append(Rejected(name, member.where, "no label file of its split names it", kind="name"))
                 continue
-            seen.add((name, entry.side))
+            seen.add((name, entry.split))
             if not entry.has_skeleton:
                 reason = f"{entry.where} says that it has no skeleton"
                 rejected.append(Rejected(name, member.where, reason, kind="missing"))
             elif name in items:
                 duplicates.append(Duplicate(name, items[name].member.where, member.where))
             else:
-                items[name] = Item(Sample(name, entry.label, {"side": entry.side}), member)
+                items[name] = Item(Sample(name, entry.label, {"side": entry.split}), member)
         if not items:
             raise FormatError(
                 f"no clip among {len(members)} JSON files and {len(label_files)} label files: pass the folder or "
                 f"archive that holds kinetics_train/, kinetics_val/ and their *{LABEL_FILE} files",
                 ", ".join(map(str, raw)),
             )
-        present = {side for _, side in seen}
+        present = {split for _, split in seen}
         rejected += _absent(tables, present, seen)
         return Listing(
             items=tuple(items[name] for name in sorted(items)),
@@ -256,11 +256,11 @@ class KineticsSource(Source):
 
 
 def _entry(name: str, member: Member, tables: Mapping[int, Mapping[str, ClipLabel]]) -> ClipLabel | None:
-    """Find what the label file of a clip's folder says about it; that of any side where the folder tells none."""
+    """Find what the label file of a clip's folder says about it; that of any split where the folder tells none."""
     folder = member.where.replace("\\", "/").rpartition("/")[0]
     for part in reversed(folder.split("/")):
-        if (side := side_of(part)) is not None:
-            return tables.get(side, {}).get(name)
+        if (split := split_of(part)) is not None:
+            return tables.get(split, {}).get(name)
     found = [table[name] for table in tables.values() if name in table]
     return found[0] if len(found) == 1 else None
 
@@ -268,11 +268,11 @@ def _entry(name: str, member: Member, tables: Mapping[int, Mapping[str, ClipLabe
 def _absent(
     tables: Mapping[int, Mapping[str, ClipLabel]], present: set[int], seen: set[tuple[str, int]]
 ) -> Iterable[Rejected]:
-    """List the clips that are missing, except those of a side without a single clip."""
-    for side in sorted(present):
-        for name in sorted(tables[side]):
-            entry = tables[side][name]
-            if entry.has_skeleton and (name, side) not in seen:
+    """List the clips that are missing, except those of a split without a single clip."""
+    for split in sorted(present):
+        for name in sorted(tables[split]):
+            entry = tables[split][name]
+            if entry.has_skeleton and (name, split) not in seen:
                 yield Rejected(name, entry.where, f"there is no {name}.json, though this file names it", kind="missing")
 
 
@@ -284,7 +284,7 @@ def kinetics() -> KineticsSource:
         skeleton=OPENPOSE18,
         classes=load_class_names("kinetics"),
         fields=("side",),
-        protocols={"official": SplitRule("side", (SIDES["train"],), (SIDES["val"],))},
+        protocols={"official": SplitRule("side", (SPLITS["train"],), (SPLITS["val"],))},
         body_selection="score",
         has_confidence=True,
         keeps_empty=True,
