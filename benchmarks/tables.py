@@ -2,14 +2,15 @@
 
 A result file, `results/*.json`, is a run's `result.json` with three keys added: `command`, `commit` and `machine`; or
 the same keys for a fusion, with a `stream` such as "4 streams fused". An ablation, `results/ablations/*/results.json`,
-has `command`, `commit`, `machine` and `runs`: name of the variant to a list of top-1 on the held-out part, one a run.
+has `command`, `commit`, `machine` and `runs`: by variant and value kept back the top-1 on that part, one a repetition.
 """
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 BEGIN = "<!-- results: written by `python -m benchmarks.tables` -->\n"
 END = "<!-- end of results -->\n"
 NEEDED = ("dataset", "protocol", "model", "stream", "epochs", "last", "best", "device", "command", "commit", "machine")
-COLUMNS = ("data set", "protocol", "model", "stream", "epochs", "last epoch", "best epoch", "device", "file")
+COLUMNS = ("data set", "protocol", "model", "stream", "epochs", "last epoch", "device", "file")
 
 
 def load_results(folder: Path) -> dict[str, dict[str, Any]]:
@@ -60,26 +61,29 @@ def results_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     """
     if not results:
         return "No results yet.\n"
-    rows = [
-        [
-            str(values["dataset"]),
-            str(values["protocol"]),
-            str(values["model"]),
-            str(values["stream"]).replace("_", " "),
-            str(values["epochs"]),
-            _top1(values["last"]),
-            _top1(values["best"]),
-            str(values["device"]),
-            f"[{name.removesuffix('.json')}](results/{name})",
-        ]
-        for name, values in results.items()
-    ]
-    rule = ["---:" if column in ("epochs", "last epoch", "best epoch") else "---" for column in COLUMNS]
+    rows = []
+    for group in _by_seed(results):
+        values = next(iter(group.values()))
+        rows.append(
+            [
+                str(values["dataset"]),
+                str(values["protocol"]),
+                str(values["model"]),
+                str(values["stream"]).replace("_", " "),
+                str(values["epochs"]),
+                _mean_top1([one["last"].get("test") for one in group.values()]),
+                str(values["device"]),
+                ", ".join(f"[{name.removesuffix('.json')}](results/{name})" for name in group),
+            ]
+        )
+    rule = ["---:" if column in ("epochs", "last epoch") else "---" for column in COLUMNS]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in (COLUMNS, rule, *rows))
 
 
 def full_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     """Return results as a Markdown table with the published figure, parameters and time of each.
+
+    Runs that differ in nothing but the seed are one row: their mean and standard deviation, and the minutes of one.
 
     Args:
         results: Results by file name.
@@ -87,28 +91,78 @@ def full_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     Returns:
         The table, top-1 in %; ends with a line end.
     """
-    rows = []
+    head = (
+        "| data | model | stream | recipe | epochs | last epoch | one clip | published | parameters | minutes | device "
+        "| file |\n|---|---|---|---|---:|---:|---:|---|---:|---:|---|---|\n"
+    )
+    return head + "".join(_full_row(group) for group in _by_seed(results))
+
+
+def _by_seed(results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
+    """Group results by file name so that runs of other seeds stand together."""
+    groups: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
     for name, values in results.items():
-        published = published_result(str(values["model"]), str(values["dataset"]), str(values["protocol"]))
-        theirs = (
-            ""
-            if published is None
-            else f"{published.top1} ({published.setting.rpartition(', ')[2]}, {published.epoch})"
-        )
-        minutes = f"{values['seconds'] / 60:.0f}" if "seconds" in values else ""
-        parameters = f"{values['parameters']:,}" if "parameters" in values else ""
-        stream = str(values["stream"]).replace("_", " ")
-        rows.append(
-            f"| {values['dataset']} {values['protocol']} | {values['model']} | {stream} | {values['recipe']} "
-            f"| {_top1(values['last'])} | {theirs} | {parameters} | {minutes} | {values['device']} "
-            f"| `results/{name}` |\n"
-        )
-    head = "| data | model | stream | recipe | last epoch | published | parameters | minutes | device | file |\n"
-    return head + "|---|---|---|---|---:|---|---:|---:|---|---|\n" + "".join(rows)
+        same = [str(values.get(key)) for key in ("dataset", "protocol", "model", "stream", "recipe", "variant", "init")]
+        same += [str(values["epochs"]), str(values.get("weights"))]
+        groups.setdefault(tuple(same), {})[name] = values
+    return list(groups.values())
+
+
+def _full_row(group: Mapping[str, Mapping[str, Any]]) -> str:
+    values = next(iter(group.values()))
+    published = published_result(str(values["model"]), str(values["dataset"]), str(values["protocol"]))
+    theirs = (
+        "" if published is None else f"{published.top1} ({published.setting.rpartition(', ')[2]}, {published.epoch})"
+    )
+    cells = [
+        f"{values['dataset']} {values['protocol']}",
+        str(values["model"]),
+        str(values["stream"]).replace("_", " "),
+        str(values["recipe"]),
+        str(values["epochs"]),
+        _mean_top1([one["last"].get("test") for one in group.values()]),
+        _mean_top1([one["last"].get("one_clip") for one in group.values()]),
+        theirs,
+        f"{values['parameters']:,}" if "parameters" in values else "",
+        f"{values['seconds'] / 60:.0f}" if "seconds" in values else "",
+        str(values["device"]),
+        ", ".join(f"`results/{name}`" for name in group),
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _mean_top1(figures: Sequence[Mapping[str, Any] | None]) -> str:
+    """The mean top-1 in % of runs that differ in their seed, with the standard deviation and their number."""
+    known = [100 * one["mean"]["top1"] for one in figures if one is not None]
+    if len(known) < 2:
+        return f"{known[0]:.2f}" if known else ""
+    return f"{statistics.fmean(known):.2f} ± {statistics.stdev(known):.2f} ({len(known)} seeds)"
+
+
+def confusions(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what every fusion still gets wrong, the most frequent confusion first.
+
+    Args:
+        results: Results by file name; those without `errors` are left out.
+
+    Returns:
+        A Markdown list; ends with a line end.
+    """
+    lines = []
+    for name, values in results.items():
+        if "errors" in values:
+            pairs = Counter((label, found) for _, label, found in values["errors"])
+            shown = "; ".join(f"{label} taken for {found}: {count}" for (label, found), count in pairs.most_common())
+            total = values["last"]["test"]["mean"]["count"]
+            lines.append(f"- `{name.removesuffix('.json')}`, {len(values['errors'])} of {total} wrong. {shown}.\n")
+    return "".join(lines) or "No fusion has been scored yet.\n"
 
 
 def ablation_table(values: Mapping[str, Any]) -> str:
-    """Return an ablation as a Markdown table: mean and spread of every variant, and its difference to the first.
+    """Return an ablation as a Markdown table.
+
+    A row has the mean over the repetitions for each value kept back, the mean of those, its difference to the first
+    row, and the standard deviation over repetitions, pooled over the values kept back.
 
     Args:
         values: The content of a `results.json`.
@@ -116,14 +170,33 @@ def ablation_table(values: Mapping[str, Any]) -> str:
     Returns:
         The table, top-1 in %; ends with a line end.
     """
-    means = {name: statistics.fmean(figures) for name, figures in values["runs"].items()}
-    base = next(iter(means.values()))
-    lines = ["| variant | runs | mean | standard deviation | difference |", "|---|---:|---:|---:|---:|"]
+    kept = sorted({value for figures in values["runs"].values() for value in figures})
+    lines = [
+        "| variant | runs | " + "".join(f"without {value} | " for value in kept) + "mean | difference | spread |",
+        "|---" + "|---:" * (len(kept) + 4) + "|",
+    ]
+    base = None
     for name, figures in values["runs"].items():
-        spread = f"{100 * statistics.stdev(figures):.2f}" if len(figures) > 1 else ""
-        difference = f"{100 * (means[name] - base):+.2f}"
-        lines.append(f"| {name} | {len(figures)} | {100 * means[name]:.2f} | {spread} | {difference} |")
+        means = [100 * statistics.fmean(figures[value]) if value in figures else None for value in kept]
+        cells = ["" if mean is None else f"{mean:.2f}" for mean in means]
+        mean, difference = "", ""
+        if None not in means:
+            centre = statistics.fmean([mean for mean in means if mean is not None])
+            base = centre if base is None else base
+            mean, difference = f"{centre:.2f}", f"{centre - base:+.2f}"
+        count = sum(map(len, figures.values()))
+        lines.append(f"| {' | '.join([name, str(count), *cells, mean, difference, _spread(figures)])} |")
     return "\n".join([*lines, "", f"`{values['command']}`, commit {values['commit']}, {values['machine']}.", ""])
+
+
+def _spread(figures: Mapping[str, Sequence[float]]) -> str:
+    """The standard deviation over repetitions in points, pooled over the values kept back; empty without any."""
+    repeated = [values for values in figures.values() if len(values) > 1]
+    if not repeated:
+        return ""
+    freedom = sum(len(values) - 1 for values in repeated)
+    pooled = sum((len(values) - 1) * statistics.variance(values) for values in repeated) / freedom
+    return f"{100 * pooled**0.5:.2f}"
 
 
 def ablations(folder: Path) -> str:
@@ -180,18 +253,12 @@ def written_pages(root: Path = ROOT) -> dict[Path, str]:
     """
     results = load_results(root / "results")
     readme, page = root / "README.md", root / "docs" / "results.md"
-    tables = full_table(results) + "\n## Ablations\n\n" + ablations(root / "results" / "ablations")
+    parts = (full_table(results), confusions(results), ablations(root / "results" / "ablations"))
+    tables = "{}\n## What is still wrong\n\n{}\n## Ablations\n\n{}".format(*parts)
     return {
         readme: with_table(readme.read_text(encoding="utf-8"), results_table(results)),
         page: with_table(page.read_text(encoding="utf-8"), tables),
     }
-
-
-def _top1(selection: Mapping[str, Any] | None) -> str:
-    """The test split's top-1 of one selection in %, and the epoch that it is of."""
-    if selection is None or selection.get("test") is None:
-        return ""
-    return f"{100 * selection['test']['mean']['top1']:.2f} ({selection['epoch']})"
 
 
 if __name__ == "__main__":
