@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,52 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "constraints
 HEAVY = ("torch", "lightning", "matplotlib", "plotly", "numpy", "jsonargparse", "rich", "yaml")
 
 
-@pytest.mark.parametrize("name", dualhead.__all__)
+PUBLIC = """
+ClipDataset Experiment ModelOutput Prediction Predictor Recipe Scores Segment Skeleton SkeletonModel SkeletonSequence
+Store __version__ create_model deploy evaluate export fuse generate get_recipe get_skeleton import_plugins inspect
+join_frames list_models load_experiment load_published merge_segments open_store prepare read register_augmentation
+register_format register_mixing register_model register_objective register_recipe register_step register_stream render
+report reproduce train
+"""
+ROOMS = sorted(
+    ".".join(file.parent.relative_to(ROOT / "src").parts) for file in (ROOT / "src/dualhead").glob("*/**/__init__.py")
+)
+
+
+def test_the_public_names_are_those_that_users_rely_on() -> None:
+    assert list(dualhead.__all__) == PUBLIC.split()
+    assert dir(dualhead) == sorted(PUBLIC.split())
+
+
+@pytest.mark.parametrize("name", PUBLIC.split())
 def test_public_names_exist(name: str) -> None:
     assert getattr(dualhead, name) is not None
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_sub_packages_state_their_public_modules(room: str) -> None:
+    names = import_module(room).__all__
+    assert list(names) == sorted(set(names))
+    for name in names:
+        import_module(f"{room}.{name}")
+
+
+def _documented_modules() -> set[str]:
+    """Return the modules that pages, examples and the reference import from, and the homes of the public names."""
+    texts = [page.read_text(encoding="utf-8") for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]]
+    texts += [example.read_text(encoding="utf-8") for example in ROOT.glob("examples/*.py")]
+    found = {f"dualhead.{home}" for home in dualhead._HOMES.values()}
+    for text in texts:
+        found.update(re.findall(r"^\s*from (dualhead\.[\w.]+) import", text, flags=re.MULTILINE))
+        found.update(re.findall(r"^::: (dualhead\.[\w.]+)\.\w+$", text, flags=re.MULTILINE))
+    return found
+
+
+@pytest.mark.parametrize("module", sorted(_documented_modules()))
+def test_documented_modules_are_public(module: str) -> None:
+    parts = module.split(".")
+    for end in range(2, len(parts)):
+        assert parts[end] in import_module(".".join(parts[:end])).__all__
 
 
 def test_public_names_are_listed_once_and_sorted() -> None:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from dualhead.data.frames import join_frames
     from dualhead.data.loading.dataset import ClipDataset
     from dualhead.data.prepare.prepare import prepare
+    from dualhead.data.reading import read
     from dualhead.data.recipes.recipe import Recipe, register_recipe
     from dualhead.data.recipes.recipes import get_recipe
-    from dualhead.data.recipes.step import register_augmentation
+    from dualhead.data.recipes.step import register_augmentation, register_step
     from dualhead.data.recipes.streams import register_stream
     from dualhead.data.store.store import Store, open_store
     from dualhead.evaluation.fusion import fuse
@@ -75,12 +76,14 @@ _HOMES = {
     "merge_segments": "inference.segments",
     "open_store": "data.store.store",
     "prepare": "data.prepare.prepare",
+    "read": "data.reading",
     "register_augmentation": "data.recipes.step",
     "register_format": "reading.registry",
     "register_mixing": "training.mixing",
     "register_model": "models.registry",
     "register_objective": "training.objectives",
     "register_recipe": "data.recipes.recipe",
+    "register_step": "data.recipes.step",
     "register_stream": "data.recipes.streams",
     "render": "visualize.animation",
     "report": "visualize.report_command",
@@ -119,12 +122,14 @@ __all__ = [
     "merge_segments",
     "open_store",
     "prepare",
+    "read",
     "register_augmentation",
     "register_format",
     "register_mixing",
     "register_model",
     "register_objective",
     "register_recipe",
+    "register_step",
     "register_stream",
     "render",
     "report",
@@ -134,7 +139,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for."""
+    """Import a public name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'dualhead' has no attribute {name!r}")
     return getattr(import_module(f"dualhead.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, for completion in a shell."""
+    return sorted(__all__)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dualhead
 from dualhead.data import reading
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.reading import Reader, Rejection
@@ -33,6 +34,45 @@ def read_recordings(
 
 
 NAMES = [f"S001C001P{performer:03}R001A{action:03}" for performer in (1, 3) for action in (1, 2, 3)]
+
+
+def test_read_returns_the_recordings_of_a_file_a_folder_an_archive_and_a_store(tmp_path: Path) -> None:
+    paths = write_recordings(tmp_path / "raw")
+    with zipfile.ZipFile(tmp_path / "raw.zip", "w") as archive:
+        for path in paths:
+            archive.write(path, path.name)
+    prepare("ntu60", tmp_path / "raw", tmp_path / "store", workers=1, quiet=True)
+    (single,) = dualhead.read(paths[1])
+    assert (single.name, single.label, single.joints.shape) == (NAMES[1], 1, (1, 17, 25, 3))
+    for place in ("raw", "raw.zip", "store"):
+        found = dualhead.read(tmp_path / place)
+        assert [item.name for item in found] == NAMES
+        np.testing.assert_array_equal(found[1].joints, single.joints)
+    with pytest.raises(FormatError, match="absent"):
+        dualhead.read(tmp_path / "absent")
+
+
+def test_read_takes_what_a_file_leaves_open_and_warns_of_what_it_decides(tmp_path: Path) -> None:
+    person = np.tile([[0.0, 0.0], [100.0, 200.0]], (5, 9, 1))[:, :17]  # (T, V, 2)
+    np.save(tmp_path / "clip.npy", np.concatenate([person, np.full((5, 17, 1), 90.0)], axis=2))
+    with pytest.warns(UserWarning, match="percent"):
+        (found,) = dualhead.read(tmp_path / "clip.npy", skeleton="coco17", fps=25, image_size=(640, 480))
+    assert (found.skeleton, found.fps, found.fields["width"]) == (COCO17, 25, 640)
+    notes: list[str] = []
+    dualhead.read(
+        tmp_path / "clip.npy", skeleton="coco17", image_size=(640, 480), on_note=lambda name, note: notes.append(note)
+    )
+    assert any("percent" in note for note in notes)
+
+
+def test_read_passes_damaged_files_of_a_folder_on(tmp_path: Path) -> None:
+    paths = write_recordings(tmp_path)
+    paths[0].write_bytes(paths[0].read_bytes()[:300])
+    with pytest.raises(FormatError):
+        dualhead.read(tmp_path)
+    rejected: list[Exception] = []
+    assert [item.name for item in dualhead.read(tmp_path, on_rejected=rejected.append)] == NAMES[1:]
+    assert NAMES[0] in str(rejected[0])
 
 
 def test_one_file(tmp_path: Path) -> None:

@@ -65,6 +65,29 @@ def test_probabilities_are_those_of_the_model_on_the_recipes_clip(folder: Path) 
     assert result.top(1)[0].name == CLASSES[logits.mean(axis=0).argmax()]
 
 
+def test_an_array_is_predicted_as_the_recording_of_its_skeleton(folder: Path) -> None:
+    predictor = Predictor.from_checkpoint(folder / "joint.safetensors")
+    expected = predictor.predict(sequence(5)).probabilities
+    joints = walk(5).astype(np.float64)
+    for found in (predictor.predict(joints, skeleton="ntu25"), predictor.predict(joints[0]), predictor.predict(joints)):
+        np.testing.assert_allclose(found.probabilities, expected, rtol=1e-5)
+    with pytest.raises(ConfigError, match=r"\(1, 20, 25, 3\).*17"):
+        predictor.predict(joints, skeleton="coco17")
+    with pytest.raises(MismatchError, match="coco17"):
+        predictor.predict(np.ones((1, 9, 17, 2)), skeleton="coco17")
+
+
+def test_the_skeleton_of_an_array_file_may_be_named(folder: Path, tmp_path: Path) -> None:
+    predictor = Predictor.from_checkpoint(folder / "joint.safetensors")
+    np.save(tmp_path / "clip.npy", walk(5))
+    found = predictor.predict(tmp_path / "clip.npy", skeleton="ntu25")
+    np.testing.assert_allclose(found.probabilities, predictor.predict(sequence(5)).probabilities, rtol=1e-6)  # type: ignore[union-attr]
+    with pytest.raises(ConfigError, match="reader"):
+        predictor.predict(tmp_path / "clip.npy", skeleton="ntu25", reader=predictor.make_reader())
+    with pytest.raises(ConfigError, match="coco17"):
+        predictor.predict(sequence(5), skeleton="coco17")
+
+
 def test_streams_are_fused_as_score_files_are(folder: Path) -> None:
     recordings = [sequence(number, label=number % 3) for number in range(4)]
     files = [folder / "joint.safetensors", folder / "bone.safetensors"]

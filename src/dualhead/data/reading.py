@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -72,6 +73,56 @@ def select_bodies(
         joints, clip.skeleton, clip.name if name is None else name, clip.label, confidence, dict(clip.fields),
         fps=recording.fps,
     )  # fmt: skip
+
+
+def read(
+    path: str | Path,
+    *,
+    skeleton: str | Path | Skeleton | None = None,
+    fps: float | None = None,
+    unit: str | None = None,
+    image_size: tuple[int, int] | None = None,
+    kind: str | None = None,
+    axes: str | None = None,
+    body_selection: str | None = None,
+    on_rejected: Rejection | None = None,
+    on_note: Note | None = None,
+) -> list[SkeletonSequence]:
+    """Read every recording at a path: a file of any known format, a video, a folder, an archive or a store.
+
+    `Reader(...).read(path)` yields them one after another, for sources that do not fit into memory.
+
+    Args:
+        path: What to read; docs/formats.md lists the formats, which are recognised by content.
+        skeleton: The layout of the joints of files that leave it open, such as arrays: a name, a `Skeleton` or a YAML
+            file.
+        fps: Frames a second, in place of what files say.
+        unit: The unit of 3D coordinates of files that leave it open, "m", "cm", "mm" or "in"; default: metres.
+        image_size: Width and height in pixels, for 2D coordinates whose file does not say it.
+        kind: The format that files are interpreted as; default: decided by their content.
+        axes: The order of the axes of arrays, such as "TMVC"; default: as their numbers say.
+        body_selection: Which bodies to keep; default: the format's.
+        on_rejected: Called with the error of each recording of a folder or archive that cannot be read; default: the
+            first such error is raised.
+        on_note: Called with a recording and a sentence on what was decided by evidence; default: a `UserWarning`.
+
+    Returns:
+        The recordings, in the order of their names; a list of one for a file with one recording.
+
+    Raises:
+        ConfigError: If an argument is not valid, or contradicts a file.
+        FormatError: If there is nothing at `path`, or a file is damaged, of an unknown format or without a body.
+        StoreError: If a store is damaged.
+    """
+    reader = Reader(
+        skeleton=skeleton, body_selection=body_selection, image_size=image_size, fps=fps, unit=unit, kind=kind,
+        axes=axes,
+    )  # fmt: skip
+    return list(reader.read(Path(path), on_rejected, on_note=on_note or _warn))
+
+
+def _warn(name: str, note: str) -> None:
+    warnings.warn(f"{name}: {note}", UserWarning, stacklevel=3)
 
 
 def read_sequence(

@@ -6,3 +6,5 @@
 - `pyskl`, `ctrgcn`, `published`: what other projects made of them.
 - `custom`: a user's own data (docs/custom-data.md).
 """
+
+__all__ = ["file_format", "recording"]

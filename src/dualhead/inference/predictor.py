@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -99,36 +99,74 @@ class Predictor:
 
     @overload
     def predict(
-        self, recordings: SkeletonSequence, *, batch_size: int = ..., reader: Reader | None = ...
+        self,
+        recordings: SkeletonSequence | NDArray[Any],
+        *,
+        skeleton: str | Path | Skeleton | None = ...,
+        batch_size: int = ...,
+        reader: Reader | None = ...,
     ) -> Prediction: ...
 
     @overload
     def predict(
-        self, recordings: str | Path, *, batch_size: int = ..., reader: Reader | None = ...
+        self,
+        recordings: str | Path,
+        *,
+        skeleton: str | Path | Skeleton | None = ...,
+        batch_size: int = ...,
+        reader: Reader | None = ...,
     ) -> Prediction | list[Prediction]: ...
 
     @overload
-    def predict(self, recordings: Many, *, batch_size: int = ..., reader: Reader | None = ...) -> list[Prediction]: ...
+    def predict(
+        self,
+        recordings: Many,
+        *,
+        skeleton: str | Path | Skeleton | None = ...,
+        batch_size: int = ...,
+        reader: Reader | None = ...,
+    ) -> list[Prediction]: ...
 
     def predict(
-        self, recordings: Recordings | Many, *, batch_size: int = 16, reader: Reader | None = None
+        self,
+        recordings: Recordings | NDArray[Any] | Many,
+        *,
+        skeleton: str | Path | Skeleton | None = None,
+        batch_size: int = 16,
+        reader: Reader | None = None,
     ) -> Prediction | list[Prediction]:
         """Predict the action in recordings.
 
         Args:
-            recordings: A recording, a raw file, a folder, an archive or a store, or a list of those.
+            recordings: A recording, an array `(M, T, V, C)` of one or `(T, V, C)` of a single body, a raw file, a
+                folder, an archive or a store, or a list of recordings or paths.
+            skeleton: The layout of the joints of an array, and of files that leave it open: a name, a `Skeleton` or a
+                YAML file; default: the checkpoints'.
             batch_size: Clips that are computed at a time.
-            reader: How files are read; default: `make_reader()`.
+            reader: How files are read; default: `make_reader(skeleton=skeleton)`.
 
         Returns:
-            One prediction for a recording or a file; a list of them for whatever can hold many.
+            One prediction for a recording, an array or a file; a list of them for whatever can hold many.
 
         Raises:
-            ConfigError: If a recording holds a coordinate that is not finite or leads to a logit that is not, or the
-                source is of no known kind.
+            ConfigError: If a recording holds a coordinate that is not finite or leads to a logit that is not, the
+                source is of no known kind, an array does not have the shape of the skeleton, or both a skeleton and a
+                reader are given for files.
             FormatError: If a file is damaged or contains no person.
             MismatchError: If a recording has a skeleton that cannot be converted to the checkpoint's.
         """
+        if isinstance(recordings, np.ndarray):
+            layout = self.skeleton if skeleton is None else load_skeleton(skeleton)
+            bodies = recordings[None] if recordings.ndim == 3 else recordings
+            recordings = SkeletonSequence(bodies, layout, "array")
+        elif isinstance(recordings, SkeletonSequence):
+            if skeleton is not None and load_skeleton(skeleton) != recordings.skeleton:
+                given = load_skeleton(skeleton).name
+                raise ConfigError(f"skeleton is {given!r}, but the sequence has {recordings.skeleton.name!r}: omit it")
+        elif skeleton is not None:
+            if reader is not None:
+                raise ConfigError("skeleton and reader are both given: pass make_reader(skeleton=...) as the reader")
+            reader = self.make_reader(skeleton=skeleton)
         if isinstance(recordings, SkeletonSequence) or (
             isinstance(recordings, str | Path) and not holds_many(Path(recordings))
         ):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Sample(TypedDict):
-    """One sample: its clips `(test_clips, C, T, V, M)`, label, row in the store, and the draw that it was requested."""
+    """One sample: its clips `(test_clips, C, T, V, M)`, label, row in the store, and the draw of its augmentation."""
 
     clips: NDArray[np.float32]
     label: int
@@ -58,7 +58,11 @@ def sample_rng(seed: int, epoch: int, row: int) -> np.random.Generator:
 
 
 class ClipDataset(Dataset[Sample]):
-    """Rows of a store through a recipe, requested as `(epoch, position)`.
+    """Rows of a store through a recipe, for any `torch.utils.data.DataLoader`.
+
+    A sample is requested by its position, or as `(draw, position)`. The augmentation of a training clip is a function
+    of (seed, draw, row). `ClipDataModule` requests draws, so that a resumed run repeats none; for a position alone the
+    draw comes from torch's generator, which a `DataLoader` seeds anew in every epoch and for every worker.
 
     Args:
         store: An open store.
@@ -93,43 +97,55 @@ class ClipDataset(Dataset[Sample]):
         self.stream = stream
         self.train = train
         self.seed = seed
-        self.num_clips = recipe.num_test_clips if all_test_clips and not train else 1
+        self.all_test_clips = all_test_clips and not train
+        self.num_clips = recipe.num_test_clips if self.all_test_clips else 1
 
     def __len__(self) -> int:
         """Return N, the number of samples."""
         return len(self.indices)
 
-    def __getitem__(self, item: tuple[int, int]) -> Sample:
+    def __getitem__(self, item: int | tuple[int, int]) -> Sample:
         """Return one sample.
 
         Args:
-            item: Epoch and position; for test clips the epoch does not matter.
+            item: A position, or a draw (such as the epoch) and a position; for test clips the draw does not matter.
 
         Returns:
-            Its clips, label and row in the store.
+            Its clips, label and row in the store. The clips of a position alone are one clip `(C, T, V, M)` unless
+            `all_test_clips` was chosen, so that PyTorch's default collation makes `(N, C, T, V, M)` of them; in all
+            other cases they are `(test_clips, C, T, V, M)`, as `collate` expects them.
+
+        Raises:
+            IndexError: If there is no such position.
         """
-        epoch, position = item
+        alone = not isinstance(item, tuple)
+        if isinstance(item, tuple):
+            draw, position = item
+        else:
+            draw, position = int(torch.randint(2**31, ())) if self.train and self.recipe.draws else 0, item
         row = int(self.indices[position])
         sequence = self.store[row]
         if self.num_clips > 1:
             clips = self.recipe.clips(sequence, self.stream)
         else:
-            rng = sample_rng(self.seed, epoch, row) if self.train and self.recipe.draws else None
-            clips = self.recipe.clip(sequence, self.stream, train=self.train, rng=rng)[None]
-        return {"clips": clips, "label": int(self.store.labels[row]), "index": row, "draw": epoch}
+            rng = sample_rng(self.seed, draw, row) if self.train and self.recipe.draws else None
+            clips = self.recipe.clip(sequence, self.stream, train=self.train, rng=rng)
+            clips = clips if alone and not self.all_test_clips else clips[None]
+        return {"clips": clips, "label": int(self.store.labels[row]), "index": row, "draw": draw}
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
     """Collate samples into a batch.
 
     Args:
-        samples: N samples with the same number of clips.
+        samples: N samples with the same number of clips each.
 
     Returns:
         Clips `(N * test_clips, C, T, V, M)`, labels `(N,)` and store rows `(N,)`.
     """
+    join = np.stack if samples[0]["clips"].ndim == 4 else np.concatenate  # a clip, or the test clips of a sample
     return {
-        "clips": torch.from_numpy(np.concatenate([sample["clips"] for sample in samples])),
+        "clips": torch.from_numpy(join([sample["clips"] for sample in samples])),
         "labels": torch.tensor([sample["label"] for sample in samples], dtype=torch.int64),
         "indices": torch.tensor([sample["index"] for sample in samples], dtype=torch.int64),
     }

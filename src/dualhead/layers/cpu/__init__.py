@@ -4,3 +4,5 @@ A formula that is written one operation after the other touches memory for each 
 CPU spends its time on. What is here computes the same results, in values and gradients, piece by piece. The layers
 ask `dualhead.layers.prepared.is_eager` whether they may use it; everywhere else the formula itself runs.
 """
+
+__all__: list[str] = []
