@@ -85,12 +85,12 @@ class Parameter:
 
     @property
     def required(self) -> bool:
-        """Whether it must be given."""
+        """True if it must be given."""
         return self.default is inspect.Parameter.empty
 
     @property
     def switch(self) -> bool:
-        """Whether it is on or off: `--name` or `--no-name`."""
+        """True if it is on or off: `--name` or `--no-name`."""
         return self.kinds == (bool,) and not self.many and self.flag.startswith("--")
 
     @property

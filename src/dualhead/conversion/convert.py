@@ -22,12 +22,12 @@ from dualhead.runtime.files import check_apart, replacing
 from dualhead.skeleton import Skeleton, get_skeleton
 
 OUR_SUFFIX = ".safetensors"
-"""What our checkpoints end in."""
+"""The suffix of checkpoints of this package."""
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """What a conversion did.
+    """The result of a conversion.
 
     Attributes:
         out: The file that was written.

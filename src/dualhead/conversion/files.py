@@ -16,7 +16,7 @@ from torch import Tensor
 from dualhead.runtime.errors import CheckpointError
 
 PUBLISHED_SUFFIXES = (".pt", ".pth")
-"""What published checkpoints end in."""
+"""The suffixes of published checkpoints."""
 
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "weights", "net")
 _MAX_DEPTH = 8  # of wrappers; a damaged file may hold itself

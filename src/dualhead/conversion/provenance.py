@@ -1,4 +1,4 @@
-"""Where published weights come from, as far as it is known."""
+"""Provenance of published weights, as far as it is known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dualhead.version import __version__
 
 @dataclass(frozen=True)
 class Origin:
-    """What is known of how published weights came to be; None or nothing where it is not known.
+    """The known provenance of published weights; None or empty where it is not known.
 
     Attributes:
         experiment: The experiment that they were trained in.

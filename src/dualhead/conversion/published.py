@@ -57,7 +57,7 @@ def published_constants(model: SkeletonModel) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class KeyReport:
-    """How the keys of a published checkpoint meet those that a model needs.
+    """The keys of a published checkpoint compared with those that a model needs.
 
     Attributes:
         mapped: Published key to our key.
@@ -81,7 +81,7 @@ class KeyReport:
 
     @property
     def problems(self) -> list[str]:
-        """What keeps the checkpoint from being loaded, a part of a sentence for each kind, with the first example."""
+        """Reasons why the checkpoint cannot be loaded: a phrase for each kind, with the first example."""
         found = (
             (self.missing, "are missing"),
             (self.unexpected, "are not known"),
@@ -93,7 +93,7 @@ class KeyReport:
 
     @property
     def understood(self) -> bool:
-        """Whether every key was mapped or is a constant, none is missing, and all hold numbers."""
+        """True if every key was mapped or is a constant, none is missing, and all hold numbers."""
         return not self.problems
 
 

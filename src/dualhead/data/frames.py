@@ -1,4 +1,4 @@
-"""What a pose estimator gives, people frame by frame, as one recording."""
+"""Recordings from the output of a pose estimator, people frame by frame."""
 
 from __future__ import annotations
 

@@ -25,10 +25,10 @@ from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
 MOST_BODIES = 8
-"""How many people are kept where each is looked at alone."""
+"""Number of people that are kept where each is processed alone."""
 
 Recordings = SkeletonSequence | str | Path
-"""What can be predicted: a recording in memory, a file, a folder or a store."""
+"""A source of recordings: a recording in memory, a file, a folder or a store."""
 
 Many = Sequence[SkeletonSequence] | Sequence[Path] | list[str]
 """Several of those."""
@@ -249,7 +249,7 @@ class Reader:
 
     @cached_property
     def options(self) -> ReadingOptions:
-        """What is known of files from elsewhere.
+        """Facts about the files that are known from elsewhere.
 
         Raises:
             ConfigError: If the skeleton is unknown.

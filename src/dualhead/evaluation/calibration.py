@@ -1,4 +1,4 @@
-"""Whether a model is right as often as it says, and whether two models say the same."""
+"""Calibration of confidences, and agreement between streams and heads."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def calibrate_confidence(confidence: NDArray[np.float64], right: NDArray[np.bool
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """How alike the predictions of several streams or heads are.
+    """Pairwise agreement between the predictions of several streams or heads.
 
     Attributes:
         names: What was compared, n names.

@@ -1,4 +1,4 @@
-"""How well intervals found in untrimmed recordings agree with annotated ones; NumPy.
+"""Metrics of intervals detected in untrimmed recordings, compared with annotated ones; NumPy only.
 
 Reference implementation: `eval_detection.py` of the ActivityNet evaluation code (Caba Heilbron et al., CVPR 2015),
 whose matching and interpolated average precision are followed.

@@ -21,7 +21,7 @@ from dualhead.runtime.progress import show_progress
 from dualhead.version import __version__
 
 Method = Literal["logits", "softmax"]
-"""What is summed: the streams' logits, or their probabilities."""
+"""The quantity that is summed: the streams' logits, or their probabilities."""
 
 _BLOCK_VALUES = 2**17
 

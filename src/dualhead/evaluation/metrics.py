@@ -1,4 +1,4 @@
-"""How often a model is right: top-k, mean class accuracy, confusion.
+"""Classification metrics: top-k accuracy, mean class accuracy, confusion matrix.
 
 A class without a sample in the split has no accuracy: it is NaN per class and left out of the mean over classes, and
 its row of the confusion matrix is zero.

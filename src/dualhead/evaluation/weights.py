@@ -1,4 +1,4 @@
-"""How much each stream counts in a fusion."""
+"""Weights of the streams in a fusion."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def search_weights(
 
 
 class _Candidates:
-    """What is known of the points of a search: each is computed once, many at a time for a few samples.
+    """Accuracies at the points of a search: each is computed once, many at a time for a few samples.
 
     Attributes:
         right: How many samples each point gets right.

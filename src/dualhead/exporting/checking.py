@@ -1,4 +1,4 @@
-"""Whether an exported model says what the model says: clips to ask both with, and the comparison."""
+"""Comparison of an exported model with the model it was made of, on clips made for that."""
 
 from __future__ import annotations
 

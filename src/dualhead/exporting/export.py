@@ -22,7 +22,7 @@ from dualhead.runtime.terminal import cell, print_line
 from dualhead.version import __version__
 
 Format = Literal["onnx", "torch"]
-"""What can be written: ONNX, or a program of torch.export."""
+"""File formats of exported models: ONNX, or a program of torch.export."""
 
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 

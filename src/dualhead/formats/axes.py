@@ -1,4 +1,4 @@
-"""Which way is up: 3D poses turned to the axes of the Kinect by what their joints say."""
+"""Orientation of 3D poses: they are rotated to the axes of the Kinect by the direction of their bodies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dualhead.skeleton import Skeleton
 
 _CLEAR = 0.8
-"""How much of the height of a body must lie along one axis in the mean for it to be the one that points up."""
+"""Mean share of a body's height that must lie along an axis for it to be the one that points up."""
 
 _UPRIGHT = {
     "y up": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),

@@ -35,7 +35,7 @@ class _Joint:
 
 @dataclass(frozen=True, eq=False)
 class Bvh:
-    """What a BVH file holds.
+    """The content of a BVH file.
 
     Attributes:
         names: Joint names as the file has them; the end of a bone is called after its joint, with "_end".

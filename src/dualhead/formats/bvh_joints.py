@@ -138,7 +138,7 @@ _WAYS: Mapping[str, Mapping[str, Ways]] = {
         **{part: ((part,),) for part in ("pelvis", "spine1", "spine2", "spine3", "neck", "head")},
     },
 }
-"""How each joint of a skeleton follows from the parts of a body."""
+"""The joints of each skeleton as means of the parts of a body."""
 
 
 def pose_of(

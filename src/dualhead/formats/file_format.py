@@ -1,4 +1,4 @@
-"""How a raw format declares itself: how its files are recognised, and what they are parsed to."""
+"""The declaration of a raw format: how its files are recognised, and what they are parsed to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Unit = Literal["m", "cm", "mm", "in", "px", "fraction", ""]
 """The unit of the coordinates of a clip; "" where the format leaves it open."""
 
 START_BYTES = 2**16
-"""How much of a file is looked at to recognise it, where that does."""
+"""Number of bytes at the start of a file that are inspected to recognise it."""
 
 _FIRST_LINES = 8
 _MOST_ARRAYS = 1000
@@ -39,7 +39,7 @@ _MOST_ARRAYS = 1000
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a file is interpreted as a format.
+    """The evidence that a file has a format.
 
     Attributes:
         reason: What speaks for it, such as "a list of records with 'image_id' and 'keypoints'".
@@ -163,7 +163,7 @@ def _shape(start: bytes, where: str) -> tuple[int, ...] | None:
 
 @dataclass(frozen=True)
 class ReadingOptions:
-    """What is known of recordings from elsewhere than their files.
+    """Facts about recordings that are known from elsewhere than their files.
 
     Attributes:
         skeleton: The layout of the joints, as the user says; files that have another of their own are refused.
@@ -284,7 +284,7 @@ class FileFormat:
 
     @property
     def is_supported(self) -> bool:
-        """Whether its files can be read."""
+        """True if its files can be read."""
         return self.parse is not None or self.parse_frames is not None
 
 

@@ -1,4 +1,4 @@
-"""What happens when in a long recording: intervals from tables and from label files beside it."""
+"""Annotated intervals of long recordings, from tables and from label files beside them."""
 
 from __future__ import annotations
 

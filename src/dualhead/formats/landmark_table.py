@@ -39,7 +39,7 @@ _ABSENT = ("", "nan", "na", "null", "none")
 
 @dataclass(frozen=True)
 class LandmarkColumns:
-    """Which column of a table holds what.
+    """The meaning of the columns of a table of landmarks.
 
     Attributes:
         coordinates: The columns by (joint, axis); axes are "x", "y", "z" and "confidence". In a table with a line for
@@ -67,13 +67,13 @@ class LandmarkColumns:
 
     @property
     def has_confidence(self) -> bool:
-        """Whether there is a confidence for the joints."""
+        """True if the joints have a confidence."""
         return any(axis == "confidence" for _, axis in self.coordinates)
 
 
 @dataclass(frozen=True, eq=False)
 class LandmarkTable:
-    """What a table holds, before its coordinates are given a meaning.
+    """The content of a table of landmarks, before its coordinates are interpreted.
 
     Attributes:
         frames: int64 `(B,)`, the frame of each body.

@@ -41,7 +41,7 @@ _RATE_KEYS = ("fps", "frame_rate", "frameRate")
 _CHANNELS = ("x", "y", "z", "visibility")
 _HIPS = [23, 24]
 _CENTRED = 0.02
-"""How far from zero the hips of world landmarks may be, in metres: they are their origin."""
+"""Largest distance of the hips of world landmarks from zero, their origin, in metres."""
 _NUDGE = 1e-4
 """How far world landmarks are moved, in metres, where the middle of the hips is exactly 0: it would count as absent
 once it is a joint of its own."""

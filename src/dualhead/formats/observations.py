@@ -1,4 +1,4 @@
-"""What the parsers of pose programs share: checked numbers, frame numbers in names, and people frame by frame."""
+"""Shared parts of the parsers of pose programs: checked numbers, frame numbers in names, people frame by frame."""
 
 from __future__ import annotations
 

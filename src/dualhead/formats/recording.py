@@ -1,4 +1,4 @@
-"""What a parser returns: every body seen in every frame, before any is chosen."""
+"""The result of a parser: every body seen in every frame, before bodies are selected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every raw source has in common: its facts, its listing, and reading one item."""
+"""The interface of raw sources: their facts, their listing, and reading one item."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SplitRule:
 
 @dataclass(frozen=True)
 class Sample:
-    """What is known of a recording without reading it.
+    """Facts about a recording that are known before it is read.
 
     Attributes:
         name: Its name, unique in its data set.

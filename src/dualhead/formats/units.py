@@ -13,7 +13,7 @@ METRES = MappingProxyType({"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254})
 """Metres of each unit."""
 
 MOST_EXTENT = 3.0
-"""How many times larger or smaller than expected a body may be before its unit is doubted."""
+"""Factor by which a body may be larger or smaller than expected before its unit is doubted."""
 
 _STANDING = 1.6  # an adult from head to foot is about 1.3 to 1.9 metres for a Kinect
 _HEADS = ("head", "nose", "neck")

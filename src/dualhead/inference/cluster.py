@@ -25,7 +25,7 @@ from dualhead.runtime.terminal import print_json
 from dualhead.version import __version__
 
 ShardFormat = Literal["jsonl", "parquet"]
-"""How shards are written."""
+"""File formats of shards."""
 
 _PLAN = "plan.json"
 _SHARD = 256  # files or rows at most: reading the list of a large archive anew for each must not count
@@ -33,7 +33,7 @@ _SHARD = 256  # files or rows at most: reading the list of a large archive anew 
 
 @dataclass(frozen=True)
 class Job:
-    """What the workers do, as it travels to them.
+    """The work of the workers, as it is sent to them.
 
     Attributes:
         checkpoints: Checkpoints, fused if they are several.
@@ -72,7 +72,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Shard:
-    """What became of one part.
+    """The outcome of one part.
 
     Attributes:
         count: Predictions in it.

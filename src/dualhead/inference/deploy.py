@@ -57,7 +57,7 @@ class DeployedModel(SkeletonModel):
 
     @property
     def input_norm(self):  # type: ignore[no-untyped-def, override]
-        """What every clip goes through first."""
+        """The input norm, which every clip passes first."""
         return self.model.input_norm
 
     def train(self, mode: bool = True) -> Self:

@@ -24,7 +24,7 @@ from dualhead.runtime.files import check_apart
 from dualhead.runtime.progress import show_progress
 
 Format = Literal["auto", "table", "jsonl", "csv", "parquet"]
-"""How predictions are written; "auto" is a table on a terminal and JSON lines elsewhere."""
+"""Output formats of predictions; "auto" is a table on a terminal and JSON lines elsewhere."""
 
 _MOST_ALIKE = 3
 

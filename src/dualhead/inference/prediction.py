@@ -1,4 +1,4 @@
-"""What a predictor says about one recording."""
+"""The prediction of one recording."""
 
 from __future__ import annotations
 

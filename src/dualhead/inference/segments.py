@@ -1,4 +1,4 @@
-"""What happens when: predictions of windows, and the intervals in which they agree."""
+"""Predictions of windows, and the intervals in which they agree."""
 
 from __future__ import annotations
 

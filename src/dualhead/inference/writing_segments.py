@@ -25,7 +25,7 @@ SEGMENT_COLUMNS = (
 
 
 Items = Iterator[Interval] | Iterator[Segment]
-"""What can be written."""
+"""Sequences of intervals or windows that can be written."""
 
 
 def write_over_time(

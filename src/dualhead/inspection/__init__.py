@@ -1,3 +1,3 @@
-"""What is in a store or a raw file, and what looks wrong in it."""
+"""Summaries of stores and raw files, and detection of anomalies in them."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""Which clips of a store look wrong, ranked, each with its reasons."""
+"""Ranking of the clips of a store that are probably faulty, each with its reasons."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MISSING = 0.2
 """Share of missing joints from which on they count."""
 
 SIZE = 2.0
-"""How many times larger or smaller than the store's median a clip's bodies must be to count."""
+"""Factor by which a clip's bodies must be larger or smaller than the store's median to count."""
 
 
 @dataclass(frozen=True)

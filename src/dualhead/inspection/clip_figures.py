@@ -16,7 +16,7 @@ _PART = 2**22
 
 @dataclass(frozen=True, eq=False)
 class ClipFigures:
-    """What the coordinates of N clips look like; every column is `(N,)`.
+    """Statistics of the coordinates of N clips; every column is `(N,)`.
 
     A body is present in a frame where one of its coordinates is not 0. Lengths are in the units of the coordinates.
 

@@ -66,7 +66,7 @@ class Person:
 
 @dataclass(frozen=True)
 class FileStory:
-    """What is known of a raw file.
+    """A summary of a raw file.
 
     Attributes:
         path: The file.

@@ -17,7 +17,7 @@ from dualhead.inspection.clip_figures import ClipFigures, measure_clips
 
 @dataclass(frozen=True, eq=False)
 class StoreInspection:
-    """What there is to say about a store of N clips.
+    """A summary of a store of N clips.
 
     Attributes:
         store: The store.
@@ -41,7 +41,7 @@ class StoreInspection:
 
     @property
     def unit_doubt(self) -> str:
-        """Why 3D coordinates are probably not metres, with the cure; "" where there is no doubt."""
+        """The reason why 3D coordinates are probably not metres, and what to do; "" where there is no doubt."""
         seen = self.figures.extent[self.figures.extent > 0]
         if self.store.skeleton.dimensions != 3 or self.store.meta.get("prepared") or not len(seen):
             return ""

@@ -1,4 +1,4 @@
-"""Which bodies of a batch have to be computed: all that are there, and one for all that are absent."""
+"""The distinct bodies of a batch: all that are present, and one row for all that are absent."""
 
 from __future__ import annotations
 

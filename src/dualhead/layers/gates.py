@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class TemporalGate(nn.Module):
-    """Where in time the sender sees something: mean over joints, convolution over time to one channel, sigmoid.
+    """Temporal attention of the sender: mean over joints, convolution over time to one channel, sigmoid.
 
     Starts with weights and bias of 0, so that every frame's gate is 0.5.
 
@@ -29,7 +29,7 @@ class TemporalGate(nn.Module):
 
 
 class SpatialGate(nn.Module):
-    """Which joints the sender sees: mean over time, convolution over joints to one channel, sigmoid.
+    """Spatial attention of the sender: mean over time, convolution over joints to one channel, sigmoid.
 
     Args:
         channels: C of the sender.

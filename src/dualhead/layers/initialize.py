@@ -1,4 +1,4 @@
-"""How convolutions start in 2s-AGCN and CTR-GCN."""
+"""Initialisation of the convolutions of 2s-AGCN and CTR-GCN."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every model of the package is."""
+"""The base class of every model of the package."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NODES_AT_A_TIME = 16384
 
 
 class ModelOutput(NamedTuple):
-    """What a model may return in training in place of plain logits: logits and what its objective needs beside them.
+    """The output of a model in training, in place of plain logits: logits and further tensors for its objective.
 
     Attributes:
         logits: `(N, H, K)`.

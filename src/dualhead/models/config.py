@@ -1,4 +1,4 @@
-"""What rebuilds a model."""
+"""The configuration that rebuilds a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dualhead.skeleton import Skeleton
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What `create_model` was called with: enough to build the same model again.
+    """The arguments of `create_model`: enough to build the same model again.
 
     Attributes:
         name: Name in the registry.

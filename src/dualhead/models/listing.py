@@ -1,4 +1,4 @@
-"""What is known of every model: the one source of `dualhead models` and of docs/models.md."""
+"""Facts about every model: the one source of `dualhead models` and of docs/models.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dualhead.models.registry import create_model, model_entries, variant_argume
 _CLASSES, _SKELETON, _BODIES = 60, "ntu25", 2
 
 COUNTED_FOR = "NTU RGB+D 60 (25 joints, 2 bodies, 60 classes)"
-"""What parameters and multiplications are counted for."""
+"""The data set and clip that parameters and multiplications are counted for."""
 
 _PAGE = """# Models
 
@@ -31,7 +31,7 @@ cheaper.
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of one model.
+    """Facts about one model.
 
     Attributes:
         name: Its name in the registry.

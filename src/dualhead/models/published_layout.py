@@ -1,4 +1,4 @@
-"""What published checkpoints of a model look like; each model states its own at the bottom of its file."""
+"""The layout of published checkpoints; each model states its own at the bottom of its file."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Shapes:
 
 @dataclass(frozen=True)
 class PublishedLayout:
-    """How the published code names what a model consists of.
+    """The names that the published code gives to the parts of a model.
 
     Attributes:
         keys: Pairs every key of our state dict with the published one, by walking a model's modules.

@@ -28,7 +28,7 @@ Registered = TypeVar("Registered", bound=Builder)
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """What is known of a model before it is built.
+    """Facts about a model that are known before it is built.
 
     Attributes:
         name: Its name in the registry.

@@ -29,7 +29,7 @@ from dualhead.runtime.errors import unknown
 from dualhead.skeleton import Skeleton
 
 PARTITIONS = {"published": published_spatial_partition, "distance": spatial_partition}
-"""How neighbours are told apart: as the published code does, or by their true distance from the centre."""
+"""Partitions of neighbours: as in the published code, or by their true distance from the centre."""
 
 
 class STGCNUnit(PreparedModule):

@@ -18,7 +18,7 @@ from dualhead.models.unit_trunk import GraphUnit, UnitTrunk, normal_linear, unit
 from dualhead.skeleton import Skeleton
 
 _OTHER_PARENTS = {"left_hand_tip": "left_hand", "right_hand_tip": "right_hand"}
-"""Where the published graph of NTU RGB+D differs from that of MS-G3D, in which a hand's tip hangs from its thumb."""
+"""Parents in the published graph of NTU RGB+D that differ from MS-G3D's, where a hand's tip is a child of its thumb."""
 
 
 def published_graph(skeleton: Skeleton) -> Matrix:

@@ -15,7 +15,7 @@ from dualhead.runtime.errors import CheckpointError
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What became of every entry of a model's state.
+    """The outcome of loading every entry of a model's state.
 
     Attributes:
         loaded: Taken from the checkpoint.

@@ -1,4 +1,4 @@
-"""What recordings of every format are held to: units, confidence, absent joints, the size of the image.
+"""Conventions that recordings of every format are converted to: units, confidence, absent joints, image size.
 
 Nothing is guessed silently: what the numbers decide is said in a note, what they leave open is refused with the flag
 that settles it.

@@ -1,4 +1,4 @@
-"""Which recordings there are among files, and how each is parsed."""
+"""Discovery of the recordings among files, and their parsing."""
 
 from __future__ import annotations
 

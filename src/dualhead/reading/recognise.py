@@ -1,4 +1,4 @@
-"""What a file is: the format with the strongest evidence, or a sentence that names what was found."""
+"""Recognition of a file's format: the one with the strongest evidence, or an error that names what was found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dualhead.runtime.errors import FormatError
 
 @dataclass(frozen=True)
 class Recognised:
-    """What a file is interpreted as.
+    """The format that a file was recognised as.
 
     Attributes:
         format: The format.

@@ -103,7 +103,7 @@ def _how_often() -> dict[str, int]:
 
 
 class _Worker:
-    """What Ray runs: one in each worker process."""
+    """The actor that Ray runs in each worker process."""
 
     def __init__(
         self,

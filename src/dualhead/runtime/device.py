@@ -1,4 +1,4 @@
-"""Which device of this machine computes."""
+"""Choice of the device that computes."""
 
 from __future__ import annotations
 

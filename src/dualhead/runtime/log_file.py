@@ -1,4 +1,4 @@
-"""What a package logs, in a file."""
+"""Log files of the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a machine a process may use."""
+"""Limits of the memory and the cores that a process may use."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ NPZ_DAMAGE = (
     ValueError, TypeError, KeyError, EOFError, OverflowError, MemoryError, NotImplementedError, RuntimeError, OSError,
     SyntaxError, AttributeError, IndexError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
 )  # fmt: skip
-"""What NumPy, zipfile and json raise on damaged bytes; anything else is a defect of the package."""
+"""Exceptions of NumPy, zipfile and json on damaged bytes; any other is a defect of the package."""
 
 
 def read_npz(file: IO[bytes], names: Collection[str]) -> dict[str, NDArray[Any]]:

@@ -1,4 +1,4 @@
-"""How far long work is: bars on a terminal, a line now and then elsewhere."""
+"""Progress of long work: bars on a terminal, lines at intervals elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 SECONDS_BETWEEN_LINES = 30.0
-"""How often a line is written where there is no terminal; shorter work writes none."""
+"""Interval between the lines where there is no terminal, in seconds; shorter work writes none."""
 
 
 class Bar:

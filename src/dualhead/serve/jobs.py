@@ -24,7 +24,7 @@ from dualhead.visualize.annotation import Annotation
 from dualhead.visualize.video_render import annotate, draw
 
 KEEP_SECONDS = 3600.0
-"""How long the result of a file is kept after it was last requested."""
+"""Time that the result of a file is kept after the last request, in seconds."""
 
 _MOST_JOBS = 16
 _LONGEST_STEP = 30.0  # seconds until a file that is in work is given up
@@ -75,7 +75,7 @@ class Job:
 
     @property
     def is_video(self) -> bool:
-        """Whether it is a video, which can be annotated."""
+        """True if it is a video, which can be annotated."""
         return is_video(self.path)
 
     def status(self) -> dict[str, Any]:

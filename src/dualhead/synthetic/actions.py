@@ -13,7 +13,7 @@ from dualhead.synthetic.motion import Key, Move, Pose, Wiggle
 
 @dataclass(frozen=True)
 class Contact:
-    """Where two people meet.
+    """The place where two people meet.
 
     Attributes:
         time: When, as a share of the movement.

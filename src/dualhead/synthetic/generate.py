@@ -31,7 +31,7 @@ FOLDER = "nturgb+d_skeletons"
 """The folder inside the zip."""
 
 FAULTS = ("truncated", "garbled", "bodiless", "blank", "lost", "lost")
-"""What is wrong with some recordings: cut in the middle, a line of noise, no body in any frame, no content, and a body
+"""Faults of some recordings: cut in the middle, a line of noise, no body in any frame, no content, and a body
 in the first frames only; the names of the last kind are in the missing list."""
 
 

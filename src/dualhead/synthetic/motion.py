@@ -48,7 +48,7 @@ class Wiggle:
 
 @dataclass(frozen=True)
 class Move:
-    """What one body does: keys in the order of time, and oscillations on top."""
+    """The motion of one body: keys in the order of time, and oscillations on top."""
 
     keys: tuple[Key, ...]
     wiggles: tuple[Wiggle, ...] = ()

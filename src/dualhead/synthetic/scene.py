@@ -17,13 +17,13 @@ FRAMES_PER_SECOND = 30
 """Of a Kinect v2."""
 
 CAMERA_DEGREES = {1: 0.0, 2: -45.0, 3: 45.0}
-"""Where the cameras stand around the stage, by number, about as in NTU RGB+D; positive is to the right as camera 1 sees
-it, where a person who is turned to the left by as much looks."""
+"""Positions of the cameras around the stage, by number, in degrees, about as in NTU RGB+D; positive is to the right as
+seen by camera 1. A person turned to the left by the same angle looks there."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How the cameras stand.
+    """The placement of the cameras.
 
     Attributes:
         height: Of the cameras above the floor in metres.

@@ -1,4 +1,4 @@
-"""What a depth sensor makes of people: noise, hidden joints, jumps, gaps, new body IDs and ghosts."""
+"""Errors of a depth sensor: noise, hidden joints, jumps, gaps, new body IDs and ghosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOISE[_LOOSE] = 1.7
 
 @dataclass(frozen=True)
 class Sensor:
-    """How bad a sensor is.
+    """The rates of the errors of a sensor.
 
     Attributes:
         noise: Standard deviation of a joint's noise at 3 m, in metres; grows with the distance.

@@ -1,4 +1,4 @@
-"""How the training step is executed: operation by operation, as replayed CUDA graphs, or compiled."""
+"""Execution of the training step: operation by operation, as replayed CUDA graphs, or compiled."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def _check(fine: bool, name: str, value: object, valid: str) -> None:
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which architecture, and the numbers of its variant.
+    """An architecture and the numbers of its variant.
 
     Attributes:
         name: A name from `dualhead models`; another one than the file's leaves the file's model.arguments out.
@@ -49,7 +49,7 @@ class ModelChoice:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """How a gradient becomes a step.
+    """The optimizer and its settings.
 
     Attributes:
         name: "sgd" or "adamw".
@@ -88,7 +88,7 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the learning rate moves; see `schedule.learning_rate` for the formulas.
+    """The schedule of the learning rate; see `schedule.learning_rate` for the formulas.
 
     Attributes:
         name: "multistep", "cosine" or "onecycle".

@@ -1,4 +1,4 @@
-"""What training minimises: a registry of losses over the logits of all heads and the extras of a model.
+"""Objectives of training: a registry of losses over the logits of all heads and the extras of a model.
 
 An objective is a module, so that it may own parameters and buffers of its own: they are trained with the model's, go
 into the state that a run is resumed from, and stay out of the checkpoints for use.

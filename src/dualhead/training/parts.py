@@ -59,7 +59,7 @@ class RunParts:
 
     @property
     def processes(self) -> int:
-        """How many processes train together."""
+        """Number of processes that train together."""
         return int(self.launch["devices"] * self.launch["num_nodes"])
 
     @property
@@ -71,12 +71,12 @@ class RunParts:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the model's parameters hold."""
+        """Number of trainable and frozen parameters of the model."""
         return sum(weight.numel() for weight in self.model.parameters())
 
     @property
     def samples(self) -> dict[str, int]:
-        """How many samples each split has."""
+        """Number of samples in each split."""
         splits = {
             "training": self.data.train_indices,
             "validation": self.data.validation_indices,

@@ -15,7 +15,7 @@ from dualhead.runtime.device import find_device
 from dualhead.runtime.errors import ConfigError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-"""Where a model may run; "auto" is a GPU where CUDA has one, else the CPU."""
+"""Devices that a model may run on; "auto" is a CUDA GPU if there is one, else the CPU."""
 
 Rows = tuple[NDArray[np.int64], NDArray[np.float32]]
 

@@ -23,7 +23,7 @@ SELECTIONS = ("last", "best")
 """The two epochs whose weights are kept: the last one, and the one of highest validation top-1."""
 
 _LATER_FIELDS = ("skeleton", "classes", *LATER_FIELDS)
-"""What run.json of earlier versions does not say."""
+"""Fields that run.json of earlier versions lacks."""
 
 _IDENTITY = mapping_of(lambda value, place: None)
 

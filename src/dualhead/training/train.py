@@ -71,7 +71,7 @@ _OTHER_FORM = (
     RuntimeError, UnpicklingError, LookupError, TypeError, ValueError, AttributeError, EOFError, OverflowError,
     AssertionError,
 )  # fmt: skip
-"""What PyTorch and Lightning raise for a state that is damaged or not of this run."""
+"""Exceptions of PyTorch and Lightning for a state that is damaged or not of this run."""
 
 _AGAIN = "the same command goes on from the last whole epoch"
 

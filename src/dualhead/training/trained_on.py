@@ -1,4 +1,4 @@
-"""Which samples a checkpoint was trained on, so that scoring it on them is reported."""
+"""The samples that a checkpoint was trained on, so that scoring it on them is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the answers can be trusted: what streams and heads agree on, and whether confidence is accuracy."""
+"""Agreement between streams and heads, and calibration of confidences, as parts of a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCK_VALUES = 2**17
 
 @dataclass(frozen=True)
 class Voice:
-    """What one stream's head, or the prediction, says of every sample.
+    """The predictions of one stream's head, or of the fusion, for every sample.
 
     Attributes:
         name: What it is called.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dualhead.visualize.insight import Insight
 
 KINDS = (".html", ".gif", ".mp4")
-"""What can be written, by the end of the file's name."""
+"""Suffixes of the files that can be written."""
 
 _LONGEST_NAME = 200  # bytes; a file system has 255, some of which a temporary name needs
 

@@ -32,7 +32,7 @@ _STEPS = 8
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """How wide a gate is open over the recording.
+    """The values of a gate over the recording.
 
     Attributes:
         name: Sender and receiver, such as "fine 2 to coarse 1".
@@ -46,7 +46,7 @@ class Gate:
 
 @dataclass(frozen=True, eq=False)
 class Insight:
-    """What checkpoints say about a recording.
+    """The predictions and internal states of checkpoints over a recording.
 
     Attributes:
         predicted: The most probable class of the whole recording.

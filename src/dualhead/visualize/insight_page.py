@@ -1,4 +1,4 @@
-"""What a model says over time, as charts and strips under the player of a page."""
+"""Predictions over time, as charts and strips under the player of a page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a model says over time, drawn with Pillow under the pictures of a GIF or video."""
+"""Predictions over time, drawn with Pillow under the pictures of a GIF or video."""
 
 from __future__ import annotations
 

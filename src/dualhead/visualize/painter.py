@@ -22,7 +22,7 @@ PITCH = 8.0
 
 
 class Below(Protocol):
-    """What is drawn under a picture."""
+    """A drawing under a picture."""
 
     @property
     def height(self) -> float:

@@ -1,4 +1,4 @@
-"""Where scores come from, as a table: what all streams share once, what differs side by side."""
+"""The provenance of scores as a table: what all streams share once, what differs side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is drawn: a recording turned to picture axes, with its bones, their sides, and the frame that holds it all."""
+"""The scene of a picture: a recording rotated to picture axes, its bones, their sides, and the frame around all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dualhead.skeleton import Skeleton
 LEFT, RIGHT, MIDDLE = "left", "right", "middle"
 
 _SPARE = 0.35
-"""How far beyond the middle 98 % of its joints, in parts of their range, a picture reaches for the others."""
+"""Margin beyond the middle 98 % of the joints, in parts of their range, that a picture extends for the others."""
 
 _MARGIN = 1.08
 

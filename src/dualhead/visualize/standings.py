@@ -73,7 +73,7 @@ class ResultTable:
 
     @property
     def note(self) -> str:
-        """Where the weights come from."""
+        """The source of the weights."""
         if self.fused is None:
             return ""
         summed = "logits" if self.fused.method == "logits" else "probabilities"
@@ -87,7 +87,7 @@ class ResultTable:
 
     @property
     def epochs(self) -> bool:
-        """Whether any stream says which epoch its scores are of."""
+        """True if any stream states the epoch of its scores."""
         return any(row.epoch is not None for row in self.rows)
 
     @property

@@ -1,4 +1,4 @@
-"""Which tracked bodies are people: three tests that chairs, reflections and flashes fail.
+"""Tests that tell tracked people from chairs, reflections and flashes.
 
 With the limits of CTR-GCN (Chen et al., ICCV 2021) and its successors for NTU RGB+D:
 

@@ -1,4 +1,4 @@
-"""Which of the bodies that a sensor saw are the people who act: body selections by name."""
+"""Body selections by name: rules that choose the people who act among the bodies that a sensor saw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is who in a recording: the observations of each body ID, joined to people where IDs change.
+"""Tracking of people in a recording: the observations of body IDs, joined where a person's ID changes.
 
 Convention: all lengths are in metres for three coordinates. Flat coordinates have no such unit; there the median extent
 of the bodies represents `TALL` metres.
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from dualhead.formats.recording import Recording
 
 STEP = 0.3
-"""How far a body's centre gets from one frame to the next, in metres: 9 m/s at 30 frames per second."""
+"""Largest displacement of a body's centre between two frames, in metres: 9 m/s at 30 frames per second."""
 
 STRIDE = 0.1
-"""How much further with each frame in which it is not seen, in metres."""
+"""Additional displacement for each frame in which the body is not seen, in metres."""
 
 LEAP = 1.0
 """The furthest that a body is followed to another ID, in metres."""

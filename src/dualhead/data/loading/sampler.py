@@ -82,7 +82,7 @@ class EpochBatchSampler(Sampler[list[tuple[int, int]]]):
 
     @property
     def num_samples(self) -> int:
-        """How many samples this process takes in an epoch, before `drop_last`."""
+        """Number of samples of this process in an epoch, before `drop_last`."""
         whole, rest = divmod(self.length * self.repeat, self.world_size)
         return whole + (not self.shuffle and self.rank < rest)
 

@@ -16,14 +16,14 @@ REMARKS = {
     "confidence": "hold confidences that are left out: to keep them say `confidence: true` in dataset.yaml and prepare "
     "the store again",
 }
-"""What may be odd of samples that a store keeps all the same."""
+"""Remarks on samples that are kept in a store but may be faulty."""
 
 _MOST_NOTES = 5
 
 
 @dataclass(frozen=True)
 class PrepareReport:
-    """What became of a raw tree.
+    """The outcome of preparing a raw tree.
 
     Attributes:
         dataset: Name of the source.

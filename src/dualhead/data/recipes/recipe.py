@@ -1,4 +1,4 @@
-"""What a recipe is: a list of steps from a recording to clips of fixed shape, and the registry of recipes."""
+"""Recipes: lists of steps from a recording to clips of fixed shape, and their registry."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
 AVERAGES = ("probabilities", "logits")
-"""What of several test clips is averaged."""
+"""Quantities that may be averaged over several test clips."""
 
 
 @dataclass(frozen=True)
 class TestClips:
-    """Which clips of a test sample are scored and averaged: every cut at every angle.
+    """The clips of a test sample that are scored and averaged: every cut at every angle.
 
     The first cut at the first angle is the clip where one is wanted: in validation, and for one-clip figures.
 
@@ -74,7 +74,7 @@ class TestClips:
 
 @dataclass(frozen=True, eq=False)
 class ClipTrace:
-    """Where a clip comes from.
+    """The recorded frames and bodies that a clip shows.
 
     Attributes:
         index: `(T,)` the recorded frame, from 0, that each frame of the clip shows; fractions where two are mixed, NaN
@@ -145,7 +145,7 @@ class Recipe:
 
     @cached_property
     def draws(self) -> bool:
-        """Whether training clips are drawn at random."""
+        """True if training clips are drawn at random."""
         return any(step.random for step in self.steps)
 
     @cached_property

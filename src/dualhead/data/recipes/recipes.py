@@ -63,7 +63,7 @@ from dualhead.runtime.errors import ConfigError, unknown
 __all__ = ["RECIPES", "STREAMS", "Recipe", "RecipeSpec", "TestClips", "get_recipe", "register_recipe"]
 
 RecipeSpec = str | Mapping[str, Any]
-"""What names a recipe: its name, or the mapping of an inline recipe."""
+"""The specification of a recipe: its name, or the mapping of an inline recipe."""
 
 
 @register_recipe("dualhead", frames=300, bare=True)

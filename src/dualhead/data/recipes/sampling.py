@@ -1,4 +1,4 @@
-"""Which frames of a recording make a clip: index arithmetic alone."""
+"""Sampling of the frames of a clip from those of a recording, as arithmetic on indices."""
 
 from __future__ import annotations
 

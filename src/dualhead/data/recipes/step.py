@@ -1,4 +1,4 @@
-"""What a recipe is made of: named steps that turn a recording into a clip, and the registry of them.
+"""Named steps that convert a recording to a clip, and their registry.
 
 A step is a small frozen dataclass; calling it changes a `Draft`, the clip in the making. `register_step` adds a class
 of steps, `register_augmentation` wraps a plain function over clips, so that an augmentation is one decorated function.
@@ -260,7 +260,7 @@ class Step(ABC):
 
     @property
     def num_test_clips(self) -> int:
-        """How many test clips the step makes of one."""
+        """Number of test clips that the step makes of one."""
         return 1
 
     def test_rows(self, length: int) -> NDArray[np.intp]:

@@ -386,7 +386,7 @@ class SpreadFrames(Sampler):
 
     @property
     def num_test_clips(self) -> int:
-        """How many test clips the step makes of one."""
+        """Number of test clips that the step makes of one."""
         return self.clips
 
     def __call__(self, draft: Draft) -> None:

@@ -1,4 +1,4 @@
-"""What a store holds as one hash, written when it is prepared; `verify` checks it on demand."""
+"""The fingerprint of a store: a hash of its content, written by `prepare` and checked by `verify`."""
 
 from __future__ import annotations
 

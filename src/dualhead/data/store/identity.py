@@ -1,4 +1,4 @@
-"""What makes a store the one that something was made from, and the refusal of another one."""
+"""The identity of a store, and the error where another store is expected."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ class Store:
 
     @property
     def measures(self) -> dict[str, float]:
-        """What is known of all recordings together, for a checkpoint: `body_extent` and `fps`, as far as known."""
+        """Facts about all recordings together, for checkpoints: `body_extent` and `fps`, as far as known."""
         rates = np.unique(self.fps[np.isfinite(self.fps)])
         found = {"body_extent": self.body_extent, "fps": float(rates[0]) if len(rates) == 1 else None}
         return {name: value for name, value in found.items() if value}

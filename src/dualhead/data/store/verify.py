@@ -1,4 +1,4 @@
-"""Whether a store still is what was prepared."""
+"""Verification of a store against what was prepared."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What became of some items.
+    """The outcome of processing some items.
 
     Attributes:
         data: Their coordinates, little-endian float32, sample after sample.

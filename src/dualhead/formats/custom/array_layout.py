@@ -18,7 +18,7 @@ from dualhead.skeleton import Skeleton
 AXES = tuple(
     "".join(letters) for count in (3, 4) for letters in permutations("MTVC", count) if {"T", "V", "C"} <= {*letters}
 )
-"""What `axes` may be, such as "TMVC"; of a table of numbers the T represents its lines."""
+"""Valid values of `axes`, such as "TMVC"; T are the lines of a table of numbers."""
 
 _FEWEST_JOINTS = 5  # of fewer joints the numbers do not determine the order of columns
 _MOST_BODIES = 8  # more than that and fewer frames: bodies and frames are probably swapped

@@ -24,7 +24,7 @@ _WHOLE = re.compile(r"(-?\d{1,18})(?:\.0*)?", re.ASCII)
 
 @dataclass(frozen=True)
 class CustomTable:
-    """What a table says.
+    """The content of a table of clips.
 
     Attributes:
         where: The file.

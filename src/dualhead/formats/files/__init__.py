@@ -1,3 +1,3 @@
-"""What a file is: folders, archives, compressed data, arrays, JSON and pickles, read without trust."""
+"""Low-level files: folders, archives, compressed data, arrays, JSON and pickles, read without trust."""
 
 __all__: list[str] = []

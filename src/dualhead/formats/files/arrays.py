@@ -21,7 +21,7 @@ from dualhead.runtime.errors import FormatError
 
 BAD_HEADER = (ValueError, TypeError, SyntaxError, KeyError, EOFError, RecursionError, MemoryError, tokenize.TokenError)
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError, struct.error)
-"""What `zipfile` raises on damage, beside `OSError`."""
+"""Exceptions that `zipfile` raises on damage, beside `OSError`."""
 
 _MOST_NAMES = 1000
 _HEAD_BYTES = 2**16
@@ -29,7 +29,7 @@ _HEAD_BYTES = 2**16
 
 @dataclass(frozen=True)
 class Header:
-    """What the head of a `.npy` says.
+    """The header of a `.npy` file.
 
     Attributes:
         shape: The array's.
@@ -45,7 +45,7 @@ class Header:
 
     @property
     def size(self) -> int:
-        """How many bytes the numbers take."""
+        """Size of the numbers in bytes."""
         count = self.dtype.itemsize
         for length in self.shape:
             count *= length

@@ -1,4 +1,4 @@
-"""What represents the arrays of a pickle while it is read, and how they come in its place."""
+"""Placeholders for pickled arrays, and their replacement by the arrays."""
 
 from __future__ import annotations
 

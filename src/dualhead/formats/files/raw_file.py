@@ -136,7 +136,7 @@ class FilePart(FileMember):
 
 
 ESCAPES = "its path leads out of the archive: refused, make the archive again with plain relative paths"
-"""Why a member whose path `escapes` is not read."""
+"""The reason why a member whose path `escapes` is not read."""
 
 
 def escapes(path: str) -> bool:

@@ -25,7 +25,7 @@ PICKLE_SUFFIXES = (".pkl", ".pickle")
 
 _DTYPE = re.compile(r"[<>|=]?([biuf][1248]|f16|[?bBhHiIlLqQefdO]|O8|[SU]\d{1,4})", re.ASCII)
 _MAX_KEY = 100
-"""How many values a key, or a member of a set, may consist of: a tuple is hashed value by value, shared ones again."""
+"""Most values that a key, or a member of a set, may consist of: a tuple is hashed value by value, shared ones again."""
 
 _MAX_NUMBER = 2**63
 """Largest number of a key: those beyond can be chosen so that all have one hash."""

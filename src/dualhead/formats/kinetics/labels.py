@@ -21,7 +21,7 @@ MAX_CLASSES = 10_000
 
 @dataclass(frozen=True)
 class ClipLabel:
-    """What a label file says about a clip.
+    """The entry of a clip in a label file.
 
     Attributes:
         label: Its 0-based class number.

@@ -1,4 +1,4 @@
-"""Where things stand in a `.skeleton` file: line numbers for explanations, and what is whole of a damaged file."""
+"""Line numbers in `.skeleton` files, for error messages, and the undamaged part of a damaged file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much is computed at a time, and sums over many small products."""
+"""Sizes of the parts that are computed at a time, and sums over many small products."""
 
 from __future__ import annotations
 

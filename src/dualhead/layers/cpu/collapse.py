@@ -1,4 +1,4 @@
-"""What follows the aggregation of windows in training, in cache: mix channels, normalise, ReLU, collapse the window.
+"""The steps after the aggregation of windows in training, in cache: mix channels, normalise, ReLU, collapse the window.
 
 A window has as many nodes as its frames have joints, so between these steps lie the largest tensors of a network. None
 of them is written out: the forward pass goes twice over some windows at a time, once for the batch's statistics and
