@@ -1,7 +1,8 @@
 """Check the language of docstrings and the width of documentation pages; run by `make check`.
 
-A docstring of a function or method starts with an imperative verb of `VERBS`; a property may start with a noun phrase.
-Pages have lines of at most 120 columns, except in tables, code blocks and lines with a link or an image.
+A docstring of a function or method starts with an imperative verb of `VERBS`. That of a property, module, class or
+constant is a noun phrase, or "True if ...", and does not start with a word of `NO_OPENINGS`. None contains one of
+`NO_PHRASES`. Pages have lines of at most 120 columns, except in tables, code blocks and lines with a link or an image.
 """
 
 from __future__ import annotations
@@ -33,17 +34,43 @@ Weight Wrap Write Yield
 VERBS = frozenset(_VERBS.split())
 """Verbs that start a docstring. Add a verb that names what a function does, in the words of the field."""
 
+NO_OPENINGS = frozenset(("How", "That", "Those", "What", "Where", "Whether", "Which", "Who", "Whose", "Why"))
+"""Words that start a clause where the name of a thing is expected."""
+
+NO_PHRASES = re.compile(
+    r"\b(an?|the|it|one|that|size|rate) is none\b|\bif it is none\b|\bstands? for\b|\b(is|are) told\b|\btold apart\b"
+    r"|\btaken for\b|\bby heart\b|\bat the door\b|\b(is|are) held to\b|\b(some|any)body\b|\bwhoever\b"
+    r"|\bwhat (becomes|became|comes) of\b|\b(lets?|giv(es?|ing)) go\b"
+)
+"""Phrases that have a plain equivalent."""
+
 
 def docstring_faults(path: Path) -> Iterator[str]:
-    """Yield a line for each docstring of a Python file that does not start with a verb of the list."""
+    """Yield a line for each docstring of a Python file that does not start as expected or has one of `NO_PHRASES`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        text = ast.get_docstring(node)
-        if text and not any("property" in ast.unparse(decorator) for decorator in node.decorator_list):
+        for line, name, text, is_action in _docstrings(node):
             first = re.split(r"[^\w-]", text, maxsplit=1)[0]
-            if first not in VERBS:
-                yield f"{path}:{node.body[0].lineno}: {node.name} starts with {first!r}, expected an imperative verb"
+            if is_action and first not in VERBS:
+                yield f"{path}:{line}: {name} starts with {first!r}, expected an imperative verb"
+            elif not is_action and first in NO_OPENINGS:
+                yield f"{path}:{line}: {name} starts with {first!r}, expected a noun phrase or 'True if'"
+            if found := NO_PHRASES.search(" ".join(text.split())):
+                yield f"{path}:{line}: {name} says {found[0]!r}, expected plain words"
+
+
+def _docstrings(node: ast.AST) -> Iterator[tuple[int, str, str, bool]]:
+    """Yield line, owner and text of the docstrings at a node, and whether the owner is a function or method."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        decorators = "" if isinstance(node, ast.Module) else " ".join(map(ast.unparse, node.decorator_list))
+        if text := ast.get_docstring(node):
+            name = "module" if isinstance(node, ast.Module) else node.name
+            yield node.body[0].lineno, name, text, is_function and "property" not in decorators
+    if isinstance(node, ast.Module | ast.ClassDef):
+        for before, after in zip(node.body, node.body[1:], strict=False):
+            constant = isinstance(before, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr)
+            if constant and isinstance(after.value, ast.Constant) and isinstance(after.value.value, str):
+                yield after.lineno, ast.unparse(before).partition(" =")[0], after.value.value, False
 
 
 def page_faults(path: Path) -> Iterator[str]:

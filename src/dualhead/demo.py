@@ -153,7 +153,7 @@ def _claim(folder: Path, settings: Mapping[str, object]) -> None:
     """Create the folder of this demo, or check that it belongs to one.
 
     Raises:
-        ConfigError: If it holds something else; says what differs.
+        ConfigError: If it holds something else; states what differs.
     """
     record = folder / "demo.json"
     if record.is_file():

@@ -120,8 +120,8 @@ def test_names_of_a_split_without_an_annotation_are_listed_once(tmp_path: Path) 
     listing = pyskl().list_items([write(tmp_path / "a.pkl", {"split": split, "annotations": annotations})])
     assert [item.sample.name for item in listing.items] == ["a", "b"]
     assert [(item.name, item.kind, str(item)) for item in listing.rejected[1:]] == [
-        ("gone", "missing", "a.pkl: there is no usable annotation 'gone', though split 'xsub_train' names it"),
-        ("bad", "missing", "a.pkl: there is no usable annotation 'bad', though split 'xview_val' names it"),
+        ("gone", "missing", "a.pkl: annotation 'gone' is named by split 'xsub_train', but missing or unusable"),
+        ("bad", "missing", "a.pkl: annotation 'bad' is named by split 'xview_val', but missing or unusable"),
     ]
 
 

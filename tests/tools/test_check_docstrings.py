@@ -33,6 +33,27 @@ def test_a_property_may_be_a_noun_phrase(tmp_path):
     assert list(check.docstring_faults(path)) == []
 
 
+@pytest.mark.parametrize(
+    ("source", "fault"),
+    [
+        ('"""What a file is."""\n', "1: module starts with 'What'"),
+        ('class A:\n    """How it is made."""\n', "2: A starts with 'How'"),
+        ('class A:\n    @property\n    def f(self):\n        """Whether it is."""\n', "4: f starts with 'Whether'"),
+        ('A = 1\n"""Where it lies."""\n', "2: A starts with 'Where'"),
+        (
+            'def f():\n    """Return a value.\n\n    Raises:\n        E: If it is\n            none.\n    """\n',
+            "is none",
+        ),
+        ('class A:\n    """A row that stands for two."""\n', "2: A says 'stands for'"),
+    ],
+)
+def test_a_clause_or_a_phrase_where_plain_words_are_expected(source, fault, tmp_path):
+    path = tmp_path / "room.py"
+    path.write_text(source, encoding="utf-8")
+    (found,) = check.docstring_faults(path)
+    assert fault in found
+
+
 def test_a_wide_line_of_a_page(tmp_path):
     page = tmp_path / "page.md"
     wide = "word " * 25

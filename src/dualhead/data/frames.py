@@ -42,7 +42,7 @@ def join_frames(
 
     Raises:
         ConfigError: If a frame has another shape, some have a confidence and some have none, a coordinate is infinite,
-            or the skeleton or the image size is none.
+            or the skeleton or the image size is not valid.
     """
     layout = get_skeleton(skeleton)
     if image_size is not None and (len(image_size) != 2 or min(image_size) < 1):

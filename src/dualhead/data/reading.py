@@ -62,7 +62,7 @@ def select_bodies(
 
     Raises:
         ConfigError: If the selection is unknown or needs scores that there are not.
-        FormatError: If there is no body.
+        FormatError: If the recording has no body.
     """
     recording = clip.recording
     choose = get_selection(body_selection or clip.body_selection)
@@ -203,12 +203,12 @@ class Reader:
             `score` needs get their format's. A store has made its choice.
         each_body: Keep up to `MOST_BODIES` people of raw files, each in a place of their own.
         image_size: Width and height in pixels, both above 0, for flat coordinates whose file does not say it.
-        classes: The classes that labels stand for. A recording has a label where the name of its class is one of them.
+        classes: The names of the classes by label. A recording has a label where the name of its class is one of them.
             None: labels are those of the recordings' own data sets.
         fps: Frames a second, in place of what files say.
         unit: The unit of 3D coordinates: "m", "cm", "mm" or "in"; None: as the format says, else metres.
         extent: The size of bodies in metres that 3D recordings are compared with; None: not compared.
-        kind: The format that files are taken for; None: decided by their content.
+        kind: The format that files are interpreted as; None: decided by their content.
         axes: The order of the axes of arrays, such as "TMVC"; None: as their numbers say.
         any_scale: Whether 2D coordinates may be pixels of images whose size is not known, as for a picture.
         poses: Estimates the poses in videos; None: one with the usual settings.
@@ -239,7 +239,7 @@ class Reader:
         """Check the size of the image and the frame rate.
 
         Raises:
-            ConfigError: If the size is no pair of numbers above 0, or the rate not above 0 and at most 1000.
+            ConfigError: If the size is not a pair of numbers above 0, or the rate not above 0 and at most 1000.
         """
         if self.image_size is not None and (len(self.image_size) != 2 or min(self.image_size) < 1):
             given = " ".join(map(str, self.image_size))
@@ -294,7 +294,7 @@ class Reader:
         Raises:
             ConfigError: If a file has another skeleton than the one that is said, or the size of the image is given
                 for coordinates that are fractions of it.
-            FormatError: If there is nothing at `path`, or a file is damaged, of no known kind or without anybody.
+            FormatError: If there is nothing at `path`, or a file is damaged, of an unknown format or without a body.
             MismatchError: If a recording does not fit.
             StoreError: If a store is damaged.
         """
@@ -426,7 +426,7 @@ class Reader:
                 on_note(clip.where or name, note)
         selection = self.body_selection
         if self.each_body:
-            # whoever laid the bodies out over time has said who is who
+            # a file with an axis of bodies identifies them already
             flat = clip.skeleton.dimensions == 2
             selection = "order" if clip.body_selection == "order" else "people" if flat else "tracked"
         elif selection == "score" and clip.recording.confidence is None:

@@ -16,7 +16,7 @@ SHARED_FIELDS = ("dataset", "protocol", "split", "skeleton", "classes", "data_fi
 """Provenance fields in which score files must agree to be fused."""
 
 IDENTITY_FIELDS = ("stream", "model", "variant", "recipe", "selection", "epoch", "seed", "experiment")
-"""Provenance fields that, together, say which checkpoint wrote a score file."""
+"""Provenance fields that, together, identify the checkpoint that wrote a score file."""
 
 _FROM_SAME_RUN = "pass files written with the same data and protocol"
 

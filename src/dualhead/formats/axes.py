@@ -36,7 +36,7 @@ def stand_up(
         lower: Joints at its bottom.
 
     Returns:
-        The joints, and a sentence that says what was decided; "" where y pointed up already or nothing is clear.
+        The joints, and a sentence that explains the decision; "" if y pointed up already or the direction is unclear.
     """
     places = [[skeleton.joints.index(name) for name in names] for names in (upper, lower)]
     present: NDArray[np.bool_] = np.any(joints, axis=2)

@@ -124,7 +124,7 @@ def _check_scores(joints: NDArray[Any], skeleton: Skeleton, where: str) -> None:
     """Raise if a last channel cannot be a confidence: negative, or too large for a probability or a percentage.
 
     Raises:
-        FormatError: If it is none.
+        FormatError: If it cannot.
     """
     coordinates, last = joints[..., :-1], joints[..., -1]
     with np.errstate(invalid="ignore"):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from dualhead.poses.command import PoseEstimator
 
 CERTAIN, LIKELY, POSSIBLE = 3, 2, 1
-"""How strongly a file's content speaks for a format: keys that no other format has; a layout that fits; nothing but the
-ending of its name."""
+"""Strength of the evidence for a format: keys that no other format has; a layout that fits; the suffix of the name
+alone."""
 
 Unit = Literal["m", "cm", "mm", "in", "px", "fraction", ""]
 """The unit of the coordinates of a clip; "" where the format leaves it open."""
@@ -87,13 +87,13 @@ class RawFile:
 
     @property
     def keys(self) -> frozenset[str]:
-        """The keys of a JSON record; empty where the file is none, or is damaged."""
+        """The keys of a JSON record; empty if the file is not one, or is damaged."""
         content = self._json_or_none
         return frozenset(content) if isinstance(content, dict) else frozenset()
 
     @property
     def items(self) -> list[Any]:
-        """The entries of a JSON list; empty where the file is none, or is damaged."""
+        """The entries of a JSON list; empty if the file is not one, or is damaged."""
         content = self._json_or_none
         return content if isinstance(content, list) else []
 
@@ -266,7 +266,7 @@ class FileFormat:
         instead: What to do with a file that is recognised but not supported, one sentence.
         parse_frames: In the place of `parse` for formats with one file a frame: parses all frames of one recording.
             Files of one folder whose names are alike before the number (`frame_name`) are one recording.
-        brings_skeleton: Whether its files say what their joints are; others need `--skeleton` or a checkpoint.
+        brings_skeleton: Whether its files define their joints; others need `--skeleton` or a checkpoint.
         holds_many: Whether one file holds many recordings.
         row: What docs/predict.md says of it: joints, unit and axes, frame rate, identities.
     """

@@ -109,7 +109,7 @@ def make_interval(start: str, stop: str, label: str, in_seconds: bool) -> Interv
         in_seconds: Whether they are seconds.
 
     Returns:
-        The interval, or the reason why it is none.
+        The interval, or the reason why it is not valid.
     """
     values = [parse_number(start), parse_number(stop)]
     if values[0] is None or values[1] is None:

@@ -363,7 +363,7 @@ def _check_width(cells: Sequence[str], columns: LandmarkColumns, where: str, lin
 
 
 def _cell(cells: Sequence[str], column: int, where: str, line: int) -> float:
-    """Return the number of a cell; NaN where it is empty or there is no such column."""
+    """Return the number of a cell; NaN if it is empty or the column does not exist."""
     cell = cells[column] if column >= 0 else ""
     if cell.lower() in _ABSENT:
         return float("nan")

@@ -33,7 +33,7 @@ def parse_h36m(joints: NDArray[Any], where: str) -> RawClip:
         where: Where they came from, for the error message.
 
     Returns:
-        The recording, joints `(B, 17, 3)`, y up where the poses say what is up.
+        The recording, joints `(B, 17, 3)`, y up where the poses show the upward direction.
 
     Raises:
         FormatError: If the shape is another, or a number is not a coordinate.

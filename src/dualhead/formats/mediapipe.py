@@ -43,8 +43,8 @@ _HIPS = [23, 24]
 _CENTRED = 0.02
 """Largest distance of the hips of world landmarks from zero, their origin, in metres."""
 _NUDGE = 1e-4
-"""How far world landmarks are moved, in metres, where the middle of the hips is exactly 0: it would count as absent
-once it is a joint of its own."""
+"""Displacement of world landmarks, in metres, where the middle of the hips is exactly 0: as a joint, it would count as
+absent."""
 
 _LARGEST_FRACTION = 3.0
 _HOLISTIC = (75, 501, 543)
@@ -62,7 +62,7 @@ def describe_points(points: NDArray[np.float64], where: str) -> tuple[NDArray[np
         where: Where they came from, for the error message.
 
     Returns:
-        Joints `(B, V, C)`, their skeleton, their unit, and a sentence that says what was decided and why.
+        Joints `(B, V, C)`, their skeleton, their unit, and a sentence that explains the decision.
 
     Raises:
         FormatError: If they are landmarks of a hand in an image.
@@ -220,7 +220,7 @@ def _held(frame: Any, keys: Sequence[str]) -> Any:
 
 
 def _poses(held: Any, where: str, frame: int) -> list[NDArray[np.float64]]:
-    """Return the poses `(V, 4)` of one frame: x, y, z and visibility, NaN where there is none."""
+    """Return the poses `(V, 4)` of one frame: x, y, z and visibility, NaN for absent joints."""
     if isinstance(held, Mapping):  # a message of protocol buffers
         held = held.get("landmark", held.get("landmarks"))
     if held is None or held == []:

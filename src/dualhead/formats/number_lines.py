@@ -45,7 +45,7 @@ def parse_number_lines(data: bytes, width: int, where: str, separator: str | Non
         `(lines, width)`; lines without anything are passed over.
 
     Raises:
-        FormatError: If there is none, there are too many, or one has another number of numbers.
+        FormatError: If there are no lines, too many, or lines of different lengths.
     """
     rows: list[NDArray[np.float64]] = []
     check_lines(data, where)
@@ -75,7 +75,7 @@ def parse_pku(data: bytes, where: str) -> Recording:
     """Parse a recording of PKU-MMD (Liu et al., 2017).
 
     Args:
-        data: Lines of 150 numbers: x, y, z of the 25 joints of one person, then of another; zeros where there is none.
+        data: Lines of 150 numbers: x, y, z of the 25 joints of one person, then of another; zeros for an absent person.
             Metres, x left in the image, y up, z away.
         where: Where they came from, for the error message.
 

@@ -206,7 +206,7 @@ def key_points(
 
 
 def identity(value: Any) -> str:
-    """Return a number from 0 on as text, also the first one in nested lists; "" where there is none."""
+    """Return a non-negative number as text, also the first one in nested lists; "" if nothing is found."""
     for _ in range(4):
         if not isinstance(value, list):
             break

@@ -30,8 +30,8 @@ _CHANNELS = 3
 _PUBLISHED_AXES = 5
 
 FACTS = "dualhead.json"
-"""What `export_arrays` writes beside the arrays: what these do not say, the protocol, class names, skeleton
-and recipe."""
+"""The file that `export_arrays` writes beside the arrays, with what they lack: protocol, class names, skeleton and
+recipe."""
 
 
 @dataclass(frozen=True, kw_only=True)

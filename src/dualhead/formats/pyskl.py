@@ -313,7 +313,7 @@ def _absent(contents: Sequence[tuple[Member, Mapping[str, Any]]], found: Contain
             for name in names:
                 if name not in found and name not in told:
                     told.add(name)
-                    reason = f"there is no usable annotation {name[:60]!r}, though split {split!r} names it"
+                    reason = f"annotation {name[:60]!r} is named by split {split!r}, but missing or unusable"
                     yield Rejected(name, member.where, reason, kind="missing")
 
 

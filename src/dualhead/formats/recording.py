@@ -101,7 +101,7 @@ def from_dense(
         present: `(M, T)`, where each body is seen; default: wherever any of its coordinates is not 0.
         body_ids: One identifier per body `(M,)`, or per body and frame `(M, T)` for identifiers that change.
         confidence: `(M, T, V)`.
-        keep_places: Let the slot of an observation be its body's place in M, whoever else is seen.
+        keep_places: Let the slot of an observation be its body's index in M, also when others are absent.
 
     Returns:
         The recording, with bodies of a frame in the order of M.

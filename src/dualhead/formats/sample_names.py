@@ -22,7 +22,7 @@ def whole_label(label: Any, where: str) -> int:
         where: Where it came from, for the error message.
 
     Raises:
-        FormatError: If it is none.
+        FormatError: If the label is not an integer from 0 on.
     """
     if isinstance(label, np.ndarray) and label.size == 1:
         label = label.item()

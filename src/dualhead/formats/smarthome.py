@@ -24,7 +24,7 @@ def parse_smarthome(content: Any, where: str) -> RawClip:
         where: Where it came from, for the error message.
 
     Returns:
-        The recording, joints `(B, 13, 3)`, y up where the poses say what is up; people are to be followed.
+        The recording, joints `(B, 13, 3)`, y up where the poses show the upward direction; people are to be tracked.
 
     Raises:
         FormatError: If something is missing or of another layout.

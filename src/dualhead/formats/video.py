@@ -85,7 +85,7 @@ def require_pose_networks() -> None:
     """Check that videos can be read, and fetch the weights where they are not there yet.
 
     Raises:
-        ConfigError: If a package or the weights are missing; says what to do.
+        ConfigError: If a package or the weights are missing; states what to do.
     """
     require_av()
     find_weights()

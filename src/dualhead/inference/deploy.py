@@ -151,7 +151,7 @@ def deploy(model: SkeletonModel, dtype: torch.dtype = torch.float32, *, inplace:
         takes no gradients and cannot be trained.
 
     Raises:
-        ConfigError: If the type is none of the two, or the model is a deployed one.
+        ConfigError: If the type is neither of the two, or the model is deployed already.
 
     Warns:
         UserWarning: If bfloat16 is for a processor without units for it, where it takes ten times as long as float32:

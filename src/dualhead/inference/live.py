@@ -64,7 +64,7 @@ class LiveStream:
             predict: False keeps the frame and leaves out an estimate that is due: the caller is behind the camera.
 
         Returns:
-            The current estimate, None where there is none.
+            The current estimate, or None before the first one.
 
         Raises:
             ConfigError: If it is not an array of numbers, the shapes are wrong, a number or a logit is not finite, or

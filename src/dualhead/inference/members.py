@@ -60,7 +60,7 @@ def load_members(paths: Sequence[Path], device: torch.device) -> list[Member]:
 
     Raises:
         CheckpointError: If a checkpoint cannot be read or does not record its recipe and stream.
-        ConfigError: If there is none.
+        ConfigError: If there are no files.
         MismatchError: If they do not match, or one is given twice; names the field.
     """
     if not paths:

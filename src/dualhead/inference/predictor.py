@@ -340,7 +340,7 @@ class Predictor:
             known.
 
         Raises:
-            ConfigError: If the size or the frame rate is none.
+            ConfigError: If the size or the frame rate is not valid.
         """
         return Reader(
             skeleton=skeleton,

@@ -124,7 +124,7 @@ def evaluate_untrimmed(
         The figures.
 
     Raises:
-        ConfigError: If no annotated class is one of the checkpoint's, or the background is none.
+        ConfigError: If no annotated class is one of the checkpoint's, or the background is not a class.
         FormatError: If bodies are not as large as those of the training, so that their unit is doubted.
     """
     classes = predictor.classes

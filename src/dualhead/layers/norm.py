@@ -1,6 +1,6 @@
-"""Batch norm over rows of which some stand for several.
+"""Batch norm over rows of which some represent several bodies.
 
-A body that is absent is the same all-zero input in every clip of a batch, so one row can stand for all of them, if
+A body that is absent is the same all-zero input in every clip of a batch, so one row can represent all of them, if
 batch statistics and gradients count it as often as it occurs.
 """
 
@@ -21,7 +21,7 @@ from dualhead.layers.prepared import is_eager
 from dualhead.layers.threads import in_threads, is_alone, summed
 
 Repeats = tuple[tuple[int, int], ...]
-"""Rows that stand for several, each with the number of rows that it stands for (2 or more)."""
+"""Rows that represent several, each with the number of rows that it represents (2 or more)."""
 
 _REPEATS: ContextVar[Repeats] = ContextVar("repeats", default=())
 _AGAIN: ContextVar[bool] = ContextVar("again", default=False)
@@ -121,7 +121,7 @@ class _CountedNorm(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, Tensor, Tensor, None, None, None]:
         x, weight, mean, variance = ctx.saved_tensors
         weight = weight.to(mean.dtype)
-        # As if the statistics were constants; what a body stands for arrives already summed up in its gradient.
+        # As if the statistics were constants; the gradient of a row is the sum over the bodies it represents.
         # A CPU takes the variance, a GPU the inverse deviation, and refuses to go without.
         deviation = (variance + ctx.eps).rsqrt()
 
@@ -201,11 +201,11 @@ def with_zero_gradient(tensor: Tensor, other: Tensor) -> Tensor:
 
 
 def num_written_out(rows: Tensor, repeats: Repeats, span: int = 1) -> int:
-    """Count rows as if each body that stands for several were written out as often.
+    """Count rows as if each body that represents several were repeated as often.
 
     Args:
         rows: `(B * span, ...)`.
-        repeats: Bodies that stand for several.
+        repeats: Bodies that represent several.
         span: Rows of a body.
     """
     return len(rows) + span * sum(times - 1 for _, times in repeats)
@@ -216,7 +216,7 @@ def gradient_terms(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return scale, slope and offset of the gradient of batch norm's input (Ioffe and Szegedy, 2015, section 3).
 
-    grad_x = scale * grad_y - times * (slope * x + offset), for a row that stands for so many, with grad_y summed up
+    grad_x = scale * grad_y - times * (slope * x + offset), for a row that represents `times` bodies, with grad_y summed
 
     Args:
         weight: `(C,)`.

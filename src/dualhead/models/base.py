@@ -37,7 +37,7 @@ class ModelOutput(NamedTuple):
 
     Attributes:
         logits: `(N, H, K)`.
-        extras: Further tensors by name. An objective adds the ones that it is told to as terms of the loss, or computes
+        extras: Further tensors by name. An objective adds those that are configured as terms of the loss, or computes
             terms from them; outside of training there are none.
     """
 
@@ -239,7 +239,7 @@ class SkeletonModel(nn.Module):
             num_classes: K from now on.
 
         Raises:
-            ConfigError: If K is no whole number of at least 1.
+            ConfigError: If K is not an integer of at least 1.
         """
         if not isinstance(num_classes, int) or isinstance(num_classes, bool) or num_classes < 1:
             raise ConfigError(f"num_classes is {num_classes!r}: a model needs a whole number of at least 1")

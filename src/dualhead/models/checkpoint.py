@@ -84,7 +84,7 @@ def save_checkpoint(
     with replacing(path) as temporary:
         try:
             save_file(tensors, temporary, metadata)
-        except SafetensorError as error:  # its way to say what the system said
+        except SafetensorError as error:  # how it reports errors of the system
             number = re.search(r"os error (\d+)", str(error))
             if number is None:
                 raise
@@ -209,7 +209,7 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
             f"{path} describes a model that cannot be built ({error}): use a complete copy"
         ) from error
     with safe_open(path, framework="pt") as file:
-        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is not a mapping
     broken = not_finite(state)
     if broken:
         raise CheckpointError(f"{path} cannot be used: {not_finite_words(broken)}")

@@ -23,8 +23,8 @@ from dualhead.skeleton import Skeleton
 class ProtoGCN(DGSTGCN):
     """DG-STGCN whose last graph is also reconstructed from prototypes, in training alone.
 
-    In training mode `forward` returns a `ModelOutput` whose extra "prototypes", `(N, V * V)`, a contrastive objective
-    tells classes apart by. In evaluation mode, and once deployed, it is DG-STGCN.
+    In training mode `forward` returns a `ModelOutput` with the extra "prototypes", `(N, V * V)`, for a contrastive
+    objective. In evaluation mode, and once deployed, the model is DG-STGCN.
 
     Args:
         num_classes: K.

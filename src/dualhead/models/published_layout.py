@@ -69,7 +69,7 @@ class PublishedLayout:
     Attributes:
         keys: Pairs every key of our state dict with the published one, by walking a model's modules.
         arguments: Finds `in_channels` and the variant arguments from the shapes.
-        telling: A key that tells the architecture from others, together with the classifier's.
+        telling: A key that distinguishes the architecture from others, together with the classifier's.
         classifier: The published name of the classifier, the first if there are several.
         classifier_dimensions: Of its weight: 2, or 4 for a 1x1 convolution.
         input_norm: The published name of the input norm.

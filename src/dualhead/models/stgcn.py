@@ -73,7 +73,7 @@ def _initialize(convolution: nn.Conv2d) -> nn.Conv2d:
 
 
 class STGCN(UnitTrunk):
-    """Units that tell a joint's neighbours apart by their place relative to the body's centre.
+    """Units that partition a joint's neighbours by their distance from the body's centre.
 
     Args:
         num_classes: K.

@@ -30,7 +30,7 @@ _ARRAYS = ("joints", "confidence", "image", "world", "times")
 class PoseRecording:
     """The poses of up to M people in a video.
 
-    Convention: whoever is not seen in a frame is all zeros there; people who are never seen are left out: M may be 0.
+    Convention: a person is all zeros in frames where they are absent, and left out if never seen; M may be 0.
 
     Attributes:
         joints: float32 `(M, T, 33, 3)`, metres in camera space: x to the camera's left, y up, z away from it.

@@ -30,7 +30,7 @@ def encode_video(
         How many frames were written.
 
     Raises:
-        ConfigError: If PyAV is not installed, there is no picture, or the encoder fails.
+        ConfigError: If PyAV is not installed, the list of pictures is empty, or the encoder fails.
     """
     av = require_av()
     count = 0

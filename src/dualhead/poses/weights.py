@@ -90,7 +90,7 @@ def find_weights(folder: Path | None = None, *, fetch: bool = True) -> Path:
         The folder.
 
     Raises:
-        ConfigError: If they are not there and cannot be fetched, or are damaged; says what to do.
+        ConfigError: If they are missing and cannot be fetched, or are damaged; states what to do.
     """
     place = cache_folder() if folder is None else folder
     if folder is None and not has_weights(place) and fetch:

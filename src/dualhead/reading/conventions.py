@@ -1,7 +1,7 @@
 """Conventions that recordings of every format are converted to: units, confidence, absent joints, image size.
 
-Nothing is guessed silently: what the numbers decide is said in a note, what they leave open is refused with the flag
-that settles it.
+Nothing is guessed silently: a decision by evidence is reported in a note, an ambiguity raises an error that names the
+option to resolve it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def apply_conventions(clip: RawClip, options: ReadingOptions) -> RawClip:
     """Check a parsed recording, and bring it to known units.
 
     Args:
-        clip: As its parser has it.
-        options: What is known of it from elsewhere.
+        clip: The result of the parser.
+        options: Facts that are known from elsewhere.
 
     Returns:
         The recording: 3D in metres where its unit is known, 2D with the fields `width` and `height` where it is in
@@ -43,9 +43,9 @@ def apply_conventions(clip: RawClip, options: ReadingOptions) -> RawClip:
         that was decided by evidence.
 
     Raises:
-        ConfigError: If the user said something that cannot be.
-        FormatError: If the unit is not the one expected, a confidence is none, or the size of the image is missing or
-            given for fractions.
+        ConfigError: If an option is not valid.
+        FormatError: If the unit is not the expected one, a confidence is invalid, or the size of the image is missing
+            or given for fractions.
     """
     recording, notes = clip.recording, list(clip.notes)
     if options.fps is not None:

@@ -237,7 +237,7 @@ def _beside(description: Member, name: str, members: Sequence[Member]) -> Member
 
 
 def _skeleton(values: Mapping[str, Any], description: Member, members: Sequence[Member]) -> tuple[Skeleton, str]:
-    """Read the skeleton, and say which file it came from, if any."""
+    """Read the skeleton, and return the file that defines it, if any."""
     given = values["skeleton"]
     if isinstance(given, str) and given not in SKELETONS and given.endswith((".yaml", ".yml")):
         file = _beside(description, given, members)
@@ -266,7 +266,7 @@ def _matched(table: CustomTable, clips: Sequence[Member]) -> tuple[list[Item], l
     lines = {item.name for item in table.rejected}
     file_of = {sample: table.files.get(sample, sample) for sample in table.samples}
     named = set(file_of.values())
-    # a video may lie beside the clip that was made of it: it is one only where there is no other
+    # a video may lie beside the clip that was made of it: it is used only if there is no other
     for member in sorted(clips, key=_is_video):
         name = member.files.name if isinstance(member, FrameSet) else _clip_name(member)
         if name in found and not _is_video(member):
@@ -276,7 +276,7 @@ def _matched(table: CustomTable, clips: Sequence[Member]) -> tuple[list[Item], l
         elif name not in lines and not member.file_name.lower().endswith(_NO_CLIPS):
             rejected.append(Rejected(name, member.where, f"{table.where} does not name it", kind="name"))
     rejected += [
-        Rejected(name, table.where, f"there is no clip {name}, though this table names it", kind="missing")
+        Rejected(name, table.where, f"clip {name} is named in this table, but was not found", kind="missing")
         for name in sorted(named - found.keys())
     ]
     items = [
@@ -311,7 +311,7 @@ def _read_whole(source: CustomSource, member: Member, size: tuple[int, int]) -> 
 
 
 def _table(values: Mapping[str, Any], description: Member, members: Sequence[Member]) -> Member | None:
-    """Find the table; where none is named and none is there, label files say what is in the clips."""
+    """Find the table; without one, label files annotate the clips."""
     name = str(values.get("table", "table.csv"))
     if "table" in values:
         return _beside(description, name, members)
@@ -324,7 +324,7 @@ def _table(values: Mapping[str, Any], description: Member, members: Sequence[Mem
 
 
 def _label_files(members: Sequence[Member]) -> dict[str, Member]:
-    """Find the files that say what happens when in a clip of the same name: PKU-MMD's, or 'start stop label' a line."""
+    """Find the files that annotate intervals of a clip of the same name: PKU-MMD's, or 'start stop label' a line."""
     stems = Counter(member.file_name.rpartition(".")[0] for member in members)
     found = {}
     for member in members:

@@ -34,7 +34,7 @@ def recognise(file: RawFile, kind: str | None = None) -> Recognised:
 
     Raises:
         ConfigError: If there is no format of that name.
-        FormatError: If the file is of no known format, or of two alike; it says what was found.
+        FormatError: If the file is of no known format, or matches two equally well; states what was found.
     """
     if kind is not None:
         return Recognised(FORMATS[kind], "you said so")
@@ -63,7 +63,7 @@ def require_supported(found: Recognised, where: str) -> FileFormat:
         where: The file.
 
     Raises:
-        FormatError: If the format is recognised but not supported; it says what to do instead.
+        FormatError: If the format is recognised but not supported; states what to do instead.
     """
     if not found.format.is_supported:
         raise FormatError(f"it is {found.format.title} ({found.reason}): {found.format.instead}", where)
@@ -82,7 +82,7 @@ def _unknown(file: RawFile) -> str:
     if file.suffix == ".json":
         if file.keys:
             return f"JSON of no known format: a record with the keys {dump_keys(file.keys)}"
-        content = file.json  # says what is wrong where it is not JSON
+        content = file.json  # raises where it is not JSON
         first = content[0] if isinstance(content, list) and content else None
         if isinstance(first, dict):
             return f"JSON of no known format: a list of records with the keys {dump_keys(first)}"

@@ -23,7 +23,7 @@ class Bar:
     """The progress of one piece of work; this one is invisible.
 
     Attributes:
-        visible: Whether anybody sees it, so that a note is worth its computation.
+        visible: Whether it is shown, so that a note is worth its computation.
     """
 
     visible = False

@@ -1,4 +1,4 @@
-"""The form of values that were read from a file, checked once, at the door.
+"""Checks of the form of values that were read from a file, once, when they enter the package.
 
 A check is a function of a value and of what it is called; it raises `SchemaError`, a `ValueError`, that names the place
 of what does not match: `skeleton.joints[3] is 5: expected text`.

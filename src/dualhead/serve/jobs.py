@@ -35,7 +35,7 @@ class BusyError(DualheadError):
 
 
 class _CancelledError(Exception):
-    """The job is no longer wanted."""
+    """The job was cancelled."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class Job:
         total: Frames of the video, or None.
         error: Why it failed, one sentence.
         annotation: What was found.
-        cancelled: Whether it is no longer wanted.
+        cancelled: Whether it was cancelled.
         used: When it was last requested.
     """
 
@@ -160,7 +160,7 @@ class Jobs:
         return job
 
     def get(self, key: str) -> Job | None:
-        """Return a job, or None where there is none of that key."""
+        """Return the job with a key, or None if it does not exist."""
         with self._lock:
             job = self._jobs.get(key)
         if job is not None:

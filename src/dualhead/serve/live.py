@@ -54,7 +54,7 @@ class FrameResampler:
 
         Args:
             seconds: When it was taken; later than the one before.
-            joints: `(M, V, C)`, zeros for whoever is not seen.
+            joints: `(M, V, C)`, zeros for absent people.
             confidence: `(M, V)`.
 
         Yields:
@@ -145,7 +145,7 @@ class LiveSession:
             and the times `decode_ms`, `pose_ms`, `predict_ms` and `delay_ms`.
 
         Raises:
-            ConfigError: If the time is none.
+            ConfigError: If the time is not a finite number.
             FormatError: If it is not a picture.
         """
         if not np.isfinite(seconds):

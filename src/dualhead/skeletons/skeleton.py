@@ -116,7 +116,7 @@ class Skeleton:
         """Build from what `to_dict` gave, also after a trip through JSON or YAML.
 
         Raises:
-            ConfigError: If a field is missing, is none of a skeleton's or of another form.
+            ConfigError: If a field is missing, unknown or invalid.
         """
         if not isinstance(values, Mapping):
             raise ConfigError(f"the skeleton is {shorten(values)}: it needs its fields by name")

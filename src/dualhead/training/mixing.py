@@ -144,7 +144,7 @@ class MixingCollate:
         return {**batch, "clips": mixed, "targets": mixed_targets}
 
     def _partner(self, rule: MixingRule, samples: Sequence[Sample], place: int, rng: np.random.Generator) -> int | None:
-        """Draw the other sample of the batch that one is mixed with; None if there is none."""
+        """Draw the sample of the batch that one is mixed with; None if the batch has no other."""
         others = [number for number in range(len(samples)) if number != place]
         if rule.within is not None:
             values = self._fields[rule.within]

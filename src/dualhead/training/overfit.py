@@ -24,7 +24,7 @@ MOST_STEPS = 200
 """Optimiser steps after which a set-up that has not learned its samples is said not to learn."""
 
 STARTS_OVER = "the same command starts over"
-"""What becomes of a run that was stopped: it is over in minutes, so that nothing is saved to go on from."""
+"""The advice for a run that was interrupted: it takes minutes, so that nothing is saved to resume from."""
 
 logger = logging.getLogger("dualhead.training")
 

@@ -34,16 +34,16 @@ class RunParts:
     """The parts of a run.
 
     Attributes:
-        experiment: What is trained and how; for an overfit run, what became of it.
+        experiment: The experiment; for an overfit run, as changed for it.
         store: The data.
-        launch: How Lightning is started, from `launch_settings`.
+        launch: Arguments of Lightning's trainer, from `launch_settings`.
         data: The splits as loaders.
-        model: The model on the CPU, with the weights to start from.
-        objective: What is minimised.
+        model: The model on the CPU, with its initial weights.
+        objective: The objective to minimise.
         steps: Optimiser steps of an epoch.
-        provenance: What every file of the run says of its origin.
-        loaded: What became of the checkpoint that it starts from, if there is one.
-        frozen: What is frozen, if anything is.
+        provenance: The provenance that every file of the run records.
+        loaded: The result of loading the initial checkpoint, if there is one.
+        frozen: The frozen parts, if there are any.
     """
 
     experiment: Experiment

@@ -17,7 +17,7 @@ from dualhead.runtime.terminal import print_line
 
 
 class ConsoleHandler(logging.Handler):
-    """Prints what the package reports, above a bar that may be there; errors are left to whoever catches them.
+    """Prints the log of the package, above the progress bar if one is shown; errors are left to the caller.
 
     Args:
         console: Where to print.

@@ -35,7 +35,7 @@ class SelectionResult:
         epoch: The epoch, counted from 1.
         checkpoint: The weights.
         validation: Figures on the validation split by head, the prediction as "mean"; None without one.
-        test: The same on the test split; None while the run has not finished, or if there is none.
+        test: The same on the test split; None while the run has not finished, or without a test split.
         one_clip: The same of the first test clip of each sample, where `test` averages several; else None.
     """
 

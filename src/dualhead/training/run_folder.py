@@ -28,7 +28,7 @@ _LATER_FIELDS = ("skeleton", "classes", *LATER_FIELDS)
 _IDENTITY = mapping_of(lambda value, place: None)
 
 _BEFORE_A_CLAIM = re.compile(r"\.lock|\.run-.*")
-"""What a run that was killed at its very start leaves behind: its lock, and what was to become run.json."""
+"""Files that a run leaves behind if it is killed at its start: its lock and the temporary run.json."""
 
 
 class RunFolder:

@@ -98,12 +98,12 @@ def train(
     weights are then equal, bit for bit, to those of a run that was never stopped. Under `torchrun` or SLURM's `srun`
     several processes train together.
 
-    Fine-tuning: `init` takes the weights of another run, all but a classifier for another number of classes, which
-    starts fresh; the log says what was loaded and what replaced. `freeze` keeps parts of the model as they are: their
-    weights get no gradient and their batch norms stay in evaluation mode, so that their statistics stay too.
+    Fine-tuning: `init` loads the weights of another run, except a classifier for another number of classes, which is
+    initialised; the log lists what was loaded and what was replaced. `freeze` keeps parts of the model as they are:
+    their weights get no gradient and their batch norms stay in evaluation mode, which keeps their statistics too.
 
-    Proving a set-up: `overfit` trains on that many samples alone, without augmentation, until all of them are right,
-    and says so; within 200 steps, or it is an error. No other sample is scored.
+    Checking a set-up: `overfit` trains on that many samples alone, without augmentation, until all of them are
+    classified correctly; an error is raised if 200 steps do not suffice. No other sample is scored.
 
     Args:
         experiment: What is trained and how: an `Experiment`, a YAML file or a short name such as "ucla/dualhead".
@@ -336,7 +336,7 @@ def _damaged_state(folder: RunFolder, error: Exception) -> TrainingError:
 
 @contextmanager
 def _one_sentence(folder: RunFolder, again: str) -> Iterator[None]:
-    """Convert what stops a run to an error that says what to do; what was saved stays whole."""
+    """Convert an exception that stops a run to an error that states what to do; saved files stay intact."""
     interrupt = signal.getsignal(signal.SIGINT)
     try:
         yield

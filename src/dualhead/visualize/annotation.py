@@ -235,7 +235,7 @@ def _band(
     width, top = annotation.size[0], annotation.size[1]
     margin = band // 6
     if said is None:
-        pen.text((margin, top + band * 0.38), "nobody is seen", fill=rgb(DARK["soft"]), font=fonts[0], anchor="ls")
+        pen.text((margin, top + band * 0.38), "no person in view", fill=rgb(DARK["soft"]), font=fonts[0], anchor="ls")
     else:
         best = said.top(1)[0]
         colour = rgb(colours.get(best.name, DARK["accent"]))

@@ -26,7 +26,7 @@ def insight_values(insight: Insight) -> dict[str, Any]:
 
     Returns:
         `charts` (a head's name and its `<svg>`), `strips` (a gate's name, `<svg>` and range), `legend` (swatch and name
-        of each class), `ramp` and `joints` (the colours of joints), and `notes`, sentences that say what is shown.
+        of each class), `ramp` and `joints` (the colours of joints), and `notes`, sentences that explain the charts.
     """
     several = len(insight.heads) > 1
     charts = [

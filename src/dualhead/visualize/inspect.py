@@ -46,7 +46,7 @@ def inspect(
     Args:
         path: A store, or a raw recording such as an NTU `.skeleton` file.
         out: The HTML page to write, which opens offline; of a store only.
-        skeleton: For a clip of your own (`.npy`, `.npz`, `.csv`, `.json`), which does not say what its joints are:
+        skeleton: For a clip of your own (`.npy`, `.npz`, `.csv`, `.json`), which does not define its joints:
             `ntu25`, `openpose18`, `kinect20`, `coco17`, `body25` or a YAML file (docs/custom-data.md).
         image_size: Of a file with 2D key points in pixels, the width and height of the image.
         fps: Of a file, frames per second.

@@ -77,7 +77,7 @@ def bars(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
         An `<svg>`, higher for more classes.
 
     Raises:
-        ConfigError: If there is no class, or not one value per class.
+        ConfigError: If there are no classes, or not one value per class.
     """
     shares = np.asarray(values, dtype=np.float64)
     if not len(names) or shares.shape != (len(names),):
@@ -111,7 +111,7 @@ def counts(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
         An `<svg>`, higher for more names.
 
     Raises:
-        ConfigError: If there is no name, or not one value per name.
+        ConfigError: If there are no names, or not one value per name.
     """
     numbers = np.asarray(values, dtype=np.int64)
     if not len(names) or numbers.shape != (len(names),):

@@ -93,7 +93,7 @@ def find_store(near: Sequence[Path], fingerprints: set[str]) -> Path | None:
         fingerprints: The content that is wanted; of several, none is right.
 
     Returns:
-        The first store with that fingerprint, None where there is none.
+        The first store with that fingerprint, or None.
     """
     if len(fingerprints) != 1:
         return None
@@ -129,7 +129,7 @@ def _fingerprints(runs: Sequence[Path]) -> Iterator[str]:
 
 
 def _fingerprint(file: Path, key: str = "fingerprint") -> str:
-    """Read a fingerprint from a small JSON file; "" where there is none or it cannot be read."""
+    """Read a fingerprint from a small JSON file; "" if it has none or cannot be read."""
     try:
         content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
     except (OSError, ValueError, RecursionError):

@@ -22,7 +22,7 @@ _WEIGHTINGS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of a score table; accuracies are 0 to 1, None where there is none.
+    """A line of a score table; accuracies are 0 to 1, None where unknown.
 
     Attributes:
         name: The stream, or "fused".
@@ -147,7 +147,7 @@ def standings(
         One for each selection, "last" first.
 
     Raises:
-        ConfigError: If there is no score at all.
+        ConfigError: If there are no scores.
         MismatchError: If scores do not match, or two fusions are of one selection.
     """
     found: dict[str, ResultTable] = {}

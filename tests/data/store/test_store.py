@@ -171,7 +171,7 @@ def test_a_header_that_is_no_python_is_a_sentence(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"classes": []}, "a label is none of 0 classes"),
+        ({"classes": []}, "a label is outside the 0 classes"),
         ({"protocols": {"x": {"field": "room", "train": [1]}}}, "rule over the field 'room', which it does not have"),
         ({"protocols": {"x": {"field": "camera", "train": ["a"]}}}, "damaged store"),
         ({"protocols": []}, "damaged store"),

@@ -9,7 +9,7 @@ With the limits of CTR-GCN (Chen et al., ICCV 2021) and its successors for NTU R
 Their code also has an upper limit of the last, 2 square metres, and applies neither: a person who walks through the
 room exceeds it. The lower one is applied here, against small ghosts.
 
-A test that would reject every body is skipped, so that whoever is alone stays; and the main actor, who moves most,
+A test that would reject every body is skipped, so that a single body is kept; and the main actor, who moves most,
 passes those of spread and size.
 """
 

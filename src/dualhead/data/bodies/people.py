@@ -101,9 +101,9 @@ def place_people(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Arrange people over time.
 
-    Each takes the first place in which none of their frames is taken yet, or a new one while there are fewer than
-    `max_bodies`; whoever finds none is left out. So a person who comes and goes keeps their place, also under another
-    ID, and people who are never there together may share one.
+    Each takes the first place in which none of their frames is occupied, or a new one while there are fewer than
+    `max_bodies`; a person for whom none is left is dropped. So a person who leaves and returns keeps their place, also
+    under another ID, and people who are never seen together may share one.
 
     Args:
         recording: What was parsed.

@@ -63,7 +63,7 @@ def select_energy(recording: Recording, max_bodies: int) -> tuple[NDArray[np.flo
 def select_tracked(recording: Recording, max_bodies: int) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Select the people who act, one place each: by body ID, tracked across changes of ID, without ghosts.
 
-    Observations are joined to people (`tracking.find_people`), what is none is left out
+    Observations are joined to people (`tracking.find_people`), those of no person are left out
     (`ghosts.keep_people`), and the rest are ranked by frames times motion. In that order they get places
     (`people.place_people`).
 
@@ -102,7 +102,7 @@ def get_selection(name: str) -> Selection:
         The selection.
 
     Raises:
-        ConfigError: If there is none of that name.
+        ConfigError: If the name is unknown.
     """
     if name not in SELECTIONS:
         raise unknown("body selection", name, SELECTIONS)

@@ -112,7 +112,7 @@ class ClipDataModule(L.LightningDataModule):
             value=validation_value,
             seed=seed,
         )
-        # an empty shard of a small test split is no error
+        # an empty shard of a small test split is not an error
         self.allow_zero_length_dataloader_with_multiple_devices = True
         # a recipe that cannot read this data says so here, not as a traceback from a worker
         self.recipe.clip(store[int(train[0])], stream)
@@ -125,7 +125,7 @@ class ClipDataModule(L.LightningDataModule):
         return self._loader(self._train, self.batch_size)
 
     def val_dataloader(self) -> ClipLoader | list[Any]:
-        """Load the validation split in store order; an empty list, which the trainer skips, if there is none."""
+        """Load the validation split in store order; an empty list, which the trainer skips, without one."""
         return self._loader(self._validation, self.eval_batch_size) if len(self._validation) else []
 
     def test_dataloader(self) -> ClipLoader:

@@ -30,12 +30,12 @@ def claim(folder: Path, plan: str, content: Set[str], doing: str) -> ProcessLock
 
     Args:
         folder: `NAME.partial`.
-        plan: The file in it that says what is being done; without it, only an empty folder is taken.
+        plan: The file in it that describes the work; without it, only an empty folder is accepted.
         content: What else such work keeps there.
         doing: What is done there, such as "preparing".
 
     Returns:
-        The lock; the system lets go of it when the process ends, however it ends.
+        The lock; the system releases it when the process ends, however it ends.
 
     Raises:
         StoreError: If something else is there, or another process is at work in it.
@@ -80,7 +80,7 @@ def put_in_place(work: Path, out: Path) -> None:
 
 
 def discard(folder: Path, lock: ProcessLock) -> None:
-    """Remove the folder, and let go of it.
+    """Remove the folder, and release its lock.
 
     Args:
         folder: `NAME.partial`.

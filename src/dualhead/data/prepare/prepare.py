@@ -52,7 +52,7 @@ def prepare(
 
     Killed at any moment and called again, it goes on where it was and ends with the same bytes. The work is done in
     `OUT.partial` and logged to `OUT.log`; `out` appears when it is whole. A store that already exists, made of the
-    same files by name and size, is left as it is; those that changed since are told.
+    same files by name and size, is left as it is; files modified since are reported.
 
     Args:
         dataset: The kind of data: `ntu60`, `ntu120` (their `.skeleton` files), `kinetics` (Kinetics-Skeleton 400: JSON
@@ -64,11 +64,11 @@ def prepare(
             Folders are searched to any depth, archives in them too; nothing is unpacked to disk.
         out: The folder to create.
         missing_list: A text file of sample names to leave out; default: the lists found in or beside `raw`.
-        body_selection: How the people who act are told from other bodies: `energy` (the published way for NTU),
-            `tracked` (by body ID, ghosts left out), `score` (the published way for Kinetics: in each frame the people
-            seen most surely), `people` (each followed over time, those seen most; for 2D key points) or `order` (as
-            they stand in the file); default: that of the data set.
-        skeleton: For `pyskl`, `ctrgcn`, `published` and `videos`, which do not say what their joints are: `ntu25`,
+        body_selection: The rule that selects the people who act: `energy` (as published for NTU), `tracked` (by body
+            ID, without ghosts), `score` (as published for Kinetics: in each frame the people of highest confidence),
+            `people` (each tracked over time, those seen most; for 2D key points) or `order` (as in the file); default:
+            that of the data set.
+        skeleton: For `pyskl`, `ctrgcn`, `published` and `videos`, which do not define their joints: `ntu25`,
             `openpose18`, `kinect20`, `coco17` or a YAML file (docs/custom-data.md); default: COCO 17 for 2D pickles,
             NTU 25 otherwise.
         workers: Number of processes; default: one per core.

@@ -1,7 +1,7 @@
 """Bringing coordinates to a common place, direction and size.
 
 Every function takes and returns clips `(C, T, V, M)` without changing its argument. A missing joint is all zeros; each
-function says what becomes of it.
+function documents how they change.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ from dualhead.data.recipes.streams import to_stream, to_stream_with_mean_scores
 @register_step("drop_empty_frames")
 @dataclass(frozen=True)
 class DropEmptyFrames(Step):
-    """Keep the frames that show anybody."""
+    """Keep the frames in which a body is present."""
 
     stage: ClassVar[Stage] = Stage.SELECT
 

@@ -36,7 +36,7 @@ class Stream:
     temporal: bool
 
     def __post_init__(self) -> None:
-        """Copy the function's module and name, by which the registry tells a reload from a second definition."""
+        """Copy the function's module and name, so that the registry recognises a reload."""
         for key in ("__module__", "__qualname__"):
             object.__setattr__(self, key, getattr(self.function, key))
 

@@ -178,7 +178,7 @@ class Store:
         if len(self._joints) != int(sizes.sum()) or not np.array_equal(self._offsets, np.cumsum(sizes) - sizes):
             raise ValueError("its index and its arrays differ")
         if self.labels.min(initial=-1) < -1 or self.labels.max(initial=-1) >= len(self.classes):
-            raise ValueError(f"a label is none of {len(self.classes)} classes")
+            raise ValueError(f"a label is outside the {len(self.classes)} classes")
         for name, rule in self.protocols.items():
             if rule.field not in self.fields:
                 raise ValueError(f"protocol {name!r} is a rule over the field {rule.field!r}, which it does not have")

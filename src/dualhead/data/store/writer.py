@@ -1,7 +1,7 @@
 """Writing a store so that a kill at any moment loses at most the samples in hand.
 
 Beside the store grows a folder `NAME.partial`: the coordinates, a journal with one line per chunk of samples, and the
-plan that says what is being prepared. The coordinates are on disk before the journal mentions them, so whatever the
+plan of the preparation. The coordinates are on disk before the journal mentions them, so whatever the
 journal says is true; the rest is cut off when the work goes on. The finished folder is renamed into place.
 """
 

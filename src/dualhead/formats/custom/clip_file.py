@@ -62,7 +62,7 @@ def parse_clip(
 
     Args:
         data: The file's bytes.
-        path: Where they came from; its ending says which kind it is.
+        path: Where they came from; its suffix determines the format.
         skeleton: The layout of the joints.
         has_confidence: Whether the data set has a confidence for each joint; None: as the clip has.
         axes: The order of the axes, such as "TMVC"; None: as the numbers say.
@@ -80,7 +80,7 @@ def parse_clip(
 def _parse_table(
     data: bytes, path: str | Path, skeleton: Skeleton, has_confidence: bool | None, axes: str | None, content: Any
 ) -> tuple[Recording, str]:
-    """Parse a clip, and the class that a column of a table names, "" where there is none."""
+    """Parse a clip, and the class that a column of a table names; "" without such a column."""
     suffix = Path(str(path)).suffix.lower()
     confidence: NDArray[Any] | None = None
     class_name, fps, notes, first_frame = "", None, [], 0

@@ -36,7 +36,7 @@ class NumberTable:
     """The numbers of a table, and what stood around them.
 
     Attributes:
-        values: `(T, n)`, or `(T, V, C)` where named columns say which number is which; NaN where a cell is empty.
+        values: `(T, n)`, or `(T, V, C)` where named columns identify the numbers; NaN where a cell is empty.
         first_line: The 1-based line of the first row.
         class_name: The class that a column names, or "".
         fps: Frames a second by a column of times, or None.
@@ -93,7 +93,7 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
     """Read a table with a line for each frame.
 
     Convention: numbers, or under a first line of names `JOINT_x` and so on, in any order. A first line that counts the
-    columns (0, 1, 2, ... as pandas writes it) is none of data; a first column that counts the rows, a column of times
+    columns (0, 1, 2, ... as pandas writes it) is not data; a first column that counts the rows, a column of times
     and a last column with one and the same word, the class, are not coordinates.
 
     Args:
@@ -102,7 +102,7 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
         skeleton: The layout of the joints.
 
     Raises:
-        FormatError: If the content is no such table; it names the column or quotes the cell.
+        FormatError: If the content is not such a table; names the column or quotes the cell.
     """
     lines = read_table(data, path)
     notes: list[str] = []

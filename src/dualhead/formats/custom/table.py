@@ -75,7 +75,7 @@ def read_custom_table(
     Its first line needs the columns `name` and `label`; `start` and `stop`, where it has them, make each line an
     interval of a longer recording, and several lines may then name one file. Every other column is a field: whole
     numbers as they are (`3.0` is 3), words by their place in the alphabet. A line that cannot be used (too few cells,
-    an empty one, a name that was there, a label that is none) is rejected, and the others go on; one of empty cells
+    an empty name, a repeated name, an invalid label) is rejected, and the others go on; one of empty cells
     alone is passed over.
 
     Args:
@@ -88,7 +88,7 @@ def read_custom_table(
         What it says.
 
     Raises:
-        FormatError: If it is no such table, or no line can be used.
+        FormatError: If it is not such a table, or no line can be used.
     """
     lines = [(line, cells) for line, cells in read_table(member.read(), member.where) if any(cells)]
     return make_table(lines, member.where, classes, in_seconds=in_seconds, suffixes=suffixes)
@@ -112,7 +112,7 @@ def make_table(
         suffixes: As for `read_custom_table`.
 
     Raises:
-        FormatError: If it is no such table, or no line can be used.
+        FormatError: If it is not such a table, or no line can be used.
     """
     if not lines:
         raise FormatError("it is empty", where)

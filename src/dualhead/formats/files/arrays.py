@@ -60,7 +60,7 @@ def read_header(stream: IO[bytes], path: str | Path | None = None) -> Header:
         path: Where it came from, for the error message.
 
     Raises:
-        FormatError: If it is none, or the array is not one of numbers.
+        FormatError: If the stream is not a `.npy` file, or the array does not consist of numbers.
     """
     try:
         version = np.lib.format.read_magic(stream)

@@ -75,7 +75,7 @@ class JsonFile:
             of: More of what it is called.
 
         Raises:
-            FormatError: If it is none.
+            FormatError: If it is anything else.
         """
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
             reason = f"{place[-1]!r}{of} is {str(value)[:40]!r} instead of an integer from 0 to {most}"

@@ -11,11 +11,11 @@ from dualhead.runtime.errors import FormatError
 
 _MAX_DIMENSIONS = 8
 _UNFOLDED = 1_000_000
-"""How many values there may be, shared ones counted again each time, beyond ten times those that there are."""
+"""Most values in addition to ten times the distinct ones; shared values count once for each reference."""
 
 
 class DtypeStandIn:
-    """Stands for a dtype until its byte order is known."""
+    """A placeholder for a dtype until its byte order is known."""
 
     __slots__ = ("code",)
 

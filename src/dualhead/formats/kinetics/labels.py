@@ -25,7 +25,7 @@ class ClipLabel:
 
     Attributes:
         label: Its 0-based class number.
-        has_skeleton: Whether anybody was found in it.
+        has_skeleton: Whether a person was found in it.
         split: 0 train, 1 val.
         where: The file that says so.
     """

@@ -81,8 +81,8 @@ def parse_kinetics(
 
     Returns:
         The recording, joints `(B, 18, 2)` as fractions of the image from its upper left corner, with the scores as
-        confidence, and its 0-based label, None where it has none, which is -1 in the file, or has a name that is none
-        of `classes`. It lasts up to the last frame that is listed; frame 0 is often empty.
+        confidence, and its 0-based label, None where the file has none (-1) or a name that is not one of `classes`. It
+        lasts up to the last frame that is listed; frame 0 is often empty.
 
     Raises:
         FormatError: If the content is not a whole clip.
@@ -256,7 +256,7 @@ class KineticsSource(Source):
 
 
 def _entry(name: str, member: Member, tables: Mapping[int, Mapping[str, ClipLabel]]) -> ClipLabel | None:
-    """Find what the label file of a clip's folder says about it; that of any split where the folder tells none."""
+    """Find a clip's entry in the label file of its folder; in that of any split if the folder determines none."""
     folder = member.where.replace("\\", "/").rpartition("/")[0]
     for part in reversed(folder.split("/")):
         if (split := split_of(part)) is not None:

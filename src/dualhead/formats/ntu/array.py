@@ -33,7 +33,7 @@ def parse_ntu_array(content: Any, where: str) -> Recording:
         The recording; the bodies of a frame are in the order of the record.
 
     Raises:
-        FormatError: If there is no such array, or one has another shape.
+        FormatError: If an array is missing or has another shape.
     """
     held = content if isinstance(content, Mapping) else {}
     names = [f"{_KEY}{number}" for number in range(_MAX_BODIES) if f"{_KEY}{number}" in held]

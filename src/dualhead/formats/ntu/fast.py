@@ -1,7 +1,7 @@
-"""The fast way through `.skeleton` files that are written exactly as published: arithmetic on all lines at once.
+"""The fast parser of `.skeleton` files that are written exactly as published: arithmetic on all lines at once.
 
-Fields are numbered through the file, and each ends with one blank. So the numbers of frames and bodies say which field
-stands where; what is looked at are the few that are read, the ends of all lines, and how many blanks there are.
+Fields are numbered through the file, and each ends with one blank. So the numbers of frames and bodies determine the
+position of every field; only those that are read, the ends of all lines, and the number of blanks are inspected.
 """
 
 from __future__ import annotations

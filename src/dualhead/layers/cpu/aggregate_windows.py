@@ -73,7 +73,7 @@ class _AggregateWindows(torch.autograd.Function):
             for body, outer, inner in parts:
                 padded = _padded(body, weight, window)
                 outer_sum(outer, window_view(padded, window, stride), grad_matrix)
-                grad_padded = padded.zero_()  # whose numbers nobody needs any more
+                grad_padded = padded.zero_()  # its values are no longer needed
                 for start in range(0, len(outer), some):
                     sums = outer[start : start + some]
                     sums = torch.bmm(expanded(matrix.t(), len(sums)), sums)  # (some, W * V * S, E)

@@ -36,12 +36,12 @@ def _parts(repeats: Repeats, numbers: int, *tensors: Tensor) -> _Parts:
     """Split bodies into some windows at a time.
 
     Args:
-        repeats: Bodies that stand for several.
+        repeats: Bodies that represent several.
         numbers: How many numbers a window has.
         tensors: Each `(B, T', ...)`.
 
     Returns:
-        How many bodies that body stands for, and the parts of the tensors, each `(n, ...)`.
+        The number of bodies that the row represents, and the parts of the tensors, each `(n, ...)`.
     """
     times = dict(repeats)
     some = max(1, _NUMBERS_IN_CACHE // numbers)
@@ -169,7 +169,7 @@ def collapse_windows(
         weight: Of the norm `(E,)`.
         bias: Of the norm `(E,)`.
         collapse: `(O, W * E)`.
-        repeats: Bodies that stand for several, as `dualhead.layers.norm.counting` says.
+        repeats: Bodies that represent several; see `dualhead.layers.norm.counting`.
         eps: Of the norm.
 
     Returns:

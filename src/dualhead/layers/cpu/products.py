@@ -65,7 +65,7 @@ def _parts(*tensors: Tensor) -> list[tuple[Tensor, ...]]:
 
 
 class _Linear(torch.autograd.Function):
-    """`linear` of rows `(n, C)`, whose result is no view, so that it may be overwritten."""
+    """`linear` of rows `(n, C)`, whose result is not a view, so that it may be overwritten."""
 
     @staticmethod
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
