@@ -7,7 +7,7 @@ from dualhead.data.store.store import Store
 from dualhead.evaluation.scores import Scores
 from dualhead.runtime.errors import StoreError
 from dualhead.visualize.highlights import choose, pick_clips
-from dualhead.visualize.standings import standings
+from dualhead.visualize.result_table import build_result_tables
 
 from .conftest import CLASSES, make_scores
 
@@ -32,7 +32,7 @@ def test_all_right_and_all_wrong() -> None:
 def test_clips_of_a_store_say_what_was_predicted(small_store: Store) -> None:
     names = list(small_store.names)
     scores = make_scores([0, 2, 2, 0, 1, 2], [0, 1, 2, 0, 1, 2], names=names, data_fingerprint=small_store.fingerprint)
-    right, wrong = pick_clips(standings([], [scores], [])[0], small_store, 3)
+    right, wrong = pick_clips(build_result_tables([], [scores], [])[0], small_store, 3)
     assert f">right</span> predicted <b>{CLASSES[right.data['shape'][1] - 5]}" in right.caption.replace(
         "&lt;", "<"
     ).replace("&gt;", ">")
@@ -46,4 +46,4 @@ def test_clips_of_a_store_say_what_was_predicted(small_store: Store) -> None:
 
 def test_scores_of_another_store_are_refused(small_store: Store) -> None:
     with pytest.raises(StoreError, match="sample0"):
-        pick_clips(standings([], [make_scores([0], [0])], [])[0], small_store, 1)
+        pick_clips(build_result_tables([], [make_scores([0], [0])], [])[0], small_store, 1)

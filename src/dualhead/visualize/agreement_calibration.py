@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from dualhead.evaluation.calibration import agree, calibrate_confidence
 from dualhead.evaluation.scores import Scores
 from dualhead.visualize import plots
-from dualhead.visualize.standings import ResultTable
+from dualhead.visualize.result_table import ResultTable
 
 _BLOCK_VALUES = 2**17
 
 
 @dataclass(frozen=True)
-class Voice:
+class HeadPredictions:
     """The predictions of one stream's head, or of the fusion, for every sample.
 
     Attributes:
-        name: What it is called.
+        name: The name of the stream or head.
         predictions: The predicted classes, `(N,)`.
         confidence: The probability of each, `(N,)`.
     """
@@ -32,35 +32,35 @@ class Voice:
     confidence: NDArray[np.float64]
 
 
-def judge(standing: ResultTable) -> dict[str, Any]:
+def compare_predictions(table: ResultTable) -> dict[str, Any]:
     """Compare the predictions of all streams and heads, and their confidence with their accuracy.
 
     Args:
-        standing: The scores; one stream at a time is looked at.
+        table: The scores; streams are processed one at a time.
 
     Returns:
         `agreement`, as `agreement` returns it, and `reliability`, as `reliability` does.
     """
-    labels = standing.scores.labels
-    voices = list(_voices(standing))
-    prediction = _hear("prediction", standing.scores.logits, None)
-    return {"agreement": agreement(voices, labels), "reliability": reliability([*voices, prediction], labels)}
+    labels = table.scores.labels
+    heads = list(_head_predictions(table))
+    prediction = _predict_classes("prediction", table.scores.logits, None)
+    return {"agreement": agreement(heads, labels), "reliability": reliability([*heads, prediction], labels)}
 
 
-def agreement(voices: Sequence[Voice], labels: NDArray[np.int64]) -> dict[str, Any] | None:
+def agreement(heads: Sequence[HeadPredictions], labels: NDArray[np.int64]) -> dict[str, Any] | None:
     """Compare the predictions of all streams and heads.
 
     Args:
-        voices: What they say.
+        heads: The predictions of all heads.
         labels: True classes, `(N,)`.
 
     Returns:
         `names`; `rows`, each with `name`, `accuracy` and `cells` (shares of samples with the same prediction, 0 to 1);
         `any_right` and `all_right`. None where there is only one prediction.
     """
-    if len(voices) < 2:
+    if len(heads) < 2:
         return None
-    predictions = {voice.name: voice.predictions for voice in voices}
+    predictions = {head.name: head.predictions for head in heads}
     found = agree(predictions, labels)
     rows = [
         {"name": name, "accuracy": float((predictions[name] == labels).mean()), "cells": cells}
@@ -69,11 +69,11 @@ def agreement(voices: Sequence[Voice], labels: NDArray[np.int64]) -> dict[str, A
     return {"names": found.names, "rows": rows, "any_right": found.any_right, "all_right": found.all_right}
 
 
-def reliability(voices: Sequence[Voice], labels: NDArray[np.int64]) -> dict[str, Any]:
+def reliability(heads: Sequence[HeadPredictions], labels: NDArray[np.int64]) -> dict[str, Any]:
     """Compare confidence and accuracy, of the prediction as a diagram and of every stream and head as a number.
 
     Args:
-        voices: What they say, the prediction last.
+        heads: The predictions of all heads, the fused prediction last.
         labels: True classes, `(N,)`.
 
     Returns:
@@ -81,32 +81,32 @@ def reliability(voices: Sequence[Voice], labels: NDArray[np.int64]) -> dict[str,
         error), all 0 to 1, the prediction last.
     """
     rows = []
-    for voice in voices:
-        right = voice.predictions == labels
-        found = calibrate_confidence(voice.confidence, right)
+    for head in heads:
+        right = head.predictions == labels
+        found = calibrate_confidence(head.confidence, right)
         rows.append(
             {
-                "name": voice.name,
+                "name": head.name,
                 "accuracy": float(right.mean()),
-                "confidence": float(voice.confidence.mean()),
+                "confidence": float(head.confidence.mean()),
                 "error": found.error,
             }
         )
     return {"svg": plots.reliability(found), "rows": rows}
 
 
-def _voices(standing: ResultTable) -> Iterator[Voice]:
+def _head_predictions(table: ResultTable) -> Iterator[HeadPredictions]:
     """Yield each stream's heads, in the sample order of the table's scores."""
-    order = standing.scores.names
-    for stream, item in standing.streams.items():
+    order = table.scores.names
+    for stream, item in table.streams.items():
         aligned = _aligned(item, order)
         for number, head in enumerate(aligned.heads):
-            name = head if len(standing.streams) == 1 else stream if len(aligned.heads) == 1 else f"{stream}, {head}"
-            yield _hear(name, aligned.logits, number)
+            name = head if len(table.streams) == 1 else stream if len(aligned.heads) == 1 else f"{stream}, {head}"
+            yield _predict_classes(name, aligned.logits, number)
 
 
-def _hear(name: str, logits: NDArray[np.float32], head: int | None) -> Voice:
-    """Find what a head, or the mean of all, predicts, a few samples at a time."""
+def _predict_classes(name: str, logits: NDArray[np.float32], head: int | None) -> HeadPredictions:
+    """Compute the predictions of a head, or of the mean of all, some samples at a time."""
     count, _, classes = logits.shape
     predictions, confidence = np.empty(count, np.int64), np.empty(count)
     size = max(1, _BLOCK_VALUES // classes)
@@ -116,7 +116,7 @@ def _hear(name: str, logits: NDArray[np.float32], head: int | None) -> Voice:
         predictions[start : start + size] = block.argmax(axis=1)
         shifted = block - block.max(axis=1, keepdims=True)
         confidence[start : start + size] = 1 / np.exp(shifted, out=shifted).sum(axis=1)
-    return Voice(name, predictions, confidence)
+    return HeadPredictions(name, predictions, confidence)
 
 
 def _aligned(item: Scores, names: NDArray[np.str_]) -> Scores:

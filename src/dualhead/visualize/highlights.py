@@ -11,8 +11,8 @@ from dualhead.evaluation.scores import Scores, softmax
 from dualhead.runtime.errors import ConfigError
 from dualhead.visualize.page import Clip, make_clip
 from dualhead.visualize.recordings import take_sample
+from dualhead.visualize.result_table import ResultTable
 from dualhead.visualize.scene import make_scene
-from dualhead.visualize.standings import ResultTable
 
 FPS = 30.0
 """Frames per second of the supported data sets."""
@@ -51,18 +51,18 @@ def _spread(rows: NDArray[np.int64], labels: NDArray[np.int64]) -> list[int]:
     return [int(row) for _, row in sorted(zip(keys, rows, strict=True), key=lambda pair: pair[0])]
 
 
-def pick_clips(standing: ResultTable, store: Store, mistakes: int) -> list[Clip]:
+def pick_clips(table: ResultTable, store: Store, mistakes: int) -> list[Clip]:
     """Choose clips and make them ready for the player.
 
     Args:
-        standing: The scores.
+        table: The scores.
         store: The store they are of.
         mistakes: How many wrong clips.
 
     Returns:
         The clips; one that contains no body is passed over for the next.
     """
-    scores = standing.scores
+    scores = table.scores
     clips = []
     for row in choose(scores, mistakes):
         sequence, _ = take_sample(store, str(scores.names[row]))
@@ -73,12 +73,12 @@ def pick_clips(standing: ResultTable, store: Store, mistakes: int) -> list[Clip]
         truth, predicted = scores.classes[scores.labels[row]], scores.classes[scores.predictions[row]]
         right = truth == predicted
         label = f"{scores.names[row]}, true {truth}, predicted {predicted}"
-        clips.append(make_clip(scene, fps=FPS, label=label, caption=_caption(standing, row, truth, predicted, right)))
+        clips.append(make_clip(scene, fps=FPS, label=label, caption=_caption(table, row, truth, predicted, right)))
     return clips
 
 
-def _caption(standing: ResultTable, row: int, truth: str, predicted: str, right: bool) -> Markup:
-    scores = standing.scores
+def _caption(table: ResultTable, row: int, truth: str, predicted: str, right: bool) -> Markup:
+    scores = table.scores
     tag = Markup('<span class="tag {}">{}</span>').format("good" if right else "bad", "right" if right else "wrong")
     share = 100 * scores.probabilities[row].max()
     lines = [

@@ -17,13 +17,13 @@ from dualhead.evaluation.metrics import class_accuracy, confusion_matrix
 from dualhead.evaluation.scores import Scores, as_scores
 from dualhead.runtime.files import check_apart, write_text
 from dualhead.visualize import plots
-from dualhead.visualize.agreement_calibration import judge
+from dualhead.visualize.agreement_calibration import compare_predictions
 from dualhead.visualize.data_summary import summarise
 from dualhead.visualize.highlights import pick_clips
 from dualhead.visualize.page import asset, fill
 from dualhead.visualize.provenance import provenance_table
+from dualhead.visualize.result_table import ResultTable, build_result_tables
 from dualhead.visualize.runs import Run, files_of_run, find_curves, read_run
-from dualhead.visualize.standings import ResultTable, standings
 
 MOST_BARS = 60
 """Most classes with a bar of their own; of more, those with the lowest accuracy."""
@@ -78,7 +78,7 @@ def write_report(
     check_apart(out, [*files, *stores, *(file for run in runs for file in files_of_run(run))])
     folders = [read_run(run) for run in runs]
     fusions = [fused] if isinstance(fused, FusionResult) else list(fused)
-    tables = standings(folders, as_scores(scores), fusions, quiet=quiet)
+    tables = build_result_tables(folders, as_scores(scores), fusions, quiet=quiet)
     main = tables[0]
     opened = open_store(store) if isinstance(store, str | Path) else store
     if opened is not None:
@@ -98,7 +98,7 @@ def write_report(
         "mistakes of different classes.",
         **_confusion(main),
         **_classes(main),
-        **judge(main),
+        **compare_predictions(main),
         judged_note=f"On the {_clips(main)} ({_of(main)}).",
         plots=_plots(folders),
         data=None if opened is None else summarise(opened),

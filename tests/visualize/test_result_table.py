@@ -6,8 +6,8 @@ import pytest
 
 from dualhead.evaluation.fusion import fuse
 from dualhead.runtime.errors import ConfigError, MismatchError
+from dualhead.visualize.result_table import build_result_tables
 from dualhead.visualize.runs import read_run
-from dualhead.visualize.standings import standings
 
 from .conftest import make_scores, write_run
 
@@ -17,7 +17,7 @@ def test_last_and_best_epoch_stay_apart(tmp_path: Path) -> None:
         read_run(write_run(tmp_path / "joint", "joint", [0, 1, 2, 0], [0, 1, 2, 1])),
         read_run(write_run(tmp_path / "bone", "bone", [0, 1, 0, 1], [0, 1, 2, 1])),
     ]
-    found = standings(runs, [], [])
+    found = build_result_tables(runs, [], [])
     assert [(item.selection, item.title) for item in found] == [
         ("last", "Last epoch"),
         ("best", "Best epoch on validation"),
@@ -38,7 +38,7 @@ def test_last_and_best_epoch_stay_apart(tmp_path: Path) -> None:
 
 def test_without_validation_scores_the_weights_are_equal() -> None:
     scores = [make_scores([0, 1], [0, 2], sure=sure, stream=stream) for sure, stream in ((2, "joint"), (3, "bone"))]
-    (only,) = standings([], scores, [])
+    (only,) = build_result_tables([], scores, [])
     assert only.selection == ""
     assert [row.weight for row in only.rows] == [0.5, 0.5, None]
     assert not only.epochs
@@ -51,16 +51,16 @@ def test_a_fusion_that_is_given_is_taken_as_it_is(tmp_path: Path) -> None:
     ]
     result = fuse(parts, [3, 1])
     run = read_run(write_run(tmp_path / "joint", "joint", [0, 1], [0, 2]))
-    found = standings([run], [], [result])
+    found = build_result_tables([run], [], [result])
     assert found[0].fused is result
     assert [row.weight for row in found[0].rows] == [0.75, 0.25, None]
     assert found[1].fused is None  # the best epoch has the single stream of the run
     with pytest.raises(ConfigError, match="'last'"):
-        standings([], [], [result, result])
+        build_result_tables([], [], [result, result])
 
 
 def test_one_stream_is_not_fused() -> None:
-    (only,) = standings([], [make_scores([0, 1, 0, 0], [0, 1, 2, 1])], [])
+    (only,) = build_result_tables([], [make_scores([0, 1, 0, 0], [0, 1, 2, 1])], [])
     assert only.fused is None
     assert only.scores is only.streams["joint"]
     assert [(row.name, row.top1, row.weight) for row in only.rows] == [("joint", 0.5, None)]
@@ -70,6 +70,6 @@ def test_one_stream_is_not_fused() -> None:
 
 def test_what_does_not_belong_together() -> None:
     with pytest.raises(ConfigError, match="needs scores"):
-        standings([], [], [])
+        build_result_tables([], [], [])
     with pytest.raises(MismatchError, match="protocol"):
-        standings([], [make_scores([0], [0]), make_scores([0], [0], stream="bone", protocol="xview")], [])
+        build_result_tables([], [make_scores([0], [0]), make_scores([0], [0], stream="bone", protocol="xview")], [])

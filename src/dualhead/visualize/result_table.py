@@ -129,7 +129,7 @@ def _row(
     return Row(name, epoch, per_head, mean.top1, mean.top5, mean.mean_class, weight, drop, fused)
 
 
-def standings(
+def build_result_tables(
     runs: Sequence[Run], scores: Sequence[Scores], fused: Sequence[FusionResult], *, quiet: bool = True
 ) -> list[ResultTable]:
     """Group everything given by selection, and fuse what is not yet fused.
@@ -164,14 +164,14 @@ def standings(
         loose.setdefault(str(item.provenance.get("selection", "")), []).append((item, None))
     for selection, pairs in loose.items():
         if selection not in found:
-            found[selection] = _standing(selection, pairs, quiet)
+            found[selection] = _result_table(selection, pairs, quiet)
     if not found:
         raise ConfigError("a report needs scores: pass run folders, score files or a fusion")
     order = [*(name for name in _TITLES if name in found), *(name for name in found if name not in _TITLES)]
     return [found[name] for name in order]
 
 
-def _standing(selection: str, pairs: Sequence[tuple[Scores, Scores | None]], quiet: bool) -> ResultTable:
+def _result_table(selection: str, pairs: Sequence[tuple[Scores, Scores | None]], quiet: bool) -> ResultTable:
     if len(pairs) == 1:
         item = pairs[0][0]
         return ResultTable(selection, {str(item.provenance.get("stream", "scores")): item}, None)
