@@ -62,7 +62,7 @@ from dualhead.visualize.inspect import inspect
 inspect(folder / "store", folder / "page.html", quiet=True)
 """,
     "evaluate": """
-from dualhead.training.evaluate import evaluate
+from dualhead.inference.evaluate import evaluate
 evaluate(folder / "model.safetensors", folder / "store", folder / "scores.npz", workers=1, device="cpu", quiet=True)
 """,
 }

@@ -17,10 +17,10 @@ from safetensors.torch import save_file
 
 from dualhead.data.store.store import open_store
 from dualhead.evaluation.scores import Scores
+from dualhead.inference.evaluate import evaluate
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, FormatError, StoreError
-from dualhead.training.evaluate import evaluate
 from dualhead.version import __version__
 
 GOLDEN = Path(__file__).parent / "golden"

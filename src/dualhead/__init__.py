@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dualhead.evaluation.scores import Scores
     from dualhead.exporting.export import export
     from dualhead.inference.deploy import deploy
+    from dualhead.inference.evaluate import evaluate
     from dualhead.inference.prediction import Prediction
     from dualhead.inference.predictor import Predictor
     from dualhead.inference.segments import Segment, merge_segments
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from dualhead.skeleton import Skeleton, get_skeleton
     from dualhead.synthetic.generate import generate
     from dualhead.training.config import load_experiment
-    from dualhead.training.evaluate import evaluate
     from dualhead.training.experiment import Experiment
     from dualhead.training.mixing import register_mixing
     from dualhead.training.objectives import register_objective
@@ -61,7 +61,7 @@ _HOMES = {
     "Store": "data.store.store",
     "create_model": "models.registry",
     "deploy": "inference.deploy",
-    "evaluate": "training.evaluate",
+    "evaluate": "inference.evaluate",
     "export": "exporting.export",
     "fuse": "evaluation.fusion",
     "generate": "synthetic.generate",

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,8 +44,6 @@ class Command:
         as_positional: Parameters with a default that are positional.
         experiment: The parameter that takes an experiment, which is changed by key; as an option it is `--config`.
         changes: Keys of the experiment that the command changes where the user does not.
-        show: The function, "module:function", that prints what the one behind the command returned, and where it was
-            written; "" where that one prints by itself.
     """
 
     name: str
@@ -57,7 +56,6 @@ class Command:
     as_positional: tuple[str, ...] = ()
     experiment: str | None = None
     changes: Mapping[str, str] = field(default_factory=dict)
-    show: str = ""
 
 
 COMMANDS = {
@@ -73,13 +71,8 @@ COMMANDS = {
             as_options=("experiment", "store", "out"),
             experiment="experiment",
         ),
-        Command("evaluate", "dualhead.inference.untrimmed:evaluate", "score a store, or untrimmed recordings"),
-        Command(
-            "fuse",
-            "dualhead.evaluation.fusion:fuse",
-            "fuse the scores of several streams or models",
-            show="dualhead.evaluation.tables:show_fusion",
-        ),
+        Command("evaluate", "dualhead.inference.evaluate:evaluate", "score a store, or untrimmed recordings"),
+        Command("fuse", "dualhead.evaluation.fusion:fuse", "fuse the scores of several streams or models"),
         Command(
             "predict",
             "dualhead.inference.predict:predict",
@@ -111,10 +104,8 @@ COMMANDS = {
             "dualhead.visualize.inspect:inspect",
             "show the content and the anomalies of a store or a raw file",
         ),
-        Command(
-            "convert", "dualhead.conversion.command:convert_and_print", "published weights to a checkpoint, and back"
-        ),
-        Command("models", "dualhead.models.table:print_models", "list the models"),
+        Command("convert", "dualhead.conversion.convert:convert", "published weights to a checkpoint, and back"),
+        Command("models", "dualhead.models.listing:describe_models", "list the models"),
         Command(
             "reproduce",
             "dualhead.reproduction:reproduce",
@@ -161,7 +152,8 @@ def build(command: Command) -> tuple[Callable[..., object], FunctionParser]:
     """
     from dualhead.cli_parser import FunctionParser
 
-    function = _find(command.target)
+    module, name = command.target.split(":")
+    function: Callable[..., object] = getattr(import_module(module), name)
     options: dict[str, Any] = {"as_options": command.as_options, "as_positional": command.as_positional}
     if command.experiment is not None:
         from dualhead.training.experiment import Experiment
@@ -169,13 +161,6 @@ def build(command: Command) -> tuple[Callable[..., object], FunctionParser]:
         renamed = {command.experiment: "config"} if command.experiment in command.as_options else {}
         options |= {"renamed": renamed, "keys": Experiment, "open_keys": ("model.arguments", "objective.arguments")}
     return function, FunctionParser(f"dualhead {command.name}", function, **options)
-
-
-def _find(target: str) -> Callable[..., object]:
-    """Import the function that "module:function" names."""
-    module, name = target.split(":")
-    function: Callable[..., object] = getattr(import_module(module), name)
-    return function
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -292,6 +277,7 @@ def _top_level(words: Sequence[str]) -> int:
 
 
 def _run(command: Command, words: Sequence[str]) -> int:
+    from dualhead.cli_output import show, show_error
     from dualhead.cli_parser import UsageError
 
     function, parser = build(command)
@@ -310,9 +296,15 @@ def _run(command: Command, words: Sequence[str]) -> int:
         if modules := imported():
             changes["imports"] = list(modules)
         arguments[command.experiment] = load_experiment(arguments[command.experiment], changes)
-    result = function(**arguments)
-    if command.show and not arguments.get("quiet"):
-        _find(command.show)(result, arguments.get("out"))
+    given = signature(function).bind(**arguments)
+    given.apply_defaults()
+    try:
+        result = function(**arguments)
+    except DualheadError as error:
+        show_error(error, given.arguments)
+        raise
+    if not arguments.get("quiet"):
+        show(command.name, result, given.arguments)
     return int(getattr(result, "exit_code", OK))
 
 

@@ -89,7 +89,9 @@ def demo(
     if not (raw / ZIP_NAME).is_file():  # it appears when it is whole, after its missing list
         generate(raw, num_performers=num_performers, seed=seed, quiet=quiet)
     say(2, f"preparing: {store}")
-    prepare("synthetic", raw, store, quiet=quiet)
+    prepared = prepare("synthetic", raw, store, quiet=quiet)
+    if not quiet:
+        show(str(prepared))
 
     changes: dict[str, object] = {"seed": seed}
     if epochs is not None:

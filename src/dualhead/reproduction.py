@@ -125,7 +125,7 @@ def reproduce(
         if experiment.dataset is None:
             raise ConfigError("the experiment names no dataset to prepare: prepare the store, and pass it as store")
         say(f"preparing {experiment.dataset}: {place}")
-        prepare(experiment.dataset, list(raw), place, body_selection=experiment.bodies, quiet=quiet)
+        say(str(prepare(experiment.dataset, list(raw), place, body_selection=experiment.bodies, quiet=quiet)))
     elif not place.exists():
         raise ConfigError(f"there is no store at {place}: pass raw, the recordings to prepare it from")
     open_store(place)  # what cannot be read is said before anything is trained

@@ -17,9 +17,9 @@ import torch
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.store.identity import describe_store
 from dualhead.data.store.store import open_store
+from dualhead.inference.evaluate import evaluate
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model
-from dualhead.training.evaluate import evaluate
 
 FOLDER = Path(__file__).parent
 

@@ -16,13 +16,13 @@ from dualhead.data.store.store import open_store
 from dualhead.evaluation.fusion import fuse
 from dualhead.evaluation.scores import Scores, softmax
 from dualhead.formats.ucla import ucla
+from dualhead.inference.evaluate import evaluate
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import merge_segments
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, NTU25, OPENPOSE18
-from dualhead.training.evaluate import evaluate
 from tests.inference.builders import CLASSES, sequence, walk, write_checkpoint, write_recordings
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from dualhead.cli import main
 from dualhead.models.registry import list_models
-from dualhead.models.table import print_models
 
 
 def test_every_model_has_its_row_in_80_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    print_models()
+    assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│ ")]

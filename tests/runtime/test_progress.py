@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from dualhead.runtime import progress
-from dualhead.runtime.progress import show_progress
+from dualhead.runtime.progress import show_progress, track
 
 
 def test_a_terminal_shows_what_is_done_of_how_much_and_a_note() -> None:
@@ -39,3 +39,11 @@ def test_nothing_is_shown_when_quiet(capsys: pytest.CaptureFixture[str], monkeyp
     with show_progress(quiet=True) as new_bar:
         new_bar("counting", 3).advance()
     assert capsys.readouterr().err == ""
+
+
+def test_items_are_counted_as_they_are_taken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.0)
+    assert list(track("ab", "spelling", 2)) == ["a", "b"]
+    assert capsys.readouterr().err == "dualhead: spelling: 1 of 2\ndualhead: spelling: 2 of 2\n"

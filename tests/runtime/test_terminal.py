@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from dualhead.conversion.command import keys_table
 from dualhead.conversion.published import KeyReport
+from dualhead.conversion.tables import keys_table
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.writing import write_table
 from dualhead.runtime.terminal import cell, data_cell, print_json, print_line

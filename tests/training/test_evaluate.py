@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 import torch
 
+from dualhead.cli import main
 from dualhead.data.recipes.recipes import get_recipe
 from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.clip_average import one_clip_figures
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores, softmax
+from dualhead.inference.evaluate import evaluate
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, StoreError
 from dualhead.training.build import build_model, build_provenance
-from dualhead.training.evaluate import evaluate, evaluate_and_print
 from dualhead.training.result import load_result
 from dualhead.training.run_folder import RunFolder
 from dualhead.training.train import train
@@ -193,7 +194,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_scored(
 def test_the_table_shows_every_head(
     checkpoint: Path, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scores = evaluate_and_print(checkpoint, store.path, tmp_path / "scores.npz", workers=0)
+    out = tmp_path / "scores.npz"
+    assert main(["evaluate", str(checkpoint), str(store.path), "--out", str(out), "--workers", "0"]) == 0
+    scores = Scores.load(out)
     printed = capsys.readouterr().out
     for head, metrics in measure_heads(scores).items():
         assert head in printed
@@ -207,7 +210,7 @@ def test_two_processes_give_the_scores_of_one(checkpoint: Path, store: Store, tm
         one = evaluate(checkpoint, store, batch_size=6, workers=0, quiet=True)
     program = (
         "import sys\n"
-        "from dualhead.training.evaluate import evaluate\n"
+        "from dualhead.inference.evaluate import evaluate\n"
         "evaluate(*sys.argv[1:4], batch_size=6, workers=0, device='cpu')\n"
     )
     printed = run(program, checkpoint, store.path, tmp_path / "two.npz", processes=2)

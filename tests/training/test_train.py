@@ -19,11 +19,11 @@ from torch import Tensor
 from dualhead.data.store.store import Store
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
+from dualhead.inference.evaluate import evaluate
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.runtime.errors import ConfigError, MismatchError, TrainingError
 from dualhead.training import run_checkpointer
 from dualhead.training.config import save_experiment
-from dualhead.training.evaluate import evaluate
 from dualhead.training.run_folder import RunFolder
 from dualhead.training.train import train
 from tests.training.conftest import MakeExperiment

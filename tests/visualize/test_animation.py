@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dualhead.cli import main
 from dualhead.data.store.store import Store
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import create_model
@@ -49,9 +50,10 @@ def test_other_skeletons_and_single_frames(tmp_path: Path, skeleton: object, kin
 
 
 def test_what_was_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    joints = np.random.default_rng(0).random((1, 2, 25, 3)).astype(np.float32)
-    out = render(SkeletonSequence(joints, NTU25), tmp_path / "[red].html")
-    assert capsys.readouterr().err == f"wrote {out} (2 frames)\n"
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).random((2, 25, 3)))
+    out = tmp_path / "[red].html"
+    assert main(["render", str(tmp_path / "a.npy"), str(out), "--skeleton", "ntu25"]) == 0
+    assert f"wrote {out}\n" in capsys.readouterr().err
 
 
 def test_the_default_name_stays_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.cli import main
+from dualhead.cli import BROKEN_PIPE, main
 from dualhead.inspection.file_story import FileStory
 from dualhead.inspection.store_inspection import StoreInspection
 from dualhead.runtime.errors import ConfigError, FormatError, StoreError
@@ -26,6 +26,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_store_is_printed_and_becomes_a_page(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = inspect(folder / "store", folder / "page.html", top=2)
     assert isinstance(found, StoreInspection)
+    assert capsys.readouterr().out == ""
+    assert main(["inspect", str(folder / "store"), "--out", str(folder / "page.html"), "--top", "2"]) == 0
     text = capsys.readouterr().out
     for part in ("45 clips of ucla", "subject (5 values)  1: 9", "45 clips look suspicious, 2 shown", "page.html"):
         assert part in text
@@ -33,11 +35,11 @@ def test_a_store_is_printed_and_becomes_a_page(folder: Path, capsys: pytest.Capt
 
 
 def test_a_file_is_printed_with_its_damage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = inspect(folder / "cut.skeleton")
-    assert isinstance(found, FileStory)
-    assert "it is truncated" in capsys.readouterr().out
-    inspect(folder / "whole.skeleton", quiet=True)
+    assert isinstance(inspect(folder / "cut.skeleton"), FileStory)
+    assert main(["inspect", str(folder / "whole.skeleton"), "--quiet"]) == 0
     assert capsys.readouterr().out == ""
+    assert main(["inspect", str(folder / "cut.skeleton")]) == 1
+    assert "it is truncated" in capsys.readouterr().out
 
 
 def test_it_is_a_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,9 +94,10 @@ def test_the_page_is_there_even_if_nobody_reads_the_tables(folder: Path, monkeyp
     def closed(*_: object) -> None:
         raise BrokenPipeError
 
-    monkeypatch.setattr("dualhead.visualize.inspect.print_store", closed)
-    with pytest.raises(BrokenPipeError):
-        inspect(folder / "store", folder / "unread.html")
+    monkeypatch.setattr("dualhead.visualize.inspection_tables.print_store", closed)
+    with monkeypatch.context() as patch:
+        patch.setattr("os.dup2", lambda *_: None)
+        assert main(["inspect", str(folder / "store"), "--out", str(folder / "unread.html")]) == BROKEN_PIPE
     assert (folder / "unread.html").is_file()
 
 

@@ -37,7 +37,8 @@ def test_a_run_beside_its_store_becomes_a_page_that_opens_from_the_disk(
     (tmp_path / "stores").mkdir()
     (tmp_path / "stores" / "ntu").symlink_to(scored_store.path)
     run = a_run(tmp_path / "runs" / "joint", scored_store)
-    page = report([run], out=tmp_path / "report.html")
+    page = tmp_path / "report.html"
+    assert main(["report", str(run), "--out", str(page)]) == 0
     said = capsys.readouterr().err
     assert f"store: {tmp_path / 'stores' / 'ntu'}" in said
     assert f"report: {page}" in said

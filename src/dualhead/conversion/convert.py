@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -10,12 +10,11 @@ from typing import Any
 
 import torch
 
-from dualhead.conversion.files import PUBLISHED_SUFFIXES, read_published
+from dualhead.conversion.files import PUBLISHED_SUFFIXES, read_classes, read_published
 from dualhead.conversion.provenance import Origin
 from dualhead.conversion.published import KeyReport, compare_published, load_published, to_published, without_prefix
 from dualhead.conversion.shapes import infer_arguments
 from dualhead.models.checkpoint import load_checkpoint, save_checkpoint, torch_bytes
-from dualhead.models.config import ModelConfig
 from dualhead.models.registry import create_model, list_models
 from dualhead.runtime.errors import CheckpointError, ConfigError, MismatchError, unknown
 from dualhead.runtime.files import check_apart, replacing
@@ -23,6 +22,12 @@ from dualhead.skeleton import Skeleton, get_skeleton
 
 OUR_SUFFIX = ".safetensors"
 """The suffix of checkpoints of this package."""
+
+_OWN_RECIPES: dict[tuple[str | None, str | None], str] = {
+    ("stgcn", "ntu25"): "stgcn_ntu",
+    ("stgcn", "openpose18"): "stgcn_kinetics",
+}
+"""Recipes of published weights by model and skeleton, where no other weights of that model are published."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,13 @@ def convert(
     experiment: str | Path | None = None,
     stream: str | None = None,
     recipe: str | None = None,
-    classes: Sequence[str] | None = None,
-    check: Callable[[ModelConfig], None] | None = None,
+    classes: str | Path | None = None,
 ) -> Conversion:
     """Convert a checkpoint of the published code into ours, or ours into one that the published code loads.
 
     The direction follows from the suffix of `out`. Only tensors are unpickled. Class count, bodies, channels, width,
-    depth and scales are read off the tensors' shapes.
+    depth and scales are read off the tensors' shapes. What else `predict` and `evaluate` need, the weights do not say:
+    an experiment and a stream give all of it.
 
     Args:
         source: The checkpoint: `.pt`, `.pth` or bare `.safetensors` of published keys; or one of ours.
@@ -74,17 +79,17 @@ def convert(
         experiment: The experiment that the weights were trained in, as a YAML file or the short name of one that comes
             with the package ("ntu60_xsub/msg3d"). Our checkpoint then says its data set, protocol, recipe and classes.
         stream: The stream that the weights were trained on, such as "joint". Default: the checkpoint does not say.
-        recipe: The recipe of the clips that the weights were trained on, as it will be looked up when the checkpoint is
-            used. Default: the experiment's.
-        classes: The names of the K classes in the order of their labels. Default: those of the experiment's data set.
-        check: Called with the configuration of a model made from a published source before anything is written; raises
-            what is wrong with it.
+        recipe: The recipe of the clips that they were trained on, such as "dualhead". Default: the experiment's;
+            without one, that of the published ST-GCN weights, whose clips differ from those of all later models.
+        classes: A text file with the name of a class on each line, in the order of the labels. Default: the names of
+            the experiment's data set.
 
     Returns:
         What was mapped and left aside.
 
     Raises:
-        CheckpointError: If the source cannot be read, or one of its keys is not understood or missing.
+        CheckpointError: If the source cannot be read, or one of its keys is not understood or missing (a
+            `PublishedKeysError`, whose `report` lists them).
         ConfigError: If a name or a suffix is not known, what a published source needs is not given, or `out` is the
             source.
         MismatchError: If an argument contradicts the source or another argument.
@@ -92,7 +97,10 @@ def convert(
     check_apart(out, [source])
     suffix = Path(out).suffix
     if suffix == OUR_SUFFIX:
-        origin = Origin.of(experiment, stream=stream, recipe=recipe, classes=classes)
+        if experiment is None and recipe is None:
+            recipe = _OWN_RECIPES.get((model, skeleton.name if isinstance(skeleton, Skeleton) else skeleton))
+        names = None if classes is None else read_classes(Path(classes))
+        origin = Origin.of(experiment, stream=stream, recipe=recipe, classes=names)
         model, skeleton = model or origin.model, skeleton or origin.skeleton
         if model is None or skeleton is None:
             raise ConfigError(
@@ -102,7 +110,7 @@ def convert(
         if model not in list_models():
             raise unknown("model", model, list_models())
         given = {"num_classes": num_classes, "num_bodies": num_bodies}
-        return _from_published(Path(source), Path(out), model, get_skeleton(skeleton), given, origin, check)
+        return _from_published(Path(source), Path(out), model, get_skeleton(skeleton), given, origin)
     if suffix in PUBLISHED_SUFFIXES:
         wanted = {
             "name": model,
@@ -128,7 +136,6 @@ def _from_published(
     skeleton: Skeleton,
     given: Mapping[str, int | None],
     origin: Origin,
-    check: Callable[[ModelConfig], None] | None,
 ) -> Conversion:
     tensors, aside = read_published(source)
     state = without_prefix(tensors)
@@ -138,8 +145,6 @@ def _from_published(
             raise MismatchError(f"{key} is {value}, and {source} has {found[key]}: omit {key} or pass {found[key]}")
     _check_size(source, name, skeleton, found)
     built = create_model(name, skeleton=skeleton, **found)
-    if check is not None:
-        check(built.config)
     keys = compare_published(built, state)
     load_published(built, state)
     provenance = {

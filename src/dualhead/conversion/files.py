@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dualhead.runtime.errors import CheckpointError
+from dualhead.runtime.errors import CheckpointError, ConfigError
 
 PUBLISHED_SUFFIXES = (".pt", ".pth")
 """The suffixes of published checkpoints."""
@@ -75,3 +75,27 @@ def read_published(path: str | Path) -> tuple[dict[str, Tensor], tuple[str, ...]
         if not isinstance(key, str) or not isinstance(value, Tensor):
             raise CheckpointError(f"{path} holds {key!r}, a {type(value).__name__}: expected tensors only")
     return dict(content), tuple(aside)
+
+
+def read_classes(path: Path) -> list[str]:
+    """Read class names, one a line, in the order of the labels.
+
+    Args:
+        path: A text file in UTF-8; empty lines at its end do not count.
+
+    Returns:
+        The names.
+
+    Raises:
+        ConfigError: If it cannot be read, is empty, or has an empty line between names.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").rstrip().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise ConfigError(f"{path} cannot be read as a list of classes: {reason}") from error
+    names = [line.strip() for line in lines]
+    if not names or not all(names):
+        where = f"line {names.index('') + 1} is empty" if names else "it is empty"
+        raise ConfigError(f"{path} is not a list of classes: {where}; pass the name of a class on each line")
+    return names

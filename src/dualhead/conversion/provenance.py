@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dualhead.data.recipes.recipes import RecipeSpec
+from dualhead.data.recipes.recipes import RecipeSpec, get_recipe
 from dualhead.data.recipes.streams import check_stream
 from dualhead.models.config import ModelConfig
 from dualhead.reading.sources import get_source, list_sources
@@ -94,7 +94,8 @@ class Origin:
             Provenance as in docs/architecture.md.
 
         Raises:
-            MismatchError: If the experiment is for another model, or there is another number of classes.
+            MismatchError: If the experiment is for another model, there is another number of classes, or the recipe
+                makes clips of other channels or bodies.
         """
         if self.experiment is not None and self.model != config.name:
             raise MismatchError(
@@ -108,6 +109,14 @@ class Origin:
                 f"{whose} {len(self.classes)} classes, the checkpoint {config.num_classes}: pass the experiment that "
                 "the weights were trained in, or the names of its classes"
             )
+        if self.recipe is not None:
+            recipe = get_recipe(self.recipe)
+            wanted = (recipe.channels(config.skeleton, self.stream or "joint"), recipe.num_bodies(config.skeleton))
+            if wanted != (config.in_channels, config.num_bodies):
+                raise MismatchError(
+                    f"recipe {recipe.name!r} makes clips of {wanted[0]} channels and {wanted[1]} bodies, the model "
+                    f"takes {config.in_channels} and {config.num_bodies}: pass the recipe that it was trained on"
+                )
         said: dict[str, Any] = {
             "model": config.name,
             "variant": dict(config.variant),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from dualhead.evaluation.clip_average import one_clip_figures
+from dualhead.evaluation.detection import Untrimmed
 from dualhead.evaluation.fusion import FusionResult
 from dualhead.evaluation.metrics import Metrics, measure_heads
 from dualhead.evaluation.scores import Scores
@@ -107,16 +107,21 @@ def print_fusion(result: FusionResult, console: Console | None = None) -> None:
     print_line(console, line)
 
 
-def show_fusion(result: FusionResult, out: Path | None) -> None:
-    """Print what the command `fuse` did.
+def untrimmed_table(figures: Untrimmed, title: str) -> Table:
+    """Build the table of the figures for the terminal.
 
     Args:
-        result: What `fuse` returned.
-        out: The score file that the fusion was written to, if any.
+        figures: The figures.
+        title: What the table is called.
     """
-    print_fusion(result)
-    if out is not None:
-        print_line(Console(), f"fused scores: {out}")
+    table = Table(title=cell(title))
+    table.add_column("figure")
+    table.add_column("%", justify="right")
+    table.add_row(f"frames with the right class (of {figures.frames:,})", f"{100 * figures.frame_accuracy:.2f}")
+    table.add_row("the same, mean over classes", f"{100 * figures.mean_class_accuracy:.2f}")
+    for iou, value in figures.mean_average_precision.items():
+        table.add_row(f"mAP at IoU {iou:g}", f"{100 * value:.2f}")
+    return table
 
 
 def _figures(metrics: Metrics) -> tuple[str, str, str]:

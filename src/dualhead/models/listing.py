@@ -58,10 +58,10 @@ class ModelCard:
 
 
 def describe_models() -> list[ModelCard]:
-    """Describe every model of the registry, sorted by name.
+    """Describe the models that `create_model` and experiments know: size, cost and published results.
 
     Returns:
-        One card for each.
+        One card for each, sorted by name.
     """
     cards = []
     for name, entry in sorted(model_entries().items()):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from dualhead.models.listing import COUNTED_FOR, ModelCard, describe_models, gigas
+from dualhead.models.listing import COUNTED_FOR, ModelCard, gigas
 
 
 def models_table(cards: Sequence[ModelCard]) -> Table:
@@ -50,13 +50,3 @@ def model_details(card: ModelCard) -> Group:
         *(f"{setting}: {top1} %" for setting, top1 in card.published.items()),
     ]
     return Group(Text(card.name, style="bold"), *(Padding(Text(line), (0, 0, 0, 2), expand=False) for line in lines))
-
-
-def print_models() -> None:
-    """List the models that `create_model` and experiments know, with their size, cost and published results."""
-    console = Console()
-    cards = describe_models()
-    console.print(models_table(cards))
-    for card in cards:
-        console.print()
-        console.print(model_details(card))

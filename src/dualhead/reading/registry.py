@@ -45,8 +45,6 @@ def register_format(added: FileFormat) -> FileFormat:
     Raises:
         ConfigError: If there is one of that name already, or it has both or neither of a parser and an `instead`.
     """
-    if added.name in FORMATS and FORMATS[added.name] is not added:
-        raise ConfigError(f"kind of file {added.name!r} is registered already: choose another name")
     if added.is_supported == bool(added.instead):
         raise ConfigError(f"format {added.name!r} needs a parser, or a sentence on what to do instead: pass one")
     return FORMATS.add(added.name, added)

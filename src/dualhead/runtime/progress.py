@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dualhead.runtime.errors import printable_line
 from dualhead.runtime.interrupts import check_interrupt
@@ -14,6 +14,8 @@ from dualhead.runtime.interrupts import check_interrupt
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+Item = TypeVar("Item")
 
 SECONDS_BETWEEN_LINES = 30.0
 """Interval between the lines where there is no terminal, in seconds; shorter work writes none."""
@@ -78,6 +80,25 @@ def show_progress(quiet: bool = False, console: Console | None = None) -> Iterat
     else:  # what draws bars takes as long to load as a hundred recordings take to parse
         with _rich_progress(console) as progress:
             yield lambda what, total: _RichBar(progress, what, total)
+
+
+def track(items: Iterable[Item], what: str, total: int | None, quiet: bool = False) -> Iterator[Item]:
+    """Yield items, and show how many have been taken.
+
+    Args:
+        items: The items.
+        what: What is being done with them.
+        total: How many there are; None: unknown.
+        quiet: Show nothing.
+
+    Yields:
+        Each item.
+    """
+    with show_progress(quiet) as new_bar:
+        bar = new_bar(what, total)
+        for item in items:
+            yield item
+            bar.advance()
 
 
 class _LineBar(Bar):

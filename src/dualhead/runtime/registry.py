@@ -117,6 +117,7 @@ class Registry(Generic[Value]):
 
 
 def _place(value: object) -> tuple[str, str]:
-    """Return module and name of where a value was defined."""
-    defined = value if hasattr(value, "__qualname__") else type(value)
-    return str(getattr(defined, "__module__", "?")), str(getattr(defined, "__qualname__", "?"))
+    """Return module and name of where a value was defined; one that is no function or class is only itself."""
+    if hasattr(value, "__qualname__"):
+        return str(getattr(value, "__module__", "?")), str(value.__qualname__)
+    return type(value).__module__, f"{type(value).__qualname__} {id(value)}"

@@ -1,4 +1,4 @@
-"""The command that scores one split of a store with a checkpoint."""
+"""Scoring one split of a store with a checkpoint."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from dualhead.data.recipes.streams import check_stream
 from dualhead.data.store.identity import check_store
 from dualhead.data.store.store import Store, open_store
 from dualhead.evaluation.scores import Scores
-from dualhead.evaluation.tables import scores_table
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, unknown
 from dualhead.runtime.files import check_apart, check_writable
 from dualhead.runtime.machine import check_workers
 from dualhead.runtime.plugins import explained
-from dualhead.runtime.terminal import print_line
 from dualhead.training.config import parse_experiment
 from dualhead.training.processes import is_main, launch_settings
 from dualhead.training.progress import quiet_lightning, shown
@@ -29,7 +27,7 @@ from dualhead.training.scoring import SPLITS, score_split, warn_of_overlap
 logger = logging.getLogger("dualhead.training")
 
 
-def evaluate(
+def evaluate_store(
     checkpoint: str | Path,
     store: str | Path | Store,
     out: str | Path | None = None,
@@ -114,41 +112,4 @@ def evaluate(
         scores = replace(scores, provenance={**scores.provenance, "trained_on_samples": overlap})
     if out is not None and is_main():
         scores.save(out)
-    return scores
-
-
-def evaluate_and_print(
-    checkpoint: Path,
-    store: Path,
-    out: Path | None = None,
-    split: str = "test",
-    batch_size: int | None = None,
-    workers: int = 2,
-    device: str = "auto",
-) -> Scores:
-    """Score one split of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
-
-    The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
-    and pass the same scores as one.
-
-    Args:
-        checkpoint: A `.safetensors` file that `train` wrote.
-        store: Folder of a prepared store.
-        out: The `.npz` file to write the scores to. Default: none is written.
-        split: "test", or "validation" for the part of the training split that the training kept back.
-        batch_size: Samples that a process scores at once. Default: as many as in training.
-        workers: Processes that load data beside each evaluating process, 0 or more.
-        device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
-
-    Returns:
-        The scores.
-    """
-    scores = evaluate(checkpoint, store, out, split=split, batch_size=batch_size, workers=workers, device=device)
-    if is_main():
-        provenance = scores.provenance
-        name = f"{provenance['stream']}, {provenance.get('selection')} epoch ({provenance.get('epoch')})"
-        console = Console()
-        console.print(scores_table({name: scores}, f"{provenance.get('dataset')} {provenance.get('protocol')} {split}"))
-        if out is not None:
-            print_line(console, f"scores: {out}")
     return scores

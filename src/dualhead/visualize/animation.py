@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
 
 from dualhead.data.reading import Reader
 from dualhead.data.store.store import closed_inputs
@@ -19,7 +18,8 @@ from dualhead.poses.command import PoseEstimator
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import ConfigError, printable, unknown
 from dualhead.runtime.files import check_apart, write_text
-from dualhead.runtime.terminal import cell, print_line
+from dualhead.runtime.progress import track
+from dualhead.runtime.terminal import print_line
 from dualhead.sequence import SkeletonSequence
 from dualhead.visualize.colours import DARK, LIGHT, SERIES
 from dualhead.visualize.insight_page import insight_values, stretched
@@ -66,6 +66,7 @@ def render(
     max_people: int = 2,
     pose_weights: Path | None = None,
     keep_poses: Path | None = None,
+    quiet: bool = False,
 ) -> Path:
     """Draw one recording as an HTML page, a GIF or a video.
 
@@ -105,6 +106,7 @@ def render(
         max_people: Of a video, the most people to follow.
         pose_weights: Of a video, the folder of the pose networks. Default: the user's cache, filled at the first use.
         keep_poses: Of a video, a folder in which its poses are kept, and looked up when it is drawn again.
+        quiet: Show neither progress nor notes.
 
     Returns:
         The file that was written.
@@ -130,7 +132,14 @@ def render(
     predictor = _load(checkpoint)
     if isinstance(source, str | Path) and is_video(source):
         estimator = PoseEstimator(pose_weights, max_people, keep=keep_poses)
-        return _render_video(Path(source), target, predictor, window, stride, estimator)
+        from dualhead.visualize.video_render import render_video
+
+        target = target or Path(f"{_file_name(Path(source).stem)}.html")
+        gap = "" if predictor is None else domain_gap(predictor.dataset)
+        if gap and not quiet:
+            print_line(Console(stderr=True), f"dualhead: {gap}")
+        render_video(Path(source), target, predictor, window=window, stride=stride, estimator=estimator, quiet=quiet)
+        return target
     if predictor is None:
         reader = Reader(
             skeleton=skeleton, image_size=image_size, fps=fps, unit=unit, kind=kind, axes=axes, any_scale=True
@@ -144,16 +153,14 @@ def render(
     fps = fps or sequence.fps or _USUAL_FPS
     target = target or Path(f"{_file_name(sequence.name)}.html")
     ending = target.suffix.lower()
-    console = Console(stderr=True)
-    for note in notes:
-        print_line(console, f"note: {note}")
+    for note in () if quiet else notes:
+        print_line(Console(stderr=True), f"note: {note}")
     scene = make_scene(sequence, start, stop)
-    insight, said = _look(predictor, sequence)
+    insight, said = _look(predictor, sequence, quiet)
     caption = " · ".join(part for part in (sequence.name, true_class, said) if part)
     if insight is not None:
         insight = insight.cut(start, stop)
     heated = _heat(insight, scene)
-    console = Console(stderr=True)
     if ending == ".html":
         clip = make_clip(scene, fps=fps, label=caption or "recording", heat=heated)
         write_text(target, fill("clip.html", clip=clip, insight=None if insight is None else insight_values(insight)))
@@ -163,14 +170,7 @@ def render(
         pictures = paint(
             scene, size=size, yaw=yaw, turn=turn, caption=caption, colours=colours, heat=heated, below=below
         )
-        shown = track(
-            pictures,
-            f"drawing {cell(target.name)}",
-            total=scene.num_frames,
-            transient=True,
-            console=console,
-            disable=not console.is_terminal,
-        )
+        shown = track(pictures, f"drawing {target.name}", scene.num_frames, quiet)
         if ending == ".gif":
             ground = colours["paper"]
             drawn = [colour for role, colour in colours.items() if role not in ("paper", "panel")]
@@ -179,26 +179,6 @@ def render(
             write_gif(shown, target, frames=scene.num_frames, fps=fps, colours=drawn, ground=ground)
         else:
             write_video(shown, target, fps=fps)
-    print_line(console, f"wrote {target} ({scene.num_frames} frames)")
-    return target
-
-
-def _render_video(
-    source: Path,
-    out: Path | None,
-    predictor: Predictor | None,
-    window: str | None,
-    stride: str | None,
-    estimator: PoseEstimator,
-) -> Path:
-    from dualhead.visualize.video_render import render_video
-
-    target = out or Path(f"{_file_name(source.stem)}.html")
-    gap = "" if predictor is None else domain_gap(predictor.dataset)
-    if gap:
-        print_line(Console(stderr=True), f"dualhead: {gap}")
-    frames = render_video(source, target, predictor, window=window, stride=stride, estimator=estimator)
-    print_line(Console(stderr=True), f"wrote {target} ({frames} frames)")
     return target
 
 
@@ -211,7 +191,7 @@ def _load(checkpoint: Sequence[str | Path]) -> Predictor | None:
     return Predictor.from_checkpoint(list(checkpoint))
 
 
-def _look(predictor: Predictor | None, sequence: SkeletonSequence) -> tuple[Insight | None, str]:
+def _look(predictor: Predictor | None, sequence: SkeletonSequence, quiet: bool) -> tuple[Insight | None, str]:
     """Find what checkpoints say, over time where that can be had, and the prediction as a part of the caption."""
     if predictor is None:
         return None, ""
@@ -220,7 +200,7 @@ def _look(predictor: Predictor | None, sequence: SkeletonSequence) -> tuple[Insi
         return None, f"predicted {top.name} ({100 * top.probability:.0f} %)"
     from dualhead.visualize.insight import explain
 
-    insight = explain(predictor, sequence)
+    insight = explain(predictor, sequence, quiet)
     return insight, f"predicted {insight.predicted} ({100 * insight.probability:.0f} %)"
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 
 from dualhead.data.recipes.recipe import Recipe
@@ -20,6 +18,7 @@ from dualhead.inference.windows import place_windows
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.gates import SpatialGate, TemporalGate
 from dualhead.layers.threads import in_turn
+from dualhead.runtime.progress import track
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton_maps import joint_sources
 
@@ -97,12 +96,13 @@ class Insight:
         )
 
 
-def explain(predictor: Predictor, sequence: SkeletonSequence) -> Insight:
+def explain(predictor: Predictor, sequence: SkeletonSequence, quiet: bool = False) -> Insight:
     """Predict a recording as a whole and in windows of a third of it, and write down the gates.
 
     Args:
         predictor: The checkpoints.
         sequence: The recording, raw.
+        quiet: Show no progress.
 
     Returns:
         What was found.
@@ -124,17 +124,9 @@ def explain(predictor: Predictor, sequence: SkeletonSequence) -> Insight:
     spread = _spread(sequence, predictor)
 
     middles, rows = [], []
-    console = Console(stderr=True)
     with _listening(model) as heard:
-        segments = track(
-            predictor.segments(sequence, window=window, stride=stride, batch_size=1),
-            "predicting windows",
-            total=len(place_windows(frames, window, stride)),
-            transient=True,
-            console=console,
-            disable=not console.is_terminal,
-        )
-        for segment in segments:
+        segments = predictor.segments(sequence, window=window, stride=stride, batch_size=1)
+        for segment in track(segments, "predicting windows", len(place_windows(frames, window, stride)), quiet):
             middles.append((segment.start + segment.stop - 1) / 2)
             rows.append(np.stack(list(segment.prediction.heads.values())))  # (H, K)
             if joints is not None and speaker is not None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from dualhead.data.reading import Reader
 from dualhead.data.store.store import open_store
 from dualhead.data.store.verify import verify as check_fingerprint
@@ -15,10 +13,8 @@ from dualhead.inspection.store_inspection import StoreInspection, inspect_store
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.runtime.files import check_apart
 from dualhead.runtime.progress import Bar, show_progress
-from dualhead.runtime.terminal import print_line
 from dualhead.skeleton import Skeleton
 from dualhead.visualize.inspection_page import write_inspection
-from dualhead.visualize.inspection_tables import print_file, print_store
 
 
 def inspect(
@@ -56,10 +52,10 @@ def inspect(
         top: How many suspicious clips, or events of a file, to print; the page lists up to 500 clips.
         verify: First read all coordinates of a store and compare them, with its labels and fields, to the fingerprint
             that was taken when it was prepared.
-        quiet: Print nothing.
+        quiet: Show no progress.
 
     Returns:
-        Everything that is printed, as values.
+        What the command line prints, as values.
 
     Raises:
         ConfigError: If `top` is negative, a page of a raw file or its fingerprint is requested, the page would
@@ -67,7 +63,7 @@ def inspect(
         FormatError: If the file cannot be opened or is of no known kind. A damaged one is explained instead.
         StoreError: If the store cannot be opened, or, with `verify`, is not what was prepared.
     """
-    path, console = Path(path), Console()
+    path = Path(path)
     if top < 0:
         raise ConfigError(f"top is {top}: expected 0 or more")
     if not path.exists():
@@ -80,10 +76,7 @@ def inspect(
             raise ConfigError(f"only a store has a page, not {path}: omit `out`")
         if verify:
             raise ConfigError(f"{path} is a raw file, which has no fingerprint: omit `verify`, or pass a store")
-        story = explain_file(path, options=options)
-        if not quiet:
-            print_file(story, console, top)
-        return story
+        return explain_file(path, options=options)
     if skeleton is not None:
         raise ConfigError(f"{path} is a folder, and a store has its own skeleton: omit `skeleton`")
     if out is not None:
@@ -93,14 +86,8 @@ def inspect(
         if verify:
             check_fingerprint(store, _shown(new_bar("reading clips", None)))
         inspection = inspect_store(store, on_progress=_shown(new_bar("looking at clips", None)))
-    if out is not None:  # before anything is printed, for a reader of that may go away
+    if out is not None:
         write_inspection(out, inspection)
-    if not quiet:
-        if verify:
-            print_line(console, f"content as it was prepared: fingerprint {store.fingerprint}")
-        print_store(inspection, console, top)
-        if out is not None:
-            print_line(console, f"page: {out}")
     return inspection
 
 

@@ -41,7 +41,7 @@ def report(
             sources that has the same fingerprint.
         title: The page's title; default: data set and protocol.
         mistakes: How many wrong clips to show, of different classes as far as there are.
-        quiet: Show neither progress nor where the page is.
+        quiet: Show neither progress nor which store was found.
 
     Returns:
         The page.
@@ -69,10 +69,7 @@ def report(
         found = "no store of these scores was found, so the report has no animations and no data summary: pass --store"
         if not quiet:
             print_line(console, found if store is None else f"store: {store}")
-    page = write_report(out, runs=runs, scores=scores, store=store, title=title, mistakes=mistakes, quiet=quiet)
-    if not quiet:
-        print_line(console, f"report: {page}")
-    return page
+    return write_report(out, runs=runs, scores=scores, store=store, title=title, mistakes=mistakes, quiet=quiet)
 
 
 def _load(files: Sequence[Path], quiet: bool) -> list[Scores]:

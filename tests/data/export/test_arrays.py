@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dualhead.cli import main
 from dualhead.data.export import arrays as module
 from dualhead.data.export.arrays import export_arrays
 from dualhead.data.prepare.prepare import prepare
@@ -128,7 +129,16 @@ def test_the_folder_that_one_is_in(store: Store, tmp_path: Path, monkeypatch: py
 def test_a_folder_s_name_is_shown_and_never_obeyed(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    export_arrays(store, tmp_path / "[red]a\x07", protocol="xview", streams=["joint"])
+    words = [
+        "export-arrays",
+        str(store.path),
+        str(tmp_path / "[red]a\x07"),
+        "--protocol",
+        "xview",
+        "--streams",
+        "joint",
+    ]
+    assert main(words) == 0
     assert f"{tmp_path}/[red]a<07>: dualhead.json, train_data_joint.npy, " in capsys.readouterr().out
 
 

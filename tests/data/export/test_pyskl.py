@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dualhead.cli import main
 from dualhead.data.export.arrays import export_arrays
 from dualhead.data.export.pyskl import export_pyskl
 from dualhead.data.prepare.prepare import prepare
@@ -105,7 +106,7 @@ def test_half_precision(tmp_path: Path) -> None:
 def test_names_of_protocols_are_shown_and_never_obeyed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     meta = make_store(tmp_path).path / "meta.json"
     meta.write_text(meta.read_text(encoding="utf-8").replace('"xview"', '"[red]a\\u001b[2J\\u0007"'), encoding="utf-8")
-    export_pyskl(tmp_path / "store", tmp_path / "a.pkl")
+    assert main(["export-pyskl", str(tmp_path / "store"), str(tmp_path / "a.pkl")]) == 0
     assert "[red]a<1b>[2J<07>_train, [red]a<1b>[2J<07>_val\n" in capsys.readouterr().out
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from dualhead.data.prepare.partial_folder import claim, discard, named, put_in_place
 from dualhead.data.recipes.recipes import get_recipe
@@ -22,7 +21,6 @@ from dualhead.formats.published import FACTS
 from dualhead.runtime.errors import ConfigError, StoreError
 from dualhead.runtime.files import replacing, write_text
 from dualhead.runtime.progress import show_progress
-from dualhead.runtime.terminal import print_line
 
 _SPLITS = ("train", "val")
 _PLAN, _ARRAYS = "export-arrays.json", "arrays"  # what its partial folder has beside the lock
@@ -107,10 +105,7 @@ def export_arrays(
         }
         write_text(arrays / FACTS, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
         put_in_place(arrays, target)
-    files = sorted(target.iterdir())
-    if not quiet:
-        print_line(Console(), f"{target}: {', '.join(path.name for path in files)}")
-    return files
+    return sorted(target.iterdir())
 
 
 def _refuse_existing(target: Path) -> None:

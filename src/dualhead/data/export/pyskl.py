@@ -8,14 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
 
 from dualhead.data.store.store import Store, open_store
 from dualhead.data.store.writer import disk_errors
 from dualhead.runtime.errors import ConfigError, StoreError
 from dualhead.runtime.files import replacing
 from dualhead.runtime.progress import Bar, show_progress
-from dualhead.runtime.terminal import print_line
 
 
 def export_pyskl(
@@ -58,9 +56,8 @@ def export_pyskl(
         )
     if target.exists():
         raise StoreError(f"{target} already exists: choose another name, or remove it first")
-    splits = _splits(opened)
     content = {
-        "split": splits,
+        "split": split_names(opened),
         "annotations": [_Row(row) for row in range(len(opened))],
         "skeleton": opened.skeleton.to_dict(),
         "classes": list(opened.classes),
@@ -72,12 +69,15 @@ def export_pyskl(
         temporary.open("wb") as file,
     ):
         _Pickler(file, opened, np.dtype(precision), new_bar("exporting", len(opened))).dump(content)
-    if not quiet:
-        print_line(Console(), f"{target}: {len(opened)} annotations, splits {', '.join(splits)}")
     return target
 
 
-def _splits(store: Store) -> dict[str, list[str]]:
+def split_names(store: Store) -> dict[str, list[str]]:
+    """Return the names of the samples by split, as PYSKL calls its splits: "xsub_train", "xsub_val".
+
+    Args:
+        store: The prepared data set.
+    """
     splits = {}
     for protocol in store.protocols:
         for split, rows in zip(("train", "val"), store.split(protocol), strict=True):

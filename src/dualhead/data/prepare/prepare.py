@@ -77,7 +77,7 @@ def prepare(
         background: For `custom` with intervals: the class of what lies between them. Default: it is left out.
         strict: Stop at the first damaged file, or the first on which this program fails, instead of listing it and
             going on.
-        quiet: Show neither progress nor the summary.
+        quiet: Show no progress.
         cluster: Read and parse on a Ray cluster (docs/scale.md): its address HOST:PORT, "auto", or "local" for one on
             this machine. Its workers see `raw` under the same path. The store is the same, byte for byte.
 
@@ -126,8 +126,6 @@ def prepare(
                 _fill(writer, worker, listing, roots, workers, cluster, strict, quiet)
                 meta = {"dataset": source.name, "identity": identity, "body_selection": selection}
                 report = _finish(writer, source, listing, meta, started)
-    if not quiet:
-        print(report)
     return report
 
 

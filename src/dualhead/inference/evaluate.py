@@ -1,16 +1,16 @@
-"""The command `evaluate`: a store scored clip by clip, or untrimmed recordings scored over time."""
+"""A store scored clip by clip, or untrimmed recordings scored over time."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
+from dualhead.data.store.store import Store
 from dualhead.data.untrimmed import Annotated, read_untrimmed
 from dualhead.evaluation.detection import Stretch, Untrimmed, score_untrimmed
 from dualhead.evaluation.scores import Scores
@@ -19,14 +19,46 @@ from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import Segment, check_threshold, merge_segments
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.runtime.files import write_text
-from dualhead.runtime.terminal import print_line
-from dualhead.training.evaluate import evaluate_and_print
+from dualhead.training.evaluate import evaluate_store
+
+
+@overload
+def evaluate(
+    checkpoint: str | Path,
+    store: str | Path | Store,
+    out: str | Path | None = None,
+    *,
+    split: str = "test",
+    batch_size: int | None = None,
+    workers: int = 2,
+    device: str = "auto",
+    quiet: bool = False,
+) -> Scores: ...
+
+
+@overload
+def evaluate(
+    checkpoint: str | Path,
+    store: str | Path,
+    out: str | Path | None = None,
+    *,
+    batch_size: int | None = None,
+    device: str = "auto",
+    window: str,
+    stride: str | None = None,
+    threshold: float = 0.0,
+    fps: float | None = None,
+    unit: str | None = None,
+    background: str | None = None,
+    quiet: bool = False,
+) -> Untrimmed: ...
 
 
 def evaluate(
-    checkpoint: Path,
-    store: Path,
-    out: Path | None = None,
+    checkpoint: str | Path,
+    store: str | Path | Store,
+    out: str | Path | None = None,
+    *,
     split: str = "test",
     batch_size: int | None = None,
     workers: int = 2,
@@ -37,11 +69,14 @@ def evaluate(
     fps: float | None = None,
     unit: str | None = None,
     background: str | None = None,
+    quiet: bool = False,
 ) -> Scores | Untrimmed:
-    """Score one split of a store with a checkpoint and print top-1, top-5 and mean class accuracy of every head.
+    """Score one split of a store with a checkpoint: top-1, top-5 and mean class accuracy of every head.
 
     The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
-    and pass the same scores as one.
+    and pass the same scores as one. All test clips of the recipe are averaged; where it has several, the provenance of
+    the scores has their number (`test_clips`), what was averaged (`clip_average`), and the figures of the first clip
+    of each sample alone (`one_clip`).
 
     With a window, untrimmed recordings are scored instead: frame by frame, and by the intervals that `predict --window`
     finds in them, as mean average precision at overlaps (IoU) of 0.1, 0.3, 0.5 and 0.7. Matching and interpolation are
@@ -63,6 +98,7 @@ def evaluate(
         unit: With a window, the unit of 3D coordinates: m, cm, mm or in. Default: that of dataset.yaml, else metres.
         background: With a window, the class of frames in no annotated interval; it is not an interval that is scored.
             Default: such frames do not count.
+        quiet: Show neither progress nor messages.
 
     Returns:
         The scores; with a window, the figures.
@@ -79,20 +115,21 @@ def evaluate(
         without = [name for name, value in over_time.items() if value]
         if without:
             raise ConfigError(f"{without[0]} needs a window: pass window too, such as --window 3s")
-        return evaluate_and_print(checkpoint, store, out, split, batch_size, workers, device)
+        return evaluate_store(
+            checkpoint, store, out, split=split, batch_size=batch_size, workers=workers, device=device, quiet=quiet
+        )
+    if isinstance(store, Store):
+        raise ConfigError("a store has no untrimmed recordings: pass the raw data set, or omit window")
     if split != "test":
         raise ConfigError(f"split is {split!r}: untrimmed recordings are always scored whole: omit split")
     check_threshold(threshold)
-    predictor = Predictor.from_checkpoint(checkpoint, device=None if device == "auto" else device)
+    predictor = Predictor.from_checkpoint(Path(checkpoint), device=device)
     figures = evaluate_untrimmed(
-        predictor, list(read_untrimmed(store, unit=unit, fps=fps)), window=window, stride=stride, threshold=threshold,
-        background=background, batch_size=batch_size or 16,
+        predictor, list(read_untrimmed(Path(store), unit=unit, fps=fps)), window=window, stride=stride,
+        threshold=threshold, background=background, batch_size=batch_size or 16,
     )  # fmt: skip
-    console = Console()
-    console.print(untrimmed_table(figures, str(store)))
     if out is not None:
         write_text(out, json.dumps(figures.to_dict(predictor.classes), indent=1) + "\n")
-        print_line(console, f"figures: {out}")
     return figures
 
 
@@ -168,20 +205,3 @@ def evaluate_untrimmed(
         ]
         frames.append((true, said))
     return score_untrimmed(truth, found, frames)
-
-
-def untrimmed_table(figures: Untrimmed, title: str) -> Table:
-    """Build the table of the figures for the terminal.
-
-    Args:
-        figures: The figures.
-        title: What the table is called.
-    """
-    table = Table(title=title)
-    table.add_column("figure")
-    table.add_column("%", justify="right")
-    table.add_row(f"frames with the right class (of {figures.frames:,})", f"{100 * figures.frame_accuracy:.2f}")
-    table.add_row("the same, mean over classes", f"{100 * figures.mean_class_accuracy:.2f}")
-    for iou, value in figures.mean_average_precision.items():
-        table.add_row(f"mAP at IoU {iou:g}", f"{100 * value:.2f}")
-    return table
