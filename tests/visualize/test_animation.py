@@ -52,7 +52,7 @@ def test_other_skeletons_and_single_frames(tmp_path: Path, skeleton: object, kin
 def test_what_was_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.save(tmp_path / "a.npy", np.random.default_rng(0).random((2, 25, 3)))
     out = tmp_path / "[red].html"
-    assert main(["render", str(tmp_path / "a.npy"), str(out), "--skeleton", "ntu25"]) == 0
+    assert main(["render", str(tmp_path / "a.npy"), "--out", str(out), "--skeleton", "ntu25"]) == 0
     assert f"wrote {out}\n" in capsys.readouterr().err
 
 

@@ -77,7 +77,7 @@ class Registry(Generic[Value]):
         Raises:
             ConfigError: If the name is not known, neither here nor to an installed plugin; names the nearest one.
         """
-        if name not in self:
+        if name not in self._values and name not in self:
             raise unknown(self.kind, name, self.names())
         return self._values[name]
 

@@ -189,13 +189,16 @@ class Draft:
             high: `(T',)` likewise.
             weight: `(T',)`, the share of `high`.
         """
-        if self._clip is not None:
-            before, after = self._clip.take(low, axis=1), self._clip.take(high, axis=1)
-        else:
+        if self._clip is None and self.length > 2 * len(low):  # to lay out two frames of each is less
             kept = self._below(slice(None))
             first, second = (low, high) if isinstance(kept, slice) else (kept[low], kept[high])
             before, after = self._lay_out(first), self._lay_out(second)
-        self._clip = before + weight[:, None, None] * (after - before)
+        else:
+            before, after = self.clip.take(low, axis=1), self.clip.take(high, axis=1)
+        after -= before
+        after *= weight[:, None, None]
+        after += before
+        self._clip = after
         if self.index is not None:
             start = self.index[low]
             self.index = start + weight * (self.index[high] - start)

@@ -415,16 +415,19 @@ class RepeatOrPad(Sampler):
     def __call__(self, draft: Draft) -> None:
         """Fill the clip."""
         if draft.skeleton.dimensions == 2:
-            Pad(self.frames)(draft)
+            pad(draft, self.frames)
             return
         joints = draft.recorded()[:, : self.frames]  # (M, T, V, C)
         filled = joints.reshape(*joints.shape[:2], math.prod(joints.shape[2:])).sum(axis=2) != 0  # (M, T)
         rows = [repeat_index(body, self.frames) for body in filled]
         seen = [body for body, row in enumerate(rows) if row.size]
-        padded = np.zeros((max(seen, default=0) + 1, self.frames, *joints.shape[2:]), dtype=np.float32)
-        for body in seen:
-            np.take(joints[body], rows[body], axis=0, out=padded[body])
-        draft.clip = to_clip(padded)
+        if seen == [0]:  # arranged before frames are repeated, which is fewer
+            draft.clip = to_clip(joints[:1]).take(rows[0], axis=1)
+        else:
+            padded = np.zeros((max(seen, default=0) + 1, self.frames, *joints.shape[2:]), dtype=np.float32)
+            for body in seen:
+                np.take(joints[body], rows[body], axis=0, out=padded[body])
+            draft.clip = to_clip(padded)
         if draft.index is not None:
             draft.index = draft.index[rows[seen[0]]] if seen else np.full(self.frames, np.nan)
 
@@ -436,14 +439,25 @@ class Pad(Sampler):
 
     def __call__(self, draft: Draft) -> None:
         """Fill the clip."""
-        if draft.length > self.frames:
-            draft.take(slice(self.frames))
-        clip, index = draft.clip, draft.index
-        draft.clip = np.zeros((clip.shape[0], self.frames, *clip.shape[2:]), dtype=np.float32)
-        draft.clip[:, : clip.shape[1]] = clip
-        if index is not None:
-            draft.index = np.full(self.frames, np.nan)
-            draft.index[: clip.shape[1]] = index
+        pad(draft, self.frames)
+
+
+def pad(draft: Draft, frames: int) -> None:
+    """Fill a clip up with zeros, or keep its first frames.
+
+    Args:
+        draft: The clip in the making.
+        frames: T afterwards.
+    """
+    if draft.length > frames:
+        draft.take(slice(frames))
+    clip, index = draft.clip, draft.index
+    padded = np.zeros((clip.shape[0], frames, *clip.shape[2:]), dtype=np.float32)
+    padded[:, : clip.shape[1]] = clip
+    draft.clip = padded
+    if index is not None:
+        draft.index = np.full(frames, np.nan)
+        draft.index[: clip.shape[1]] = index
 
 
 @register_step("stream")

@@ -142,6 +142,7 @@ class Store:
             self._map = joints._mmap
             self._bytes = self._map.size()
             self._channels = self.skeleton.dimensions + self.has_confidence
+            self._pose = (self.skeleton.num_joints, self._channels)
             self._check()
             if "index_digest" in self.meta and self.meta["index_digest"] != digest(data):  # older stores have none
                 raise ValueError("its index.npz was changed after it was prepared")
@@ -198,22 +199,23 @@ class Store:
         Raises:
             NoSuchRowError: If there is no such row; it is an `IndexError` too.
         """
-        if not -len(self) <= index < len(self):
-            raise NoSuchRowError(f"{self.path} has no row {index}: its {len(self)} samples are 0 to {len(self) - 1}")
-        row = range(len(self))[index]
-        bodies, frames = int(self.bodies[row]), int(self.frames[row])
-        shape = (bodies, frames, self.skeleton.num_joints, self._channels)
-        start = int(self._offsets[row])
+        count = len(self.names)
+        if not -count <= index < count:
+            raise NoSuchRowError(f"{self.path} has no row {index}: its {count} samples are 0 to {count - 1}")
+        row = int(index) % count
+        bodies, frames, start = self.bodies.item(row), self.frames.item(row), self._offsets.item(row)
+        joints, channels = self._pose
         self._check_whole()
-        values = self._joints[start : start + bodies * frames * shape[2] * shape[3]].reshape(shape)
-        label, fps = int(self.labels[row]), float(self.fps[row])
+        stop = start + bodies * frames * joints * channels
+        values = self._joints[start:stop].reshape(bodies, frames, joints, channels)
+        label, fps = self.labels.item(row), self.fps.item(row)
         return SkeletonSequence(
             joints=values[..., : self.skeleton.dimensions] if self.has_confidence else values,
             skeleton=self.skeleton,
-            name=str(self.names[row]),
+            name=self.names.item(row),
             label=None if label < 0 else label,
             confidence=values[..., -1] if self.has_confidence else None,
-            fields={name: int(column[row]) for name, column in self.fields.items()},
+            fields={name: column.item(row) for name, column in self.fields.items()},
             prepared=self._prepared,
             fps=fps if fps > 0 else None,
         )
