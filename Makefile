@@ -5,13 +5,15 @@ WORKERS ?= 2
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test quick check docs format clean
+.PHONY: help demo test coverage quick wheel-test check docs format clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    install into .venv and run the demo (a report in demo/)"
 	@echo "make test    the whole test suite, offline"
 	@echo "make quick   the tests to run while working"
+	@echo "make coverage    the whole test suite, with the lines that no test runs"
+	@echo "make wheel-test  build the wheel, install it, use it with and without extras"
 	@echo "make check   lint, formatting, types, imports between rooms, docstrings and page width"
 	@echo "make docs    the documentation as a site (in site/)"
 	@echo "make format  bring the code into the checked format"
@@ -26,6 +28,14 @@ test: $(READY)
 
 quick: $(READY)
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q -m "not slow" --ignore tests/benchmarks
+
+# Tracing costs about a third of the time of tests of parsers on Python 3.11, so `make test` does not do it.
+coverage: $(READY)
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q \
+		--cov=dualhead --cov-report=term-missing:skip-covered
+
+wheel-test: $(READY)
+	$(BIN)/python tools/check_wheel.py
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

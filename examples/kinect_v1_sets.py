@@ -148,30 +148,31 @@ def msr_action3d(archive: zipfile.ZipFile) -> Iterator[Clip]:
 
 
 SETS = {
-    "utd-mhad": (utd_mhad, UTD_JOINTS, UTD_ACTIONS, range(1, 9)),
-    "msr-action3d": (msr_action3d, MSR_JOINTS, MSR_ACTIONS, range(1, 11)),
+    "utd-mhad": (utd_mhad, UTD_JOINTS, UTD_ACTIONS),
+    "msr-action3d": (msr_action3d, MSR_JOINTS, MSR_ACTIONS),
 }
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Write clips, table.csv and dataset.yaml."""
     parser = argparse.ArgumentParser(description="Convert a data set to the layout of `dualhead prepare custom`.")
     parser.add_argument("dataset", choices=SETS)
     parser.add_argument("archive", type=Path, help="the zip as it is handed out")
     parser.add_argument("out", type=Path, help="folder to create")
-    options = parser.parse_args()
-    read, joints, actions, subjects = SETS[options.dataset]
+    options = parser.parse_args(arguments)
+    read, joints, actions = SETS[options.dataset]
     order = [joints.index(name) for name in SKELETONS["kinect20"].joints]
     (options.out / "clips").mkdir(parents=True)
-    lines = ["name,label,subject"]
+    lines, subjects = ["name,label,subject"], set()
     with zipfile.ZipFile(options.archive) as archive:
         for name, label, subject, clip in read(archive):
             seen = clip.any(axis=(1, 2))
             np.save(options.out / "clips" / f"{name}.npy", clip[seen][:, order].astype(np.float32))
             lines.append(f"{name},{label},{subject}")
+            subjects.add(subject)
     (options.out / "table.csv").write_text("\n".join(lines) + "\n")
-    train = [subject for subject in subjects if subject % 2]
-    test = [subject for subject in subjects if not subject % 2]
+    train = sorted(subject for subject in subjects if subject % 2)
+    test = sorted(subject for subject in subjects if not subject % 2)
     (options.out / "dataset.yaml").write_text(
         f"skeleton: kinect20\nbodies: 1\nclasses: [{', '.join(actions)}]\n"
         f"protocols:\n  xsub: {{field: subject, train: {train}, test: {test}}}\n"

@@ -90,7 +90,7 @@ def test_the_example_of_the_page_runs(
 ) -> None:
     need_onnx()
     monkeypatch.chdir(tmp_path)
-    export(make_checkpoint(tmp_path / "joint.safetensors", "stgcn"), out=Path("joint.onnx"))
+    export(str(make_checkpoint(tmp_path / "joint.safetensors", "stgcn")), out="joint.onnx")
     raw = small_store.path.parent / "raw" / "S001C001P001R001A001.skeleton"
     (tmp_path / raw.name).write_bytes(raw.read_bytes())
     (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -56,7 +56,7 @@ def test_a_run_beside_its_store_becomes_a_page_that_opens_from_the_disk(
 
 def test_without_a_store_the_rest_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_scores([0, 1, 1], [0, 1, 2], data_fingerprint="x").save(tmp_path / "scores.npz")
-    text = report([tmp_path / "scores.npz"], out=tmp_path / "a.html").read_text("utf-8")
+    text = report([str(tmp_path / "scores.npz")], out=str(tmp_path / "a.html")).read_text("utf-8")
     assert "no store of these scores was found" in capsys.readouterr().err
     tags = Parts(text).tags
     assert "canvas" not in tags

@@ -31,11 +31,11 @@ SCHEMA = 1
 
 
 def export(
-    checkpoint: Path,
+    checkpoint: str | Path,
     *,
     format: Format = "onnx",  # noqa: A002  (the option's name)
-    out: Path | None = None,
-    recordings: Path | None = None,
+    out: str | Path | None = None,
+    recordings: str | Path | None = None,
 ) -> Path:
     """Write a model for another runtime; the file is kept only if it computes what the model computes.
 
@@ -64,7 +64,7 @@ def export(
     """
     if format not in get_args(Format):
         raise unknown("format", format, get_args(Format))
-    target = checkpoint.with_suffix(SUFFIXES[format]) if out is None else out
+    target = Path(checkpoint).with_suffix(SUFFIXES[format]) if out is None else Path(out)
     if target.suffix != SUFFIXES[format]:
         raise ConfigError(
             f"{str(target)!r} has not the ending of format {format!r}: expected a name with {SUFFIXES[format]}"
@@ -96,7 +96,7 @@ def export(
             if recordings is not None:
                 differences += [
                     compare(model, runtime, clips, f"a recording of {recordings}")
-                    for clips in recorded_clips(predictor, recordings)
+                    for clips in recorded_clips(predictor, Path(recordings))
                 ]
     frames = f"{traced.frames} frames" if traced.least_frames is None else f"{traced.least_frames} frames or more"
     line = f"{target}: any batch, {frames}; differs from the model by {max(differences):.1e} at most"

@@ -1,3 +1,3 @@
 """The local page in the browser: a webcam or a file, and what checkpoints say about the people in it."""
 
-__all__ = ["command"]
+__all__ = ["command", "live"]

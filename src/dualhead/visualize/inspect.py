@@ -19,7 +19,7 @@ from dualhead.visualize.inspection_page import write_inspection
 
 def inspect(
     path: str | Path,
-    out: Path | None = None,
+    out: str | Path | None = None,
     *,
     skeleton: str | Path | Skeleton | None = None,
     image_size: tuple[int, int] | None = None,

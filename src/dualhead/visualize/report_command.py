@@ -1,4 +1,4 @@
-"""The command `report`: whatever is given, sorted into runs, scores and their store, as one page."""
+"""The command `report`: run folders, score files and their store as one page."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _FOLDERS_SEEN = 200
 
 
 def report(
-    sources: list[Path],
+    sources: Sequence[str | Path],
     *,
-    out: Path = Path("report.html"),
-    store: Path | None = None,
+    out: str | Path = "report.html",
+    store: str | Path | None = None,
     title: str | None = None,
     mistakes: int = 4,
     quiet: bool = False,
@@ -55,8 +55,9 @@ def report(
     """
     if mistakes < 0:
         raise ConfigError(f"mistakes is {mistakes}: expected 0 or more")
-    runs = [source for source in sources if source.is_dir()]
-    files = [source for source in sources if not source.is_dir()]
+    paths = [Path(source) for source in sources]
+    runs = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if not path.is_dir()]
     for file in files:
         if file.suffix != ".npz":
             raise ConfigError(f"{file} is neither a run folder nor a score file: pass folders of `train` or .npz files")
@@ -65,7 +66,7 @@ def report(
     console = Console(stderr=True)
     if store is None:
         fingerprints = {*_fingerprints(runs), *(str(item.provenance.get("data_fingerprint", "")) for item in scores)}
-        store = find_store(sources, fingerprints - {""})
+        store = find_store(paths, fingerprints - {""})
         found = "no store of these scores was found, so the report has no animations and no data summary: pass --store"
         if not quiet:
             print_line(console, found if store is None else f"store: {store}")
