@@ -49,6 +49,7 @@ from dualhead.models.base import SkeletonModel
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.models.registry import list_models
 from dualhead.runtime.files import write_text
+from dualhead.skeleton import KINECT20
 from tests.inference.builders import walk
 
 Table = dict[str, Any]
@@ -114,6 +115,32 @@ def training(rounds: int) -> Table:
             **differences,
         }
     return table
+
+
+def short_clips(rounds: int, models: Sequence[str] = tuple(FRAMES), batch: int = 16) -> Table:
+    """A training step on clips as Northwestern-UCLA has them: 52 frames, 20 joints, one body."""
+    table: Table = {}
+    clips = make_clips(batch, 52, bodies=1, joints=KINECT20.num_joints)
+    for name in models:
+        model = make_model(name, 10, 1, KINECT20)
+        plain = plain_form(model)
+        forms = {
+            "plain": partial(step, plain, clips),
+            "float32": partial(step, model, clips),
+            "bfloat16": partial(_step_in_bfloat16, model, clips),
+        }
+        times = interleaved(forms, rounds)
+        table[name] = {
+            "rate, GFLOP/s": times["rate"],
+            **{f"{form}, clips a second": batch / times[form] for form in forms},
+            **{f"plain / {form}": times["plain"] / times[form] for form in ("float32", "bfloat16")},
+        }
+    return table
+
+
+def _step_in_bfloat16(model: SkeletonModel, clips: Tensor) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return step(model, clips)
 
 
 GROWTH: Mapping[str, tuple[int, int, int, int]] = {
@@ -229,9 +256,10 @@ def _work() -> None:
     torch.distributed.destroy_process_group()
 
 
-TABLES: Mapping[str, Callable[[int], Table]] = {
+TABLES: Mapping[str, Callable[..., Table]] = {
     "inference": inference,
     "training": training,
+    "short": short_clips,
     "growth": growth,
     "latency": latency,
     "roofline": roofline,
@@ -245,8 +273,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="times that each case is run (default 5)")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     parser.add_argument("--threads", type=int, help="threads of PyTorch (default: its own number)")
-    parser.add_argument("--models", default=",".join(FRAMES), help="models of the table inference (default: all)")
-    parser.add_argument("--batch", type=int, default=4, help="clips of a batch in the table inference (default 4)")
+    parser.add_argument("--models", default=",".join(FRAMES), help="models of inference and short (default: all)")
+    parser.add_argument(
+        "--batch", type=int, default=4, help="clips of a batch of inference; short: 4 times (default 4)"
+    )
     parser.add_argument(
         "--published",
         action="append",
@@ -263,7 +293,11 @@ def main() -> None:
         return _work()
     if options.threads:
         torch.set_num_threads(options.threads)
-    given = {"published": options.published, "models": options.models.split(","), "batch": options.batch}
+    models, batch = options.models.split(","), options.batch
+    given: Mapping[str, Mapping[str, Any]] = {
+        "inference": {"published": options.published, "models": models, "batch": batch},
+        "short": {"models": models, "batch": 4 * batch},
+    }
     figures: dict[str, Any] = {
         "command": " ".join(["python -m benchmarks.model", *sys.argv[1:]]),
         "commit": commit(),
@@ -273,7 +307,7 @@ def main() -> None:
     }
     console = Console(width=100)
     for name in options.only.split(","):
-        figures[name] = inference(options.rounds, **given) if name == "inference" else TABLES[name](options.rounds)
+        figures[name] = TABLES[name](options.rounds, **given.get(name, {}))
         for what, row in figures[name].items():
             console.print(f"[bold]{name}: {what}[/bold]")
             for key, value in row.items():

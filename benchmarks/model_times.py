@@ -19,14 +19,23 @@ from torch import Tensor, nn
 from dualhead.inference.deploy import DeployedModel
 from dualhead.layers.bodies import DistinctBodies
 from dualhead.layers.prepared import PreparedModule
-from dualhead.models.base import SkeletonModel
+from dualhead.models.base import ModelOutput, SkeletonModel
 from dualhead.models.registry import create_model
-from dualhead.skeleton import NTU25
+from dualhead.skeleton import NTU25, Skeleton
 
 STGC = ("dualhead", "msg3d")
 """The models of STGC blocks, of which the roofline and a training step are measured."""
 
-FRAMES = {"dualhead": 300, "msg3d": 300, "ctrgcn": 64, "stgcn": 64, "agcn": 64}
+FRAMES = {
+    "dualhead": 300,
+    "msg3d": 300,
+    "ctrgcn": 64,
+    "stgcn": 64,
+    "agcn": 64,
+    "stgcnpp": 64,
+    "dgstgcn": 64,
+    "protogcn": 64,
+}
 """Frames of the clips that inference is measured on."""
 
 
@@ -44,18 +53,20 @@ def load_published(spec: str) -> nn.Module:
     return built
 
 
-def make_model(name: str, classes: int = 60, bodies: int = 2) -> SkeletonModel:
+def make_model(name: str, classes: int = 60, bodies: int = 2, skeleton: Skeleton = NTU25) -> SkeletonModel:
     """Make a model whose running statistics have seen something."""
     torch.manual_seed(0)
-    model = create_model(name, num_classes=classes, skeleton=NTU25, num_bodies=bodies)
+    model = create_model(name, num_classes=classes, skeleton=skeleton, num_bodies=bodies)
     with torch.no_grad():
-        model.train()(make_clips(2, 32, bodies=bodies))
+        model.train()(make_clips(2, 32, bodies=bodies, joints=skeleton.num_joints))
     return model.eval()
 
 
-def make_clips(number: int, frames: int, single: float = 0.0, bodies: int = 2, seed: int = 1) -> Tensor:
-    """Make clips of which a share has one body alone: `(number, 3, frames, 25, bodies)`."""
-    clips = torch.randn(number, 3, frames, 25, bodies, generator=torch.Generator().manual_seed(seed))
+def make_clips(
+    number: int, frames: int, single: float = 0.0, bodies: int = 2, seed: int = 1, joints: int = NTU25.num_joints
+) -> Tensor:
+    """Make clips of which a share has one body alone: `(number, 3, frames, joints, bodies)`."""
+    clips = torch.randn(number, 3, frames, joints, bodies, generator=torch.Generator().manual_seed(seed))
     clips[: round(single * number), ..., 1:] = 0
     return clips
 
@@ -79,8 +90,9 @@ def deploy_in(model: SkeletonModel, dtype: torch.dtype) -> SkeletonModel:
 
 def step(model: SkeletonModel, clips: Tensor) -> Tensor:
     """Do the forward and backward pass of a training step; gives the loss."""
-    labels = torch.arange(len(clips)) % 60
-    logits = model.train()(clips)
+    output = model.train()(clips)
+    logits = output.logits if isinstance(output, ModelOutput) else output
+    labels = torch.arange(len(clips)) % logits.shape[-1]
     loss = torch.stack([F.cross_entropy(logits[:, head], labels) for head in range(logits.shape[1])]).sum()
     loss.backward()
     return loss.detach()

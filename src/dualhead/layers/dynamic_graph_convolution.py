@@ -104,17 +104,19 @@ class DynamicGraphConvolution(PreparedModule):
             x = _planes(x, self.residual.prepared(), [self.residual.norm])
         return relu(add(y, x))
 
-    def formula(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def formula(self, x: Tensor, refinement: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Compute figure 3 of the paper, one operation after the other: `(B, C, T, V)` to `(B, O, T, V)`."""
-        mean = x.mean(dim=2, keepdim=True)
-        sender, receiver, h = (
-            rearrange(part, "b (k c) t v -> b k c t v", k=self.groups)
-            for part in (self.sender(mean), self.receiver(mean), torch.relu(self.pre.formula(x)))
-        )
-        sender, receiver = sender.squeeze(3), receiver.squeeze(3)  # (B, K, O / K, V)
-        difference = torch.tanh(sender.unsqueeze(-1) - receiver.unsqueeze(-2)) * self.alpha[0]
-        affinity = torch.einsum("bkcu,bkcv->bkuv", sender, receiver).softmax(dim=-2) * self.beta[0]
-        graph = self.adjacency[:, None] + difference + affinity[:, :, None]
+        h = rearrange(torch.relu(self.pre.formula(x)), "b (k c) t v -> b k c t v", k=self.groups)
+        if refinement is None:
+            mean = x.mean(dim=2, keepdim=True)
+            sender, receiver = (
+                rearrange(part, "b (k c) 1 v -> b k c v", k=self.groups)
+                for part in (self.sender(mean), self.receiver(mean))
+            )
+            difference = torch.tanh(sender.unsqueeze(-1) - receiver.unsqueeze(-2)) * self.alpha[0]
+            affinity = torch.einsum("bkcu,bkcv->bkuv", sender, receiver).softmax(dim=-2) * self.beta[0]
+            refinement = (difference + affinity[:, :, None]).flatten(1, 2)
+        graph = self.adjacency[:, None] + rearrange(refinement, "b (k c) u v -> b k c u v", k=self.groups)
         y = rearrange(torch.einsum("bkctv,bkcvw->bkctw", h, graph), "b k c t w -> b (k c) t w")
         around = self.residual.formula(x) if isinstance(self.residual, PointwiseNorm) else x
         return torch.relu(self.norm(self.post(y)) + around)
