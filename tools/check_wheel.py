@@ -79,11 +79,6 @@ def check_content(wheel: Path) -> None:
             raise CheckError(f"{wheel.name} {problem} {', '.join(sorted(names)[:5])}")
 
 
-def extra_packages(names: Iterable[str]) -> set[str]:
-    """Return the distributions that extras of the package need and its core does not, by normalised name."""
-    return _closure(names) - _closure(())
-
-
 def _closure(extras: Iterable[str]) -> set[str]:
     """Return the installed distributions that the package needs with some extras, directly or not."""
     found: set[str] = set()
@@ -189,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
                     run([*pip, "--constraint", ROOT / "constraints.txt", target])
                 else:
                     place = Path(run([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).strip())
-                    link_packages(place, extra_packages(set(EXTRAS) - set(extras)))
+                    link_packages(place, _closure(set(EXTRAS) - set(extras)) - _closure(extras))
                     run([*pip, "--no-deps", "--no-index", wheel])
                 work = folder / f"work-{where.name}"
                 work.mkdir()
