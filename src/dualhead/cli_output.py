@@ -1,4 +1,4 @@
-"""What the command line prints: the value that the function of a command returned, rendered for a terminal."""
+"""The values that the functions of commands return, rendered for a terminal."""
 
 from __future__ import annotations
 

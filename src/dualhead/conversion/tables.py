@@ -1,4 +1,4 @@
-"""What a converted checkpoint lacks, and how its keys were matched."""
+"""Tables of what a converted checkpoint lacks, and of how its keys were matched."""
 
 from __future__ import annotations
 
