@@ -39,7 +39,7 @@ wheel-test: $(READY)
 
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "site/index.html"
+	@echo "site/index.html (its search needs a server: $(BIN)/python -m http.server -d site)"
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -37,15 +37,15 @@ class Figure:
         self._parts.append(
             f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="7" fill="{fill}" stroke="{EDGES[fill]}"/>'
         )
-        top = y + height / 2 - 8.5 * (len(lines) - 1) + 4.5
+        top = y + height / 2 - 9.5 * (len(lines) - 1) + 5
         for number, line in enumerate(lines):
-            self.text(x + width / 2, top + 17 * number, line, bold=number == 0, soft=number > 0)
+            self.text(x + width / 2, top + 19 * number, line, bold=number == 0, soft=number > 0)
 
     def text(
         self, x: float, y: float, words: str, *, bold: bool = False, soft: bool = False, at: str = "middle"
     ) -> None:
         """Write a line of words."""
-        look = f'fill="{SOFT if soft else INK}" font-size="{12 if soft else 13.5}"' + (
+        look = f'fill="{SOFT if soft else INK}" font-size="{14 if soft else 15}"' + (
             ' font-weight="600"' if bold else ""
         )
         self._parts.append(f'<text x="{x}" y="{y}" text-anchor="{at}" {look}>{escape(words)}</text>')
@@ -77,15 +77,15 @@ class Figure:
 
 def pipeline() -> Figure:
     """Draw the way from recordings to a report and to predictions."""
-    figure = Figure(960, 284, "From recordings to scores, predictions and pictures")
+    figure = Figure(760, 306, "From recordings to scores, predictions and pictures")
     steps = [
-        (["recordings", "sensors, estimators,", "arrays, videos"], GREY),
-        (["store", "raw joints, true length,", "memory-mapped"], BLUE),
-        (["clips", "(N, C, T, V, M)", "recipe and stream"], BLUE),
-        (["models", "one per stream:", "joint, bone, motions"], GREEN),
-        (["fused scores", "joined by", "sample name"], ORANGE),
+        (["recordings", "sensors,", "poses, videos"], GREY),
+        (["store", "raw joints,", "true length"], BLUE),
+        (["clips", "(N, C, T, V, M)", "of a stream"], BLUE),
+        (["models", "one for", "each stream"], GREEN),
+        (["scores", "joined by", "sample name"], ORANGE),
     ]
-    left, width, gap, top, height = 20, 152, 40, 58, 76
+    left, width, gap, top, height = 12, 118, 36, 52, 84
     for number, (lines, fill) in enumerate(steps):
         x = left + number * (width + gap)
         figure.box(x, top, width, height, lines, fill)
@@ -94,54 +94,53 @@ def pipeline() -> Figure:
     for number, words in enumerate(["prepare", "recipe", "train", "fuse"]):
         figure.text(left + (number + 1) * (width + gap) - gap / 2, top - 14, words, bold=True)
     models, scores = left + 3 * (width + gap), left + 4 * (width + gap)
-    below = 206
+    below, rail = 218, 188
     uses = [
-        (left, ["predict", "files, folders, windows"]),
-        (left + width + gap, ["serve", "webcam in the browser"]),
-        (left + 2 * (width + gap), ["render", "player, GIF, mp4"]),
-        (models, ["export", "ONNX, torch.export"]),
+        (left, ["predict", "files, windows"]),
+        (left + width + gap, ["serve", "webcam page"]),
+        (left + 2 * (width + gap), ["render", "player, mp4"]),
+        (models, ["export", "ONNX, PyTorch"]),
     ]
-    trunk = (models + width / 2, 170)
     for x, lines in uses:
-        figure.box(x, below, width, 58, lines, GREY)
-        figure.arrow([(models + width / 2, top + height + 3), trunk, (x + width / 2, 170), (x + width / 2, below - 3)])
-    figure.box(scores, below, width, 58, ["report", "tables, curves, errors"], GREY)
+        figure.box(x, below, width, 66, lines, GREY)
+        middle = models + width / 2
+        figure.arrow([(middle, top + height + 3), (middle, rail), (x + width / 2, rail), (x + width / 2, below - 3)])
+    figure.box(scores, below, width, 66, ["report", "tables, errors"], GREY)
     figure.arrow([(scores + width / 2, top + height + 3), (scores + width / 2, below - 3)])
-    figure.text(
-        left, 166, "a checkpoint is one file with its classes, skeleton, recipe and stream", soft=True, at="start"
-    )
+    figure.text(left, 170, "a checkpoint: weights, classes, skeleton, recipe", soft=True, at="start")
     return figure
 
 
 def heads() -> Figure:
     """Draw the two heads of DualHead-Net and their gates, with the sizes of the published depth."""
-    figure = Figure(960, 330, "DualHead-Net: two heads that gate each other")
-    fine, coarse, height = 62, 226, 56
-    figure.box(20, 144, 120, 56, ["stem", "96 channels, T"], GREY)
-    figure.box(180, fine, 130, height, ["1 x 1", "48 channels, T"], BLUE)
-    figure.box(180, coarse, 130, height, ["each 2nd frame", "96 channels, T/2"], ORANGE)
-    figure.arrow([(80, 141), (80, fine + height / 2), (177, fine + height / 2)])
-    figure.arrow([(80, 203), (80, coarse + height / 2), (177, coarse + height / 2)])
-    before = 310
-    for level, x, wide, wider, frames, fewer in ((2, 352, 96, 192, "T/2", "T/4"), (3, 592, 192, 384, "T/4", "T/8")):
-        figure.box(x, fine, 130, height, [f"fine block {level}", f"{wide} channels, {frames}"], BLUE)
-        figure.box(x + 80, coarse, 130, height, [f"coarse block {level}", f"{wider} channels, {fewer}"], ORANGE)
-        figure.arrow([(before + 3, fine + height / 2), (x - 3, fine + height / 2)])
-        figure.arrow([((310 if level == 2 else 562) + 3, coarse + height / 2), (x + 77, coarse + height / 2)])
-        figure.arrow([(x + 40, fine + height + 3), (x + 40, coarse + height / 2 - 5)], EDGES[BLUE], dashed=True)
-        figure.text(x + 30, 160, "temporal gate", soft=True, at="end")
-        figure.arrow([(x + 166, coarse - 3), (x + 166, fine + height / 2 + 5)], EDGES[ORANGE], dashed=True)
-        figure.text(x + 158, 182, "spatial gate", soft=True, at="end")
-        before = x + 130
-    figure.box(830, fine, 116, height, ["fine logits", "mean, linear"], GREEN)
-    figure.box(830, coarse, 116, height, ["coarse logits", "mean, linear"], GREEN)
-    figure.arrow([(725, fine + height / 2), (827, fine + height / 2)])
-    figure.arrow([(805, coarse + height / 2), (827, coarse + height / 2)])
-    figure.text(888, 160, "their mean", soft=True)
-    figure.text(888, 176, "predicts", soft=True)
-    figure.text(20, 30, "Fine head: more frames", bold=True, at="start")
-    figure.text(20, 314, "Coarse head: fewer frames, more channels", bold=True, at="start")
-    figure.text(940, 30, "a gate g, 0 to 1, multiplies the features of the other head by 1 + g", soft=True, at="end")
+    figure = Figure(760, 366, "DualHead-Net: two heads that gate each other")
+    fine, coarse, height, width = 64, 244, 66, 112
+    figure.box(12, 154, 84, height, ["stem", "96, T"], GREY)
+    figure.box(112, fine, 92, height, ["1 x 1", "48, T"], BLUE)
+    figure.box(112, coarse, 92, height, ["thinned", "96, T/2"], ORANGE)
+    figure.arrow([(54, 151), (54, fine + height / 2), (109, fine + height / 2)])
+    figure.arrow([(54, 223), (54, coarse + height / 2), (109, coarse + height / 2)])
+    fine_end = coarse_end = 204
+    for level, x, wide, wider, frames, fewer in ((2, 238, 96, 192, "T/2", "T/4"), (3, 430, 192, 384, "T/4", "T/8")):
+        x_coarse = x + 62
+        figure.box(x, fine, width, height, [f"fine {level}", f"{wide}, {frames}"], BLUE)
+        figure.box(x_coarse, coarse, width, height, [f"coarse {level}", f"{wider}, {fewer}"], ORANGE)
+        figure.arrow([(fine_end + 3, fine + height / 2), (x - 3, fine + height / 2)])
+        figure.arrow([(coarse_end + 3, coarse + height / 2), (x_coarse - 3, coarse + height / 2)])
+        figure.arrow([(x + 30, fine + height + 3), (x + 30, coarse + height / 2 - 5)], EDGES[BLUE], dashed=True)
+        figure.text(x + 22, 168, "when", bold=True, at="end")
+        figure.arrow([(x + 146, coarse - 3), (x + 146, fine + height / 2 + 5)], EDGES[ORANGE], dashed=True)
+        figure.text(x + 138, 214, "where", bold=True, at="end")
+        fine_end, coarse_end = x + width, x_coarse + width
+    figure.box(624, fine, 124, height, ["fine logits", "mean, linear"], GREEN)
+    figure.box(624, coarse, 124, height, ["coarse logits", "mean, linear"], GREEN)
+    figure.arrow([(fine_end + 3, fine + height / 2), (621, fine + height / 2)])
+    figure.arrow([(coarse_end + 3, coarse + height / 2), (621, coarse + height / 2)])
+    figure.text(686, 180, "their mean", soft=True)
+    figure.text(686, 198, "predicts", soft=True)
+    figure.text(12, 32, "Fine head: more frames", bold=True, at="start")
+    figure.text(12, 348, "Coarse head: fewer frames, more channels", bold=True, at="start")
+    figure.text(748, 32, "channels, frames; a gate g scales features by 1 + g", soft=True, at="end")
     return figure
 
 
