@@ -41,7 +41,7 @@ class Reproduction:
     Attributes:
         streams: Top-1 of each stream by selection ("last", "best").
         fused: Top-1 of the fusion by selection; that of the stream itself where there is only one.
-        weighting: Where the fusion's weights come from: "validation", "published" or "pyskl"; "" for one stream.
+        weighting: The source of the fusion's weights: "validation", "published" or "pyskl"; "" for one stream.
         published: The published figure, or None where none is known.
         comparable: Whether the same streams were fused as in the published figure.
         validation: Samples of the training split that were kept back; the published run learned from them too.
@@ -176,14 +176,14 @@ def train_streams(
     """Train and score streams one after another, or go on where that was stopped.
 
     Args:
-        experiment: What is trained and how.
+        experiment: The experiment.
         store: A prepared store.
         folder: The runs are in `runs/STREAM` in it.
         streams: Which.
         device: As in `train`.
         processes: As in `train`.
         quiet: Show nothing.
-        console: Where it is said which stream is next.
+        console: The console for messages.
 
     Returns:
         The result of each stream.
@@ -226,8 +226,8 @@ def reproduction_table(found: Reproduction, title: str) -> Table:
     """Build the table of our figures beside the published ones.
 
     Args:
-        found: What was reached.
-        title: What was reproduced.
+        found: The figures that were reached.
+        title: The name of the reproduced experiment.
 
     Returns:
         The table; top-1 in percent, differences in points.
@@ -256,9 +256,9 @@ def print_reproduction(found: Reproduction, title: str, console: Console | None 
     """Print the table, what to know when reading it, and where the report is.
 
     Args:
-        found: What was reached.
-        title: What was reproduced.
-        console: Where to print; standard output by default.
+        found: The figures that were reached.
+        title: The name of the reproduced experiment.
+        console: The console to print on; standard output by default.
     """
     console = console or Console()
     console.print(reproduction_table(found, title))

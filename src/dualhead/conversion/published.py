@@ -101,7 +101,7 @@ class PublishedKeysError(CheckpointError):
     """A checkpoint whose keys are not the published ones of a model.
 
     Attributes:
-        report: What is missing, unexpected or of another shape.
+        report: The keys that are missing, unexpected or of another shape.
     """
 
     def __init__(self, message: str, report: KeyReport):
@@ -205,7 +205,7 @@ def load_published(model: SkeletonModel, state_dict: Mapping[str, Tensor]) -> di
         state_dict: Published keys to tensors; a prefix such as `module.` before every key is dropped.
 
     Returns:
-        What was mapped: published key to our key.
+        The mapping of published keys to keys of the model.
 
     Raises:
         CheckpointError: If a key is missing, unexpected, of another shape or graph, or holds NaN or infinity, or the

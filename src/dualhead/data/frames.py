@@ -34,7 +34,7 @@ def join_frames(
             coordinates; P may be 0, as `[]`, and None is not a person too.
         skeleton: The layout of the V joints, or its name, such as "coco17".
         image_size: Width and height in pixels, where flat coordinates are pixels and not fractions of the image.
-        max_bodies: How many people to keep.
+        max_bodies: Number of people to keep.
         name: The recording's name.
 
     Returns:

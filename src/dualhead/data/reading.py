@@ -52,10 +52,10 @@ def select_bodies(
     """Choose the bodies of a parsed recording.
 
     Args:
-        clip: What was parsed.
-        body_selection: Which bodies to keep; default: the format's.
+        clip: The parsed recording.
+        body_selection: The selection of bodies, such as "energy"; default: the format's.
         max_bodies: The most bodies to keep; default: as many as the format's data sets.
-        name: What the recording is called; default: as its file says.
+        name: The name of the recording; default: from its file.
 
     Returns:
         The selected bodies' raw coordinates, all frames.
@@ -93,7 +93,7 @@ def read(
     `Reader(...).read(path)` yields them one after another, for sources that do not fit into memory.
 
     Args:
-        path: What to read; docs/formats.md lists the formats, which are recognised by content.
+        path: A file, folder, archive or store; docs/formats.md lists the formats, which are recognised by content.
         skeleton: The layout of the joints of files that leave it open, such as arrays: a name, a `Skeleton` or a YAML
             file.
         fps: Frames a second, in place of what files say.
@@ -101,7 +101,7 @@ def read(
         image_size: Width and height in pixels, for 2D coordinates whose file does not say it.
         kind: The format that files are interpreted as; default: decided by their content.
         axes: The order of the axes of arrays, such as "TMVC"; default: as their numbers say.
-        body_selection: Which bodies to keep; default: the format's.
+        body_selection: The selection of bodies, such as "energy"; default: the format's.
         on_rejected: Called with the error of each recording of a folder or archive that cannot be read; default: the
             first such error is raised.
         on_note: Called with a recording and a sentence on what was decided by evidence; default: a `UserWarning`.
@@ -133,7 +133,7 @@ def read_sequence(
     Args:
         path: A file of any format that docs/predict.md lists, or a folder with the frames of one recording. Where the
             file says its class, the sequence has a label; otherwise its label is None.
-        body_selection: Which bodies to keep; default: the format's.
+        body_selection: The selection of bodies, such as "energy"; default: the format's.
         skeleton: The layout of the joints of a file that leaves it open: a `Skeleton`, a name or a YAML file. Files
             that have a skeleton of their own take no other.
 
@@ -173,7 +173,7 @@ def read_member(member: Member, options: ReadingOptions) -> RawClip:
 
     Args:
         member: A plain file or a member of an archive.
-        options: What is known of it from elsewhere.
+        options: Facts that are known from elsewhere.
 
     Raises:
         ConfigError: If the skeleton is not that of the file.
@@ -199,7 +199,7 @@ class Reader:
         skeleton: The layout of the joints of files that leave it open (arrays, CSV, lists in JSON, pickles): a
             `Skeleton`, a name or a YAML file. Files that have a skeleton of their own are refused if it is another.
         usual: The layout of such files where `skeleton` does not say it.
-        body_selection: Which bodies of raw files to keep; default: the format's. Files without the scores that
+        body_selection: The selection of bodies of raw files; default: the format's. Files without the scores that
             `score` needs get their format's. A store has made its choice.
         each_body: Keep up to `MOST_BODIES` people of raw files, each in a place of their own.
         image_size: Width and height in pixels, both above 0, for flat coordinates whose file does not say it.
@@ -285,7 +285,7 @@ class Reader:
             on_rejected: Called with the reason for each recording of a folder, archive or file of many that cannot be
                 read or does not fit, or on which the code fails, instead of raising. Those of a store are all of one
                 kind, and the first raises.
-            fit: What each recording goes through.
+            fit: A function applied to each recording.
             on_note: Called with each thing that was decided by evidence.
 
         Yields:
@@ -329,10 +329,10 @@ class Reader:
         """List the rows of a store, or the files and recordings of a folder or archive, that `part` can choose from.
 
         Args:
-            path: What `read` takes.
+            path: The source, as for `read`.
 
         Returns:
-            What each is called, in their order.
+            The names, in their order.
 
         Raises:
             FormatError: If there is nothing at `path`, or it cannot be listed.
@@ -455,7 +455,7 @@ def why_left_out(error: Exception, where: str) -> FormatError | MismatchError:
     """Return the reason why a recording is left out, as an error that names it.
 
     Args:
-        error: What came up on it.
+        error: The exception.
         where: The recording.
     """
     if isinstance(error, FormatError | MismatchError):

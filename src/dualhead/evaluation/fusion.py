@@ -55,8 +55,8 @@ class FusionResult:
         scores: The fused scores, with the weights in their provenance.
         streams: The share of each stream, in the order given.
         metrics: The fusion's figures: each head fused over the streams, and the fused prediction as "mean".
-        method: What was summed, "logits" or "softmax".
-        weighting: Where the weights come from: one of `NAMED_WEIGHTS`, "given" or "validation".
+        method: The quantity that was summed, "logits" or "softmax".
+        weighting: The source of the weights: one of `NAMED_WEIGHTS`, "given" or "validation".
         validation: The figures on the validation samples on which the weights were found, or None.
     """
 

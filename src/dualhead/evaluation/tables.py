@@ -95,7 +95,7 @@ def print_fusion(result: FusionResult, console: Console | None = None) -> None:
 
     Args:
         result: What `fuse` returned.
-        console: Where to print; standard output by default.
+        console: The console to print on; standard output by default.
     """
     console = console or Console()
     provenance = result.scores.provenance

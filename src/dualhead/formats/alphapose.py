@@ -27,7 +27,7 @@ def parse_detections(detections: Sequence[Any], where: str, title: str) -> list[
         detections: Records with `image_id`, `keypoints` (x, y, score of each key point, pixels) and perhaps `idx`, an
             identity.
         where: Where they came from, for the error message.
-        title: What the format is called.
+        title: The name of the format.
 
     Returns:
         The recordings, in the order of their first detections. Only the body is kept of 133 or 136 key points.

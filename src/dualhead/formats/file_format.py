@@ -42,7 +42,7 @@ class Evidence:
     """The evidence that a file has a format.
 
     Attributes:
-        reason: What speaks for it, such as "a list of records with 'image_id' and 'keypoints'".
+        reason: The reason, such as "a list of records with 'image_id' and 'keypoints'".
         strength: `CERTAIN`, `LIKELY` or `POSSIBLE`; the format with the strongest evidence is taken.
     """
 
@@ -54,7 +54,7 @@ class RawFile:
     """A file that is to be recognised and parsed: its name, its bytes and what they decode to, each read once.
 
     Attributes:
-        member: Where it lies.
+        member: The file.
         where: Its path in messages.
         name: The last part of its path.
         stem: `name` without its ending.
@@ -208,12 +208,12 @@ class RawClip:
         fields: Whole numbers known of it, `width` and `height` of the image among them.
         body_selection: The selection used where none is requested: "order" where each body keeps its place in the file,
             "people" or "tracked" where they are to be followed.
-        max_bodies: How many bodies are kept where nothing else is requested.
+        max_bodies: Number of bodies that are kept by default.
         keeps_empty: Whether it is a recording also where no person is seen.
         unit: The unit of the coordinates, after the parser's conversion. Metres are x right, y up, z away, as the
             Kinect's camera has them.
-        notes: What a user should know of it, such as "hands are left out"; a sentence each.
-        where: Where it lies; "": its file.
+        notes: Notes for the user, such as "hands are left out"; a sentence each.
+        where: The place of the recording; "": its file.
     """
 
     recording: Recording
@@ -257,18 +257,18 @@ class FileFormat:
     """A kind of raw file.
 
     Attributes:
-        name: What options know it by, such as "alphapose".
-        title: What messages call it, such as "AlphaPose results".
+        name: The name in options, such as "alphapose".
+        title: The name in messages, such as "AlphaPose results".
         suffixes: Endings of its files in lower case; nothing else is shown to `recognise`.
         recognise: Looks at a file and returns the evidence that it is of this format, or None.
         parse: Parses a file to its recordings, lazily where there are many. An error in the place of a recording leaves
             that one out; an error raised, all of them. None: recognised but not supported, see `instead`.
-        instead: What to do with a file that is recognised but not supported, one sentence.
+        instead: The advice for a file that is recognised but not supported, one sentence.
         parse_frames: In the place of `parse` for formats with one file a frame: parses all frames of one recording.
             Files of one folder whose names are alike before the number (`frame_name`) are one recording.
         brings_skeleton: Whether its files define their joints; others need `--skeleton` or a checkpoint.
         holds_many: Whether one file holds many recordings.
-        row: What docs/predict.md says of it: joints, unit and axes, frame rate, identities.
+        row: The row of docs/predict.md: joints, unit and axes, frame rate, identities.
     """
 
     name: str
@@ -345,7 +345,7 @@ def dump_keys(keys: Iterable[str], most: int = 6) -> str:
 
     Args:
         keys: The keys.
-        most: How many are shown.
+        most: Number of those shown.
     """
     shown = sorted(map(str, keys))
     return ", ".join(json.dumps(key[:40]) for key in shown[:most]) + (", ..." if len(shown) > most else "")
@@ -355,9 +355,9 @@ def require_skeleton(options: ReadingOptions, skeleton: Skeleton, title: str) ->
     """Check that the skeleton the user gave is the one that the format defines.
 
     Args:
-        options: What the user said.
+        options: The options of the user.
         skeleton: The format's.
-        title: What the format is called.
+        title: The name of the format.
 
     Raises:
         ConfigError: If the user gave another one.

@@ -78,7 +78,7 @@ def require_convertible(options: ReadingOptions, skeleton: Skeleton, held: str, 
     """Check that recordings of a skeleton can be used where the user wants them.
 
     Args:
-        options: What the user said.
+        options: The options of the user.
         skeleton: What the file has.
         held: What the file holds, such as "arrays 'motion' and 'text'".
         where: The file, for the error message.

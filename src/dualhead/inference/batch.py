@@ -32,9 +32,9 @@ def predict_batch(
         sequences: The recordings, of the members' skeleton.
         members: The checkpoints.
         weights: Their weights, `(n,)`.
-        method: What is summed, "logits" or "softmax", as `fuse` does it.
+        method: The quantity that is summed, "logits" or "softmax", as in `fuse`.
         classes: K class names.
-        device: Where the models are.
+        device: The device of the models.
 
     Yields:
         The prediction of each recording, in their order.

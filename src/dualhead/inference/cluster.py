@@ -38,13 +38,13 @@ class Job:
     Attributes:
         checkpoints: Checkpoints, fused if they are several.
         weights: As for `Predictor.from_checkpoint`.
-        source: What is predicted.
-        reader: How files are read.
-        folder: Where shards go.
+        source: The recordings to predict.
+        reader: The reader of files.
+        folder: The folder of the shards.
         format: "jsonl" or "parquet".
-        top_k: How many classes.
+        top_k: Number of classes.
         batch_size: Clips that are computed at a time.
-        device: Where to run.
+        device: The device to run on.
         window: Length of a window; None: recordings as a whole.
         stride: From window to window.
         fps: Frames a second.
@@ -77,7 +77,7 @@ class Shard:
     Attributes:
         count: Predictions in it.
         rejected: Why recordings were left out.
-        notes: What was decided by evidence: pairs of a recording and a sentence.
+        notes: Decisions by evidence: pairs of a recording and a sentence.
     """
 
     count: int
@@ -96,7 +96,7 @@ def predict_on_cluster(
 
     Args:
         address: As for `on_cluster`.
-        job: What to do; its `folder` is set here.
+        job: The work; its `folder` is set here.
         out: The folder to create.
         resume: Go on with `OUT.partial`, if it was begun with the same checkpoints, options and source.
         quiet: Show no progress.

@@ -35,7 +35,7 @@ class DeployedModel(SkeletonModel):
     features of an absent body, which depend on nothing but the length of the clip, are computed once for each length.
 
     Args:
-        model: What to deploy; it becomes a part of this one, and is changed.
+        model: The model to deploy; it becomes a part of this one, and is changed.
         dtype: Type of the activations between the input norm and the pooling.
     """
 

@@ -151,7 +151,7 @@ def evaluate_untrimmed(
     Args:
         predictor: The model.
         recordings: The recordings with their annotated intervals.
-        window: How long a window is: frames, or seconds such as "3s".
+        window: Length of a window: frames, or seconds such as "3s".
         stride: From the start of one to the start of the next; default: half a window.
         threshold: The least probability of a window's class that is in an interval.
         background: The class of frames in no annotated interval; None: such frames do not count.

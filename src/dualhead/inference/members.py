@@ -37,7 +37,7 @@ class Member:
         name: Its stream, unique among the members.
         model: The model, in its inference form on the predictor's device.
         recipe: Makes its clips.
-        stream: What its clips show.
+        stream: The stream of its clips.
         provenance: Its checkpoint's.
     """
 
@@ -53,7 +53,7 @@ def load_members(paths: Sequence[Path], device: torch.device) -> list[Member]:
 
     Args:
         paths: The files, at least one.
-        device: Where the models are to run.
+        device: The device to run on.
 
     Returns:
         The members, in the order of the files.

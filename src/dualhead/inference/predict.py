@@ -75,7 +75,7 @@ def predict(
         weights: Weights of several checkpoints: numbers in their order, "equal", "published" or "pyskl". Default:
             equal.
         fusion: The score file that `dualhead fuse --out` wrote for these checkpoints, in place of weights.
-        top_k: How many classes to name.
+        top_k: Number of classes to name.
         format: "table", "jsonl" (JSON lines), "csv" or, on a cluster, "parquet"; "auto" is a table on a terminal and
             JSON lines elsewhere.
         skeleton: The layout of the joints of files that leave it open (.npy, .npz, .csv, .pkl, lists in .json): a name
@@ -93,12 +93,12 @@ def predict(
         keep_poses: A folder in which the poses of videos are kept, and looked up when they are predicted again.
         unit: Unit of the 3D coordinates of files that leave it open: m, cm, mm or in. Default: metres; bodies more than
             three times as large or small as those of the training are refused.
-        kind: What the files are, such as alphapose (docs/predict.md). Default: decided by their content.
+        kind: The format of the files, such as alphapose (docs/predict.md). Default: decided by their content.
         axes: Order of the axes of arrays: the letters M (bodies), T (frames), V (joints), C (coordinates), such as
             TMVC. Default: as their numbers say.
         strict: Exit with 1 where a recording is left out. The others are written all the same.
         batch_size: Clips that are computed at a time.
-        device: Where to run, such as "cpu" or "cuda:1". Default: a CUDA GPU if there is one, else the CPU.
+        device: The device to run on, such as "cpu" or "cuda:1". Default: a CUDA GPU if there is one, else the CPU.
         out: A file for the predictions in place of standard output: CSV where its name ends in .csv or `format` says
             so, else JSON lines. It appears when all is done; until then they are in OUT.partial.
         resume: Go on with OUT.partial of an interrupted call, or add to OUT what is new: recordings that are written

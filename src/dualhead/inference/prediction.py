@@ -51,7 +51,7 @@ class Prediction:
         """Return the most probable classes in descending order; of equal ones the lower number first.
 
         Args:
-            k: How many; all, where there are fewer.
+            k: Number of classes; all, if there are fewer.
             head: A head's name; without, the prediction.
 
         Returns:
@@ -72,7 +72,7 @@ class Prediction:
         """Convert name, true class and top classes, also per head, to JSON-able values.
 
         Args:
-            k: How many classes.
+            k: Number of classes.
 
         Returns:
             `name`; `label` and `class` where the true class is known; `top`, a list of `label`, `class` and

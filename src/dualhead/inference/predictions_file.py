@@ -32,7 +32,7 @@ class Written:
         figures: The probabilities in the file by recording, in their order.
 
     Attributes:
-        figures: What `figures` was.
+        figures: The value of `figures`.
         compared: The recording that is computed again, None until one is requested.
     """
 
@@ -56,14 +56,14 @@ class PredictionsFile:
         kind: "jsonl" or "csv".
         columns: The columns of CSV.
         over_time: Whether a recording may have more than one item.
-        top_k: How many classes are written of an item.
+        top_k: Number of classes that are written of an item.
         resume: Go on with `OUT.partial`, or with `OUT`, where there is one.
 
     Attributes:
-        written: What is in the file already.
-        stream: Where the next lines go.
+        written: The items that are in the file already.
+        stream: The open file.
         has_header: Whether the file holds the line of its columns.
-        count: How many items this call has written.
+        count: Number of items that this call has written.
 
     Raises:
         ConfigError: If `OUT.partial` is there and `resume` is not given, or another process is writing it.
@@ -161,7 +161,7 @@ class PredictionsFile:
         """Yield the items that are not in the file, and compare the one recording that is computed again.
 
         Args:
-            items: What was predicted.
+            items: The predictions.
 
         Yields:
             What is to be written.

@@ -39,13 +39,13 @@ class Predictor:
     Attributes:
         members: The models, in the order given.
         weights: Their weights, `(n,)`; they sum to 1.
-        method: What is summed, "logits" or "softmax".
+        method: The quantity that is summed, "logits" or "softmax".
         classes: K class names.
         skeleton: The layout of joints of the checkpoints; recordings with another are converted where there is a map.
         fps: Frames a second of the data that the checkpoints were trained on, or None where that is not known.
         body_extent: The median size of its bodies in metres, or None where that is not known.
         dataset: The data set that they were trained on, "" where that is not known.
-        device: Where the models run.
+        device: The device of the models.
     """
 
     def __init__(self, members: Sequence[Member], weights: NDArray[np.float64], method: Method, device: torch.device):
@@ -80,7 +80,7 @@ class Predictor:
             weights: Weights of several: numbers in their order, numbers by stream, "equal" (the default), "published",
                 "pyskl", or the score file that `fuse` wrote for these checkpoints, whose weights and method are used.
             method: "logits" (the default) or "softmax", as for `fuse`.
-            device: Where to run, such as "cpu" or "cuda:1"; a CUDA GPU if there is one, else the CPU.
+            device: The device to run on, such as "cpu" or "cuda:1"; a CUDA GPU if there is one, else the CPU.
 
         Returns:
             The predictor.
@@ -143,7 +143,7 @@ class Predictor:
             skeleton: The layout of the joints of an array, and of files that leave it open: a name, a `Skeleton` or a
                 YAML file; default: the checkpoints'.
             batch_size: Clips that are computed at a time.
-            reader: How files are read; default: `make_reader(skeleton=skeleton)`.
+            reader: The reader of files; default: `make_reader(skeleton=skeleton)`.
 
         Returns:
             One prediction for a recording, an array or a file; a list of them for whatever can hold many.
@@ -188,7 +188,7 @@ class Predictor:
         Args:
             recordings: Recordings, files, folders, archives or stores.
             batch_size: Clips that are computed at a time.
-            reader: How files are read; default: `make_reader()`.
+            reader: The reader of files; default: `make_reader()`.
             on_rejected: Takes the error of a recording in a folder or archive that cannot be read, converted or
                 predicted.
             on_note: Takes what was decided by evidence while a recording was read.
@@ -227,14 +227,14 @@ class Predictor:
 
         Args:
             recordings: A recording, a raw file, a folder, an archive or a store, or a list of those.
-            window: How long a window is: frames, or seconds such as "3s".
+            window: Length of a window: frames, or seconds such as "3s".
             stride: From the start of one to the start of the next; default: half a window.
             fps: Frames a second of the recordings; default: what each recording says, else that of the data the
                 checkpoints were trained on.
             each_body: Whether to look at each body alone too, where there are several. Files are then read by
                 `make_reader(each_body=True)`, which keeps each person in a place of their own.
             batch_size: Clips that are computed at a time.
-            reader: How files are read.
+            reader: The reader of files.
             on_rejected: As for `predict_each`.
             on_note: As for `predict_each`.
 
@@ -285,14 +285,14 @@ class Predictor:
         """Predict while frames come in, one at a time.
 
         Args:
-            window: How much an estimate is made of: frames, or seconds such as "3s".
-            stride: How much passes from one estimate to the next; default: half a window.
+            window: Length of the window of an estimate: frames, or seconds such as "3s".
+            stride: Interval from one estimate to the next; default: half a window.
             fps: Frames a second; default: that of the data the checkpoints were trained on.
             skeleton: The layout of the joints of the frames; default: the checkpoints'.
             image_size: Width and height in pixels, where flat coordinates are pixels and not fractions of the image.
 
         Returns:
-            What takes the frames.
+            The stream, whose `push` takes the frames.
 
         Raises:
             ConfigError: If window, stride, frame rate or image size cannot be used.

@@ -41,7 +41,7 @@ class Segment:
         """Convert the window and its top classes to JSON-able values.
 
         Args:
-            k: How many classes.
+            k: Number of classes.
 
         Returns:
             `name`, `body`, `start`, `stop`, with a frame rate `start_s` and `stop_s`, and the rest of
@@ -63,7 +63,7 @@ class Interval:
         label: The 0-based class number.
         action: The class name.
         probability: The class's, averaged over the windows.
-        windows: How many windows agree.
+        windows: Number of windows that agree.
         fps: Frames a second, or None where that is not known.
     """
 
@@ -155,7 +155,7 @@ def check_threshold(threshold: float) -> None:
     """Raise if a threshold is not a probability.
 
     Args:
-        threshold: What is to be from 0 to 1.
+        threshold: The value to check, 0 to 1.
 
     Raises:
         ConfigError: If it is not.

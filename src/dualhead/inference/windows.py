@@ -29,7 +29,7 @@ def to_frames(span: int | str, fps: float | None, what: str) -> int:
     Args:
         span: A number of frames, as a number or as text, or seconds: "3s", "0.5s".
         fps: Frames a second; None where that is not known.
-        what: What the length is of, for the error message.
+        what: The name of the length, for the error message.
 
     Returns:
         Whole frames, at least 1; seconds are rounded to the nearest frame.
@@ -54,7 +54,7 @@ def window_frames(window: int | str, stride: int | str | None, fps: float | None
     """Convert window and stride to frames.
 
     Args:
-        window: How long a window is: frames, or seconds such as "3s".
+        window: Length of a window: frames, or seconds such as "3s".
         stride: From the start of one to the start of the next; None: half a window.
         fps: Frames a second, or None where that is not known.
 

@@ -21,9 +21,9 @@ def write_jsonl(predictions: Iterator[Prediction], file: IO[str], top_k: int) ->
     """Write one JSON object a line, as `Prediction.to_dict` gives it, each as soon as it is known.
 
     Args:
-        predictions: What to write.
-        file: Where to.
-        top_k: How many classes.
+        predictions: The predictions to write.
+        file: The open text file.
+        top_k: Number of classes.
 
     Returns:
         How many were written.
@@ -39,9 +39,9 @@ def write_csv(predictions: Iterator[Prediction], file: IO[str], top_k: int, head
     """Write CSV with the columns of `CSV_COLUMNS`.
 
     Args:
-        predictions: What to write.
-        file: Where to.
-        top_k: How many classes.
+        predictions: The predictions to write.
+        file: The open text file.
+        top_k: Number of classes.
         header: Write the line of columns first.
 
     Returns:
@@ -68,9 +68,9 @@ def write_table(predictions: Iterator[Prediction], file: IO[str], top_k: int, qu
     What is done is shown even if the rest is interrupted.
 
     Args:
-        predictions: What to write.
-        file: Where to.
-        top_k: How many classes.
+        predictions: The predictions to write.
+        file: The open text file.
+        top_k: Number of classes.
         quiet: Show no progress.
 
     Returns:

@@ -34,10 +34,10 @@ def write_over_time(
     """Write intervals or windows.
 
     Args:
-        items: What to write.
-        file: Where to.
+        items: The intervals or windows to write.
+        file: The open text file.
         kind: "table", "jsonl" or "csv".
-        top_k: How many classes of a window.
+        top_k: Number of classes of a window.
         every: Whether the items are windows.
         header: Write the line of CSV's columns first.
         quiet: Show no progress of a table.
@@ -54,9 +54,9 @@ def write_lines(items: Items, file: IO[str], top_k: int) -> int:
     """Write one JSON object a line, each as soon as it is known.
 
     Args:
-        items: What to write.
-        file: Where to.
-        top_k: How many classes of a segment.
+        items: The intervals or windows to write.
+        file: The open text file.
+        top_k: Number of classes of a segment.
 
     Returns:
         How many were written.
@@ -72,9 +72,9 @@ def write_csv_lines(items: Items, file: IO[str], top_k: int, every: bool, header
     """Write CSV with the columns of `INTERVAL_COLUMNS`, or of windows `SEGMENT_COLUMNS`.
 
     Args:
-        items: What to write.
-        file: Where to.
-        top_k: How many classes of a segment.
+        items: The intervals or windows to write.
+        file: The open text file.
+        top_k: Number of classes of a segment.
         every: Whether the items are segments: the first line says so also where none follows.
         header: Write the line of columns first.
 
@@ -110,8 +110,8 @@ def write_interval_table(items: Items, file: IO[str], quiet: bool = False) -> in
     What is done is shown even if the rest is interrupted.
 
     Args:
-        items: What to write.
-        file: Where to.
+        items: The intervals or windows to write.
+        file: The open text file.
         quiet: Show no progress.
 
     Returns:

@@ -55,12 +55,12 @@ class SkeletonModel(nn.Module):
 
     Attributes:
         heads: Name of each of the H heads.
-        config: What it was built from; set by `create_model`.
-        width_step: What `width` has to be a multiple of.
+        config: The arguments of `create_model`, which sets it.
+        width_step: A number of which `width` has to be a multiple.
         shares_frames: Whether its layers share out the frames of few bodies among threads, in inference.
         training_parts: Names of the submodules that take part in training alone; a deployed model is without them.
-        provenance: What its checkpoint says of its origin; empty for a model that was loaded from none.
-        input_norm: What every clip goes through first.
+        provenance: The provenance in its checkpoint; empty for a model that was not loaded.
+        input_norm: The norm that every clip passes first.
     """
 
     heads: ClassVar[tuple[str, ...]] = ("main",)
@@ -95,7 +95,7 @@ class SkeletonModel(nn.Module):
 
         Args:
             clips: `(N, C, T, V, M)`.
-            known: What `DistinctBodies.of` said of the clips before they went to a GPU; None: it is asked now. A
+            known: The result of `DistinctBodies.of` before the clips went to a GPU; None: it is computed now. A
                 compiler or TorchScript, and clips that take gradients, get every body all the same.
         """
         if known is None or clips.requires_grad or is_recorded():
@@ -107,7 +107,7 @@ class SkeletonModel(nn.Module):
 
         Args:
             clips: `(N, C, T, V, M)`, T at least 8; a body that is absent is all zeros.
-            bodies: What `DistinctBodies.of` said of the clips before they went to a GPU, where nothing can look at them
+            bodies: The result of `DistinctBodies.of` before the clips went to a GPU, where their values are not read
                 without waiting; None: it is asked here. A compiled model computes all bodies.
 
         Returns:
@@ -143,7 +143,7 @@ class SkeletonModel(nn.Module):
         """Return what `forward` returns: the logits; a model with auxiliary terms may add them in training mode.
 
         Args:
-            pooled: What `pooled` returned of the bodies, averaged over the bodies of each clip.
+            pooled: The result of `pooled`, averaged over the bodies of each clip.
         """
         return self.classify(pooled)
 
@@ -165,7 +165,7 @@ class SkeletonModel(nn.Module):
 
         Args:
             x: `(B, C, T, V)`, normalised.
-            bodies: What the B rows are.
+            bodies: The bodies of the B rows.
 
         Returns:
             One `(B, O)` for each of the H heads.

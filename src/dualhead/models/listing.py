@@ -35,7 +35,7 @@ class ModelCard:
 
     Attributes:
         name: Its name in the registry.
-        paper: Where it was published.
+        paper: The paper that published it.
         heads: Names of its heads.
         parameters: How many it has, counted for `COUNTED_FOR`.
         frames: T of the clips that it was published with.

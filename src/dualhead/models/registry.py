@@ -33,16 +33,16 @@ class ModelEntry:
     Attributes:
         name: Its name in the registry.
         build: Makes it from the arguments of `create_model`: its class, or a function that returns one.
-        paper: Where it was published.
+        paper: The paper that published it.
         frames: T of the clips that it was published with.
         gmacs: 10^9 multiply-accumulate operations of one clip of that length with both bodies on NTU RGB+D 60, as the
             paper writes the model: convolutions, matrix products and linear layers. None: not known.
         published: Published top-1 in percent, by data set, protocol and streams.
         changes: Variant arguments in which it differs from the architecture's defaults.
-        published_epoch: Which epoch's figures were published: one chosen on the test split is higher than the last.
-        published_weights: What the streams of the published figures were fused with: "published" for 0.6 0.6 0.4 0.4,
+        published_epoch: The epoch of the published figures: one chosen on the test split is higher than the last.
+        published_weights: The weights of the streams in the published figures: "published" for 0.6 0.6 0.4 0.4,
             "pyskl" for 2 2 1 1; see `evaluation/weights.py`.
-        layout: How published checkpoints name what it consists of; None: there are none.
+        layout: The layout of published checkpoints; None: there are none.
     """
 
     name: str
@@ -87,19 +87,19 @@ def register_model(
 ) -> Callable[[Registered], Registered]:
     """Register a model under a name that `create_model` and experiments can give.
 
-    What is decorated is a subclass of `SkeletonModel`, or a function whose return annotation is one. It is called with
-    `num_classes`, `skeleton`, `num_bodies`, `in_channels` and the variant arguments; those of the class, with their
+    The decorated object is a subclass of `SkeletonModel`, or a function whose return annotation is one. It is called
+    with `num_classes`, `skeleton`, `num_bodies`, `in_channels` and the variant arguments; those of the class, with their
     defaults, are the ones that an experiment can give.
 
     Args:
         name: Letters, digits, `_` and `-`, beginning with a letter.
-        paper: Where it was published.
+        paper: The paper that published it.
         frames: T of the clips that it was published with.
         gmacs: 10^9 multiply-accumulate operations of such a clip, as in `ModelEntry`.
         published: Published top-1 in percent, by data set, protocol and streams.
-        published_epoch: Which epoch's figures were published.
-        published_weights: What their streams were fused with.
-        layout: How published checkpoints name what it consists of.
+        published_epoch: The epoch of the published figures.
+        published_weights: The weights of their streams.
+        layout: The layout of published checkpoints.
         **changes: Variant arguments that it is built with where the user gives no others.
 
     Returns:

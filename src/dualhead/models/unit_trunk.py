@@ -82,7 +82,7 @@ class UnitTrunk(SkeletonModel):
     """Units of a `unit_plan`, one linear head on the mean features.
 
     Args:
-        input_norm: What every clip goes through first.
+        input_norm: The norm that every clip passes first.
         units: The units.
         features: Channels of the last unit.
         num_classes: K.

@@ -36,7 +36,7 @@ class Pose:
         world: `(33, 3)` in metres around the middle of the hips: x to the right in the picture, y down, z away.
         visibility: `(33,)`, 0 to 1: probability that a landmark is inside the image and not occluded.
         score: Probability that there is a person, 0 to 1.
-        region: Where to search in the next frame.
+        region: The region to search in the next frame.
     """
 
     image: NDArray[np.float32]
@@ -93,7 +93,7 @@ class LandmarkModel:
 
         Args:
             picture: The picture.
-            region: Where the person is.
+            region: The region of the person.
 
         Returns:
             The pose; its `score` is the probability that there is a person.

@@ -41,8 +41,8 @@ class PoseRecording:
         fps: Frames a second.
         size: Width and height of the picture that the poses were found in.
         source: Name of the video.
-        damage: What could not be decoded, in words; "" where there is nothing.
-        settings: What else the poses depend on, in words.
+        damage: A description of what could not be decoded, or "".
+        settings: A description of what else the poses depend on.
     """
 
     joints: NDArray[np.float32]

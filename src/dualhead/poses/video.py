@@ -110,7 +110,7 @@ class Video:
         width: Of a frame in pixels.
         height: Of a frame in pixels.
         duration: Seconds, or None where the file does not say it.
-        damage: What could not be decoded so far.
+        damage: Counts of what could not be decoded so far.
 
     Raises:
         ConfigError: If PyAV is not installed, or `fps` is not above 0 and at most 1000.
@@ -283,7 +283,7 @@ class ImageSequence:
         fps: Frames a second that they are taken to have.
         width: Of the first picture in pixels; the others are brought to its size.
         height: Of the first picture in pixels.
-        damage: What could not be decoded so far.
+        damage: Counts of what could not be decoded so far.
     """
 
     path: Path

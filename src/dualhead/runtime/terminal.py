@@ -60,6 +60,6 @@ def data_cell(value: object, file: IO[str]) -> object:
 
     Args:
         value: What to write.
-        file: Where to.
+        file: The open text file.
     """
     return printable(value) if isinstance(value, str) and file.isatty() else value

@@ -48,7 +48,7 @@ def serve(
         port: The port to listen at. Default: a free one.
         browser: Whether to open the page.
         max_upload: Largest file that is taken, in MB.
-        device: Where to run the checkpoints. Default: a CUDA GPU if there is one, else the CPU.
+        device: The device to run on. Default: a CUDA GPU if there is one, else the CPU.
 
     Raises:
         CheckpointError: If a checkpoint cannot be read.
@@ -90,7 +90,7 @@ def find_networks(folder: Path | None) -> tuple[Path | None, str]:
     """Find the pose networks, or the reason why poses cannot be estimated.
 
     Args:
-        folder: Where they are; None: the user's cache, filled at the first use.
+        folder: The folder of the weights; None: the user's cache, filled at the first use.
 
     Returns:
         The folder and "", or None and the reason.

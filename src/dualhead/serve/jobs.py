@@ -44,16 +44,16 @@ class Job:
 
     Attributes:
         key: Its identifier in URLs; cannot be guessed.
-        client: Which page it came from.
+        client: The page that it came from.
         name: The name of the uploaded file.
-        path: Where it lies, in a folder of its own.
+        path: The file, in a folder of its own.
         window: Length of a window.
         stride: From the start of a window to the start of the next.
         state: "waiting", "poses", "predicting", "done" or "failed".
         done: Frames that poses were found in.
         total: Frames of the video, or None.
         error: Why it failed, one sentence.
-        annotation: What was found.
+        annotation: The result.
         cancelled: Whether it was cancelled.
         used: When it was last requested.
     """
@@ -133,9 +133,9 @@ class Jobs:
         """Append a file to the queue; an earlier job of the client is removed.
 
         Args:
-            client: Which page it came from.
+            client: The page that it came from.
             name: Its name on the user's machine.
-            path: Where it lies, from `place`.
+            path: The file, from `place`.
             window: Length of a window.
             stride: From the start of a window to the start of the next.
 

@@ -89,11 +89,11 @@ class Server(ThreadingHTTPServer):
 
     Args:
         predictor: The checkpoints.
-        settings: What else it is started with.
+        settings: Further settings.
         port: The port, 0 for a free one.
 
     Attributes:
-        token: What every request has to bring.
+        token: The token that every request must contain.
     """
 
     daemon_threads = True

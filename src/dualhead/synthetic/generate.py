@@ -59,8 +59,8 @@ def generate(
         num_performers: Performers, 1 to 999.
         repeats: Times that each performer does each action, 1 to 999.
         num_setups: Camera setups, 1 to 32; the performers take turns in them.
-        num_actions: How many of `ACTIONS` to use, from the first on; all if None.
-        sensor: How bad the sensor is; `Sensor()` if None.
+        num_actions: Number of `ACTIONS` to use, from the first on; all if None.
+        sensor: The errors of the sensor; `Sensor()` if None.
         faults: Whether some recordings are damaged (`FAULTS`) and named in the missing list.
         seed: Start of all randomness, 0 or more.
         quiet: Show no progress.

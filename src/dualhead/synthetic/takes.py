@@ -29,7 +29,7 @@ def record_take(
         performer: Performer number.
         repeat: Repeat number.
         action: Action number, 1 for the first of `ACTIONS`.
-        sensor: How bad the sensor is; `Sensor()` if None.
+        sensor: The errors of the sensor; `Sensor()` if None.
         seed: Seed of the data set.
 
     Yields:

@@ -181,7 +181,9 @@ def steps_per_epoch(experiment: Experiment, samples: int, processes: int) -> int
     micro = micro_batch_size(experiment, processes)
     steps = samples // processes // micro // experiment.accumulate_grad_batches
     if not steps:
-        raise ConfigError(f"batch_size {experiment.batch_size} is more than the {samples} training samples: lower it")
+        raise ConfigError(
+            f"batch_size {experiment.batch_size} is more than the {samples} training samples: pass {samples} or less"
+        )
     return steps
 
 

@@ -89,7 +89,7 @@ def parse_experiment(values: Mapping[str, Any], source: str = "experiment", *, s
 
     Args:
         values: The keys of `Experiment`, nested.
-        source: What error messages call the place the values come from.
+        source: The origin of the values, for error messages.
         saved: Whether they were written by a run, which may be one of an earlier version with other names of keys.
 
     Returns:
@@ -111,7 +111,7 @@ def save_experiment(path: str | Path, experiment: Experiment) -> None:
 
     Args:
         path: The file to create or replace.
-        experiment: What to write.
+        experiment: The experiment to write.
     """
     write_text(path, yaml.safe_dump(experiment.as_dict(), sort_keys=False, allow_unicode=True))
 

@@ -202,17 +202,17 @@ class Experiment:
 
     Attributes:
         model: The architecture and its variant.
-        recipe: How recordings become clips: the name of a recipe, or an inline recipe, a mapping such as
+        recipe: The recipe from recordings to clips: the name of a recipe, or an inline recipe, a mapping such as
             `{base: ucla52, frames: 64, augment: [time_crop]}` (see `dualhead.data.recipes.recipes`).
-        protocol: Which samples are trained on and which tested; a protocol of the store.
+        protocol: The protocol of the store that splits samples into training and test.
         epochs: Epochs, at least 1; each ends with validation and a state to resume from.
         batch_size: Samples of one optimiser step, over all processes and accumulated parts together.
         repeat: Passes over the training samples in an epoch, at least 1, shuffled as one.
         dataset: The data set this is meant for; a store of another one is refused. None: any.
         bodies: The body selection this is meant for; a store of another one is refused. None: any.
-        optimizer: How a gradient becomes a step.
-        schedule: How the learning rate moves.
-        objective: What is minimised.
+        optimizer: The optimizer.
+        schedule: The schedule of the learning rate.
+        objective: The objective to minimise.
         mixing: Rules by which samples of a batch are mixed; none: samples stay as they are.
         accumulate_grad_batches: Parts that a step's samples go through the model in, one after another, to save memory.
         eval_batch_size: Samples that are scored at once by a process; None: as many as are trained on at once.
@@ -225,7 +225,7 @@ class Experiment:
             and below 1; None: no average.
         swa_epochs: Last epochs over whose steps the weights are averaged evenly (SWA), which is then what is evaluated
             and saved, at least 1 and less than `epochs`; None: no such average. Not together with `ema_decay`.
-        validation: What is kept back from the training split.
+        validation: The part of the training split that is held out.
         score_test: Whether the test split is scored at the end; false while settings are still being chosen.
         seed: Start of all randomness, 0 or more.
         imports: Modules outside of the package that register what is named here; they are imported with `--import`,

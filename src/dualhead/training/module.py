@@ -35,7 +35,7 @@ class StreamModule(LightningModule):
 
     Args:
         model: The model, `(N, C, T, V, M)` to `(N, H, K)`.
-        experiment: What is trained and how.
+        experiment: The experiment.
         steps_per_epoch: Optimiser steps of an epoch.
         objective: What is minimised; None: the experiment's, built here.
     """

@@ -44,8 +44,8 @@ _OBJECTIVES: Registry[Builder] = Registry("objective")
 def register_objective(name: str) -> Callable[[Registered], Registered]:
     """Register an objective under a name that an experiment can give.
 
-    What is decorated is a class or function called as `builder(model, **arguments)`, where `arguments` are those of the
-    experiment; `model.config` has the classes and the skeleton, `model.heads` the heads.
+    The decorated object is a class or function called as `builder(model, **arguments)`, where `arguments` are those of
+    the experiment; `model.config` has the classes and the skeleton, `model.heads` the heads.
 
     Args:
         name: The name, of letters, digits, `_` and `-`.
@@ -193,11 +193,11 @@ class PrototypeContrast(Objective):
 
     Args:
         model: The model that is trained.
-        factor: What the contrast counts beside the cross-entropy, at least 0.
+        factor: The weight of the contrast beside the cross-entropy, at least 0.
         extra: Name of the model's extra.
         features: D; None: the square of the number of joints.
         channels: Length of the vectors that are compared.
-        temperature: What cosines are divided by, above 0.
+        temperature: The divisor of cosines, above 0.
         momentum: Share of a running mean that stays at each step, 0 to below 1.
         label_smoothing: Of the cross-entropy.
 

@@ -121,7 +121,7 @@ def build_parts(
     """Build the parts of a run.
 
     Args:
-        experiment: What is trained and how.
+        experiment: The experiment.
         store: The data.
         stream: The name of a stream.
         launch: From `launch_settings`.

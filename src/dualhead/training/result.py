@@ -72,7 +72,7 @@ def save_result(folder: RunFolder, result: TrainResult) -> None:
 
     Args:
         folder: The run's folder.
-        result: What it reached.
+        result: The result of the run.
     """
     values: dict[str, Any] = {"schema": SCHEMA, **result.details, "epochs": result.epochs}
     for name in SELECTIONS:
@@ -123,7 +123,7 @@ def summary(result: TrainResult) -> list[str]:
     """Describe the result in one line a selection, last and best epoch apart.
 
     Args:
-        result: What was reached.
+        result: The result of the run.
 
     Returns:
         The lines.

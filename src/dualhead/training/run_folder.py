@@ -80,7 +80,7 @@ class RunFolder:
         """Check that the folder is free or already this run's; one in which no epoch was finished is free.
 
         Args:
-            experiment: What is trained and how.
+            experiment: The experiment.
             identity: What else makes a run itself: the stream, and the data as `describe_store` gives them.
 
         Raises:
@@ -95,7 +95,7 @@ class RunFolder:
         """Lock the folder for this run, after `check`.
 
         Args:
-            experiment: What is trained and how.
+            experiment: The experiment.
             identity: What else makes a run itself.
         """
         write_text(self.identity, json.dumps(dict(identity), indent=1))

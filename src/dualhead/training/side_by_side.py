@@ -38,7 +38,7 @@ def train_side_by_side(
     however it ends.
 
     Args:
-        experiment: What is trained and how.
+        experiment: The experiment.
         store: The folder of a prepared store.
         runs: The run folder of each stream.
         at_once: Most streams at a time; never more than there are cores.

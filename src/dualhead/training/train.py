@@ -106,7 +106,7 @@ def train(
     classified correctly; an error is raised if 200 steps do not suffice. No other sample is scored.
 
     Args:
-        experiment: What is trained and how: an `Experiment`, a YAML file or a short name such as "ucla/dualhead".
+        experiment: The experiment: an `Experiment`, a YAML file or a short name such as "ucla/dualhead".
         store: A prepared store, or its folder.
         out: The run's folder.
         stream: "joint", "bone", "joint_motion", "bone_motion" or another registered stream; several joined by "+", such
@@ -122,7 +122,7 @@ def train(
         quiet: Show neither a bar nor messages; run.log has the messages in any case.
 
     Returns:
-        What was reached; a run that had already finished gives its result again.
+        The result; that of the earlier call if the run had finished already.
 
     Raises:
         ConfigError: If the experiment or an argument cannot be used.

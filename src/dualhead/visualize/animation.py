@@ -93,7 +93,7 @@ def render(
         image_size: Width and height in pixels, for the prediction on flat coordinates whose file does not say it.
         fps: Frames a second. Default: as the recording says, else 30.
         unit: Unit of the 3D coordinates of files that leave it open: m, cm, mm or in. Default: metres.
-        kind: What the file is, such as alphapose (docs/predict.md). Default: decided by its content.
+        kind: The format of the file, such as alphapose (docs/predict.md). Default: decided by its content.
         axes: Order of the axes of an array, such as TMVC. Default: as its numbers say.
         start: First frame, from 0.
         stop: Frame before which to stop; default: the end.

@@ -106,7 +106,7 @@ def prediction_to_dict(prediction: Prediction, k: int = TOP_CLASSES) -> dict[str
 
     Args:
         prediction: The prediction.
-        k: How many classes.
+        k: Number of classes.
 
     Returns:
         `top`, a list of `class`, `probability` and `heads`; `best`, the first class of each head by its name.

@@ -49,13 +49,13 @@ def inspect(
         unit: Of a file that leaves it open, the unit of 3D coordinates: m, cm, mm or in.
         kind: Of a file, what it is, such as alphapose. Default: decided by its content.
         axes: Of an array, the order of its axes, such as TMVC. Default: as its numbers say.
-        top: How many suspicious clips, or events of a file, to print; the page lists up to 500 clips.
+        top: Number of anomalous clips, or events of a file, to print; the page lists up to 500 clips.
         verify: First read all coordinates of a store and compare them, with its labels and fields, to the fingerprint
             that was taken when it was prepared.
         quiet: Show no progress.
 
     Returns:
-        What the command line prints, as values.
+        The values that the command line prints.
 
     Raises:
         ConfigError: If `top` is negative, a page of a raw file or its fingerprint is requested, the page would

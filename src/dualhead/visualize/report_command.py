@@ -40,7 +40,7 @@ def report(
         store: The store that the scores are of, for the animations; default: the one among the folders beside the
             sources that has the same fingerprint.
         title: The page's title; default: data set and protocol.
-        mistakes: How many wrong clips to show, of different classes as far as there are.
+        mistakes: Number of wrong clips to show, of different classes where possible.
         quiet: Show neither progress nor which store was found.
 
     Returns:

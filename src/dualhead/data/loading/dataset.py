@@ -67,7 +67,7 @@ class ClipDataset(Dataset[Sample]):
     Args:
         store: An open store.
         indices: `(N,)` rows of the store; position i of the data set is row `indices[i]`.
-        recipe: What makes a clip of a recording.
+        recipe: The recipe that makes clips of recordings.
         stream: The name of a stream; see `get_streams`.
         train: Draw training clips (one a sample); otherwise make test clips.
         seed: Seed of the training draws, not negative.

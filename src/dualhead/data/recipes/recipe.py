@@ -95,12 +95,12 @@ class Recipe:
     recording in which nothing is present gives a clip of zeros.
 
     Attributes:
-        name: What messages call it.
-        steps: What is done, in order.
+        name: The name in messages.
+        steps: The steps, in order.
         bodies: M, the bodies of its clips; further ones are left out (`chosen_bodies`), missing ones are zeros.
         test_clips: Cuts and angles of the test clips.
         normalised_by: Name of the recipe whose normalisation and padding this one begins with.
-        spec: What `get_recipe` takes to make it: a name, or the mapping of an inline recipe.
+        spec: The argument of `get_recipe` that makes it: a name, or the mapping of an inline recipe.
     """
 
     name: str

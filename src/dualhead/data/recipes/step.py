@@ -57,7 +57,7 @@ class Draft:
         sequence: The recording, reduced to the bodies of the recipe.
         skeleton: The layout of its joints.
         joints: Its coordinates `(M, T, V, C)`, in the order of `bodies`.
-        bodies: Which bodies of the recording these are.
+        bodies: The indices of these bodies in the recording.
         length: T, the number of frames so far.
         index: `(T,)` the recorded frame that each frame of the clip shows; fractions where two are mixed, NaN where it
             shows nothing. Of the first body that is there, where a recipe lays out each body by itself. None if no
@@ -71,7 +71,7 @@ class Draft:
 
     Args:
         sequence: The recording, reduced to the bodies of the recipe.
-        bodies: Which bodies of the recording these are.
+        bodies: The indices of these bodies in the recording.
         stream: Name of the stream that is wanted.
         rng: Source of training draws; None for test.
         trace: Keep `index`.
@@ -236,9 +236,9 @@ class Step(ABC):
 
     Attributes:
         name: The word it is registered under.
-        stage: Where it goes when it is added to a recipe.
+        stage: The position at which it is added to a recipe.
         train_only: Whether test clips go without it.
-        needs: What it asks of a skeleton: "3d", "2d" or "axes" (spine and shoulders).
+        needs: The requirement on the skeleton: "3d", "2d" or "axes" (spine and shoulders).
         random: Whether training clips are drawn at random.
         pads: Whether it is to see the clip with all its bodies, absent ones as zeros.
         only: Leave the step out for skeletons of another number of dimensions; None: it always counts.
@@ -348,7 +348,7 @@ def register_augmentation(
 
     Args:
         name: The word that recipes use.
-        stage: Where in a recipe it goes.
+        stage: The position in a recipe.
 
     Returns:
         A decorator that returns the function as it was.
@@ -438,7 +438,7 @@ def check_value(step: Step, name: str, fine: bool, wanted: str) -> None:
         step: The step; holds the value.
         name: Its field.
         fine: Whether the value is right.
-        wanted: What would be.
+        wanted: The expected values.
 
     Raises:
         ConfigError: If it is not.
