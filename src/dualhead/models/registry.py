@@ -88,8 +88,8 @@ def register_model(
     """Register a model under a name that `create_model` and experiments can give.
 
     The decorated object is a subclass of `SkeletonModel`, or a function whose return annotation is one. It is called
-    with `num_classes`, `skeleton`, `num_bodies`, `in_channels` and the variant arguments; those of the class, with their
-    defaults, are the ones that an experiment can give.
+    with `num_classes`, `skeleton`, `num_bodies`, `in_channels` and the variant arguments; those of the class, with
+    their defaults, are the ones that an experiment can give.
 
     Args:
         name: Letters, digits, `_` and `-`, beginning with a letter.

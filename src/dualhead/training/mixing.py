@@ -32,8 +32,8 @@ def register_mixing(name: str) -> Callable[[Registered], Registered]:
     """Register a mixing rule under a name that an experiment can give.
 
     The decorated function is called as `rule(clips, others, rngs, skeleton, **arguments)`, where `clips` and `others`
-    are n clips and their partners `(n, C, T, V, M)`, `rngs` a `numpy.random.Generator` for each of the n, and `arguments`,
-    keyword-only parameters of the rule, those of the experiment. It returns the mixed clips `(n, C, T, V, M)`, which
+    are n clips and their partners `(n, C, T, V, M)`, `rngs` a `numpy.random.Generator` for each of the n, and
+    `arguments`, keyword-only parameters of the rule, those of the experiment. It returns the mixed clips `(n, C, T, V, M)`, which
     must be a new tensor, and the share `(n,)` of each clip's own label; the rest is the partner's.
 
     Args:
