@@ -33,8 +33,9 @@ def register_mixing(name: str) -> Callable[[Registered], Registered]:
 
     The decorated function is called as `rule(clips, others, rngs, skeleton, **arguments)`, where `clips` and `others`
     are n clips and their partners `(n, C, T, V, M)`, `rngs` a `numpy.random.Generator` for each of the n, and
-    `arguments`, keyword-only parameters of the rule, those of the experiment. It returns the mixed clips `(n, C, T, V, M)`, which
-    must be a new tensor, and the share `(n,)` of each clip's own label; the rest is the partner's.
+    `arguments`, keyword-only parameters of the rule, those of the experiment. It returns the mixed clips
+    `(n, C, T, V, M)`, which must be a new tensor, and the share `(n,)` of each clip's own label; the rest is the
+    partner's.
 
     Args:
         name: The name, of letters, digits, `_` and `-`.
