@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 import dualhead
 from dualhead.layers.input_norm import InputNorm
-from dualhead.training.objectives import Objective
 
 
 @dualhead.register_stream("speed", channels=1, temporal=True)
@@ -48,7 +47,7 @@ class Tiny(dualhead.SkeletonModel):
 
 
 @dualhead.register_objective("brier")
-class Brier(Objective):
+class Brier(dualhead.Objective):
     """Mean squared error of the probabilities (Brier, 1950)."""
 
     def __init__(self, model: dualhead.SkeletonModel):

@@ -9,7 +9,6 @@ import argparse
 from pathlib import Path
 
 import dualhead
-from dualhead.poses.command import PoseEstimator
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     poses = options.out.parent / "poses"  # kept, so that drawing does not estimate them again
     predictor = dualhead.Predictor.from_checkpoint(options.checkpoint)
-    reader = predictor.make_reader(poses=PoseEstimator(keep=poses))
+    reader = predictor.make_reader(poses=dualhead.PoseEstimator(keep=poses))
     windows = list(predictor.segments(options.video, window=options.window, stride=options.stride, reader=reader))
     for interval in dualhead.merge_segments(windows, threshold=options.threshold):
         start, stop = interval.start / windows[0].fps, interval.stop / windows[0].fps

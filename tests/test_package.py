@@ -20,11 +20,11 @@ HEAVY = ("torch", "lightning", "matplotlib", "plotly", "numpy", "jsonargparse", 
 
 
 PUBLIC = """
-ClipDataset Experiment ModelOutput Prediction Predictor Recipe Scores Segment Skeleton SkeletonModel SkeletonSequence
-Store __version__ create_model deploy evaluate export fuse generate get_recipe get_skeleton import_plugins inspect
-join_frames list_models load_experiment load_published merge_segments open_store prepare read register_augmentation
-register_format register_mixing register_model register_objective register_recipe register_step register_stream render
-report reproduce train
+ClipDataset Experiment FileFormat ModelOutput Objective PoseEstimator Prediction Predictor Recipe Scores Segment
+Skeleton SkeletonModel SkeletonSequence Stage Step Store __version__ create_model deploy evaluate export fuse generate
+generate_videos get_recipe get_skeleton import_plugins inspect join_frames list_models load_experiment load_published
+merge_segments open_store prepare read register_augmentation register_format register_mixing register_model
+register_objective register_recipe register_step register_stream render report reproduce train
 """
 ROOMS = sorted(
     ".".join(file.parent.relative_to(ROOT / "src").parts) for file in (ROOT / "src/dualhead").glob("*/**/__init__.py")
@@ -39,6 +39,11 @@ def test_the_public_names_are_those_that_users_rely_on() -> None:
 @pytest.mark.parametrize("name", PUBLIC.split())
 def test_public_names_exist(name: str) -> None:
     assert getattr(dualhead, name) is not None
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in ROOT.glob("docs/reference/*.md"))
+    assert set(re.findall(r"^::: dualhead\.(\w+)$", text, flags=re.MULTILINE)) >= set(PUBLIC.split()) - {"__version__"}
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -131,6 +132,8 @@ def test_the_webcam_shows_the_right_label(browser: Browser, tmp_path: Path) -> N
     assert {"fine", "coarse"} <= set(browser.text("#live-bars").split())
     assert browser.run("return document.querySelectorAll('#live-bars svg polyline').length") >= 1
     assert browser.run("return document.querySelectorAll('#live-lanes .lane').length") == 3
+    if place := os.environ.get("DUALHEAD_PICTURE"):  # the picture of the documentation
+        browser.screenshot(Path(place))
     drawn = """const canvas = document.getElementById('overlay');
         const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
         return pixels.some((value) => value)"""

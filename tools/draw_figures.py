@@ -1,6 +1,7 @@
 """Draw the figures of the documentation into docs/images: `python tools/draw_figures.py`.
 
-`--report REPORT.html` also photographs a report, such as that of `dualhead demo`, with chromium.
+`--report REPORT.html` also photographs a report, such as that of `dualhead demo`, with chromium. The live page is
+photographed by its test: `DUALHEAD_PICTURE=docs/images/live.png pytest tests/test_video_page.py -k webcam`.
 """
 
 from __future__ import annotations

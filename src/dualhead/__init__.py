@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from dualhead.data.reading import read
     from dualhead.data.recipes.recipe import Recipe, register_recipe
     from dualhead.data.recipes.recipes import get_recipe
-    from dualhead.data.recipes.step import register_augmentation, register_step
+    from dualhead.data.recipes.step import Stage, Step, register_augmentation, register_step
     from dualhead.data.recipes.streams import register_stream
     from dualhead.data.store.store import Store, open_store
     from dualhead.evaluation.fusion import fuse
     from dualhead.evaluation.scores import Scores
     from dualhead.exporting.export import export
+    from dualhead.formats.file_format import FileFormat
     from dualhead.inference.deploy import deploy
     from dualhead.inference.evaluate import evaluate
     from dualhead.inference.prediction import Prediction
@@ -31,16 +32,18 @@ if TYPE_CHECKING:
     from dualhead.inference.segments import Segment, merge_segments
     from dualhead.models.base import ModelOutput, SkeletonModel
     from dualhead.models.registry import create_model, list_models, register_model
+    from dualhead.poses.command import PoseEstimator
     from dualhead.reading.registry import register_format
     from dualhead.reproduction import reproduce
     from dualhead.runtime.plugins import import_plugins
     from dualhead.sequence import SkeletonSequence
     from dualhead.skeleton import Skeleton, get_skeleton
     from dualhead.synthetic.generate import generate
+    from dualhead.synthetic.videos import generate_videos
     from dualhead.training.config import load_experiment
     from dualhead.training.experiment import Experiment
     from dualhead.training.mixing import register_mixing
-    from dualhead.training.objectives import register_objective
+    from dualhead.training.objectives import Objective, register_objective
     from dualhead.training.train import train
     from dualhead.visualize.animation import render
     from dualhead.visualize.inspect import inspect
@@ -49,7 +52,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "ClipDataset": "data.loading.dataset",
     "Experiment": "training.experiment",
+    "FileFormat": "formats.file_format",
     "ModelOutput": "models.base",
+    "Objective": "training.objectives",
+    "PoseEstimator": "poses.command",
     "Prediction": "inference.prediction",
     "Predictor": "inference.predictor",
     "Recipe": "data.recipes.recipe",
@@ -58,6 +64,8 @@ _HOMES = {
     "Skeleton": "skeleton",
     "SkeletonModel": "models.base",
     "SkeletonSequence": "sequence",
+    "Stage": "data.recipes.step",
+    "Step": "data.recipes.step",
     "Store": "data.store.store",
     "create_model": "models.registry",
     "deploy": "inference.deploy",
@@ -65,6 +73,7 @@ _HOMES = {
     "export": "exporting.export",
     "fuse": "evaluation.fusion",
     "generate": "synthetic.generate",
+    "generate_videos": "synthetic.videos",
     "get_recipe": "data.recipes.recipes",
     "get_skeleton": "skeleton",
     "import_plugins": "runtime.plugins",
@@ -94,7 +103,10 @@ _HOMES = {
 __all__ = [
     "ClipDataset",
     "Experiment",
+    "FileFormat",
     "ModelOutput",
+    "Objective",
+    "PoseEstimator",
     "Prediction",
     "Predictor",
     "Recipe",
@@ -103,6 +115,8 @@ __all__ = [
     "Skeleton",
     "SkeletonModel",
     "SkeletonSequence",
+    "Stage",
+    "Step",
     "Store",
     "__version__",
     "create_model",
@@ -111,6 +125,7 @@ __all__ = [
     "export",
     "fuse",
     "generate",
+    "generate_videos",
     "get_recipe",
     "get_skeleton",
     "import_plugins",

@@ -1,3 +1,3 @@
 """Published checkpoints in and out: as their authors' code wrote them, and as checkpoints of this package."""
 
-__all__ = ["command", "published"]
+__all__ = ["published"]

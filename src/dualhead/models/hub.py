@@ -42,9 +42,9 @@ tags:
 A model of `dualhead` {version} with {classes} classes for clips of {bodies} bodies with {joints} joints.
 
 ```python
-from dualhead.models.base import SkeletonModel
+import dualhead
 
-model = SkeletonModel.from_pretrained("{repository}")
+model = dualhead.SkeletonModel.from_pretrained("{repository}")
 ```
 
 | provenance | |
