@@ -34,7 +34,7 @@ class Command:
     """A subcommand.
 
     Attributes:
-        name: What is typed.
+        name: The word that is typed.
         target: The function behind it, "module:function".
         summary: One line for the list of commands.
         resumes: Whether the same command goes on where an interrupted one stopped.
@@ -167,7 +167,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        words: What follows `dualhead`; the words of the process by default.
+        words: The words after `dualhead`; the words of the process by default.
 
     Returns:
         The exit code: 0, 1 for an error that the user can mend, 2 for a command line that is not understood, 70 for a

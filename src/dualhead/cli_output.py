@@ -27,7 +27,7 @@ def show(command: str, result: Any, arguments: Mapping[str, Any]) -> None:
 
     Args:
         command: The name of the command.
-        result: What its function returned.
+        result: The result of its function.
         arguments: Every argument of the function by name.
     """
     if command in _SHOWN:
@@ -38,7 +38,7 @@ def show_error(error: Exception, arguments: Mapping[str, Any]) -> None:
     """Print what an error of a command carries beside its message: the keys of a checkpoint that were not understood.
 
     Args:
-        error: What the function of a command raised.
+        error: The exception of the function of a command.
         arguments: Every argument of the function by name.
     """
     if (report := getattr(error, "report", None)) is not None:

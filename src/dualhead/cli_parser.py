@@ -67,11 +67,11 @@ class Parameter:
 
     Attributes:
         name: Its name in the function.
-        flag: What is typed: "--top-k", or the name itself where it is positional.
+        flag: The words that are typed: "--top-k", or the name itself where it is positional.
         kinds: The types that a value may have: scalars, `Path` and literals.
         many: Whether several values may be given.
         single: Types that stand alone where several values of another type may be given ("equal", or numbers).
-        help: What it means.
+        help: The explanation.
         default: Its default; `inspect.Parameter.empty` where it must be given.
     """
 
@@ -109,7 +109,7 @@ class FunctionParser:
     list takes several values; a parameter of a type that cannot be typed (an open store, a console) is left out.
 
     Args:
-        prog: What the user types ("dualhead fuse").
+        prog: The words that the user types ("dualhead fuse").
         function: A function with type hints and a Google-style docstring.
         as_options: Names of parameters without a default that are given as options all the same.
         as_positional: Names of parameters with a default that are positional all the same, and may be left out.
@@ -163,7 +163,7 @@ class FunctionParser:
         """Read the words of a command line.
 
         Args:
-            words: What follows the command's name.
+            words: The words after the command's name.
 
         Returns:
             The arguments by parameter name, defaults left out; and the texts given for `keys` by dotted name.

@@ -143,7 +143,7 @@ def distances_from(binary: Matrix, node: int) -> Matrix:
 
     Args:
         binary: Graph `(V, V)`; loops in it make no difference.
-        node: Where to start.
+        node: The node to start from.
 
     Returns:
         `(V,)`; infinity for a node that cannot be reached.

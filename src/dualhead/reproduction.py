@@ -179,7 +179,7 @@ def train_streams(
         experiment: The experiment.
         store: A prepared store.
         folder: The runs are in `runs/STREAM` in it.
-        streams: Which.
+        streams: The streams.
         device: As in `train`.
         processes: As in `train`.
         quiet: Show nothing.

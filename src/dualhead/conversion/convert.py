@@ -36,10 +36,10 @@ class Conversion:
 
     Attributes:
         out: The file that was written.
-        keys: How the published keys meet ours.
-        arguments: What `create_model` was called with.
-        provenance: What our checkpoint says of its origin.
-        aside: What stood beside the weights in the source and was not read, such as an optimiser's state.
+        keys: The comparison of the published keys with ours.
+        arguments: The arguments of `create_model`.
+        provenance: The provenance of the checkpoint.
+        aside: Entries beside the weights in the source that were not read, such as an optimiser's state.
     """
 
     out: Path

@@ -28,7 +28,7 @@ class Origin:
         recipe: The recipe of their clips.
         classes: Names of the classes, in the order of the labels.
         skeleton: The skeleton of the experiment's data set.
-        name: What messages call the experiment.
+        name: The name of the experiment in messages.
     """
 
     experiment: Experiment | None

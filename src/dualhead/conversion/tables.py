@@ -38,8 +38,8 @@ def keys_table(keys: KeyReport, title: str, aside: tuple[str, ...] = ()) -> Tabl
 
     Args:
         keys: The report.
-        title: What the table is called.
-        aside: What stood beside the weights.
+        title: The title of the table.
+        aside: The entries beside the weights.
 
     Returns:
         One row for each kind, with the count and, but for mapped keys, all of them.

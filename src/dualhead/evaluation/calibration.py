@@ -83,7 +83,7 @@ class Agreement:
     """Pairwise agreement between the predictions of several streams or heads.
 
     Attributes:
-        names: What was compared, n names.
+        names: The names of what was compared, n.
         matrix: Share of samples with the same prediction, `(n, n)`, 0 to 1.
         any_right: Share of samples that at least one gets right: no choice among them can do better.
         all_right: Share of samples that all get right.

@@ -27,7 +27,7 @@ class Stretch:
         start: The first frame, from 0.
         stop: The frame behind the last.
         label: The 0-based class.
-        score: How sure it is; of an annotated one 1.
+        score: The confidence; 1 for an annotated one.
     """
 
     recording: str
@@ -42,7 +42,7 @@ class Untrimmed:
     """The figures of a set of untrimmed recordings.
 
     Attributes:
-        recordings: How many there are.
+        recordings: Number of recordings.
         frames: Frames with a true class.
         frame_accuracy: Share of them whose class is the one found, 0 to 1.
         mean_class_accuracy: The mean of that over the classes that have frames.
@@ -88,10 +88,10 @@ def interval_iou(
     """Compute the overlap of an interval with others: intersection over union.
 
     Args:
-        start: Where it begins.
-        stop: Where it ends.
-        starts: Where the others begin `(n,)`.
-        stops: Where they end `(n,)`.
+        start: The start.
+        stop: The end.
+        starts: The starts of the others `(n,)`.
+        stops: Their ends `(n,)`.
 
     Returns:
         `(n,)`, 0 to 1.

@@ -40,7 +40,7 @@ def join(scores: Sequence[Scores], labels: Sequence[str], *, allow_same_stream: 
 
     Args:
         scores: Scores of several streams or models on the same samples, in any order of samples.
-        labels: What to call each in a message.
+        labels: The names in a message.
         allow_same_stream: Take two of the same stream, model and variant, such as runs of two seeds.
 
     Returns:
@@ -91,8 +91,8 @@ def check_fields(
     Args:
         first: One.
         other: The other.
-        first_label: What to call the one.
-        other_label: What to call the other.
+        first_label: The label of the first.
+        other_label: The label of the other.
         fields: The provenance fields to compare; one that is absent in both agrees, as does one of
             `LATER_FIELDS` that is absent in one.
 
@@ -115,8 +115,8 @@ def check_provenance(
     Args:
         first: One.
         other: The other.
-        first_label: What to call the one.
-        other_label: What to call the other.
+        first_label: The label of the first.
+        other_label: The label of the other.
         fields: The fields to compare; one that is absent in both agrees, as does one of `LATER_FIELDS` in one.
 
     Raises:
@@ -135,7 +135,7 @@ def match_validation(tests: Sequence[Scores], validation: Sequence[Scores], labe
     Args:
         tests: The scores to be fused.
         validation: As many score files of the validation split, in any order.
-        labels: What to call each of `tests` in a message.
+        labels: The names of `tests` in a message.
 
     Returns:
         The validation scores in the order of `tests`.

@@ -78,7 +78,7 @@ def summarise_samples(
     """Compute figures from those of the samples.
 
     Args:
-        figures: What `sample_figures` returned for one block of samples after another, N > 0 in all.
+        figures: The results of `sample_figures` for one block of samples after another, N > 0 in all.
         labels: The true classes, `(N,)`.
 
     Returns:

@@ -63,7 +63,7 @@ def fusion_table(result: FusionResult, title: str | None = None) -> Table:
     """Build the table of a fusion: a row for each stream with its weight and share, then the fusion.
 
     Args:
-        result: What `fuse` returned.
+        result: The result of `fuse`.
         title: A title, or none.
 
     Returns:
@@ -94,7 +94,7 @@ def print_fusion(result: FusionResult, console: Console | None = None) -> None:
     """Print a fusion's table and how it was made.
 
     Args:
-        result: What `fuse` returned.
+        result: The result of `fuse`.
         console: The console to print on; standard output by default.
     """
     console = console or Console()
@@ -112,7 +112,7 @@ def untrimmed_table(figures: Untrimmed, title: str) -> Table:
 
     Args:
         figures: The figures.
-        title: What the table is called.
+        title: The title of the table.
     """
     table = Table(title=cell(title))
     table.add_column("figure")

@@ -88,7 +88,7 @@ def search_weights(
     better.
 
     Args:
-        parts: What is summed with weights, `(n, N, K)`: each stream's logits or probabilities on validation samples.
+        parts: The terms of the weighted sum, `(n, N, K)`: each stream's logits or probabilities on validation samples.
         labels: True classes, `(N,)`.
         log_probability: From weighted sums `(P, N, K)` and labels `(N,)` to the labels' log probabilities `(P, N)`.
         on_progress: Called with the number of samples done and of all, in the pass over the grid.
@@ -130,7 +130,7 @@ class _Candidates:
     """Accuracies at the points of a search: each is computed once, many at a time for a few samples.
 
     Attributes:
-        right: How many samples each point gets right.
+        right: Number of samples that each point gets right.
         loss: The cross-entropy of each point, where it was requested.
     """
 

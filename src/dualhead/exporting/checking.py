@@ -71,7 +71,7 @@ def compare(model: SkeletonModel, runtime: Runtime, clips: Clips, what: str) -> 
         model: The model, in evaluation mode on the CPU.
         runtime: The exported model.
         clips: float32 `(N, C, T, V, M)`.
-        what: What the clips are, for the message.
+        what: The name of the clips, for the message.
 
     Returns:
         The largest difference, in parts of the largest logit where that is above 1.

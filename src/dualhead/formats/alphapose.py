@@ -26,7 +26,7 @@ def parse_detections(detections: Sequence[Any], where: str, title: str) -> list[
     Args:
         detections: Records with `image_id`, `keypoints` (x, y, score of each key point, pixels) and perhaps `idx`, an
             identity.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
         title: The name of the format.
 
     Returns:
@@ -55,7 +55,7 @@ def parse_alphapose(content: Any, where: str) -> list[RawClip]:
         content: A list of detections (`parse_detections`), or a record from an image's name to its people: a list of
             records with `keypoints`, or a record with `bodies` (`joints`) or `people` (`pose_keypoints_2d`), which have
             the 18 joints of OpenPose.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recordings.

@@ -23,7 +23,7 @@ def parse_azure_kinect(content: Any, where: str) -> RawClip:
 
     Args:
         content: A record with `frames`, each with `bodies` of `joint_positions`, and perhaps `joint_names`.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, joints `(B, 32, 3)`, with the identities of the bodies and the frame rate where there are times.

@@ -59,7 +59,7 @@ def parse_bvh(data: bytes, where: str) -> Bvh:
 
     Args:
         data: The file's bytes.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         Names, parents and positions of all joints and bone ends.

@@ -154,7 +154,7 @@ def pose_of(
         names: Joint names of the file.
         parents: The parent of each.
         positions: `(T, V, 3)`.
-        skeleton: What is wanted: one of those above, or one of the user's own with names of the file.
+        skeleton: The skeleton to convert to: one of those above, or one of the user's own with names of the file.
         where: The file, for the error message.
 
     Returns:

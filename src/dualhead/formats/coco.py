@@ -35,7 +35,7 @@ def parse_coco_annotations(content: Any, where: str) -> list[RawClip]:
 
     Args:
         content: The parsed JSON.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recordings in the order of their first images, with the size of the images as fields where all agree.

@@ -41,8 +41,8 @@ def dense_recording(
     Args:
         joints: `(T, V, C)` or `(M, T, V, C)`; one channel more than the skeleton's is interpreted as the confidence.
         confidence: `(T, V)` or `(M, T, V)`, or None.
-        skeleton: What V and C must be.
-        where: Where it came from, for the error message.
+        skeleton: The skeleton that determines V and C.
+        where: The source, for the error message.
         has_confidence: Whether the source has one. A clip without then gets 0 for a joint at zero, 1 for any other; it
             is dropped where the source has none. None: as the clip has.
         given: The shape as the file has it, for the error message; default: that of `joints`.

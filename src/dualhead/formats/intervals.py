@@ -128,7 +128,7 @@ def parse_intervals(data: bytes, where: str) -> list[Interval]:
 
     Args:
         data: The file's bytes.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The intervals in the order of time. The classes of PKU-MMD are numbers from 0.
@@ -188,7 +188,7 @@ def cut_recording(recording: Recording, start: int, stop: int, where: str) -> Re
         recording: The recording.
         start: The first frame, from 0.
         stop: The frame behind the last; one behind the recording's end is cut there.
-        where: Where it lies, for the error message.
+        where: The place, for the error message.
 
     Raises:
         FormatError: If nothing of the interval is in the recording.
@@ -219,7 +219,7 @@ def fill_background(intervals: Sequence[Interval], end: float, label: str, least
 
     Args:
         intervals: The intervals of one recording, in frames or in seconds.
-        end: Where the recording ends, in the same unit; `inf` where that is not known: nothing
+        end: The end of the recording, in the same unit; `inf` where that is not known: nothing
             behind the last is taken.
         label: The class of what lies between.
         least: Shorter gaps are left out.

@@ -23,7 +23,7 @@ def parse_kinect_csv(data: bytes, where: str) -> RawClip:
 
     Args:
         data: The file's bytes.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, joints `(B, 25, 3)`, with the frame rate where there is a time.

@@ -97,7 +97,7 @@ class LandmarkTable:
         Args:
             skeleton: Their layout.
             points: `(B, V, C)`.
-            where: Where they came from, for the error message.
+            where: The source, for the error message.
 
         Raises:
             FormatError: If the frame numbers leave gaps that no recording has.
@@ -146,7 +146,7 @@ def find_columns(header: Sequence[str], skeleton: Skeleton, totals: Sequence[int
     Args:
         header: The cells of its first line.
         skeleton: The layout that is looked for, by names or by numbers from 0 or 1 on.
-        totals: How many numbered joints there may be where others stand behind those of the skeleton.
+        totals: Number of numbered joints that may occur where others stand behind those of the skeleton.
 
     Returns:
         The columns, or None where x and y of a joint are missing.
@@ -208,7 +208,7 @@ def are_joints_of(lines: Sequence[Sequence[str]], columns: LandmarkColumns, skel
 
     Args:
         lines: The cells of lines, enough for all joints of a body.
-        columns: Which column holds what.
+        columns: The meaning of the columns.
         skeleton: The layout: its names, or its numbers up to the last one.
     """
     cells = {squash(cells[columns.joint]) for cells in lines if len(cells) > columns.joint}
@@ -228,9 +228,9 @@ def read_landmarks(
 
     Args:
         rows: The 1-based number and the cells of each line, without the header.
-        columns: Which column holds what.
+        columns: The meaning of the columns.
         skeleton: The joints.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Raises:
         FormatError: If a line has too few cells, a cell is not a number, or a joint is unknown.

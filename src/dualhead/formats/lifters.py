@@ -30,7 +30,7 @@ def parse_h36m(joints: NDArray[Any], where: str) -> RawClip:
 
     Args:
         joints: `(T, 17 or 32, 3)` or `(M, T, 17 or 32, 3)`, metres, with any axis up.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, joints `(B, 17, 3)`, y up where the poses show the upward direction.
@@ -53,7 +53,7 @@ def parse_positions_3d(content: Any, where: str) -> Iterator[RawClip | FormatErr
 
     Args:
         content: A record by subject of records by action of arrays `(T, 17 or 32, 3)`.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Yields:
         A recording for each action of each subject, called "SUBJECT ACTION", or why it is left out.
@@ -79,8 +79,8 @@ def require_convertible(options: ReadingOptions, skeleton: Skeleton, held: str, 
 
     Args:
         options: The options of the user.
-        skeleton: What the file has.
-        held: What the file holds, such as "arrays 'motion' and 'text'".
+        skeleton: The skeleton of the file.
+        held: The content of the file, such as "arrays 'motion' and 'text'".
         where: The file, for the error message.
 
     Raises:

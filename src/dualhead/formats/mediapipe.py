@@ -59,7 +59,7 @@ def describe_points(points: NDArray[np.float64], where: str) -> tuple[NDArray[np
 
     Args:
         points: `(B, 33 or 21, 2 or 3)`, NaN where absent.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         Joints `(B, V, C)`, their skeleton, their unit, and a sentence that explains the decision.
@@ -103,7 +103,7 @@ def parse_mediapipe_csv(data: bytes, where: str) -> RawClip:
 
     Args:
         data: The file's bytes.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording; see `describe_points`.
@@ -131,8 +131,8 @@ def parse_mediapipe_json(content: Any, where: str, flat: bool | None = None) -> 
             33 landmarks, several such lists, or a record with `pose_landmarks` or `pose_world_landmarks` (or as
             MediaPipe's other languages call them) and perhaps `frame` and `timestamp`. A landmark is a record with x,
             y, z and visibility, or a list of them.
-        where: Where it came from, for the error message.
-        flat: Which to take where there are both: landmarks in the image (True) or in space; default: in space.
+        where: The source, for the error message.
+        flat: The landmarks to take if there are both: landmarks in the image (True) or in space; default: in space.
 
     Returns:
         The recording; see `describe_points`.

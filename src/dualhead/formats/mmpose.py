@@ -35,7 +35,7 @@ def parse_mmpose(content: Any, where: str) -> RawClip:
     Args:
         content: A record with `instance_info` and perhaps `meta_info`, or a list of frames (`instances`) or of people
             (`keypoints`).
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording; 3D is turned to x left in the image, y up, z away.

@@ -37,9 +37,9 @@ def parse_number_lines(data: bytes, width: int, where: str, separator: str | Non
 
     Args:
         data: The file's bytes.
-        width: How many numbers a line has.
-        where: Where they came from, for the error message.
-        separator: What stands between them; default: blanks.
+        width: Number of numbers that a line has.
+        where: The source, for the error message.
+        separator: The separator between them; default: blanks.
 
     Returns:
         `(lines, width)`; lines without anything are passed over.
@@ -77,7 +77,7 @@ def parse_pku(data: bytes, where: str) -> Recording:
     Args:
         data: Lines of 150 numbers: x, y, z of the 25 joints of one person, then of another; zeros for an absent person.
             Metres, x left in the image, y up, z away.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, 30 frames per second; each body keeps its place.
@@ -95,7 +95,7 @@ def parse_hand(data: bytes, where: str) -> Recording:
 
     Args:
         data: Lines of 66 numbers: x, y, z of 22 joints in metres, in the axes of the depth camera.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, 30 frames per second.
@@ -115,7 +115,7 @@ def parse_sbu(data: bytes, where: str) -> Recording:
 
     Args:
         data: Lines of 91 numbers between commas: the frame, then x', y', z' of 15 joints of one person and of another.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, 15 frames per second; each body keeps its place. The lowest frame number is frame 0.
@@ -147,7 +147,7 @@ def parse_utkinect(data: bytes, where: str) -> Recording:
     Args:
         data: Lines of 61 numbers between blanks: the frame, then x, y, z of 20 joints in metres, x left in the image,
             y up, z away.
-        where: Where they came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, 15 frames per second.

@@ -88,9 +88,9 @@ class Observations:
 
         Args:
             first: The number of frame 0; default: the lowest that was added.
-            num_frames: How many frames there are; default: up to the last that was added.
+            num_frames: Number of frames; default: up to the last that was added.
             fps: Frames a second, or None.
-            where: Where they came from, for the error message.
+            where: The source, for the error message.
 
         Returns:
             The recording.
@@ -133,9 +133,9 @@ def check_frames(first: int, num_frames: int, filled: int, where: str) -> None:
 
     Args:
         first: The lowest number.
-        num_frames: How many there are from it to the highest.
-        filled: How many frames hold a person.
-        where: Where they came from, for the error message.
+        num_frames: Number of frames from it to the highest.
+        filled: Number of frames that hold a person.
+        where: The source, for the error message.
 
     Raises:
         FormatError: If there are more frames than a recording has, or hardly any of them holds a person.
@@ -152,9 +152,9 @@ def number_array(value: Any, where: str | Path | None, what: str) -> NDArray[np.
     """Convert nested lists to an array; null becomes NaN.
 
     Args:
-        value: What a file holds.
-        where: Where it came from, for the error message.
-        what: What it is called.
+        value: The content of a file.
+        where: The source, for the error message.
+        what: The name of the value.
 
     Returns:
         The array, of any shape.
@@ -179,8 +179,8 @@ def key_points(
 
     Args:
         value: 3 numbers a key point, in one list or a list for each.
-        where: Where they came from, for the error message.
-        what: What they are called.
+        where: The source, for the error message.
+        what: Their name.
 
     Returns:
         Joints `(V, 2)`, scores `(V,)` and the skeleton, COCO 17 or Halpe 26; hands and face are left out. Where the

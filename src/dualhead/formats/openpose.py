@@ -178,7 +178,7 @@ def parse_openpose(data: bytes, path: str | Path | None = None) -> list[tuple[ND
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         For each person, in the file's order: `(V, 3)`, x, y and confidence; their ID, or "" where they were not

@@ -167,10 +167,10 @@ def _annotation(
     """Parse one annotation: name, label, arrays, and the size of its images.
 
     Args:
-        annotation: What the pickle holds.
+        annotation: The content of the pickle.
         where: The file and the annotation's number, for the error message.
         modified: When the file last changed.
-        name: What the clip is called where the annotation does not say it; "" if it must.
+        name: The name of the clip if the annotation has none; "" if it must.
         needs_label: Whether one without a label is refused.
     """
     if not isinstance(annotation, dict):

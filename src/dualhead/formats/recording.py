@@ -29,7 +29,7 @@ class Recording:
         drops_confidence: Whether the file has one that the data set leaves out.
         fps: Frames a second, or None where the file does not say it.
         body_selection: The selection that its format asks for where the data set leaves it open, or "".
-        notes: What was decided by evidence while it was read, a sentence each.
+        notes: Decisions by evidence while it was read, a sentence each.
         first_frame: The number that the file gives its first frame, 0 where it numbers none; intervals count from it.
     """
 

@@ -19,7 +19,7 @@ def whole_label(label: Any, where: str) -> int:
 
     Args:
         label: A 0-based class number, of whatever type a file has it.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Raises:
         FormatError: If the label is not an integer from 0 on.

@@ -21,7 +21,7 @@ def parse_smarthome(content: Any, where: str) -> RawClip:
     Args:
         content: A record with `njts` (13) and `frames`, each a list of people with `pose3d`: x of all joints, then y,
             then z, in metres.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, joints `(B, 13, 3)`, y up where the poses show the upward direction; people are to be tracked.

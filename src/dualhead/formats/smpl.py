@@ -30,7 +30,7 @@ def parse_smpl_joints(joints: NDArray[Any], where: str) -> RawClip:
 
     Args:
         joints: `(T, 22, 3)` in metres, y up; of 52 joints with hands the first 22.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, 20 frames per second.
@@ -49,7 +49,7 @@ def parse_generated_motion(content: Any, where: str) -> Iterator[RawClip]:
 
     Args:
         content: A record with `motion` `(N, 22, 3, T)` and perhaps `lengths` (N).
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Yields:
         N recordings.

@@ -83,7 +83,7 @@ class Rejected:
 
     Attributes:
         name: Sample name, or file name where it is not a sample name.
-        path: Where it lies, from the name of the raw folder or archive on.
+        path: The path, from the name of the raw folder or archive on.
         reason: Why, in one sentence.
         kind: "damaged", "unreadable" (by this user, or from a disk that fails), "name" (not a sample name), "empty" (no
             body), "missing" (on a list of those without a skeleton) or "unexpected" (the code failed on it: a bug).
@@ -107,8 +107,8 @@ class Duplicate:
 
     Attributes:
         name: The sample.
-        kept: Where the one lies that is used.
-        dropped: Where the other lies.
+        kept: The file that is used.
+        dropped: The other file.
     """
 
     name: str
@@ -124,7 +124,7 @@ class Listing:
         items: One per sample name, ordered by name.
         rejected: Files that look like samples but cannot be ones.
         duplicates: Names found more than once.
-        skipped: How many samples belong to another data set of the same format.
+        skipped: Number of samples that belong to another data set of the same format.
         missing: Sample names on the missing lists, each with the name of its list.
         source: The source with what it has learned from the raw tree: classes, skeleton, fields, protocols. None where
             there is nothing to learn.
@@ -168,11 +168,11 @@ class Source(ABC):
         fields: The fields of its samples.
         protocols: Its protocols by name.
         body_selection: The selection used where none is requested.
-        max_bodies: How many bodies a store keeps of each recording.
+        max_bodies: Number of bodies that a store keeps of each recording.
         has_confidence: Whether each joint has a confidence.
         keeps_empty: Whether recordings without any body stay, as zeros.
         prepared: The recipe whose normalisation and padding the coordinates already have, or "" where they are raw.
-        notes: What else a user of the store should know, one sentence each.
+        notes: Further notes for users of the store, one sentence each.
         skeleton_is_free: Whether the format leaves open which skeleton it holds, so that the user may say.
         chunk: Samples that are worked on and written together: many for little overhead, few where each takes long.
         fps: Frames a second of all its recordings, or None where they differ or it is not known.

@@ -31,7 +31,7 @@ def parse_ucla(data: bytes, path: str | Path | None = None, content: Any = None)
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
         content: The bytes parsed as JSON, where that is done already.
 
     Returns:

@@ -40,7 +40,7 @@ def parse_ultralytics(content: Any, where: str) -> RawClip:
     Args:
         content: A list of frames, each a list of detections or a record that holds one and perhaps the number of the
             frame; or a list of detections with the number of their frame each.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording, 17 joints of COCO in pixels, or in fractions where `to_json(normalize=True)` wrote it.
@@ -90,7 +90,7 @@ def parse_label_line(line: str, where: str, number: int) -> tuple[NDArray[np.flo
 
     Args:
         line: Numbers between blanks.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
         number: Its 1-based number.
 
     Returns:

@@ -34,7 +34,7 @@ class Suspect:
         row: Its row in the store.
         name: Its name.
         score: The sum of the weights of its reasons, each 0 to 1; 0 means that nothing is wrong.
-        reasons: What looks wrong, the heaviest first.
+        reasons: The anomalies, the most severe first.
     """
 
     row: int

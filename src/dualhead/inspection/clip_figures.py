@@ -24,7 +24,7 @@ class ClipFigures:
         empty_frames: Frames in which no person is present.
         absent: Share of the frames in which the body seen least is absent, 0 to 1.
         jump: The furthest that a joint gets from one frame to the next while its body is present in both.
-        jumps: How many times a joint gets further than half its body's extent from one frame to the next.
+        jumps: Number of times that a joint moves further than half its body's extent from one frame to the next.
         constant_joints: Joints that never move although their body is present in two frames or more; of the body with
             most of them.
         missing_joints: Share of the joints of present bodies that are 0 in all coordinates.
@@ -128,7 +128,7 @@ def _moves(
 
     Args:
         values: `(R, V, C)`.
-        there: Where a joint is seen `(R, V)`.
+        there: True where a joint is seen `(R, V)`.
         first: The first row of each body.
 
     Returns:

@@ -33,7 +33,7 @@ class Event:
     Attributes:
         line: The 1-based line, where the format has lines.
         frame: The 1-based frame.
-        text: What happens there.
+        text: The description of the event.
     """
 
     line: int | None
@@ -52,7 +52,7 @@ class Person:
         frames: In how many frames they are seen.
         wide: The share of those in which they are wide, 0 to 1.
         motion: Variance over joints and frames, in square metres.
-        doubts: Which tests for ghosts they fail.
+        doubts: The tests for ghosts that they fail.
     """
 
     ids: tuple[str, ...]
@@ -71,17 +71,17 @@ class FileStory:
     Attributes:
         path: The file.
         frames: T; of a damaged file, of what is whole.
-        bodies: How many frames have 0, 1, 2, ... bodies.
-        people: Who is in it.
+        bodies: Number of frames that have 0, 1, 2, ... bodies.
+        people: The people in it.
         energies: Energy of each place among the bodies of a frame, which body selection `energy` ranks by.
-        events: What happens, by line.
+        events: The events, by line.
         damage: Why it cannot be read, or None.
-        taken_for: What the file is interpreted as, and why.
+        taken_for: The format of the file, and the reason.
         skeleton: The name of its layout of joints, "" where it is not known.
         fps: Frames a second, or None where the file does not say it.
         extent: The size of its bodies from end to end in the unit of its coordinates, 0 where there are none.
         unit: That unit: "m", "px", "fraction", or "" where it is not known.
-        notes: What was decided by evidence, and what a user should know; a sentence each.
+        notes: Decisions by evidence and notes for the user; a sentence each.
     """
 
     path: Path
@@ -112,7 +112,7 @@ def explain_file(
     Args:
         path: A file that `read_sequence` reads. Body IDs and line numbers are reported of `.skeleton` files alone.
         skeleton: The layout of the joints of a file that leaves it open, as `read_sequence` takes it.
-        options: What else is known of the file.
+        options: Further facts about the file.
 
     Returns:
         What is in it.
@@ -173,7 +173,7 @@ def holds_one_recording(folder: Path, options: ReadingOptions) -> bool:
 
     Args:
         folder: The folder.
-        options: What is known of its files.
+        options: Facts about its files that are known.
     """
     members = list(list_members([folder]))
     found = list(find_recordings(members, options))

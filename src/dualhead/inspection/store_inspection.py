@@ -27,7 +27,7 @@ class StoreInspection:
         values: For each field its values, ascending, and the clips of each.
         figures: The figures of every clip.
         suspects: Clips that look wrong, the worst first.
-        num_suspects: How many there are in all.
+        num_suspects: The total number.
     """
 
     store: Store

@@ -20,7 +20,7 @@ class DistinctBodies:
     About four fifths of the clips of NTU RGB+D have one body; the second is all zeros there, the same in every clip.
 
     Attributes:
-        rows: Which of the N * M rows are computed, `(B,)`.
+        rows: The indices of the N * M rows that are computed, `(B,)`.
         source: For each of the N * M rows the computed row that gives its result, `(N * M,)`.
         bodies: M.
         repeats: Computed rows that represent several, with their counts.

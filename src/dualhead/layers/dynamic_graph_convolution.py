@@ -85,7 +85,7 @@ class DynamicGraphConvolution(PreparedModule):
 
         Args:
             x: `(B, C, T, V)`.
-            refinement: What `refinement` returned for `x`; None: computed here.
+            refinement: The result of `refinement` for `x`; None: computed here.
 
         Returns:
             `(B, O, T, V)`.

@@ -30,6 +30,6 @@ def add(x: Tensor, other: Tensor) -> Tensor:
 
     Args:
         x: Overwritten, or left as it is.
-        other: What is added, of the shape and type of `x`.
+        other: The tensor to add, of the shape and type of `x`.
     """
     return x.add_(other) if _overwrites(x) else x + other

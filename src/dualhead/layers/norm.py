@@ -33,7 +33,7 @@ class RecomputeForward(AbstractContextManager[None]):
     It can be entered once for each gradient that is taken.
 
     Args:
-        repeats: What `counting` said the first time.
+        repeats: The first result of `counting`.
     """
 
     def __init__(self, repeats: Repeats):
@@ -192,7 +192,7 @@ def with_zero_gradient(tensor: Tensor, other: Tensor) -> Tensor:
 
     Args:
         tensor: Any.
-        other: What takes part, say a bias that a norm takes away again.
+        other: A tensor that takes part, such as a bias that a norm removes again.
     """
     if not torch.is_grad_enabled():
         return tensor
@@ -222,10 +222,10 @@ def gradient_terms(
         weight: `(C,)`.
         mean: Of the batch `(C,)`.
         variance: Of the batch, biased `(C,)`.
-        eps: What is added to the variance.
+        eps: The term added to the variance.
         grad_weight: Gradient of the weight `(C,)`.
         grad_bias: Gradient of the bias `(C,)`.
-        total: How many values of each channel there were.
+        total: Number of values of each channel.
 
     Returns:
         Three times `(C,)`.
@@ -370,8 +370,8 @@ def update_running_statistics(
         norms: Batch norms of consecutive slices of C channels, of equal momentum.
         mean: Of the batch `(C,)`.
         variance: Of the batch, biased `(C,)`.
-        count: How many values of each channel there were.
-        shift: What has to be added to the mean `(C,)`, or None.
+        count: Number of values of each channel.
+        shift: The tensor to add to the mean `(C,)`, or None.
     """
     means, variances = _running(norms)
     if shift is not None:

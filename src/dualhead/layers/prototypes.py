@@ -17,7 +17,7 @@ class PrototypeReconstruction(nn.Module):
 
     Args:
         channels: C.
-        prototypes: How many prototypes there are.
+        prototypes: Number of prototypes.
         dropout: Share of the reconstruction that is dropped in training.
     """
 

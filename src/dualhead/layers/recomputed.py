@@ -20,7 +20,7 @@ def recomputed(function: Callable[..., Tensor], *tensors: Tensor | None) -> Tens
 
     Args:
         function: Of the tensors, without randomness.
-        tensors: What its gradients are interpreted as.
+        tensors: The tensors that its gradients belong to.
 
     Returns:
         What the function gives.

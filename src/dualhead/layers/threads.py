@@ -77,7 +77,7 @@ def backward_alone(x: Tensor) -> Tensor:
     """Return `x`, whose backward pass computes as `alone` says, from here to its end.
 
     Args:
-        x: What a forward pass under `alone` gave.
+        x: The result of a forward pass under `alone`.
     """
     y: Tensor = _BackwardAlone.apply(x)  # type: ignore[no-untyped-call]
     return y
@@ -92,8 +92,8 @@ def split_frames(bodies: int, frames: int) -> list[slice]:
     """Split the frames of a few bodies, so that there is a part for every thread.
 
     Args:
-        bodies: How many bodies there are, each a part of its own at least.
-        frames: How many frames each has.
+        bodies: Number of bodies, each a part of its own at least.
+        frames: Number of frames that each has.
 
     Returns:
         Consecutive frames; all as one where there are bodies enough, or few frames.
@@ -113,7 +113,7 @@ def in_threads(function: Callable[[Sequence[Part]], Result], parts: Sequence[Par
     for gradients.
 
     Args:
-        function: What to do with consecutive parts, which other threads do not touch; gets at least one.
+        function: A function of consecutive parts, which other threads do not touch; gets at least one.
         parts: At least one.
 
     Returns:
@@ -139,7 +139,7 @@ def summed(results: Sequence[tuple[Tensor, ...]]) -> list[Tensor]:
     """Add up what threads give, tensor by tensor, in the order of the parts.
 
     Args:
-        results: What `in_threads` gives for a function of several sums.
+        results: The result of `in_threads` for a function of several sums.
     """
     return [torch.stack(each).sum(dim=0) for each in zip(*results, strict=True)]
 

@@ -83,7 +83,8 @@ class WindowGraphConvolution(PreparedModule):
 
         Args:
             x: `(B, C, T, V)`, channels-last in memory.
-            total: What to add the result to, `(B, O, ceil(T / stride), V)`; in inference it is changed in place.
+            total: The tensor that the result is added to, `(B, O, ceil(T / stride), V)`; in inference it is changed in
+                place.
 
         Returns:
             `(B, O, ceil(T / stride), V)`.

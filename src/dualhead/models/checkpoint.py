@@ -254,7 +254,7 @@ def not_finite_words(keys: Sequence[str]) -> str:
     """Describe tensors that hold NaN or infinity, for an error message.
 
     Args:
-        keys: What `not_finite` found, at least one.
+        keys: The result of `not_finite`, at least one.
 
     Returns:
         A part of a sentence.

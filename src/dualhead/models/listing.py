@@ -37,7 +37,7 @@ class ModelCard:
         name: Its name in the registry.
         paper: The paper that published it.
         heads: Names of its heads.
-        parameters: How many it has, counted for `COUNTED_FOR`.
+        parameters: Number of parameters, counted for `COUNTED_FOR`.
         frames: T of the clips that it was published with.
         gmacs: 10^9 multiply-accumulate operations of one clip of that length, as the paper writes the model; None: not
             known.

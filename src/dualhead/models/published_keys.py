@@ -155,7 +155,7 @@ def pyskl_layout(mixing: str, subsets: int = 1) -> PublishedLayout:
 
     Args:
         mixing: Key of the first unit's mixing weight, after the unit's own.
-        subsets: How many subsets of the neighbourhood it is for.
+        subsets: Number of subsets of the neighbourhood.
     """
     telling = f"backbone.gcn.0.gcn.{mixing}"
     return PublishedLayout(

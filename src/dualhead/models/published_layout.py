@@ -23,7 +23,7 @@ class Shapes:
         name: Name of the model that it is interpreted as.
         state: Published keys to tensors, without a prefix.
         skeleton: The layout of the joints, which shapes do not determine.
-        advice: What to do where a key is missing.
+        advice: The advice for a missing key.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Shapes:
 
         Args:
             key: Its published key.
-            dimensions: How many dimensions it has.
+            dimensions: Number of dimensions that it has.
 
         Raises:
             CheckpointError: If it is missing, or has other or empty dimensions.
@@ -95,7 +95,7 @@ def trunk_arguments(mixing: str, unit: str, subsets: int = 1) -> Callable[[Shape
     Args:
         mixing: Key of the first unit's mixing weight, `(subsets * width, in_channels, 1, 1)`.
         unit: Pattern of a key that every unit has.
-        subsets: How many subsets of the neighbourhood the mixing weight is for.
+        subsets: Number of subsets of the neighbourhood in the mixing weight.
     """
 
     def arguments(shapes: Shapes) -> dict[str, int]:

@@ -31,7 +31,7 @@ class PublishedResult:
         setting: Data set, protocol and streams in words.
         streams: The streams that were fused.
         top1: Top-1 in percent.
-        epoch: Which epoch was published, such as "best epoch on the test split".
+        epoch: The published epoch, such as "best epoch on the test split".
         weights: Name of the weights of the streams, for `fuse`.
     """
 

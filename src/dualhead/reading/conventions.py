@@ -64,7 +64,7 @@ def scale_confidence(recording: Recording, where: str = "") -> tuple[Recording, 
 
     Args:
         recording: The recording.
-        where: Where it lies, for the error message.
+        where: The place, for the error message.
 
     Returns:
         The recording, and what was decided by evidence.

@@ -52,8 +52,8 @@ class Found:
     """A file, or the frames of a recording, among others.
 
     Attributes:
-        name: What its recording is called, unless the file says it.
-        where: Where it lies.
+        name: The name of its recording, unless the file has one.
+        where: The place.
         parse: Parses it.
         holds_many: Whether it holds any number of recordings, which have names of their own.
     """
@@ -121,7 +121,7 @@ def parse_frames(files: FrameFiles, known: FileFormat, options: ReadingOptions) 
     Args:
         files: The files.
         known: Their format.
-        options: What is known of them from elsewhere.
+        options: Facts that are known from elsewhere.
 
     Yields:
         The recording, checked and in known units.
@@ -163,7 +163,7 @@ def find_recordings(members: Sequence[Member], options: ReadingOptions) -> Itera
 
     Args:
         members: Files in the order of their names.
-        options: What is known of them from elsewhere.
+        options: Facts that are known from elsewhere.
 
     Yields:
         The recordings in the order of their (first) files.
@@ -195,7 +195,7 @@ def frame_groups(members: Sequence[Member], options: ReadingOptions) -> Iterator
 
     Args:
         members: Files.
-        options: What is known of them from elsewhere.
+        options: Facts that are known from elsewhere.
 
     Yields:
         The files of each recording, and their format.
@@ -224,7 +224,7 @@ def with_frame_sets(members: Sequence[Member], options: ReadingOptions) -> list[
 
     Args:
         members: Files.
-        options: What is known of them from elsewhere.
+        options: Facts that are known from elsewhere.
 
     Returns:
         The other files, then a `FrameSet` for each such recording.

@@ -15,7 +15,7 @@ class Recognised:
 
     Attributes:
         format: The format.
-        reason: What speaks for it.
+        reason: The evidence.
     """
 
     format: FileFormat
@@ -59,7 +59,7 @@ def require_supported(found: Recognised, where: str) -> FileFormat:
     """Return the format of a file that can be read.
 
     Args:
-        found: What the file is interpreted as.
+        found: The format of the file.
         where: The file.
 
     Raises:

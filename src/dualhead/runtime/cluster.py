@@ -47,7 +47,7 @@ def on_cluster(
     Args:
         address: `LOCAL`, "auto" (that of the machine this runs on) or "HOST:PORT" of a cluster's head.
         start: Called once in each worker; returns what computes a part. Pickled, as parts and results are.
-        parts: What is to be computed.
+        parts: The parts to compute.
         workers: Most workers, of one core each; None: as many as the cluster has cores, or GPUs.
         gpus: Whether each worker gets a GPU where the cluster has any.
         needs: Files and folders that each worker must see.
@@ -59,7 +59,7 @@ def on_cluster(
         ClusterError: If the cluster cannot be reached, a worker has another version of this package or does not see
             a file, or a part ends its worker every time.
         ConfigError: If Ray is not installed.
-        DualheadError: Whatever a part raises.
+        DualheadError: If a part raises one.
     """
     ray = _import_ray()
     if not parts:

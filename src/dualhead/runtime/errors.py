@@ -63,7 +63,7 @@ class FormatError(DualheadError):
     """A raw file that cannot be read as what it claims to be.
 
     Args:
-        reason: What is wrong, without the file's name.
+        reason: The fault, without the file's name.
         path: The file (or archive member) it was found in.
         line: 1-based line number, where the format has lines.
     """
@@ -116,7 +116,7 @@ def unknown(kind: str, value: str, valid: Iterable[str]) -> ConfigError:
     """Build the error for a name that is not in a list.
 
     Args:
-        kind: What the name represents ("recipe", "stream").
+        kind: The kind of the name ("recipe", "stream").
         value: The name that was given.
         valid: The names that would have been right.
 
@@ -136,7 +136,7 @@ def defect(error: Exception, evidence: str) -> str:
 
     Args:
         error: The exception, a bug.
-        evidence: Where its traceback is.
+        evidence: The place of its traceback.
 
     Returns:
         The reason to omit the file.

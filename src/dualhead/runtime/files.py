@@ -60,7 +60,7 @@ def naming(path: str | Path) -> Iterator[None]:
     """Replace the temporary path in an error of the operating system by the path that the user passed.
 
     Args:
-        path: What the user requested.
+        path: The path that the user requested.
 
     Raises:
         OSError: The error of the block, of the same kind, about `path`.

@@ -16,7 +16,7 @@ def read_json(path: Path, form: Check, remedy: str) -> Any:
     Args:
         path: The file.
         form: Checks its content.
-        remedy: What to do where it is damaged, for the error message.
+        remedy: The advice if it is damaged, for the error message.
 
     Returns:
         Its content.

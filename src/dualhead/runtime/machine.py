@@ -20,7 +20,7 @@ def check_workers(workers: int, name: str = "workers", least: int = 0) -> None:
 
     Args:
         workers: The number.
-        name: What it is called.
+        name: The name.
         least: The least that is valid.
 
     Raises:

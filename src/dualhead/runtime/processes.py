@@ -52,7 +52,7 @@ class WorkerPool:
         """Call a function in one of the processes.
 
         Args:
-            function: What to call; importable by its name.
+            function: The function to call; importable by its name.
             arguments: Its arguments.
 
         Returns:
@@ -67,7 +67,7 @@ class WorkerPool:
         """Wait for a result.
 
         Args:
-            future: What `submit` returned.
+            future: The result of `submit`.
 
         Raises:
             BrokenProcessPool: If a process ended unexpectedly.

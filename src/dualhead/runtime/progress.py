@@ -36,9 +36,9 @@ class Bar:
         """Change what is shown; what is None stays as it is.
 
         Args:
-            done: How much is done.
-            total: How much there is to do.
-            what: What is being done.
+            done: The amount of work done.
+            total: The amount of work.
+            what: The name of the work.
             note: A remark behind the bar.
 
         Raises:
@@ -50,7 +50,7 @@ class Bar:
         """Add to what is done.
 
         Args:
-            count: How much more is done.
+            count: The amount of work done since.
 
         Raises:
             KeyboardInterrupt: As for `update`.
@@ -68,7 +68,7 @@ def show_progress(quiet: bool = False, console: Console | None = None) -> Iterat
 
     Args:
         quiet: Show nothing.
-        console: Where to show them, on a terminal only; default: standard error, where no terminal is needed.
+        console: The console to show them on, if it is a terminal; default: standard error, where no terminal is needed.
 
     Yields:
         What makes a bar; a bar is gone when the block ends.
@@ -87,8 +87,8 @@ def track(items: Iterable[Item], what: str, total: int | None, quiet: bool = Fal
 
     Args:
         items: The items.
-        what: What is being done with them.
-        total: How many there are; None: unknown.
+        what: The name of the work on them.
+        total: The total number; None: unknown.
         quiet: Show nothing.
 
     Yields:

@@ -21,7 +21,7 @@ class Registry(Generic[Value]):
     are listed.
 
     Args:
-        kind: What a value is, for errors: "stream", "objective".
+        kind: The kind of a value, for errors: "stream", "objective".
         load: Imports the package's own modules that add values, called once before the first look-up; None where the
             module that holds the registry adds them itself.
     """

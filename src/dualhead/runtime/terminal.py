@@ -15,8 +15,8 @@ def print_line(console: Console, text: object, style: str | None = None) -> None
     """Print a line as it is, however long, so that a path in it can be copied.
 
     Args:
-        console: Where to print.
-        text: What to print; brackets in it are not markup, and control characters but line feeds are named.
+        console: The console to print on.
+        text: The text to print; brackets in it are not markup, and control characters but line feeds are named.
         style: Of the whole line, as rich writes it.
     """
     lines = (printable(line) for line in str(text).split("\n"))
@@ -27,7 +27,7 @@ def cell(text: object) -> str:
     """Escape any text, such as a name from a file, for a cell or the title of a table, or a part of a progress bar.
 
     Args:
-        text: What to show.
+        text: The text to show.
 
     Returns:
         The text in rich's markup, where it has no brackets that style anything and no control characters.
@@ -40,7 +40,7 @@ def print_json(values: Any, file: IO[str]) -> None:
 
     Args:
         values: JSON-able values.
-        file: Where to; what its encoding lacks is escaped.
+        file: The open file; characters that its encoding lacks are escaped.
     """
     line = _harmless(json.dumps(values, ensure_ascii=False))
     try:
@@ -59,7 +59,7 @@ def data_cell(value: object, file: IO[str]) -> object:
     """Format a value as a cell of CSV: unchanged in files, escaped on a terminal, which might obey it.
 
     Args:
-        value: What to write.
+        value: The value to write.
         file: The open text file.
     """
     return printable(value) if isinstance(value, str) and file.isatty() else value

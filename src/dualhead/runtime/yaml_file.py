@@ -83,7 +83,7 @@ def parse_yaml(data: bytes | str, path: str | Path | None = None) -> Any:
 
     Args:
         data: The file's content.
-        path: Where it came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         The values.

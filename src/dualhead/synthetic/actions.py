@@ -34,11 +34,11 @@ class Action:
 
     Attributes:
         name: Its class name.
-        move: What the performer does.
+        move: The motion of the performer.
         seconds: Duration at tempo 1.
         held: Largest share of the beginning that a recording may have missed.
-        partner: What a second person does, facing the first.
-        contact: Where the two meet; decides how far apart they stand.
+        partner: The motion of a second person, facing the first.
+        contact: The place where the two meet; decides how far apart they stand.
     """
 
     name: str

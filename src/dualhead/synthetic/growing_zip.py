@@ -21,10 +21,10 @@ class GrowingZip:
 
     Args:
         path: The archive, which need not exist; its last, broken member is cut off.
-        group: How many members belong together: only whole groups are kept.
+        group: Number of members that belong together: only whole groups are kept.
 
     Attributes:
-        kept: How many members were there.
+        kept: Number of members that were kept.
     """
 
     def __init__(self, path: Path, group: int = 1):

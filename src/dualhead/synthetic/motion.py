@@ -85,7 +85,7 @@ def play(move: Move, seconds: Array, duration: float, performer: Performer, rng:
         move: The movement.
         seconds: Times `(T,)` of the frames, 0 where the movement begins.
         duration: Length of the movement in seconds.
-        performer: Who does it.
+        performer: The performer.
         rng: Source of the variation of this take.
 
     Returns:

@@ -19,7 +19,7 @@ class Performer:
         amplitude: Factor on the size of every movement.
         right_handed: Whether the stronger hand is the right one.
         restless: Sway in degrees.
-        habits: What this body adds to every channel, `(D,)` degrees.
+        habits: Offsets of this body to every channel, `(D,)` degrees.
     """
 
     build: Build

@@ -43,7 +43,7 @@ def perform(action: Action, cast: Sequence[Performer], facing: float, rng: np.ra
     """Compute people who perform an action in the middle of the stage.
 
     Args:
-        action: What to do.
+        action: The action.
         cast: The performer, and for an action of two people a second one.
         facing: Direction of the first person in degrees to the left of camera 1.
         rng: Source of the variation of this take.
@@ -76,7 +76,7 @@ def film(joints: Array, setup: Setup, camera: int) -> Array:
 
     Args:
         joints: `(..., 3)` on the stage, as `perform` returns.
-        setup: How the cameras stand.
+        setup: The placement of the cameras.
         camera: Camera number, 1 to 3.
 
     Returns:

@@ -146,7 +146,7 @@ def micro_batch_size(experiment: Experiment, processes: int) -> int:
 
     Args:
         experiment: Its batch size counts over processes and accumulated parts.
-        processes: How many train together.
+        processes: Number of processes that train together.
 
     Returns:
         batch_size / (accumulate_grad_batches * processes).
@@ -170,7 +170,7 @@ def steps_per_epoch(experiment: Experiment, samples: int, processes: int) -> int
     Args:
         experiment: Names the batch size.
         samples: Training samples of an epoch, those of every pass counted.
-        processes: How many train together.
+        processes: Number of processes that train together.
 
     Returns:
         At least 1.
@@ -216,7 +216,7 @@ def build_trainer(
     Args:
         experiment: Names precision, which `check_precision` has passed, accumulation and clipping.
         folder: The run's folder.
-        launch: What `launch_settings` gave.
+        launch: The result of `launch_settings`.
         callbacks: In the order in which their hooks run.
         first: Epochs that are already done.
         until: Epochs to be done when this call ends.

@@ -25,11 +25,11 @@ class FreezeReport:
     """The frozen part of a model.
 
     Attributes:
-        patterns: What was requested.
+        patterns: The requested patterns.
         parameters: Names of the parameters that are kept.
         norms: Names of the batch norms that are kept, statistics too.
-        weights: How many numbers the parameters hold.
-        total: How many all parameters of the model hold.
+        weights: Number of values of the parameters.
+        total: Number of values of all parameters of the model.
     """
 
     patterns: tuple[str, ...]
@@ -100,7 +100,7 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> FreezeReport:
 
     Args:
         model: Changed in place.
-        patterns: What to freeze.
+        patterns: The parts to freeze.
 
     Returns:
         What was frozen.

@@ -26,7 +26,7 @@ def clip_logits(model: nn.Module, clips: Tensor, bodies: DistinctBodies) -> NDAr
     Args:
         model: The model, `(N, C, T, V, M)` and their distinct bodies to `(N, H, K)`.
         clips: `(N, C, T, V, M)`.
-        bodies: Which of their bodies differ.
+        bodies: The bodies that differ.
 
     Returns:
         Logits, `(N, H, K)` float32.
@@ -41,7 +41,7 @@ def with_first_clip(logits: NDArray[np.float32], test_clips: int, average: str) 
     Args:
         logits: Logits of every clip, `(N * test_clips, H, K)`.
         test_clips: Clips of a sample.
-        average: What of them is averaged; see `average_clips`.
+        average: The quantity that is averaged; see `average_clips`.
 
     Returns:
         `(N, 2 * H, K)` float32: the heads of the average, then those of the first clip.
@@ -56,7 +56,7 @@ def half_precision(precision: str, device: torch.device) -> AbstractContextManag
 
     Args:
         precision: "32", "tf32", "bf16" or "fp16".
-        device: Where the model is.
+        device: The device of the model.
 
     Returns:
         A context manager.
@@ -82,9 +82,9 @@ def score_loader(
     Args:
         model: The model; its mode is put back afterwards.
         loader: Batches with `clips` and `indices`.
-        device: Where to compute; the model is moved there.
+        device: The device to compute on; the model is moved there.
         test_clips: Clips of a sample.
-        average: What of them is averaged; see `average_clips`.
+        average: The quantity that is averaged; see `average_clips`.
         precision: "32", "bf16" or "fp16".
         on_batch: Called with the number of samples after every batch.
         first_clip: Return `(N, 2 * H, K)`, with the logits of each sample's first clip after the average.
@@ -122,8 +122,8 @@ def make_scores(
         store: The data.
         rows: Rows of the store, `(N,)`.
         logits: Logits, `(N, H, K)`.
-        model: What gave them; names the heads.
-        provenance: What the scores say of their origin.
+        model: The model that computed them; names the heads.
+        provenance: The provenance of the scores.
 
     Returns:
         The scores.

@@ -37,7 +37,7 @@ class StreamModule(LightningModule):
         model: The model, `(N, C, T, V, M)` to `(N, H, K)`.
         experiment: The experiment.
         steps_per_epoch: Optimiser steps of an epoch.
-        objective: What is minimised; None: the experiment's, built here.
+        objective: The objective to minimise; None: the experiment's, built here.
     """
 
     def __init__(

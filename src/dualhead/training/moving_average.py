@@ -24,8 +24,8 @@ class _Average(AveragedModel):
     one operation, and it copies counters instead of averaging them.
 
     Args:
-        module: What is averaged.
-        device: Where the average is kept.
+        module: The module to average.
+        device: The device of the average.
     """
 
     def __init__(self, module: nn.Module, device: torch.device):
@@ -64,7 +64,7 @@ class _Average(AveragedModel):
         """Move towards the weights and buffers of a module.
 
         Args:
-            module: What is averaged.
+            module: The module to average.
             decay: average = d * average + (1 - d) * weights with d = early_decay(decay, updates); None: the mean of
                 all updates.
         """

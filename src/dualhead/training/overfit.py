@@ -36,8 +36,8 @@ def overfit_experiment(experiment: Experiment, samples: int) -> Experiment:
     there is no validation split, no average of the weights, and no batch larger than the samples.
 
     Args:
-        experiment: What is to be proved.
-        samples: How many samples, at least 1.
+        experiment: The experiment to check.
+        samples: Number of samples, at least 1.
 
     Returns:
         The changed experiment.
@@ -70,7 +70,7 @@ def choose_samples(rows: NDArray[np.int64], labels: NDArray[np.int64], count: in
     Args:
         rows: Rows of the store to choose from, `(N,)`.
         labels: The label of every row of the store.
-        count: How many.
+        count: The number.
         seed: Of the choice, not negative.
 
     Returns:
@@ -94,9 +94,9 @@ class OverfitData(ClipDataModule):
 
     Args:
         store: An open store.
-        experiment: What `overfit_experiment` gave.
+        experiment: The result of `overfit_experiment`.
         stream: The name of a stream.
-        samples: How many.
+        samples: Number of samples.
 
     Raises:
         ConfigError: If there are fewer samples.

@@ -128,7 +128,7 @@ def build_parts(
         init: A checkpoint to start from.
         frozen: Patterns of what to freeze, as in `freeze`.
         overfit: Number of samples to overfit.
-        said: What the provenance says beside the usual.
+        said: Further entries of the provenance.
 
     Returns:
         The parts.

@@ -20,7 +20,7 @@ class ConsoleHandler(logging.Handler):
     """Prints the log of the package, above the progress bar if one is shown; errors are left to the caller.
 
     Args:
-        console: Where to print.
+        console: The console to print on.
     """
 
     def __init__(self, console: Console):
@@ -40,7 +40,7 @@ def shown(console: Console, visible: bool) -> Iterator[NewBar]:
     """Show messages and bars for as long as the context lasts.
 
     Args:
-        console: Where to print.
+        console: The console to print on.
         visible: Whether anything is printed at all.
 
     Yields:
@@ -82,7 +82,7 @@ class EpochBar(Callback):
     """Moves a bar with the batches of training and validation.
 
     Args:
-        bars: What makes the bar.
+        bars: The function that makes the bar.
         epochs: Epochs of the whole run.
     """
 

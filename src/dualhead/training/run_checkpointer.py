@@ -58,9 +58,9 @@ class RunCheckpointer(Callback):
     cross-entropy, then the earlier.
 
     Args:
-        folder: Where things are saved.
+        folder: The folder to save in.
         store: The data, for names and labels.
-        provenance: What every file says of its origin, less `epoch`, `selection` and `split`.
+        provenance: The provenance of every file, without `epoch`, `selection` and `split`.
         average: The moving average whose weights are to be saved, if there is one.
 
     Attributes:

@@ -81,7 +81,7 @@ class RunFolder:
 
         Args:
             experiment: The experiment.
-            identity: What else makes a run itself: the stream, and the data as `describe_store` gives them.
+            identity: The rest of the identity of a run: the stream, and the data as `describe_store` gives them.
 
         Raises:
             MismatchError: If the folder holds another run; names the field that differs.
@@ -96,7 +96,7 @@ class RunFolder:
 
         Args:
             experiment: The experiment.
-            identity: What else makes a run itself.
+            identity: The rest of the identity of a run.
         """
         write_text(self.identity, json.dumps(dict(identity), indent=1))
         save_experiment(self.experiment, experiment)

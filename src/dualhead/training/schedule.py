@@ -24,7 +24,7 @@ def learning_rate(schedule: Schedule, peak: float, step: int, steps_per_epoch: i
       cosine down to peak / 250,000 at the last. Momentum stays.
 
     Args:
-        schedule: Which schedule, with its numbers.
+        schedule: The schedule and its numbers.
         peak: The optimiser's learning rate.
         step: The step, 0 to epochs * steps_per_epoch - 1.
         steps_per_epoch: Optimiser steps of an epoch.

@@ -50,11 +50,11 @@ def score_split(
         model: The model; it is moved to `device`.
         store: The data.
         experiment: Names the recipe, the protocol, the validation split and the precision.
-        provenance: What the model says of its origin; names the stream.
+        provenance: The provenance of the model; names the stream.
         split: One of `SPLITS`.
         batch_size: Samples scored at once; None: as many as in training.
         workers: Processes that load data beside this one.
-        device: Where to compute.
+        device: The device to compute on.
         on_start: Called with the number of samples of this process.
         on_batch: Called with the number of samples after every batch.
 

@@ -30,7 +30,7 @@ def find_trained_on(digest: Any, names: Iterable[str]) -> NDArray[np.bool_]:
     """Find the names that are among those of `digest_names`.
 
     Args:
-        digest: What `digest_names` returned; of anything else no name is found.
+        digest: The result of `digest_names`; of anything else no name is found.
         names: Names of samples, `(N,)`.
 
     Returns:

@@ -62,10 +62,10 @@ class Annotation:
         lines: Two joints and the side of the body, of each line that is drawn.
         fps: Frames a second.
         size: Width and height of the picture.
-        windows: What is said of each window of all bodies, in the order of time.
+        windows: The predictions of the windows of all bodies, in the order of time.
         intervals: Stretches in which one class is the most probable, in the order of time.
-        whole: What is said of the recording as a whole, or None.
-        notes: What a user should know, one sentence each.
+        whole: The prediction of the whole recording, or None.
+        notes: Notes for the user, one sentence each.
     """
 
     name: str

@@ -23,7 +23,7 @@ def choose(scores: Scores, mistakes: int) -> list[int]:
 
     Args:
         scores: The scores.
-        mistakes: How many wrong ones.
+        mistakes: Number of wrong clips.
 
     Returns:
         The right sample whose confidence is the median of the right ones, if any is right; then the wrong samples of
@@ -57,7 +57,7 @@ def pick_clips(table: ResultTable, store: Store, mistakes: int) -> list[Clip]:
     Args:
         table: The scores.
         store: The store they are of.
-        mistakes: How many wrong clips.
+        mistakes: Number of wrong clips.
 
     Returns:
         The clips; one that contains no body is passed over for the next.

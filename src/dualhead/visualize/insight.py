@@ -59,7 +59,7 @@ class Insight:
             lines between.
         gates: The temporal gates, from the first level to the last; empty for models without.
         joint_gate: Name of the gate that `joints` shows, "" for models without.
-        joints: How wide the last spatial gate is open for each joint, `(M, T, V)`, 0 to 1: over each frame the window
+        joints: The value of the last spatial gate for each joint, `(M, T, V)`, 0 to 1: over each frame the window
             that speaks for it. NaN for a body or joint that the model did not see. None for models without.
         stream: The stream whose model the gates are of.
     """

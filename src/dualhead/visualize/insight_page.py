@@ -22,7 +22,7 @@ def insight_values(insight: Insight) -> dict[str, Any]:
     """Build the values of `assets/insight.html`.
 
     Args:
-        insight: What was found, of the frames that are played.
+        insight: The insight of the frames that are played.
 
     Returns:
         `charts` (a head's name and its `<svg>`), `strips` (a gate's name, `<svg>` and range), `legend` (swatch and name
@@ -53,7 +53,7 @@ def notes(insight: Insight) -> list[str]:
     """Describe in sentences what is shown.
 
     Args:
-        insight: What was found.
+        insight: The insight.
 
     Returns:
         The sentences.

@@ -21,7 +21,7 @@ class InsightPainter:
     """Draws, from the top down: a chart a head, the names of the classes, and a strip a temporal gate.
 
     Args:
-        insight: What was found, of the frames that are drawn.
+        insight: The insight of the frames that are drawn.
         colours: Colours by role, `LIGHT` or `DARK`.
     """
 

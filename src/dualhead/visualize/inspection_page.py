@@ -27,7 +27,7 @@ def write_inspection(out: str | Path, inspection: StoreInspection) -> Path:
 
     Args:
         out: The page to create or replace.
-        inspection: What was found.
+        inspection: The findings.
 
     Returns:
         `out` as a path.

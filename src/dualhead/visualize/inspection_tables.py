@@ -20,9 +20,9 @@ def print_store(inspection: StoreInspection, console: Console, top: int) -> None
     """Print the counts, the figures and the suspicious clips of a store.
 
     Args:
-        inspection: What was found.
-        console: Where to print.
-        top: How many suspicious clips to print.
+        inspection: The findings.
+        console: The console to print on.
+        top: Number of suspicious clips to print.
     """
     store = inspection.store
     print_line(
@@ -129,9 +129,9 @@ def print_file(story: FileStory, console: Console, top: int) -> None:
     """Print what is known of a raw file.
 
     Args:
-        story: What was found.
-        console: Where to print.
-        top: How many events to print.
+        story: The findings.
+        console: The console to print on.
+        top: Number of events to print.
     """
     if story.taken_for:
         print_line(console, f"{story.path}: interpreted as {story.taken_for}")

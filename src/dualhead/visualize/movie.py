@@ -35,7 +35,7 @@ def gif_durations(frames: int, fps: float) -> list[int]:
     """Compute the duration of each frame: a GIF counts in 1/100 s, of which 1/30 s is not a multiple.
 
     Args:
-        frames: How many frames there are.
+        frames: Number of frames.
         fps: Frames a second.
 
     Returns:
@@ -53,7 +53,7 @@ def write_gif(
     Args:
         pictures: RGB pictures of one size, `frames` of them.
         out: The file to create or replace.
-        frames: How many pictures there are.
+        frames: Number of pictures.
         fps: Frames a second.
         colours: The colours drawn with, `#rrggbb`, at most 60; all frames have these and their blends with the ground.
         ground: The colour drawn on.

@@ -30,8 +30,8 @@ class Clip:
         frames: T.
         bodies: M.
         flat: Whether there is nothing to turn.
-        data: What `assets/player.js` reads: shape, bones, floor, fps, and the points as base64 of little-endian int16,
-            `(M, T, V, 3)`; where joints have colours of their own, also `heat`, base64 of `(M, T, V)` bytes, 0 to 254,
+        data: The data that `assets/player.js` reads: shape, bones, floor, fps, and the points as base64 of
+            little-endian int16, `(M, T, V, 3)`; where joints have colours of their own, also `heat`, base64 of `(M, T, V)` bytes, 0 to 254,
             255 for none.
     """
 
@@ -56,11 +56,11 @@ def make_clip(
     Convention: points are rounded to 1/8191 of half the picture and cut off at 4 half pictures from its centre.
 
     Args:
-        scene: What to play.
+        scene: The scene to play.
         fps: Frames a second at normal speed.
         label: Plain name; the scene's by default.
         caption: Text above the picture.
-        heat: How strongly each joint is coloured, `(M, T, V)`, 0 to 1, NaN for not at all.
+        heat: The strength of the colour of each joint, `(M, T, V)`, 0 to 1, NaN for not at all.
 
     Returns:
         The clip, about 6 bytes per joint, body and frame before base64.
@@ -86,7 +86,7 @@ def fill(template: str, **values: Any) -> str:
 
     Args:
         template: The template's file name.
-        **values: What it shows; `version`, `palette`, `css` and `script` are there already.
+        **values: The values that it shows; `version`, `palette`, `css` and `script` are there already.
 
     Returns:
         The page.

@@ -35,7 +35,7 @@ class Below(Protocol):
             draw: The picture.
             frame: The frame, from 0.
             size: Width of the picture in pixels.
-            top: Where it begins.
+            top: The upper edge.
         """
 
 
@@ -56,14 +56,14 @@ def paint(
     other one hollow joints. Under the picture: the caption, the frame's number (from 1), and a bar of the time passed.
 
     Args:
-        scene: What to draw.
+        scene: The scene to draw.
         size: Width of the picture in pixels; the height is 1/8 more, for the caption.
         yaw: Degrees by which a 3D scene is turned about the vertical axis.
         turn: Degrees by which it turns further over the whole clip.
         caption: One line of text; characters that cannot be drawn are replaced.
         colours: Colours by role, `LIGHT` or `DARK`.
-        heat: How strongly each joint is coloured, `(M, T, V)`, 0 to 1, NaN for not at all; such joints are larger, too.
-        below: What is drawn under the bar of time.
+        heat: The strength of the colour of each joint, `(M, T, V)`, 0 to 1, NaN for none; coloured joints are larger.
+        below: The drawing under the bar of time.
 
     Yields:
         T pictures, RGB, `size` wide.

@@ -27,7 +27,7 @@ def curves(
 
     Args:
         series: Name to x and y values; points that are not a number are left out.
-        x_label: What x is.
+        x_label: The label of the x axis.
         y_label: What y is.
         percent: Show y, 0 to 1, as 0 to 100.
 
@@ -71,7 +71,7 @@ def bars(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
     Args:
         names: Class names, from the top down.
         values: 0 to 1; NaN leaves the bar out and says so.
-        label: What the values are.
+        label: The label of the values.
 
     Returns:
         An `<svg>`, higher for more classes.
@@ -105,7 +105,7 @@ def counts(names: Sequence[str], values: ArrayLike, *, label: str) -> Markup:
     Args:
         names: From the top down.
         values: Counts, one a name.
-        label: What is counted.
+        label: The quantity that is counted.
 
     Returns:
         An `<svg>`, higher for more names.
@@ -136,9 +136,9 @@ def histogram(values: ArrayLike, *, x_label: str, y_label: str, bins: int = 40) 
 
     Args:
         values: The values, one or more; those that are not finite are left out.
-        x_label: What they are.
-        y_label: What is counted.
-        bins: How many bars at most; integers get no narrower ones than 1.
+        x_label: The label of the values.
+        y_label: The quantity that is counted.
+        bins: Number of bars at most; integers get no narrower ones than 1.
 
     Returns:
         An `<svg>`.
@@ -175,7 +175,7 @@ def reliability(calibration: Calibration) -> Markup:
     """Draw how often a model is right when it is so sure, beside how often it should be.
 
     Args:
-        calibration: What `calibrate` found; at least one bin holds a sample.
+        calibration: The result of `calibrate`; at least one bin holds a sample.
 
     Returns:
         An `<svg>`: a bar a bin for the accuracy, a dot for the mean confidence, the diagonal where both are equal; the

@@ -61,7 +61,7 @@ def write_report(
         store: The store that the scores are of, for the data summary and the clips; without it both are left out.
         title: The page's title; default: data set and protocol.
         command: The command that made it all, for the end of the page.
-        mistakes: How many wrong clips to show, the most confident ones of different classes.
+        mistakes: Number of wrong clips to show, the most confident ones of different classes.
         quiet: Show no progress.
 
     Returns:

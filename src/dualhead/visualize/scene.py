@@ -36,7 +36,7 @@ class Scene:
         flat: Whether the recording is 2D, so that there is nothing to turn.
         floor: Height of the lowest joints (at their 1 % quantile), or None for a flat recording.
         name: The recording's name.
-        bodies: Which bodies of the recording are drawn.
+        bodies: The bodies of the recording that are drawn.
     """
 
     points: NDArray[np.float32]

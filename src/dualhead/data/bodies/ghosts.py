@@ -78,7 +78,7 @@ def keep_people(bodies: Sequence[NDArray[np.float64]], metre: float = 1.0) -> li
 
     Args:
         bodies: Each `(F, V, C)`, the frames in which it was seen.
-        metre: How long a metre is in the units of the coordinates.
+        metre: The length of a metre in the units of the coordinates.
 
     Returns:
         Their numbers, by frames times motion, the highest first, so that who acts all the time comes before who passes

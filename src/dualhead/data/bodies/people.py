@@ -22,7 +22,7 @@ def select_people(recording: Recording, max_bodies: int) -> tuple[NDArray[np.flo
     would count as one in the corner of the image.
 
     Args:
-        recording: What was parsed.
+        recording: The parsed recording.
         max_bodies: The most bodies to keep.
 
     Returns:
@@ -45,7 +45,7 @@ def follow_people(recording: Recording) -> list[NDArray[np.int64]]:
     a person new. Empty observations belong to no person.
 
     Args:
-        recording: What was parsed.
+        recording: The parsed recording.
 
     Returns:
         For each person the rows of their observations, by frame, at most one a frame; the earliest person first.
@@ -106,7 +106,7 @@ def place_people(
     under another ID, and people who are never seen together may share one.
 
     Args:
-        recording: What was parsed.
+        recording: The parsed recording.
         people: The rows of each person's observations, the most important person first.
         max_bodies: The most places.
 

@@ -21,7 +21,7 @@ def select_order(recording: Recording, max_bodies: int) -> tuple[NDArray[np.floa
     up in their order, so that no person is lost to an empty place.
 
     Args:
-        recording: What was parsed.
+        recording: The parsed recording.
         max_bodies: The most bodies to keep.
 
     Returns:
@@ -41,7 +41,7 @@ def select_score(recording: Recording, max_bodies: int) -> tuple[NDArray[np.floa
     change places from one frame to the next.
 
     Args:
-        recording: What was parsed.
+        recording: The parsed recording.
         max_bodies: The most bodies to keep.
 
     Returns:

@@ -45,7 +45,7 @@ def select_energy(recording: Recording, max_bodies: int) -> tuple[NDArray[np.flo
     first 4 count. Bodies of equal energy keep that order. A body whose every frame is empty is left out.
 
     Args:
-        recording: What was parsed.
+        recording: The parsed recording.
         max_bodies: The most bodies to keep.
 
     Returns:
@@ -68,7 +68,7 @@ def select_tracked(recording: Recording, max_bodies: int) -> tuple[NDArray[np.fl
     (`people.place_people`).
 
     Args:
-        recording: What was parsed.
+        recording: The parsed recording.
         max_bodies: The most bodies to keep.
 
     Returns:

@@ -41,7 +41,7 @@ def find_people(recording: Recording) -> list[NDArray[np.int64]]:
     bodies of a frame represents one. An ID that a frame holds twice counts as two.
 
     Args:
-        recording: What was parsed.
+        recording: The parsed recording.
 
     Returns:
         For each person the rows of their observations, by frame, at most one a frame; the earliest person first.

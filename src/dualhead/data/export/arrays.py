@@ -47,8 +47,8 @@ def export_arrays(
         store: The prepared data set.
         out: The folder to create.
         protocol: The protocol that divides the samples, such as `xsub`.
-        streams: Which streams to write; default: the four published ones.
-        recipe: What normalises and pads; default: `dualhead`, the published preparation of 300 frames.
+        streams: The streams to write; default: the four published ones.
+        recipe: The recipe that normalises and pads; default: `dualhead`, the published preparation of 300 frames.
         quiet: Show no progress.
 
     Returns:

@@ -48,11 +48,11 @@ class ClipDataModule(L.LightningDataModule):
         batch_size: Training samples per batch and process.
         eval_batch_size: Samples a batch and process in validation and test; None for `batch_size`.
         seed: Seed of the order, the draws and the choice of the validation split.
-        validation: What is held out together: "subject", another field, "sample", or "none" (see `hold_out`).
+        validation: The unit that is held out: "subject", another field, "sample", or "none" (see `hold_out`).
         validation_fraction: Share of the training split to hold out.
         validation_value: Hold out the samples with this value of the field `validation` instead of a share.
         repeat: Passes over the training split in an epoch.
-        train_collate: What makes a batch of training samples; it may mix them.
+        train_collate: The function that makes a batch of training samples; it may mix them.
         workers: Processes that load, for each training process; 0 loads in the training process itself.
         drop_last: Leave out a last training batch that is not full.
 

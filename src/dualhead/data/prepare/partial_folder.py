@@ -19,7 +19,7 @@ def named(out: str | Path) -> Path:
     """Resolve a path such as `.` that has no name to which `.partial` can be appended.
 
     Args:
-        out: What the user asked to be written.
+        out: The path that the user asked to write.
     """
     path = Path(out)
     return path if path.name else path.absolute()
@@ -31,8 +31,8 @@ def claim(folder: Path, plan: str, content: Set[str], doing: str) -> ProcessLock
     Args:
         folder: `NAME.partial`.
         plan: The file in it that describes the work; without it, only an empty folder is accepted.
-        content: What else such work keeps there.
-        doing: What is done there, such as "preparing".
+        content: Further files that such work keeps there.
+        doing: The work there, such as "preparing".
 
     Returns:
         The lock; the system releases it when the process ends, however it ends.
@@ -68,7 +68,7 @@ def put_in_place(work: Path, out: Path) -> None:
 
     Args:
         work: The folder that is whole.
-        out: Where it goes: nothing is there, or an empty folder.
+        out: The path to write: absent, or an empty folder.
     """
     if out.is_dir() and out.samefile("."):  # a new folder of that name would not be where the user's shell is
         for path in sorted(work.iterdir()):
@@ -84,7 +84,7 @@ def discard(folder: Path, lock: ProcessLock) -> None:
 
     Args:
         folder: `NAME.partial`.
-        lock: What `claim` returned.
+        lock: The result of `claim`.
     """
     if sys.platform == "win32":
         lock.release()  # an open file cannot be removed there

@@ -28,16 +28,16 @@ class PrepareReport:
     Attributes:
         dataset: Name of the source.
         path: The store's folder.
-        samples: How many samples the store holds.
-        frames: How many frames they have together.
+        samples: Number of samples that the store holds.
+        frames: Number of frames that they have together.
         rejected: Every file that was left out, with its reason.
         duplicates: Sample names found more than once.
-        changed: Where the recordings lie whose files changed after a store was made that was there already.
-        skipped: How many samples belong to another data set of the same format.
+        changed: The recordings whose files changed after a store was made that was there already.
+        skipped: Number of samples that belong to another data set of the same format.
         reused: The store was there already and is unchanged.
         fingerprint: The store's.
-        seconds: How long it took.
-        remarks: How many samples have something odd, by the words of `REMARKS`.
+        seconds: The duration.
+        remarks: Number of samples that have something odd, by the words of `REMARKS`.
     """
 
     dataset: str

@@ -184,11 +184,11 @@ def running(
     """Process chunks of tasks on several processes, a few chunks ahead of the one that is yielded.
 
     Args:
-        worker: What to do.
+        worker: The function of a worker.
         chunks: The tasks.
         workers: Number of processes; None: one per core. With 1, or a single chunk, all happens in this one.
         cluster: The address of a cluster whose workers do it instead.
-        roots: Where the raw data lie, which those workers must see.
+        roots: The folders of the raw data, which those workers must see.
 
     Yields:
         An iterator of the results in the order of `chunks`. The processes run until the block is left.

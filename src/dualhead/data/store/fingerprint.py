@@ -44,7 +44,7 @@ def digest_meta(meta: Mapping[str, Any]) -> str:
     """Hash the content of `meta.json`.
 
     Args:
-        meta: What is in it; its own digest does not count.
+        meta: Its content; its own digest does not count.
     """
     content = {key: value for key, value in meta.items() if key != "meta_digest"}
     return digest(json.dumps(content, sort_keys=True).encode())

@@ -49,8 +49,8 @@ def check_store(
 
     Args:
         store: The store.
-        provenance: What the checkpoint or the scores say of their origin.
-        source: What error messages call them.
+        provenance: The provenance of the checkpoint or the scores.
+        source: Their name in error messages.
         passed_over: Fields that may differ.
         needed: Whether a field that is absent differs, but for `LATER_FIELDS`; otherwise it agrees.
 

@@ -44,7 +44,7 @@ class Row:
         bodies: M.
         fields: Its fields in the order of the source's.
         digest: The hash of its coordinates.
-        remarks: What its user should know of it, words of `prepare_report.REMARKS`.
+        remarks: Remarks for the user, words of `prepare_report.REMARKS`.
         extent: The size of its bodies in metres (`reading.conventions.body_extent`), 0 where that is not measured.
         fps: Frames a second, or None where that is not known.
     """
@@ -68,7 +68,7 @@ class Chunk:
         data: Their coordinates, little-endian float32, sample after sample.
         rows: Their lines of the index.
         rejected: Those that are left out.
-        traces: Where the code failed on one of them, that file and the traceback; for the log alone.
+        traces: Files on which the code failed, with the traceback; for the log alone.
     """
 
     data: bytes
@@ -82,7 +82,7 @@ def disk_errors(path: Path, kept: Callable[[], bool] = lambda: False) -> Iterato
     """Convert an error of the disk to a message that says how to resume.
 
     Args:
-        path: What the user asked to be written.
+        path: The path that the user asked to write.
         kept: Tells whether something is done that the same call goes on from.
 
     Raises:
@@ -115,12 +115,12 @@ class StoreWriter:
 
     Args:
         out: The store's folder, which must not exist yet.
-        plan: What is being prepared; a partial folder with another plan is started again.
+        plan: The description of the work; a partial folder with another plan is started again.
 
     Attributes:
         rows: The index so far.
-        rejected: What is left out so far.
-        chunks: How many chunks are on disk.
+        rejected: The recordings that are left out so far.
+        chunks: Number of chunks that are on disk.
         restarted: Whether unfinished work on other files or options was thrown away.
 
     Raises:
@@ -207,7 +207,7 @@ class StoreWriter:
 
         Args:
             source: Whose facts go into `meta.json`.
-            meta: What else goes there; "counts" among it.
+            meta: Further content; "counts" among it.
 
         Returns:
             The fingerprint.

@@ -40,8 +40,8 @@ def order_axes(
 
     Args:
         values: An array of two to four axes.
-        skeleton: What V and C must be.
-        where: Where it came from, for the error message.
+        skeleton: The skeleton that determines V and C.
+        where: The source, for the error message.
         axes: The order of its axes, one of `AXES`; None: found out.
 
     Returns:

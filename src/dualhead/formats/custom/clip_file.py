@@ -62,7 +62,7 @@ def parse_clip(
 
     Args:
         data: The file's bytes.
-        path: Where they came from; its suffix determines the format.
+        path: The file; its suffix determines the format.
         skeleton: The layout of the joints.
         has_confidence: Whether the data set has a confidence for each joint; None: as the clip has.
         axes: The order of the axes, such as "TMVC"; None: as the numbers say.

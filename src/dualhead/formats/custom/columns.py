@@ -40,7 +40,7 @@ class NumberTable:
         first_line: The 1-based line of the first row.
         class_name: The class that a column names, or "".
         fps: Frames a second by a column of times, or None.
-        notes: What was decided by evidence, a sentence each.
+        notes: Decisions by evidence, a sentence each.
         first_frame: The number that the table gives its first frame, 0 where it numbers none.
     """
 
@@ -57,7 +57,7 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
 
     Args:
         data: The file's bytes, UTF-8.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         The 1-based number and the cells of each line that is not blank, without blanks around them. A line of
@@ -98,7 +98,7 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
         skeleton: The layout of the joints.
 
     Raises:

@@ -25,9 +25,9 @@ def parse_skeleton_file(values: Any, path: str | Path | None = None) -> Skeleton
     and `dimensions` (2 or 3; default 3).
 
     Args:
-        values: What the YAML holds: these fields (also as `Skeleton.to_dict` gives them), or the name of a skeleton
+        values: The content of the YAML: these fields (also as `Skeleton.to_dict` gives them), or the name of a skeleton
             that comes with the package.
-        path: Where it came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         The skeleton.

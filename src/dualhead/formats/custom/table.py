@@ -31,7 +31,7 @@ class CustomTable:
         samples: The samples by name; their fields are the grouping columns.
         columns: The grouping columns in the order of the table.
         codes: The words of each column that holds words; their places represent them in the fields.
-        seen: What each grouping column holds in any line, rejected ones too; integers without leading zeros.
+        seen: The values of each grouping column in any line, rejected ones too; integers without leading zeros.
         classes: Class names by label.
         rejected: Lines that cannot be used, each with its reason.
         files: The name of the file of each sample that is an interval of a longer recording.
@@ -106,7 +106,7 @@ def make_table(
 
     Args:
         lines: The 1-based number and the cells of each line, the first with the names of the columns.
-        where: Where they came from.
+        where: The source.
         classes: As for `read_custom_table`.
         in_seconds: As for `read_custom_table`.
         suffixes: As for `read_custom_table`.

@@ -31,7 +31,7 @@ class Rows:
         where: The path of the file in messages.
         path: The file.
         modified: When the file last changed.
-        start: Where the numbers start in the file, or in the member where it is packed.
+        start: The position of the numbers in the file, or in the member where it is packed.
         inside: The name of the npz member that holds it, or "".
         packed: Whether that member is compressed.
     """
@@ -69,7 +69,7 @@ class Rows:
         """Convert a row's bytes to its array.
 
         Args:
-            data: What its member's `read` gave.
+            data: The result of its member's `read`.
         """
         return np.frombuffer(data, self.header.dtype).reshape(self.header.shape[1:])
 

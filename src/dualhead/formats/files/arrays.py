@@ -35,7 +35,7 @@ class Header:
         shape: The array's.
         dtype: The array's.
         fortran: Whether the first axis varies fastest.
-        offset: Where the numbers start, in bytes.
+        offset: The position of the numbers, in bytes.
     """
 
     shape: tuple[int, ...]
@@ -57,7 +57,7 @@ def read_header(stream: IO[bytes], path: str | Path | None = None) -> Header:
 
     Args:
         stream: At its start; left where the numbers start.
-        path: Where it came from, for the error message.
+        path: The file, for the error message.
 
     Raises:
         FormatError: If the stream is not a `.npy` file, or the array does not consist of numbers.
@@ -86,7 +86,7 @@ def check_size(header: Header, size: int, path: str | Path | None = None) -> Non
     Args:
         header: The head.
         size: The bytes behind it.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Raises:
         FormatError: If they are fewer or more.
@@ -101,7 +101,7 @@ def parse_npy(data: bytes, path: str | Path | None = None) -> NDArray[Any]:
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         The array of numbers; read-only.
@@ -120,7 +120,7 @@ def npz_shapes(data: bytes, path: str | Path | None = None) -> dict[str, tuple[i
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         Names and shapes, None for an array that is not one of numbers.
@@ -152,7 +152,7 @@ def parse_npz(data: bytes, names: Container[str], path: str | Path | None = None
     Args:
         data: The file's bytes.
         names: The arrays to read; others are left out.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         The arrays by name, those that are there.

@@ -32,8 +32,8 @@ def parse_decimals(data: bytes, starts: NDArray[np.int64], ends: NDArray[np.int6
 
     Args:
         data: The text, ASCII only.
-        starts: Where each number begins `(n,)`.
-        ends: Where each ends `(n,)`: not before its start, and with 16 bytes or more of text before and 8 behind.
+        starts: The start of each number `(n,)`.
+        ends: The end of each `(n,)`: not before its start, and with 16 bytes or more of text before and 8 behind.
 
     Returns:
         The numbers `(n,)`.
@@ -92,7 +92,7 @@ def _join_digits(words: NDArray[np.uint64], counts: NDArray[np.int64], odd: NDAr
 
     Args:
         words: The characters as little-endian words `(n,)`; overwritten.
-        counts: How many of them are digits `(n,)`.
+        counts: Number of digits `(n,)`.
         odd: Set where one is not a digit `(n,)`.
 
     Returns:

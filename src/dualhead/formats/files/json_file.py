@@ -27,7 +27,7 @@ def parse_json(data: bytes, path: str | Path | None = None) -> Any:
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         What it holds.
@@ -51,7 +51,7 @@ class JsonFile:
     """A JSON file that was parsed, for errors that say where in the document something is wrong.
 
     Attributes:
-        path: Where it came from.
+        path: The source.
     """
 
     path: str | Path | None = None
@@ -60,7 +60,7 @@ class JsonFile:
         """Return the error about a value.
 
         Args:
-            reason: What is wrong with it.
+            reason: The fault.
             place: The keys and 0-based places that lead to it.
         """
         return FormatError(f"{spell_place(place)}: {reason}" if place else reason, self.path)

@@ -20,7 +20,7 @@ def parse_object_npy(data: bytes, path: str | Path | None = None) -> Any:
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         The object, plain data as `unpickle` allows it.
@@ -50,7 +50,7 @@ def parse_object_npz(data: bytes, name: str, path: str | Path | None = None) -> 
     Args:
         data: The file's bytes.
         name: The array that holds the object.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         The object, as `parse_object_npy` returns it.

@@ -49,8 +49,8 @@ def build_array(shape: Any, dtype: Any, content: Any, fortran: bool = False) -> 
     """Build an array from its parts.
 
     Args:
-        shape: What should be its shape.
-        dtype: What should represent its type.
+        shape: The expected shape.
+        dtype: The value that represents its type.
         content: Its numbers as bytes, or a list of objects.
         fortran: Whether the first axis varies fastest.
 

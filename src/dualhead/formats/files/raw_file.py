@@ -58,7 +58,7 @@ def last_change(state: os.stat_result) -> int:
     A file that is unpacked or downloaded again may be given the date of the old one, but not its change time.
 
     Args:
-        state: What the file system says about it.
+        state: The result of `stat`.
     """
     return max(state.st_mtime_ns, state.st_ctime_ns)
 
@@ -68,7 +68,7 @@ class FileMember(Member):
     """A plain file.
 
     Attributes:
-        path: Where it is.
+        path: The file.
     """
 
     path: str
@@ -112,7 +112,7 @@ class FilePart(FileMember):
     """A stretch of a plain file, such as one row of an array or one member of an uncompressed tar archive.
 
     Attributes:
-        offset: Where it starts, in bytes.
+        offset: The start, in bytes.
         problem: Why it must not be read, or "".
     """
 

@@ -34,7 +34,7 @@ class PackedMember(Member):
 
     Attributes:
         archive: Path of the archive.
-        offset: Where the member starts in the unpacked stream, in bytes.
+        offset: The position of the member in the unpacked stream, in bytes.
         problem: Why it must not be read, or "".
     """
 
@@ -134,7 +134,7 @@ def _check_end(stream: BinaryIO | BufferedIOBase, end: int, path: str) -> None:
 
     Args:
         stream: The unpacked archive.
-        end: Where the last member ends.
+        end: The end of the last member.
         path: The archive.
 
     Raises:

@@ -17,7 +17,7 @@ def check_lines(data: bytes, path: str | Path | None = None) -> None:
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Raises:
         FormatError: If there are more than `MAX_LINES`.

@@ -38,7 +38,7 @@ def unpickle(stream: BinaryIO, path: str | Path | None = None) -> Any:
 
     Args:
         stream: The open file. Pickles of Python 2 are read too, their bytes as Latin-1 text.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         What it holds: arrays, numbers, text, bytes, None, and dicts, lists, tuples and sets of those.

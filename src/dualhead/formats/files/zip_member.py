@@ -27,7 +27,7 @@ class ZipMember(Member):
     Attributes:
         archive: Path of the archive.
         name: Its path in the archive, in the bytes that stand there.
-        offset: Where its local header starts.
+        offset: The position of its local header.
         compressed: Compressed size in bytes.
         crc: CRC-32 of the content.
         method: Compression method number.

@@ -72,7 +72,7 @@ def parse_kinetics(
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
         classes: Class names by label, among which 'label' is looked up where there is no 'label_index'.
         content: The bytes parsed as JSON, where that is done already.
         most_frames: The most frames that it may have.

@@ -27,7 +27,7 @@ def parse_ntu_array(content: Any, where: str) -> Recording:
     Args:
         content: A record with `skel_body0`, `skel_body1` and so on, `(T, 25, 3)` in metres, zeros where a body is
             absent. Positions in the colour and depth images are passed over.
-        where: Where it came from, for the error message.
+        where: The source, for the error message.
 
     Returns:
         The recording; the bodies of a frame are in the order of the record.

@@ -92,9 +92,9 @@ class _Blanks:
     """The blanks that end the fields of a text; no two are neighbours, so that two bytes hold at most one.
 
     Attributes:
-        pairs: Which pairs of bytes hold a blank, ascending.
+        pairs: The pairs of bytes that hold a blank, ascending.
         halves: Of each pair of the text 0x0001 where its first byte is a blank, 0x0100 where its second is.
-        width: How many bytes end a line: 1 for LF, 2 for CRLF.
+        width: Number of bytes that end a line: 1 for LF, 2 for CRLF.
     """
 
     pairs: NDArray[np.int64]

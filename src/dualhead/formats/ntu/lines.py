@@ -17,7 +17,7 @@ def first_lines(recording: Recording) -> tuple[NDArray[np.int64], NDArray[np.int
     """Number the lines of a recording as its `.skeleton` file has them.
 
     Args:
-        recording: What was parsed from a file without blank lines.
+        recording: The recording that was parsed from a file without blank lines.
 
     Returns:
         The 1-based line of each frame's body count `(T,)`, and that of each observation's body ID `(B,)`.

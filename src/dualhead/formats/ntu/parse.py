@@ -35,7 +35,7 @@ def parse_skeleton(data: bytes, path: str | Path | None = None) -> Recording:
 
     Args:
         data: The file's bytes.
-        path: Where they came from, for the error message.
+        path: The file, for the error message.
 
     Returns:
         The recording, joints `(B, 25, 3)` in metres, with body IDs and each body's tracking state.
@@ -186,7 +186,7 @@ def write_skeleton(path: str | Path, recording: Recording) -> None:
 
     Args:
         path: The file to create or replace.
-        recording: What to write.
+        recording: The recording to write.
     """
     with replacing(path) as temporary:
         temporary.write_bytes(format_skeleton(recording))

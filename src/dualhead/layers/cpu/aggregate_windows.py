@@ -121,8 +121,8 @@ def some_windows(
         x: `(T, V, C)`.
         window: W, odd.
         stride: Frames between the centres of two windows.
-        span: Which windows, of the `ceil(T / stride)`.
-        some: How many at a time; `frames_in_cache` knows how many stay in cache.
+        span: The windows, of the `ceil(T / stride)`.
+        some: The number at a time; `frames_in_cache` knows how many stay in cache.
         weight: `(S, E, C)`: what mixes the channels of every joint first, into S nodes of E channels.
 
     Yields:
@@ -169,7 +169,7 @@ def convolved_windows(
         x: `(T, V, C)`, float32.
         window: W, odd.
         stride: Frames between the centres of two windows.
-        span: Which windows, of the `ceil(T / stride)`.
+        span: The windows, of the `ceil(T / stride)`.
         weight: `(S, E, C)`.
 
     Yields:

@@ -15,7 +15,7 @@ def frames_in_cache(numbers: int) -> int:
     """Return how many frames or windows to compute at a time, so that they stay in cache.
 
     Args:
-        numbers: How many numbers a frame has at its widest.
+        numbers: Number of numbers that a frame has at its widest.
     """
     return max(4, _NUMBERS_IN_CACHE // numbers)
 

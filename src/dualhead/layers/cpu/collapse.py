@@ -37,7 +37,7 @@ def _parts(repeats: Repeats, numbers: int, *tensors: Tensor) -> _Parts:
 
     Args:
         repeats: Bodies that represent several.
-        numbers: How many numbers a window has.
+        numbers: Number of numbers that a window has.
         tensors: Each `(B, T', ...)`.
 
     Returns:
