@@ -1,3 +1,3 @@
 """Trained models at work: prediction on recordings, files, folders and stores."""
 
-__all__ = ["deploy", "live", "prediction", "predictor", "segments"]
+__all__ = ["deploy", "evaluate", "live", "prediction", "predictor", "segments"]

@@ -31,8 +31,8 @@ class Clip:
         bodies: M.
         flat: Whether there is nothing to turn.
         data: The data that `assets/player.js` reads: shape, bones, floor, fps, and the points as base64 of
-            little-endian int16, `(M, T, V, 3)`; where joints have colours of their own, also `heat`, base64 of `(M, T, V)` bytes, 0 to 254,
-            255 for none.
+            little-endian int16, `(M, T, V, 3)`; where joints have colours of their own, also `heat`, base64 of
+            `(M, T, V)` bytes, 0 to 254, 255 for none.
     """
 
     label: str
