@@ -163,7 +163,7 @@ def read_clip(path: str | Path, *, skeleton: str | Path | Skeleton | None = None
     if Path(path).is_dir():
         listed = list(find_recordings(list(list_members([Path(path)])), options))
         if len(listed) != 1:
-            raise FormatError(f"a folder of {len(listed)} recordings: give one of them", path)
+            raise FormatError(f"a folder of {len(listed)} recordings: pass one of them", path)
         return _only(listed[0].name, listed[0].parse(), path)
     return read_member(file_member(path), options)
 
@@ -243,9 +243,9 @@ class Reader:
         """
         if self.image_size is not None and (len(self.image_size) != 2 or min(self.image_size) < 1):
             given = " ".join(map(str, self.image_size))
-            raise ConfigError(f"image_size is {given}: give width and height in pixels, such as 1920 1080")
+            raise ConfigError(f"image_size is {given}: pass width and height in pixels, such as 1920 1080")
         if self.fps is not None and not 0 < self.fps <= 1000:
-            raise ConfigError(f"fps is {self.fps:g}: give frames a second, above 0 and at most 1000")
+            raise ConfigError(f"fps is {self.fps:g}: pass frames a second, above 0 and at most 1000")
 
     @cached_property
     def options(self) -> ReadingOptions:
@@ -299,7 +299,7 @@ class Reader:
             StoreError: If a store is damaged.
         """
         if not path.exists():
-            raise FormatError("there is no such file or folder: give a raw file, a folder, an archive or a store", path)
+            raise FormatError("there is no such file or folder: pass a raw file, a folder, an archive or a store", path)
         if (path / "meta.json").is_file():
             store = open_store(path)
             doubt = doubt_unit(store.body_extent or 0.0, self.extent)
@@ -339,7 +339,7 @@ class Reader:
             StoreError: If a store is damaged.
         """
         if not path.exists():
-            raise FormatError("there is no such file or folder: give a raw file, a folder, an archive or a store", path)
+            raise FormatError("there is no such file or folder: pass a raw file, a folder, an archive or a store", path)
         if (path / "meta.json").is_file():
             return [str(name) for name in open_store(path).names]
         if not holds_many(path):
@@ -379,7 +379,7 @@ class Reader:
                 yield sequence
         if not recordings and self.part is None:
             raise FormatError(
-                f"no recording ({', '.join(readable_suffixes())}) among {len(members)} files: give the folder that "
+                f"no recording ({', '.join(readable_suffixes())}) among {len(members)} files: pass the folder that "
                 "holds them",
                 path,
             )

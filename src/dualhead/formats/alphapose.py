@@ -172,5 +172,5 @@ ALPHAPOSE = FileFormat(
     recognise=_recognise,
     parse=_parse,
     holds_many=True,
-    row="`coco17`, `halpe26` (also the body of 136), `openpose18` | pixels | not said | `idx` where all have one",
+    row="`coco17`, `halpe26` (also the body of 136), `openpose18` | pixels | not stated | `idx` where all have one",
 )

@@ -210,6 +210,6 @@ BVH = FileFormat(
     suffixes=(".bvh",),
     recognise=_recognise,
     parse=_parse,
-    row="the checkpoint's or `--skeleton` by the usual names of joints, else its own | not said: `--unit`; y up | "
+    row="the checkpoint's or `--skeleton` by the usual names of joints, else its own | not stated: `--unit`; y up | "
     "`Frame Time` | one body",
 )

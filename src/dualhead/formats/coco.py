@@ -169,7 +169,7 @@ COCO_RESULTS = FileFormat(
     recognise=_recognise_results,
     parse=_parse_results,
     holds_many=True,
-    row="`coco17`, `halpe26` (also the body of 133 or 136) | pixels | not said | people are followed",
+    row="`coco17`, `halpe26` (also the body of 133 or 136) | pixels | not stated | people are followed",
 )
 
 COCO_ANNOTATIONS = FileFormat(
@@ -179,6 +179,7 @@ COCO_ANNOTATIONS = FileFormat(
     recognise=_recognise_annotations,
     parse=_parse_annotations,
     holds_many=True,
-    row="`coco17`, `halpe26`; visibility 2 is confidence 1, 1 is 0.5 | pixels, with the size of the images | not said "
+    row="`coco17`, `halpe26`; visibility 2 is confidence 1, 1 is 0.5 | pixels, with the size of the images "
+    "| not stated "
     "| `track_id` where all have one",
 )

@@ -147,7 +147,7 @@ def _check_scores(joints: NDArray[Any], skeleton: Skeleton, where: str) -> None:
             raise FormatError(
                 f"x or y of {below:.0%} of the joints lies below 0, outside any image, and the third number runs from "
                 f"{low:.4g} to {high:.4g}: these look like 3D coordinates and not key points of {skeleton.name!r} with "
-                "a confidence, say their skeleton",
+                "a confidence, name their skeleton",
                 where,
             )
 

@@ -120,5 +120,5 @@ LIFTED = FileFormat(
     recognise=_recognise,
     parse=_parse,
     holds_many=True,
-    row="`h36m17` | metres, turned so that y points up | not said | places in the file",
+    row="`h36m17` | metres, turned so that y points up | not stated | places in the file",
 )

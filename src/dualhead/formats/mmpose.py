@@ -194,7 +194,7 @@ MMPOSE = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
-    row="`coco17`, `halpe26` (also the body of 133); 3D: `h36m17` | pixels; 3D: metres, Kinect axes | not said | "
+    row="`coco17`, `halpe26` (also the body of 133); 3D: `h36m17` | pixels; 3D: metres, Kinect axes | not stated | "
     "`track_id` where all have one",
 )
 

@@ -274,5 +274,5 @@ OPENPOSE_JSON = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse_frames=_parse_frames,
-    row="`body25` or `openpose18` | pixels or fractions | not said | `person_id` where OpenPose followed people",
+    row="`body25` or `openpose18` | pixels or fractions | not stated | `person_id` where OpenPose followed people",
 )

@@ -71,7 +71,7 @@ class PublishedSource(Source):
             if len(shape) != 5 or shape[1] != _CHANNELS or shape[3] != self.skeleton.num_joints:
                 raise FormatError(
                     f"an array of shape {shape} instead of (samples, 3, frames, {self.skeleton.num_joints}, bodies) of "
-                    f"skeleton {self.skeleton.name!r}: if it is of another skeleton, say which (such as openpose18)",
+                    f"skeleton {self.skeleton.name!r}: for another skeleton, pass its name (such as openpose18)",
                     data.where,
                 )
             label_file = _one(members, [f"{split}_label.pkl"], raw)

@@ -383,5 +383,6 @@ PYSKL_PICKLE = FileFormat(
     recognise=_recognise,
     parse=_parse,
     holds_many=True,
-    row="COCO 17 in 2D, NTU 25 in 3D, or `--skeleton` | pixels with `img_shape`, or fractions | not said | places kept",
+    row="COCO 17 in 2D, NTU 25 in 3D, or `--skeleton` | pixels with `img_shape`, or fractions "
+    "| not stated | places kept",
 )

@@ -75,5 +75,5 @@ SMARTHOME = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
-    row="`smarthome13` | metres, turned so that y points up | not said | people are followed",
+    row="`smarthome13` | metres, turned so that y points up | not stated | people are followed",
 )

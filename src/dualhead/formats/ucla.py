@@ -142,5 +142,5 @@ UCLA_JSON = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
-    row="`kinect20` | metres, y up | not said | one body",
+    row="`kinect20` | metres, y up | not stated | one body",
 )

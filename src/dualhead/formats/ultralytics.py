@@ -220,7 +220,7 @@ ULTRALYTICS = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
-    row="`coco17` | pixels, or fractions where normalised | not said | `track_id` where all have one",
+    row="`coco17` | pixels, or fractions where normalised | not stated | `track_id` where all have one",
 )
 
 ULTRALYTICS_FRAMES = FileFormat(
@@ -229,7 +229,7 @@ ULTRALYTICS_FRAMES = FileFormat(
     suffixes=(".json",),
     recognise=_recognise_frame,
     parse_frames=_parse_frames,
-    row="`coco17` | pixels, or fractions where normalised | not said | `track_id` where all have one",
+    row="`coco17` | pixels, or fractions where normalised | not stated | `track_id` where all have one",
 )
 
 ULTRALYTICS_LABELS = FileFormat(
@@ -238,5 +238,5 @@ ULTRALYTICS_LABELS = FileFormat(
     suffixes=(".txt",),
     recognise=_recognise_label,
     parse_frames=_parse_labels,
-    row="`coco17` | fractions | not said | the number behind each line, where all have one",
+    row="`coco17` | fractions | not stated | the number behind each line, where all have one",
 )

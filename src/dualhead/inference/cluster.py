@@ -115,7 +115,7 @@ def predict_on_cluster(
     check_apart(out, [job.source, *job.checkpoints])
     partial_folder = out.with_name(f"{out.name}.partial")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise ConfigError(f"{out} is there already: give a folder that does not exist yet")
+        raise ConfigError(f"{out} is there already: pass a folder that does not exist yet")
     if partial_folder.exists() and not resume:
         raise ConfigError(f"{partial_folder} is of an interrupted call: go on with --resume, or remove it")
     names = job.reader.list_parts(job.source)
@@ -147,7 +147,7 @@ def _begin(folder: Path, plan: dict[str, str]) -> None:
     changed = [key for key in plan if begun.get(key) != plan[key]]
     if changed:
         raise MismatchError(
-            f"{folder} was begun with other {changed[0]}: give the same as then, or another folder to write"
+            f"{folder} was begun with other {changed[0]}: pass the same as then, or another folder to write"
         )
 
 

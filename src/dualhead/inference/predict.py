@@ -122,25 +122,25 @@ def predict(
         shape = "csv" if out is not None and out.suffix.lower() == ".csv" else "jsonl"
         shape = "table" if out is None and sys.stdout.isatty() else shape
     if resume and out is None:
-        raise ConfigError("resume needs the file to go on with: give it with --out")
+        raise ConfigError("resume needs the file to go on with: pass it with --out")
     if cluster is not None and (out is None or shape not in get_args(ShardFormat)):
-        raise ConfigError("a cluster writes shards: give a folder with --out, and the format jsonl or parquet")
+        raise ConfigError("a cluster writes shards: pass a folder with --out, and the format jsonl or parquet")
     if shape == "parquet" and cluster is None:
         raise ConfigError("parquet is written on a cluster alone: give --cluster local, or the format jsonl or csv")
     if out is not None:
         if shape == "table":
-            raise ConfigError("a table is for a terminal: give the format jsonl or csv with out")
+            raise ConfigError("a table is for a terminal: pass the format jsonl or csv with out")
         check_apart(out, [source, *checkpoints, *([fusion] if fusion else [])])
     if top_k < 1:
         raise ConfigError(f"top_k is {top_k}: give 1 or more")
     if weights is not None and fusion is not None:
-        raise ConfigError("weights and a fusion that holds weights are both given: give one of the two")
+        raise ConfigError("weights and a fusion that holds weights are both given: pass one of the two")
     over_time = {
         "stride": stride, "fps": fps, "threshold": threshold, "each_body": each_body, "every_window": every_window,
     }  # fmt: skip
     without = [name for name, value in over_time.items() if value]
     if window is None and without:
-        raise ConfigError(f"{without[0]} needs a window: give window too, such as --window 3s")
+        raise ConfigError(f"{without[0]} needs a window: pass window too, such as --window 3s")
     check_threshold(threshold)
     try:
         predictor = Predictor.from_checkpoint(checkpoints, weights=weights if fusion is None else fusion, device=device)

@@ -122,7 +122,7 @@ class SkeletonModel(nn.Module):
     def _pooled_clips(self, clips: Tensor, bodies: DistinctBodies | None) -> list[Tensor]:
         """Check clips, and compute what `pooled` returns of their bodies, averaged over the bodies of each clip."""
         if not torch.compiler.is_compiling() and not clips.numel():
-            raise ConfigError(f"clips of shape {tuple(clips.shape)} are none: give at least one")
+            raise ConfigError(f"clips of shape {tuple(clips.shape)} have no sample: pass at least one")
         if clips.ndim == 5 and clips.shape[2] < MIN_FRAMES:
             raise ConfigError(
                 f"clips of shape {tuple(clips.shape)} have {clips.shape[2]} frames: a model takes (N, C, T, V, M) with "
@@ -130,8 +130,8 @@ class SkeletonModel(nn.Module):
             )
         if bodies is not None and bodies.shape != (clips.shape[0], clips.shape[-1]):
             raise ConfigError(
-                f"bodies of shape {bodies.shape} are not those of clips of shape {tuple(clips.shape)}: give what "
-                "DistinctBodies.of says of these clips, or None"
+                f"bodies of shape {bodies.shape} are not those of clips of shape {tuple(clips.shape)}: pass "
+                "DistinctBodies.of(clips), or None"
             )
         bodies = self.distinct_bodies(clips, bodies)
         x = bodies.select(self.input_norm(clips))  # (B, C, T, V)
@@ -323,4 +323,4 @@ _OLD_OPTIONS = {"repository": "repo_id", "message": "commit_message"}
 def _refuse_old(options: Mapping[str, Any]) -> None:
     for old, new in _OLD_OPTIONS.items():
         if old in options:
-            raise ConfigError(f"option {old} of version 0.1 is now {new}, as huggingface_hub calls it: give {new}")
+            raise ConfigError(f"option {old} of version 0.1 is now {new}, as huggingface_hub calls it: pass {new}")

@@ -169,7 +169,7 @@ def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
         raise FormatError(doubt, clip.where)
     if options.unit is None and clip.unit == "" and _are_all_fractions(recording.joints, clip.skeleton):
         told = (
-            "all numbers lie between 0 and 1: are they fractions of an image with a score in the place of z? say the "
+            "all numbers lie between 0 and 1: are they fractions of an image with a score in the place of z? name the "
             "skeleton of the key points, or --unit m if they are metres"
         )
         if not options.any_scale:
@@ -233,7 +233,7 @@ def _check_flat(clip: RawClip, options: ReadingOptions) -> RawClip:
         if size is None:
             raise FormatError(
                 f"coordinates of {mean:.4g} on average, which look like pixels: pass the size of the image "
-                "(image_size; --image-size WIDTH HEIGHT), or give fractions of it",
+                "(image_size; --image-size WIDTH HEIGHT), or pass fractions of it",
                 clip.where,
             )
         fields |= {"width": int(size[0]), "height": int(size[1])}

@@ -37,7 +37,7 @@ def recognise(file: RawFile, kind: str | None = None) -> Recognised:
         FormatError: If the file is of no known format, or matches two equally well; states what was found.
     """
     if kind is not None:
-        return Recognised(FORMATS[kind], "you said so")
+        return Recognised(FORMATS[kind], "as requested")
     found: list[tuple[FileFormat, Evidence]] = [
         (known, evidence)
         for known in list_formats()

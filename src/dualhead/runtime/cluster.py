@@ -195,7 +195,7 @@ def _connect(ray: Any, address: str, workers: int | None) -> bool:
         ray.init(**options)
     except Exception as error:  # noqa: BLE001  # Ray raises a bare Exception where a node does not start in time
         raise ClusterError(
-            f"no Ray cluster can be reached at {address!r} ({_first_line(error)}): give HOST:PORT of one that "
+            f"no Ray cluster can be reached at {address!r} ({_first_line(error)}): pass HOST:PORT of one that "
             f"`ray start --head` started, or {LOCAL!r}"
         ) from None
     return True

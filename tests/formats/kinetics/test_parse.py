@@ -142,7 +142,7 @@ def test_files_and_names_that_do_not_meet_are_reported(tmp_path: Path) -> None:
     assert {(item.name, item.kind, item.reason) for item in listing.rejected} >= {
         ("a", "name", "no label file of its split names it"),
         ("z", "name", "no label file of its split names it"),
-        ("a", "missing", "there is no a.json, though this file names it"),
+        ("a", "missing", "a.json is named here, but was not found"),
     }
     assert [item.dropped for item in listing.duplicates] == ["raw/more/kinetics_train/c.json"]
 

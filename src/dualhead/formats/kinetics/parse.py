@@ -273,7 +273,7 @@ def _absent(
         for name in sorted(tables[split]):
             entry = tables[split][name]
             if entry.has_skeleton and (name, split) not in seen:
-                yield Rejected(name, entry.where, f"there is no {name}.json, though this file names it", kind="missing")
+                yield Rejected(name, entry.where, f"{name}.json is named here, but was not found", kind="missing")
 
 
 def kinetics() -> KineticsSource:
@@ -328,5 +328,6 @@ KINETICS_JSON = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
-    row="`openpose18` | fractions of the image, or pixels with `--image-size` | not said | none: followed where asked",
+    row="`openpose18` | fractions of the image, or pixels with `--image-size` "
+    "| not stated | none: followed where asked",
 )

@@ -162,5 +162,5 @@ NTU_SKELETON = FileFormat(
     suffixes=(".skeleton",),
     recognise=_recognise,
     parse=_parse,
-    row="`ntu25` | metres, y up | not said | body IDs, followed",
+    row="`ntu25` | metres, y up | not stated | body IDs, followed",
 )
