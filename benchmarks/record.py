@@ -63,6 +63,10 @@ def record_final(folder: Path, runs: Path, results: Path, where: Mapping[str, st
         store, stream, experiment, *changes = words
         if (runs / name / RESULT).exists():
             done[name] = _result(runs / name)
+            if done[name]["dataset"] == "custom":
+                done[name]["dataset"] = store
+            if "--init" in changes:
+                done[name]["init"] = changes[changes.index("--init") + 1]
             command = f"dualhead train --config {experiment} --store stores/{store} --stream {stream} --out runs/{name}"
             values = {**done[name], "command": " ".join([command, *changes]), **where}
             written.append(_write(results / f"{name}.json", values))

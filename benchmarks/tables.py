@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dualhead.models.published_results import published_result
+from dualhead.models.registry import list_models
 from dualhead.runtime.errors import FormatError
 from dualhead.runtime.files import write_text
 
@@ -110,7 +111,8 @@ def _by_seed(results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping
 
 def _full_row(group: Mapping[str, Mapping[str, Any]]) -> str:
     values = next(iter(group.values()))
-    published = published_result(str(values["model"]), str(values["dataset"]), str(values["protocol"]))
+    known = values["model"] in list_models()  # a fusion may have several
+    published = published_result(values["model"], values["dataset"], values["protocol"]) if known else None
     theirs = (
         "" if published is None else f"{published.top1} ({published.setting.rpartition(', ')[2]}, {published.epoch})"
     )
@@ -118,7 +120,7 @@ def _full_row(group: Mapping[str, Mapping[str, Any]]) -> str:
         f"{values['dataset']} {values['protocol']}",
         str(values["model"]),
         str(values["stream"]).replace("_", " "),
-        str(values["recipe"]),
+        str(values["recipe"]) + (f", from {values['init']}" if "init" in values else ""),
         str(values["epochs"]),
         _mean_top1([one["last"].get("test") for one in group.values()]),
         _mean_top1([one["last"].get("one_clip") for one in group.values()]),
