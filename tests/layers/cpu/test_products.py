@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from dualhead.layers.cpu import products
-from dualhead.layers.cpu.products import by_onednn, differentiable_linear, linear
+from dualhead.layers.cpu.products import add_outer, by_onednn, differentiable_linear, linear
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -39,3 +39,14 @@ def test_only_float32_and_only_where_onednn_is_on(monkeypatch: pytest.MonkeyPatc
         assert not by_onednn(torch.ones(1))
     monkeypatch.setattr(products, "_has_linear", lambda: False)
     assert not by_onednn(torch.ones(1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_add_outer(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    left, right = torch.randn(7, 3).to(dtype), torch.randn(7, 10).to(dtype)
+    for rows in (right[:, :5].contiguous(), right[:, ::2]):  # the second does not lie densely in memory
+        total = torch.ones(3, 5, dtype=dtype)
+        add_outer(total, left, rows)
+        tolerance = 0.05 if dtype == torch.bfloat16 else 1e-5
+        torch.testing.assert_close(total, 1 + left.t() @ rows, atol=tolerance, rtol=tolerance)

@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from dualhead.layers.aggregate import sum_nodes
 from dualhead.layers.cpu.cache import frames_in_cache, outer_sum
-from dualhead.layers.cpu.products import linear
+from dualhead.layers.cpu.products import add_outer, linear
 from dualhead.layers.threads import in_threads, summed
 
 _Parts = Sequence[tuple[Tensor, ...]]
@@ -49,7 +49,7 @@ class _AggregateMix(torch.autograd.Function):
             for nodes, outer, inner in parts:
                 outer = outer.flatten(0, 1)  # (n * V, O)
                 h = sum_nodes(matrix, nodes).reshape(-1, weight.shape[1])
-                grad_weight.addmm_(outer.t(), h)
+                add_outer(grad_weight, outer, h)
                 grad_h = linear(outer, weight.t()).view(len(nodes), len(matrix), -1)  # (n, V * S, C)
                 outer_sum(grad_h, nodes, grad_matrix)
                 inner.copy_(sum_nodes(matrix.t(), grad_h))

@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from dualhead.layers.aggregate import expanded, sum_nodes
 from dualhead.layers.cpu.cache import frames_in_cache, outer_sum
-from dualhead.layers.cpu.products import by_onednn, linear
+from dualhead.layers.cpu.products import add_outer, by_onednn, linear
 from dualhead.layers.threads import in_threads, summed
 
 
@@ -83,7 +83,7 @@ class _AggregateWindows(torch.autograd.Function):
                         grad_padded[first : first + (len(sums) - 1) * stride + 1 : stride].add_(part)
                 nodes = grad_padded[window // 2 : window // 2 + len(body)].view(-1, weight[:, :, 0].numel())
                 inner.flatten(0, 1).copy_(linear(nodes, mix_back))
-                grad_weight.flatten(0, 1).addmm_(nodes.t(), body.flatten(0, 1))
+                add_outer(grad_weight.flatten(0, 1), nodes, body.flatten(0, 1))
             return grad_matrix, grad_weight
 
         grad_x = torch.empty_like(x)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from dualhead.layers.cpu.products import linear
+from dualhead.layers.cpu.products import add_outer, linear
 from dualhead.layers.norm import Repeats, gradient_terms, joined_statistics, num_written_out, statistics
 from dualhead.layers.threads import in_threads, summed
 
@@ -110,7 +110,7 @@ class _Collapse(torch.autograd.Function):
             sums = tuple(map(torch.zeros_like, (collapse, weight, bias)))
             for _, (part, outer, inner) in parts:
                 h, y, grad_y = activated(part, outer, inner if mix is None else None)
-                sums[0].addmm_(outer.flatten(0, 1).t(), y.view(-1, collapse.shape[1]))
+                add_outer(sums[0], outer.flatten(0, 1), y.view(-1, collapse.shape[1]))
                 rows = map(_as_channels, (grad_y, h))
                 _, some_weight, some_bias = torch.ops.aten.native_batch_norm_backward(
                     *rows, weight, mean, variance, None, None, False, ctx.eps, (False, True, True)
@@ -128,7 +128,7 @@ class _Collapse(torch.autograd.Function):
                     h, _, grad_h = activated(part, outer, None)
                 grad_h.mul_(scale).sub_(torch.addcmul(offset, h, slope), alpha=times)
                 if mix is not None:
-                    grad_mix[0].addmm_(grad_h.t(), part.flatten(0, 1))
+                    add_outer(grad_mix[0], grad_h, part.flatten(0, 1))
                     inner.flatten(0, 1).copy_(linear(grad_h, mix_back))
             return grad_mix
 

@@ -49,11 +49,29 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: st
         `(..., O)`, contiguous.
     """
     if by_onednn(x):
-        weight = weight.contiguous()
-        y: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, activation, [], "")
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(_dense(x), _dense(weight), bias, activation, [], "")
         return y
     y = F.linear(x, weight, bias)
     return y.relu_() if activation == "relu" else y
+
+
+def _dense(x: Tensor) -> Tensor:
+    """Return `x` itself where oneDNN has fast kernels for it: contiguous, or a matrix whose transpose is."""
+    return x if x.ndim == 2 and x.t().is_contiguous() else x.contiguous()
+
+
+def add_outer(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add left transposed times right, which is the gradient of a weight, without gradients.
+
+    Args:
+        total: `(O, C)`.
+        left: `(n, O)`.
+        right: `(n, C)`.
+    """
+    if by_onednn(left) and left.is_contiguous() and right.is_contiguous():
+        total.add_(linear(left.t(), right.t()))
+    else:
+        total.addmm_(left.t(), right)
 
 
 _ROWS = 2048
@@ -89,7 +107,7 @@ class _Linear(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        back = weight.t().contiguous()
+        back = weight.t()
 
         def compute(parts: Sequence[tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
             grad_weight, grad_bias = torch.zeros_like(weight), weight.new_zeros(len(weight))
@@ -97,7 +115,7 @@ class _Linear(torch.autograd.Function):
                 if ctx.needs_input_grad[0]:
                     inner.copy_(linear(outer, back))
                 if ctx.needs_input_grad[1]:
-                    grad_weight.addmm_(outer.t(), rows)
+                    add_outer(grad_weight, outer, rows)
                 if ctx.has_bias:
                     grad_bias.add_(outer.sum(dim=0))
             return grad_weight, grad_bias
