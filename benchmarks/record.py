@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commit import commit
+from benchmarks.tables import recipe_name
 from dualhead.evaluation.fusion import fuse
 from dualhead.evaluation.scores import Scores
 from dualhead.runtime.files import write_text
@@ -86,7 +87,7 @@ def _fused(fusion: Mapping[str, Any], runs: Path, done: Mapping[str, Mapping[str
     return {
         **shared,
         "model": fusion["model"],
-        "recipe": " and ".join(dict.fromkeys(part["recipe"] for part in parts)),
+        "recipe": " and ".join(dict.fromkeys(map(recipe_name, parts))),
         "stream": fusion["stream"],
         "parameters": sum(part["parameters"] for part in parts),
         "seconds": sum(part["seconds"] for part in parts),

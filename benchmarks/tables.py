@@ -99,6 +99,12 @@ def full_table(results: Mapping[str, Mapping[str, Any]]) -> str:
     return head + "".join(_full_row(group) for group in _by_seed(results))
 
 
+def recipe_name(values: Mapping[str, Any]) -> str:
+    """Return what the recipe of a result is called; that of an inline recipe is its key `name`."""
+    recipe = values["recipe"]
+    return str(recipe.get("name", "inline") if isinstance(recipe, Mapping) else recipe)
+
+
 def _by_seed(results: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
     """Group results by file name so that runs of other seeds stand together."""
     groups: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
@@ -120,7 +126,7 @@ def _full_row(group: Mapping[str, Mapping[str, Any]]) -> str:
         f"{values['dataset']} {values['protocol']}",
         str(values["model"]),
         str(values["stream"]).replace("_", " "),
-        str(values["recipe"]) + (f", from {values['init']}" if "init" in values else ""),
+        recipe_name(values) + (f", from {values['init']}" if "init" in values else ""),
         str(values["epochs"]),
         _mean_top1([one["last"].get("test") for one in group.values()]),
         _mean_top1([one["last"].get("one_clip") for one in group.values()]),
