@@ -12,7 +12,7 @@ import numpy as np
 
 from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
 from dualhead.formats.file_source import FileSource
-from dualhead.formats.files.json_file import JsonFile, lacks_truth_values, nested_numbers, odd_place, parse_json
+from dualhead.formats.files.json_file import JsonFile, holds_only_numbers, nested_numbers, odd_place, parse_json
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Sample, SplitRule, load_class_names
 from dualhead.runtime.errors import FormatError
@@ -51,7 +51,8 @@ def parse_ucla(data: bytes, path: str | Path | None = None, content: Any = None)
         reason = f"label {str(label)[:40]!r} instead of an integer from 1 to {len(_ACTIONS)}"
         raise text.fault(reason, "label")
     try:
-        joints = nested_numbers(content["skeletons"], nulls=True, plain=lacks_truth_values(data))
+        texts = len(content) + sum(isinstance(value, str) for value in content.values())
+        joints = nested_numbers(content["skeletons"], nulls=True, plain=holds_only_numbers(data, texts))
     except (ValueError, TypeError, OverflowError):
         place = odd_place(content["skeletons"])
         raise text.fault("'skeletons' is not a (frames, 20, 3) array of numbers", "skeletons", *place) from None

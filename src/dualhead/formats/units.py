@@ -32,19 +32,17 @@ def body_extent(joints: NDArray[np.floating]) -> float:
     Returns:
         The extent in the unit of the coordinates; 0 where no body has two joints.
     """
-    values = joints.reshape(-1, *joints.shape[-2:])
-    seen: NDArray[np.bool_] = np.any(values, axis=2)  # (B, V)
-    if seen.all():  # with `prepare` in mind, which measures every sample
-        extents = (values.max(axis=1) - values.min(axis=1)).max(axis=1) if values.size else values[:, 0, 0]
-    else:
-        rows = seen.sum(axis=1) > 1
-        values, seen = values[rows], seen[rows]
-        high = np.where(seen[..., None], values, -np.inf).max(axis=1, initial=-np.inf)
-        low = np.where(seen[..., None], values, np.inf).min(axis=1, initial=np.inf)
-        extents = (high - low).max(axis=1)
+    # bodies last: `prepare` measures every sample, and a reduction over rows is several times as fast
+    values = np.ascontiguousarray(joints.reshape(-1, *joints.shape[-2:]).transpose(2, 1, 0))  # (C, V, B)
+    seen = np.asarray(values.any(axis=0))  # (V, B)
+    high, low = values, values
+    if not seen.all():
+        bodies = seen.sum(axis=0) > 1
+        values, seen = values[..., bodies], seen[:, bodies]
+        high, low = np.where(seen, values, -np.inf), np.where(seen, values, np.inf)
+    extents = np.sort((high.max(axis=1) - low.min(axis=1)).max(axis=0))
     if not len(extents):
         return 0.0
-    extents = np.sort(extents)
     return float(extents[(len(extents) - 1) // 2] + extents[len(extents) // 2]) / 2
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dualhead.formats.files.json_file import (
     JsonFile,
-    lacks_truth_values,
+    holds_only_numbers,
     nested_numbers,
     odd_place,
     parse_json,
@@ -99,22 +99,25 @@ def test_a_file_of_brackets_is_refused_before_it_takes_memory(unit: bytes) -> No
 
 
 @pytest.mark.parametrize(
-    ("data", "lacks"),
+    ("data", "texts", "only"),
     [
-        (b'{"frame_index": 3, "label": "juggling fun"}', True),
-        (b'{"a": true}', False),
-        (b'[false, "u"]', False),
-        (b"u" * 5000, False),  # it would take long to find out
-        ('{"a": true}'.encode("utf-16"), False),
-        (b"", True),
+        (b'{"frame_index": 3, "label": "juggling fun"}', 3, True),
+        (b'{"frame_index": 3, "label": "juggling fun"}', 2, False),
+        (b'{"a": [1, "2"]}', 1, False),
+        (b'{"a": [1, null]}', 1, True),
+        (b'{"a": true}', 1, False),
+        (b"[false, 1]", 0, False),
+        (b"u" * 5000, 0, False),  # it would take long to find out
+        ('{"a": true}'.encode("utf-16"), 1, False),
+        (b"", 0, True),
     ],
 )
-def test_truth_values_are_found_in_the_text(data: bytes, lacks: bool) -> None:
-    assert lacks_truth_values(data) is lacks
+def test_texts_and_truth_values_are_found_before_the_numbers_are_read(data: bytes, texts: int, only: bool) -> None:
+    assert holds_only_numbers(data, texts) is only
 
 
-@pytest.mark.parametrize("value", [["1"], [1, "2"], [[1], [1, 2]], [None], [10**400]])
-def test_a_text_without_truth_values_is_checked_all_the_same(value: object) -> None:
+@pytest.mark.parametrize("value", [[{}], [[1], 2], [[1], [1, 2]], [None], [10**400]])
+def test_numbers_alone_are_checked_all_the_same(value: object) -> None:
     with pytest.raises((ValueError, TypeError, OverflowError)):
         nested_numbers(value, plain=True)
     assert nested_numbers([[1, 2], [3, 4.5]], plain=True).tolist() == [[1, 2], [3, 4.5]]

@@ -26,7 +26,7 @@ from dualhead.formats.units import METRES, body_extent
 from dualhead.runtime.cluster import on_cluster
 from dualhead.runtime.errors import DamageError, DualheadError, FormatError, StoreError, UnreadableError, defect
 from dualhead.runtime.interrupts import check_interrupt
-from dualhead.runtime.machine import count_cores
+from dualhead.runtime.machine import count_cores, paused_collection
 from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.processes import WorkerPool
 
@@ -54,6 +54,7 @@ class Worker:
     source: Source
     body_selection: str
 
+    @paused_collection()
     def work(self, tasks: Sequence[Task]) -> Chunk:
         """Read, parse and select; what cannot be is rejected with its reason, be it a bug of ours.
 

@@ -100,15 +100,20 @@ def spell_place(place: Sequence[str | int]) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def lacks_truth_values(data: bytes) -> bool:
-    """Return whether neither true nor false is in a JSON text, found in a hundredth of the time of a search.
+def holds_only_numbers(data: bytes, texts: int) -> bool:
+    """Return whether every value in a JSON text is a number or null, but for those that are counted.
+
+    True and false are looked for by a letter of theirs, in a hundredth of the time of a search.
 
     Args:
         data: The text.
+        texts: The keys and texts that were found in it.
 
     Returns:
         False also where that would take long to find out.
     """
+    if data.count(b'"') != 2 * texts:
+        return False
     for letter, word, place in ((b"u", b"true", 2), (b"f", b"false", 0)):
         at = data.find(letter)
         for _ in range(_LETTERS):
@@ -128,7 +133,7 @@ def nested_numbers(value: Any, nulls: bool = False, plain: bool = False) -> NDAr
     Args:
         value: The lists.
         nulls: Whether null is valid; it becomes NaN.
-        plain: Whether no truth value is among them, as `lacks_truth_values` finds out.
+        plain: Whether no text and no truth value is among them, as `holds_only_numbers` finds out.
 
     Returns:
         The array.
@@ -139,9 +144,9 @@ def nested_numbers(value: Any, nulls: bool = False, plain: bool = False) -> NDAr
         OverflowError: If a number is too large.
     """
     if plain:
-        array = np.array(value)
-        if array.dtype.kind in "iuf":
-            return array.astype(np.float64, copy=False)
+        array = np.array(value, np.float64)
+        if nulls or not np.isnan(array).any():
+            return array
     shape: list[int] = []
     level = [value]
     while True:

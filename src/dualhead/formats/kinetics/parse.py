@@ -19,7 +19,7 @@ from dualhead.formats.file_format import (
     ReadingOptions,
     require_skeleton,
 )
-from dualhead.formats.files.json_file import JsonFile, lacks_truth_values, nested_numbers, parse_json
+from dualhead.formats.files.json_file import JsonFile, holds_only_numbers, nested_numbers, parse_json
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.kinetics.labels import (
     LABEL_FILE,
@@ -104,18 +104,20 @@ def parse_kinetics(
     frames: list[int] = []
     slots: list[int] = []
     values: list[Any] = []
+    texts = len(content) + isinstance(content.get("label"), str) + sum(map(len, content["data"]))
     for frame in sorted(people):
         for slot, person in enumerate(people[frame]):
             if not isinstance(person, dict):
                 reason = f"frame {frame} holds a person that is not a record of pose and score"
                 raise text.fault(reason, *_odd_person(content["data"]))
+            texts += len(person)
             frames.append(frame)
             slots.append(slot)
             pose, score = person.get("pose"), person.get("score")
             values.append((pose, _scores_of(pose) if lenient and score is None else score))
     if len(values) > _MAX_PEOPLE:
         raise FormatError(f"{len(values)} people are more than the {_MAX_PEOPLE} that one clip may hold", path)
-    plain = lacks_truth_values(data)
+    plain = holds_only_numbers(data, texts)
     try:
         poses = nested_numbers([pose for pose, _ in values], plain=plain).reshape(len(values), _V, 2)
         scores = nested_numbers([score for _, score in values], plain=plain).reshape(len(values), _V)
