@@ -11,7 +11,7 @@ from rich.table import Table
 from dualhead.conversion.published import KeyReport
 from dualhead.conversion.tables import keys_table
 from dualhead.inference.prediction import Prediction
-from dualhead.inference.writing import write_table
+from dualhead.inference.writing import PREDICTION_COLUMNS, write_items
 from dualhead.runtime.terminal import cell, data_cell, print_json, print_line
 
 FOREIGN = "[/red] \x1b[2Ja\x9bb [bold]c"
@@ -48,7 +48,7 @@ def test_a_cell_commands_nothing() -> None:
 def test_a_file_that_is_read_commands_nothing() -> None:
     file = io.StringIO()
     prediction = Prediction(FOREIGN, (FOREIGN, "nod"), np.array([1.0, 0.0]), {"fine": np.array([1.0, 0.0])})
-    assert write_table(iter([prediction]), file, 1) == 1
+    assert write_items([prediction], file, "table", PREDICTION_COLUMNS, 1) == 1
     assert file.getvalue().count(SHOWN) == 2
 
     console = Console(file=io.StringIO(), width=120)

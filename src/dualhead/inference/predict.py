@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,7 @@ from dualhead.inference.cluster import Job, ShardFormat, predict_on_cluster
 from dualhead.inference.predictions_file import PredictionsFile
 from dualhead.inference.predictor import Predictor
 from dualhead.inference.segments import check_threshold, merge_segments
-from dualhead.inference.writing import CSV_COLUMNS, write_csv, write_jsonl, write_table
-from dualhead.inference.writing_segments import INTERVAL_COLUMNS, SEGMENT_COLUMNS, write_over_time
+from dualhead.inference.writing import INTERVAL_COLUMNS, PREDICTION_COLUMNS, SEGMENT_COLUMNS, Item, write_items
 from dualhead.poses.command import PoseEstimator, find_videos
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable_line, unknown
@@ -177,8 +177,8 @@ def predict(
         return
     with ExitStack() as stack:
         file = None
+        columns = PREDICTION_COLUMNS if window is None else SEGMENT_COLUMNS if every_window else INTERVAL_COLUMNS
         if out is not None:
-            columns = CSV_COLUMNS if window is None else SEGMENT_COLUMNS if every_window else INTERVAL_COLUMNS
             file = stack.enter_context(
                 PredictionsFile(out, shape, columns, over_time=window is not None, top_k=top_k, resume=resume)
             )
@@ -186,29 +186,19 @@ def predict(
         header = file is None or not file.has_header
         new_bar = stack.enter_context(show_progress(quiet or shape == "table" or output.isatty()))
         reader = replace(reader, done=() if file is None else file.written, bar=new_bar("predicting", None))
+        found: Iterator[Item]
         if window is None:
-            predictions = predictor.predict_each(
+            found = predictor.predict_each(
                 [source], batch_size=batch_size, reader=reader, on_rejected=reject, on_note=notes
             )
-            predictions = predictions if file is None else file.new(predictions)
-            if shape == "table":
-                count = write_table(predictions, output, top_k, quiet)
-            elif shape == "jsonl":
-                count = write_jsonl(predictions, output, top_k)
-            else:
-                count = write_csv(predictions, output, top_k, header)
         else:
             segments = predictor.segments(
                 source, window=window, stride=stride, fps=fps, each_body=each_body, batch_size=batch_size,
                 reader=reader, on_rejected=reject, on_note=notes,
             )  # fmt: skip
-            if every_window:
-                segments = segments if file is None else file.new(segments)
-                count = write_over_time(segments, output, shape, top_k, every=True, header=header, quiet=quiet)
-            else:
-                intervals = merge_segments(segments, threshold)
-                intervals = intervals if file is None else file.new(intervals)
-                count = write_over_time(intervals, output, shape, top_k, every=False, header=header, quiet=quiet)
+            found = segments if every_window else merge_segments(segments, threshold)
+        items = found if file is None else file.new(found)
+        count = write_items(items, output, shape, columns, top_k, header=header, quiet=quiet)
         notes.close()
         known = 0 if file is None else len(file.written.figures)
         if file is not None and known:

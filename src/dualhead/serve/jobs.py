@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dualhead.inference.predictor import Predictor
-from dualhead.inference.writing_segments import write_csv_lines, write_lines
+from dualhead.inference.writing import INTERVAL_COLUMNS, write_items
 from dualhead.poses.command import PoseEstimator
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import ConfigError, DualheadError, printable_line
@@ -233,10 +233,7 @@ def result_lines(job: Job, kind: str) -> bytes:
     """
     assert job.annotation is not None
     text = io.StringIO()
-    if kind == "jsonl":
-        write_lines(iter(job.annotation.intervals), text, 5)
-    else:
-        write_csv_lines(iter(job.annotation.intervals), text, 5, every=False)
+    write_items(job.annotation.intervals, text, kind, INTERVAL_COLUMNS, 5)
     return text.getvalue().encode()
 
 
