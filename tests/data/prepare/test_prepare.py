@@ -67,11 +67,9 @@ def test_folder_and_zip_give_the_same_content(tmp_path: Path) -> None:
 def test_the_number_of_processes_does_not_matter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     raw = make_ntu_tree(tmp_path / "raw", 200)
     _prepare(raw, tmp_path / "1")
-    report = _prepare(raw, tmp_path / "2", workers=3, quiet=False)
+    _prepare(raw, tmp_path / "2", workers=3, quiet=False)
     assert _contents(tmp_path / "1") == _contents(tmp_path / "2")
-    shown = capfd.readouterr()
-    assert shown.out.strip() == str(report)
-    assert shown.err == ""  # short work shows nothing but on a terminal
+    assert capfd.readouterr() == ("", "")  # short work shows nothing but on a terminal
 
 
 # Every fsync of a preparation of 200 files in 4 chunks: the plan, 2 for each chunk, and 3 at the end.

@@ -2,6 +2,10 @@
 
 The numbers of a pickled array come as raw bytes and a description. They are put together here, by this code; neither
 NumPy's nor any other constructor is handed to the pickle.
+
+A whitelist of names on the unpickler in C would keep code from running, but neither memory nor time bounded: it takes
+4 GB to load 7 bytes that write to a far place of its memo, and hashes a nested tuple of 136 bytes for seconds, twice as
+long for every 5 bytes more. The opcodes that do so are methods only of the unpickler in Python.
 """
 
 from __future__ import annotations
