@@ -2,7 +2,8 @@
 
 A docstring of a function or method starts with an imperative verb of `VERBS`. That of a property, module, class or
 constant is a noun phrase, or "True if ...", and does not start with a word of `NO_OPENINGS`. None contains one of
-`NO_PHRASES`. Pages have lines of at most 120 columns, except in tables, code blocks and lines with a link or an image.
+`NO_PHRASES`. Pages have lines of at most 120 columns, except in tables, code blocks, generated parts and lines with a
+link or an image.
 """
 
 from __future__ import annotations
@@ -75,13 +76,15 @@ def _docstrings(node: ast.AST) -> Iterator[tuple[int, str, str, bool]]:
 
 def page_faults(path: Path) -> Iterator[str]:
     """Yield a line for each line of a page that is too wide, outside tables, code blocks, links and images."""
-    text, in_code = path.read_text(encoding="utf-8"), False
+    text, in_code, is_generated = path.read_text(encoding="utf-8"), False, False
     if "Written by `" in text:  # generated, with commands in its sentences
         return
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("```"):
             in_code = not in_code
-        exempt = in_code or line.lstrip().startswith("|") or "](" in line or "<" in line
+        if line.startswith("<!--"):  # a part that a program writes lies between two comments
+            is_generated = "written by" in line
+        exempt = in_code or is_generated or line.lstrip().startswith("|") or "](" in line or "<" in line
         if len(line) > WIDTH and not exempt:
             yield f"{path}:{number}: {len(line)} columns, expected at most {WIDTH}"
 

@@ -61,6 +61,13 @@ def test_a_wide_line_of_a_page(tmp_path):
     assert list(check.page_faults(page)) == [f"{page}:1: 125 columns, expected at most 120"]
 
 
+def test_the_generated_part_of_a_page_may_be_wide(tmp_path):
+    page = tmp_path / "page.md"
+    wide = "word " * 25
+    page.write_text(f"<!-- a: written by `b` -->\n{wide}\n<!-- end of a -->\n\n{wide}\n", encoding="utf-8")
+    assert [fault.split(": ")[0] for fault in check.page_faults(page)] == [f"{page}:5"]
+
+
 def test_faults_are_printed_and_counted(tmp_path, capsys):
     room = tmp_path / "src" / "dualhead" / "room"
     room.mkdir(parents=True)
