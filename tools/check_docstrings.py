@@ -24,7 +24,7 @@ Convert Convolve Copy Count Create Crop Cut Decode Decompress Delete Describe De
 Draw Drop Encode End Ensure Escape Estimate Evaluate Exchange Expand Explain Export Extract Fill Filter Find Finish
 Fit Flatten Format Forward Freeze Fuse Gather Generate Get Group Handle Hash Hide Ignore Import Infer Initialise
 Insert Inspect Interpolate Interrupt Iterate Join Limit List Load Locate Lock Log Map Mark Match Measure Merge Mirror
-Mix Move Multiply Normalise Number Open Order Pack Pad Pair Parse Partition Permute Pickle Place Plan Plot Predict
+Mix Move Multiply Normalise Number Open Order Pack Pad Pair Parse Partition Pause Permute Pickle Place Plan Plot Predict
 Prefer Prepare Print Process Project Raise Rank Read Rebuild Receive Record Reduce Register Reject Release Remove
 Rename Render Reorder Repeat Replace Report Request Require Resample Reserve Reset Reshape Resize Resolve Restore
 Resume Return Reuse Rotate Run Sample Save Scale Schedule Score Search Seed Select Send Serve Set Share Shift Show

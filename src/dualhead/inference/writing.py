@@ -15,7 +15,7 @@ from dualhead.runtime.progress import track
 from dualhead.runtime.terminal import cell, data_cell, print_json
 
 Item = Prediction | Segment | Interval
-"""What can be written: the prediction of a whole recording or of a window, or an interval."""
+"""A prediction of a whole recording or of a window, or an interval."""
 
 PREDICTION_COLUMNS = ("name", "true_label", "true_class", "head", "rank", "label", "class", "probability")
 """Columns of predictions in CSV: one line per recording, head ("mean" is the prediction) and rank."""
