@@ -31,7 +31,7 @@ def _figures(name: str) -> dict[str, Any]:
 
 def page() -> str:
     """Give the page, as the results say it."""
-    files = {name: _figures(f"model_{name}") for name in ("inference", "training", "growth", "latency")}
+    files = {name: _figures(f"model_{name}") for name in ("inference", "training", "short", "growth", "latency")}
     template = (ROOT / "benchmarks" / "performance_page.md").read_text()
     roofline = files["growth"]["roofline"]
     words: dict[str, str] = {"load": ", ".join(f"{each:.0f}" for each in files["inference"]["load before"])}
@@ -54,6 +54,18 @@ def page() -> str:
     words |= {f"products_{key}": measured[key] for key in ("command", "commit")}
     words["products"] = _products({name: measured[name] for name in roofline})
     words["training"] = _by_model(files["training"]["training"])
+    forms = ("plain", "float32", "bfloat16")
+    words["short"] = _table(
+        ("clips a second", *forms, "float32 / plain", "bfloat16 / plain"),
+        (
+            (
+                what,
+                *(_short(row[f"{form}, clips a second"]) for form in forms),
+                *(f"{row[f'plain / {form}']:.2f}" for form in forms[1:]),
+            )
+            for what, row in files["short"]["short"].items()
+        ),
+    )
     words["roofline"] = _by_model(roofline)
     growth = files["growth"]["growth"]
     words["growth"] = _table(
