@@ -10,6 +10,13 @@ from dualhead.layers.cpu import products
 from dualhead.layers.cpu.products import add_outer, by_onednn, differentiable_linear, linear
 
 
+@pytest.fixture(autouse=True, params=["of any size", "of a size that oneDNN is worth"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let oneDNN multiply the small matrices of these tests too."""
+    if request.param == "of any size":
+        monkeypatch.setattr(products, "_FEW", 0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("bias", [False, True])
 def test_linear(dtype: torch.dtype, bias: bool) -> None:
