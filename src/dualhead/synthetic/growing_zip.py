@@ -1,4 +1,8 @@
-"""A zip that grows member by member and can be gone on with after a kill, to the same bytes as without it."""
+"""A zip that grows member by member and can be gone on with after a kill, to the same bytes as without it.
+
+`zipfile` opens an archive for appending only if its table of members is there, which it writes last: after a kill
+nothing would be kept.
+"""
 
 from __future__ import annotations
 
