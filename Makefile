@@ -23,8 +23,11 @@ demo: $(READY)
 	$(BIN)/dualhead demo
 
 # One thread a process, so that two test processes on two cores do not get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
 test: $(READY)
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(PYTEST) --cov=dualhead --cov-report=
+	@echo "lines of the package that the tests run: $$($(BIN)/coverage report --format=total) %"
 
 # The rooms whose tests are fast, and of the others the files that notice most; then run those of the room you changed.
 QUICK := $(addprefix tests/,conversion data evaluation formats inspection layers reading runtime synthetic tools \
@@ -34,12 +37,10 @@ QUICK := $(addprefix tests/,conversion data evaluation formats inspection layers
 	training/test_schedule.py test_cli_parser.py test_graph.py test_sequence.py test_skeleton.py test_skeleton_maps.py)
 
 quick: $(READY)
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q -m "not slow" $(QUICK)
+	$(PYTEST) -q -m "not slow" $(QUICK)
 
-# Tracing costs 13 % (training) to 39 % (parsers) more processor time on Python 3.11, so `make test` does not do it.
-coverage: $(READY)
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -q \
-		--cov=dualhead --cov-report=term-missing:skip-covered
+coverage: test
+	$(BIN)/coverage report --show-missing --skip-covered
 
 wheel-test: $(READY)
 	$(BIN)/python tools/check_wheel.py
