@@ -15,15 +15,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dualhead import cli
+from dualhead.runtime.interrupts import end_on_signals
 
 PATIENCE = 10.0
-"""Seconds within which a command has to end after a signal."""
+"""Seconds within which a command has to end after a signal, on a machine that is not busy."""
 
 SETTINGS = (
     "--epochs", "2", "--batch_size", "16", "--recipe", "resample16", "--model.arguments.width", "6",
     "--model.arguments.num_gcn_scales", "2", "--model.arguments.num_g3d_scales", "2", "--device", "cpu",
     "--validation.fraction", "0.4",
 )  # fmt: skip
+
+
+_FRESH = """
+import os, sys
+from dualhead.__main__ import main
+from dualhead.runtime.interrupts import end_on_signals
+ready = int(sys.argv.pop(1))
+end_on_signals()
+os.write(ready, b"r")
+os.close(ready)
+sys.exit(main())
+"""
+"""A fresh interpreter that reports when it handles signals, then imports and runs the command."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +131,7 @@ def run_command(
     number: int = signal.SIGKILL,
     fault: Callable[[], None] | None = None,
     imports: bool = False,
+    patience: float = PATIENCE,
 ) -> Ended:
     """Run a command in a process of its own.
 
@@ -126,6 +141,7 @@ def run_command(
         number: The signal.
         fault: Called in the process before anything else, to disturb it.
         imports: Start a fresh interpreter instead of a copy of this process, so that signals meet imports too.
+        patience: Seconds to end after a signal; three times as long, and the command is killed.
 
     Returns:
         How it ended.
@@ -152,7 +168,7 @@ def run_command(
         if after is not None and not signalled and now - begun >= after:
             os.kill(pid, number)
             signalled, sent = True, now
-        if (signalled and now - sent > 3 * PATIENCE) or now - begun > 120:
+        if (signalled and now - sent > 3 * patience) or now - begun > 12 * patience:
             os.killpg(pid, signal.SIGKILL)
         time.sleep(0.002)
     ended = time.monotonic()
@@ -177,10 +193,12 @@ def _become_command(words: list[str], pipes: tuple[int, int], fault: Callable[[]
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(pipes[0], 2)
         sys.stdout, sys.stderr = (open(number, "w", encoding="utf-8", closefd=False) for number in (1, 2))  # noqa: SIM115
+        if imports:
+            os.set_inheritable(pipes[1], True)
+            os.execv(sys.executable, [sys.executable, "-c", _FRESH, str(pipes[1]), *words])
+        end_on_signals()  # as `python -m dualhead` does first; what precedes it is Python's own start
         os.write(pipes[1], b"r")
         os.close(pipes[1])
-        if imports:
-            os.execv(sys.executable, [sys.executable, "-m", "dualhead", *words])
         sys.argv = ["dualhead", *words]
         if fault is not None:
             fault()

@@ -13,14 +13,16 @@ import argparse
 import errno
 import hashlib
 import json
+import os
 import random
 import resource
+import shlex
 import signal
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,8 @@ WRITING = (
 )  # fmt: skip
 """Commands whose disk fails."""
 
-_RESUMED = ("prepare", "train", "export-arrays")
+MEMORY = 2 * 2**30
+"""Bytes that mutated inputs may add to the process."""
 
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
@@ -114,7 +117,7 @@ def kill(scene: Scene, command: str, times: int, rng: random.Random) -> Tally:
     return tally
 
 
-def interrupt(scene: Scene, times: int, rng: random.Random, fresh: float = 0.2) -> Tally:
+def interrupt(scene: Scene, times: int, rng: random.Random, fresh: float = 0.2, patience: float = PATIENCE) -> Tally:
     """Send Ctrl-C or SIGTERM to commands at random moments.
 
     Args:
@@ -122,6 +125,7 @@ def interrupt(scene: Scene, times: int, rng: random.Random, fresh: float = 0.2) 
         times: How many signals.
         rng: Chooses commands, signals and moments.
         fresh: Share of commands that start in a fresh interpreter, whose imports the signal may meet.
+        patience: Seconds within which a command has to end.
 
     Returns:
         What came of it.
@@ -138,11 +142,10 @@ def interrupt(scene: Scene, times: int, rng: random.Random, fresh: float = 0.2) 
         words = scene.commands[command]
         if command == "prepare":
             words = [*words[:-1], "8"]
-        # an interpreter that has not begun has nothing to say yet
-        after = rng.uniform(0.1, 4.0) if imports else rng.uniform(0.02, usual[command])
-        ended = scene.run(words, out, after=after, number=number, imports=imports)
+        after = rng.uniform(0, 4.0 + usual[command]) if imports else rng.uniform(0, usual[command])
+        ended = scene.run(words, out, after=after, number=number, imports=imports, patience=patience)
         tally.add(command, ended)
-        wrong = _wrong_end(ended, number)
+        wrong = _wrong_end(ended, number, patience)
         if wrong:
             how = "fresh " if imports else ""
             tally.failures.append(f"{how}{command}, {signal.Signals(number).name} after {after:.3f} s: {wrong}")
@@ -151,9 +154,9 @@ def interrupt(scene: Scene, times: int, rng: random.Random, fresh: float = 0.2) 
     return tally
 
 
-def _wrong_end(ended: Ended, number: int) -> str:
+def _wrong_end(ended: Ended, number: int, patience: float = PATIENCE) -> str:
     """Say what was wrong with the end of an interrupted command, or nothing."""
-    if ended.seconds_to_end > PATIENCE:
+    if ended.seconds_to_end > patience:
         return f"took {ended.seconds_to_end:.1f} s to end"
     if ended.left:
         return "left a process behind"
@@ -211,23 +214,36 @@ def fail_disk(scene: Scene, times: int, rng: random.Random) -> Tally:
     return tally
 
 
-def mutate_inputs(inputs: int, seed: int, keep: Path) -> dict[str, Any]:
-    """Feed mutated inputs to every parser.
+def mutate_inputs(inputs: int, seed: int, keep: Path) -> Iterator[dict[str, Any]]:
+    """Feed mutated inputs to every parser, within `MEMORY` more than this process has.
 
     Args:
         inputs: How many a parser.
         seed: Start of all randomness.
         keep: Folder for inputs that break the rule.
 
-    Returns:
-        Figures by parser.
+    Yields:
+        The figures of the parsers so far, by name, after each of them.
     """
+    targets = make_targets()
+    _limit_memory(MEMORY)
     figures = {}
-    for target in make_targets():
+    for target in targets:
         outcome = run_target(target, inputs, seed, keep, progress=False)
-        figures[target.name] = outcome.to_dict() | {"failures": [reason for _, reason in outcome.broken]}
-        _print(f"mutations of {target.name}", figures[target.name]["inputs"], figures[target.name]["failures"])
-    return figures
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        failures = [reason for _, reason in outcome.broken]
+        figures[target.name] = outcome.to_dict() | {"failures": failures, "peak_memory_mb": peak}
+        _print(f"mutations of {target.name}", outcome.inputs, failures)
+        yield figures
+
+
+def _limit_memory(more: int) -> None:
+    """Let allocating fail beyond so many bytes more than this process has mapped, where the system says how many."""
+    mapped = Path("/proc/self/statm")
+    if mapped.is_file():
+        pages = int(mapped.read_text(encoding="ascii").split()[0])
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, hard))
 
 
 def _contents(command: str, out: Path) -> dict[str, str]:
@@ -251,44 +267,49 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--disk", type=int, default=100, help="disk faults (default 100)")
     parser.add_argument("--mutations", type=int, default=20_000, help="mutated inputs a parser (default 20000)")
     parser.add_argument("--seed", type=int, default=0, help="start of all randomness (default 0)")
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE, help="seconds to end after a signal; more on a busy machine"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/faults.json"), help="the record")
     options = parser.parse_args(words)
+    given = sys.argv[1:] if words is None else words
+    facts = {"command": shlex.join(["python", "-m", "benchmarks.faults", *given]), "hang_limit_s": options.patience}
     rng = random.Random(options.seed)
     kinds = {
-        "kills_of_prepare": ("--kills", options.kills, lambda scene, count: kill(scene, "prepare", count, rng)),
-        "kills_of_train": ("--kills", options.kills, lambda scene, count: kill(scene, "train", count, rng)),
-        "signals": ("--signals", options.signals, lambda scene, count: interrupt(scene, count, rng)),
-        "disk_faults": ("--disk", options.disk, lambda scene, count: fail_disk(scene, count, rng)),
+        "kills_of_prepare": (options.kills, lambda scene, count: kill(scene, "prepare", count, rng)),
+        "kills_of_train": (options.kills, lambda scene, count: kill(scene, "train", count, rng)),
+        "signals": (options.signals, lambda scene, count: interrupt(scene, count, rng, patience=options.patience)),
+        "disk_faults": (options.disk, lambda scene, count: fail_disk(scene, count, rng)),
     }
     failures = 0
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        scene = Scene(Path(folder)) if any(count for _, count, _ in kinds.values()) else None
-        for name, (flag, count, disturb) in kinds.items():
+        scene = Scene(Path(folder)) if any(count for count, _ in kinds.values()) else None
+        for name, (count, disturb) in kinds.items():
             if count:
                 figures = disturb(scene, count).to_dict()
                 failures += len(figures["failures"])
                 _print(name, figures["done"], figures["failures"])
-                _record(options.out, name, f"{flag} {count} --seed {options.seed}", figures)
+                _record(options.out, name, facts, figures)
     if options.mutations:
-        figures = mutate_inputs(options.mutations, options.seed, Path(tempfile.gettempdir()) / "fault-inputs")
-        failures += sum(len(part["failures"]) for part in figures.values())
-        _record(
-            options.out, "mutations", f"--mutations {options.mutations} --seed {options.seed}", {"parsers": figures}
-        )
+        parsers: dict[str, Any] = {}
+        for parsers in mutate_inputs(options.mutations, options.seed, Path(tempfile.gettempdir()) / "fault-inputs"):
+            _record(options.out, "mutations", facts, {"parsers": parsers})
+        failures += sum(len(part["failures"]) for part in parsers.values())
     return 1 if failures else 0
 
 
-def _record(out: Path, name: str, flags: str, figures: dict[str, Any]) -> None:
+def _record(out: Path, name: str, facts: Mapping[str, Any], figures: Mapping[str, Any]) -> None:
     """Write what came of one kind of fault into the record; those of other kinds stay."""
     known = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    facts = {
-        "command": f"python -m benchmarks.faults {flags}",
+    measured = {
+        **facts,
         "commit": commit(),
         "machine": machine(),
+        "load": round(os.getloadavg()[0], 1),
         "peak_memory_mb": max(peaks) // 1024,
     }
-    write_text(out, json.dumps({**known, name: {**figures, **facts}}, indent=1) + "\n")
+    write_text(out, json.dumps({**known, name: {**figures, **measured}}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

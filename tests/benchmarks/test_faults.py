@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 from pathlib import Path
 
@@ -63,11 +64,12 @@ def test_what_was_wrong_with_an_end_is_told(ended: Ended, wrong: str) -> None:
 def test_the_record_holds_every_kind_of_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faults, "Scene", lambda folder: None)
     for name, done in (("kill", 3), ("interrupt", 2), ("fail_disk", 1)):
-        monkeypatch.setattr(faults, name, lambda *_, done=done: Tally(done=done, failures=["x"] * (done == 1)))
-    assert faults.main(["--mutations", "0", "--out", str(tmp_path / "faults.json")]) == 1
+        monkeypatch.setattr(faults, name, lambda *_, done=done, **_kw: Tally(done=done, failures=["x"] * (done == 1)))
+    words = ["--mutations", "0", "--seed", "7", "--out", str(tmp_path / "faults.json")]
+    assert faults.main(words) == 1
     record = json.loads((tmp_path / "faults.json").read_text())
     assert [record[name]["done"] for name in ("kills_of_prepare", "kills_of_train", "signals", "disk_faults")] == [
         3, 3, 2, 1,
     ]  # fmt: skip
     assert record["disk_faults"]["failures"] == ["x"]
-    assert record["signals"]["command"] == "python -m benchmarks.faults --signals 200 --seed 0"
+    assert record["signals"]["command"] == f"python -m benchmarks.faults {shlex.join(words)}"
