@@ -20,14 +20,30 @@ from benchmarks.fuzz_target import Feed, Target, of_path, with_file
 from dualhead.conversion.files import read_published
 from dualhead.data.prepare.prepare import prepare
 from dualhead.data.store.store import open_store
-from dualhead.evaluation.scores import Scores
+from dualhead.evaluation.scores import Scores, softmax
 from dualhead.formats.custom.skeleton_file import load_skeleton
+from dualhead.formats.video import to_recording
+from dualhead.inference.prediction import Prediction
+from dualhead.inference.predictions_file import PredictionsFile
+from dualhead.inference.writing import CSV_COLUMNS, write_csv, write_jsonl
 from dualhead.models.checkpoint import load_checkpoint, read_metadata, save_checkpoint
 from dualhead.models.registry import create_model
-from dualhead.runtime.errors import CheckpointError, ConfigError, DualheadError, FormatError, StoreError
+from dualhead.poses.recording import PoseRecording, load_poses
+from dualhead.runtime.errors import (
+    CheckpointError,
+    ConfigError,
+    DualheadError,
+    FormatError,
+    MismatchError,
+    StoreError,
+    TrainingError,
+)
+from dualhead.skeleton import MEDIAPIPE33
 from dualhead.training.config import find_config, load_experiment
 from dualhead.training.result import load_result
 from dualhead.training.run_folder import RunFolder
+from dualhead.training.train import epochs_done
+from dualhead.visualize.runs import read_curves
 
 
 def own_targets() -> list[Target]:
@@ -42,6 +58,13 @@ def own_targets() -> list[Target]:
         Target("experiment", [("x.yaml", shipped)], of_path(load_experiment), (ConfigError,)),
         Target("skeleton-yaml", [("x.yaml", [yaml.safe_dump(SKELETON).encode()])], of_path(load_skeleton)),
         Target("result", [("result.json", [_result()])], of_path(_load_result), (ConfigError,)),
+        Target("run", _run_seeds(), _start_run, (ConfigError, MismatchError)),
+        Target("resume", [("last.ckpt", [_resume_state()])], _start_resume, (TrainingError,)),
+        Target(
+            "metrics", [("x.csv", [b"epoch,val_top1,seconds\n1,0.5,3.25\n2,,3.5\n2,nan,1e3\n"])], of_path(read_curves)
+        ),
+        Target("predictions", _prediction_seeds(), _start_predictions, (FormatError,)),
+        Target("poses", [("x.npz", [_content(_poses().save, "x.npz")])], of_path(_load_poses)),
     ]
 
 
@@ -165,3 +188,81 @@ def _result() -> bytes:
 
 def _load_result(path: Path) -> None:
     load_result(RunFolder(path.parent))
+
+
+_IDENTITY = {"stream": "joint", "dataset": "ntu60", "classes": ["a", "b"], "data_fingerprint": "0" * 16}
+
+
+def _run(folder: Path) -> RunFolder:
+    """Make the folder of a run of which an epoch is done."""
+    run = RunFolder(folder / "run")
+    run.resume.parent.mkdir(parents=True)
+    run.claim(load_experiment("synthetic_xsub/dualhead"), _IDENTITY)
+    run.resume.write_bytes(_resume_state())
+    return run
+
+
+def _run_seeds() -> list[tuple[str, Sequence[bytes]]]:
+    with tempfile.TemporaryDirectory() as folder:
+        run = _run(Path(folder))
+        return [(path.name, [path.read_bytes()]) for path in (run.identity, run.experiment)]
+
+
+def _start_run(folder: Path) -> Feed:
+    run, experiment = _run(folder), load_experiment("synthetic_xsub/dualhead")
+    return with_file(run.path, lambda: run.check(experiment, _IDENTITY))
+
+
+def _start_resume(folder: Path) -> Feed:
+    run = _run(folder)
+    return with_file(run.resume.parent, lambda: epochs_done(run))
+
+
+def _resume_state() -> bytes:
+    history = [{"epoch": 1, "seconds": 2.5, "val_top1": 0.5}]
+    best = {"epoch": 1, "top1": 0.5, "cross_entropy": 1.25}
+    stream = io.BytesIO()
+    state = {"state_dict": {"weight": torch.ones(2)}, "callbacks": {"Keeper": {"history": history, "best": best}}}
+    torch.save(state, stream)
+    return stream.getvalue()
+
+
+def _predictions() -> list[Prediction]:
+    chances = softmax(joints(2, 3))
+    return [Prediction(name, ("a", "b", "c"), row, {"fine": row}) for name, row in zip("xy", chances, strict=True)]
+
+
+def _prediction_seeds() -> list[tuple[str, Sequence[bytes]]]:
+    seeds = []
+    for kind, write in (("jsonl", write_jsonl), ("csv", write_csv)):
+        stream = io.StringIO()
+        write(iter(_predictions()), stream, 2)
+        seeds.append((f"x.{kind}", [stream.getvalue().encode()]))
+    return seeds
+
+
+def _start_predictions(folder: Path) -> Feed:
+    """Resume a file of predictions."""
+
+    def read(path: Path) -> None:
+        kind = path.suffix[1:]
+        partial = path.with_name(f"{path.name}.partial")
+        path.replace(partial)
+        try:
+            with PredictionsFile(path, kind, CSV_COLUMNS, over_time=False, top_k=2, resume=True):
+                pass
+        finally:
+            partial.unlink(missing_ok=True)
+
+    return of_path(read)(folder)
+
+
+def _poses() -> PoseRecording:
+    return PoseRecording(
+        joints=joints(1, 2, 33, 3), confidence=joints(1, 2, 33), image=joints(1, 2, 33, 2), world=joints(1, 2, 33, 3),
+        times=np.arange(2) / 30, fps=30.0, size=(640, 480), source="x.mp4",
+    )  # fmt: skip
+
+
+def _load_poses(path: Path) -> None:
+    to_recording(load_poses(path), MEDIAPIPE33)

@@ -132,13 +132,13 @@ class PredictionsFile:
                 if not line.endswith(b"\n"):
                     break  # cut while it was written
                 if self._kind == "csv" and number == 1:
-                    if tuple(_csv_cells(line)) != self._columns:
+                    if not self._is_header(line):
                         raise FormatError(f"expected the columns {','.join(self._columns)}", path, number)
                     begin = end = len(line)
                     continue
                 try:
                     name, values = self._parse(line)
-                except (ValueError, KeyError, TypeError, IndexError):
+                except (ValueError, KeyError, TypeError, IndexError, RecursionError, OverflowError, csv.Error):
                     raise FormatError("expected a prediction, as predict --out writes it", path, number) from None
                 if name != last:
                     begin, last = end, name
@@ -149,6 +149,12 @@ class PredictionsFile:
             del figures[last]
             return begin, figures
         return end, figures
+
+    def _is_header(self, line: bytes) -> bool:
+        try:
+            return tuple(_csv_cells(line)) == self._columns
+        except (ValueError, csv.Error):
+            return False
 
     def _parse(self, line: bytes) -> tuple[str, list[float]]:
         if self._kind == "jsonl":
@@ -227,14 +233,16 @@ class PredictionsFile:
 
 def _lines(file: IO[bytes], quoted: bool) -> Iterator[bytes]:
     """Yield lines; in CSV a line feed inside quotes belongs to its cell."""
-    line = b""
+    parts: list[bytes] = []
+    quotes = 0
     for part in file:
-        line += part
-        if not quoted or line.count(b'"') % 2 == 0:
-            yield line
-            line = b""
-    if line:
-        yield line
+        parts.append(part)
+        quotes += part.count(b'"') if quoted else 0
+        if quotes % 2 == 0:
+            yield b"".join(parts)
+            parts.clear()
+    if parts:
+        yield b"".join(parts)
 
 
 def _csv_cells(line: bytes) -> list[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from dualhead.poses.tracker import PoseTracker
 from dualhead.poses.video import FrameSource
 from dualhead.runtime.errors import FormatError
 from dualhead.runtime.files import replacing
+from dualhead.runtime.npz import NPZ_DAMAGE, read_npz
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 from dualhead.skeletons.mediapipe import MEDIAPIPE33, MEDIAPIPE33_IMAGE
@@ -24,6 +26,10 @@ SCHEMA = 1
 """Layout of the files that `PoseRecording.save` writes."""
 
 _ARRAYS = ("joints", "confidence", "image", "world", "times")
+
+_FACTS = ("fps", "image_size", "source", "damage", "settings", "poses_schema")
+
+_MOST_PIXELS = 2**20  # of one side of a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,25 +124,47 @@ def load_poses(path: str | Path) -> PoseRecording:
         FormatError: If it cannot be read or is not a file of poses.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            values = {name: file[name] for name in file.files}
+        with Path(path).open("rb") as file:
+            values = read_npz(file, (*_ARRAYS, *_FACTS))
         schema = int(values["poses_schema"])
         if schema > SCHEMA:
             raise FormatError(f"poses of layout {schema}, expected {SCHEMA}: install a newer version of dualhead", path)
-        arrays = {name: values[name] for name in _ARRAYS}
-        size = values["image_size"]
-        return PoseRecording(
-            **arrays,
-            fps=float(values["fps"]),
-            size=(int(size[0]), int(size[1])),
-            source=str(values["source"]),
-            damage=str(values["damage"]),
-            settings=str(values["settings"]),
-        )
+        size = [int(length) for length in values["image_size"]]
+        arrays, fps = _checked(values), float(values["fps"])
+        if len(size) != 2 or not all(0 < length < _MOST_PIXELS for length in size):
+            raise ValueError(f"a picture of {size} pixels, expected a width and a height")
+        if not 0 < fps < math.inf:
+            raise ValueError(f"{fps} frames a second")
     except FileNotFoundError:
         raise FormatError("no such file", path) from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise FormatError(f"expected poses that `dualhead poses` wrote ({error})", path) from None
+    except PermissionError as error:
+        raise FormatError("poses that this user may not read: change their permissions", path) from error
+    except KeyError as error:
+        raise FormatError(f"expected poses that `dualhead poses` wrote, but there is no {error}", path) from None
+    except NPZ_DAMAGE as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise FormatError(f"expected poses that `dualhead poses` wrote ({reason})", path) from None
+    source, damage, settings = (str(values[name]) for name in ("source", "damage", "settings"))
+    return PoseRecording(**arrays, fps=fps, size=(size[0], size[1]), source=source, damage=damage, settings=settings)
+
+
+def _checked(values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Check the arrays of poses; raises `ValueError`."""
+    people, frames = values["joints"].shape[:2]
+    landmarks = (people, frames, NUM_LANDMARKS)
+    shapes = {
+        "joints": (*landmarks, 3), "confidence": landmarks, "image": (*landmarks, 2), "world": (*landmarks, 3),
+        "times": (frames,),
+    }  # fmt: skip
+    arrays: dict[str, Any] = {}
+    for name, shape in shapes.items():
+        array = values[name]
+        if array.shape != shape or array.dtype.kind != "f":
+            raise ValueError(f"{name} of {array.dtype} {array.shape}, expected floats {shape}")
+        arrays[name] = array.astype(np.float64 if name == "times" else np.float32, copy=False)
+        if not np.isfinite(arrays[name]).all():
+            raise ValueError(f"{name} with a value that is not finite")
+    return arrays
 
 
 def estimate(

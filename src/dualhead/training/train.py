@@ -195,7 +195,7 @@ def _run(parts: RunParts, folder: RunFolder, stop_after: int | None, bars: NewBa
     bar = EpochBar(bars, experiment.epochs)
     callbacks: list[Callback] = [Execution(experiment.execution, parts.batch_shape), guard]
     callbacks += [checkpointer, bar] if average is None else [average, checkpointer, bar]
-    first = _epochs_done(folder)
+    first = epochs_done(folder)
     until = experiment.epochs if stop_after is None else min(experiment.epochs, first + stop_after)
     trainer = build_trainer(experiment, folder, parts.launch, callbacks, first=first, until=until, steps=parts.steps)
     for line in parts.story(first):
@@ -317,8 +317,15 @@ def _test(
     return tested
 
 
-def _epochs_done(folder: RunFolder) -> int:
-    """Read from the state to resume from how many epochs are done."""
+def epochs_done(folder: RunFolder) -> int:
+    """Return how many epochs the state to resume from has done.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        TrainingError: If the state is damaged.
+    """
     if not folder.resume.is_file():
         return 0
     try:
