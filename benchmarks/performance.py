@@ -77,6 +77,22 @@ def page() -> str:
     agreement = _figures("agreement")
     words |= {f"agreement_{key}": agreement[key] for key in ("command", "commit")}
     words["agreement"] = _by_model(agreement["streams"])
+    score_files = _figures("score_files")
+    words |= {
+        f"scores_{key}": str(score_files[key]) for key in ("command", "commit", "commit_before", "machine", "load")
+    }
+    sizes = dict(zip(*2 * [iter(score_files["command"].split()[3:9])], strict=True))
+    words["scores_files"] = f"{sizes['--files']} score files"
+    words |= {f"scores_{key}": f"{int(sizes[f'--{key}']):,}" for key in ("samples", "classes")}
+    words["scores_page_mb"] = str(score_files["page_mb"])
+    units = {"cpu_s": "processor, s", "wall_s": "wall, s", "peak_mb": "peak, MB"}
+    words["scores"] = _table(
+        ("", *(f"{unit}: {which}" for unit in units.values() for which in ("before", "now"))),
+        (
+            (name, *(f"{score_files[name][which][key]:,.1f}" for key in units for which in ("before", "now")))
+            for name in ("fuse", "report")
+        ),
+    )
     return template.format(**words)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import zipfile
 from pathlib import Path
 
@@ -221,3 +223,16 @@ def test_a_member_with_a_wrong_checksum_is_damage(good_bytes: bytes, tmp_path: P
         assert archive.testzip() == "logits.npy"
     with pytest.raises(FormatError, match="damaged score file"):
         Scores.load(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not mapped there")
+def test_a_score_file_that_is_cut_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    logits = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
+    Scores(np.array(list("abcd")), np.arange(4) % 3, logits, ("fine", "coarse")).save(path)
+    scores = Scores.load(path)
+    assert np.array_equal(scores.rows(slice(1, 3)), logits[1:3])
+    assert scores.mean.tolist() == logits.mean(axis=1).tolist()
+    os.truncate(path, 100)
+    with pytest.raises(FormatError):
+        _ = scores.mean

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dualhead.evaluation.joining import join, label_of, match_validation, stream_names
 from dualhead.evaluation.metrics import Metrics, measure, measure_heads, sample_figures, summarise_samples
-from dualhead.evaluation.scores import Scores, as_scores, label_log_probability, softmax
+from dualhead.evaluation.scores import Scores, as_scores, label_log_probability, mean_of_heads, softmax
 from dualhead.evaluation.weights import WeightsName, given_weights, search_weights
 from dualhead.runtime.errors import ConfigError, MismatchError, unknown
 from dualhead.runtime.files import check_apart
@@ -168,9 +168,9 @@ def combine(scores: Sequence[Scores], weights: NDArray[np.float64], method: Meth
     Returns:
         Fused scores with an empty provenance.
     """
-    first = scores[0]
-    logits, heads = combine_logits([item.logits for item in scores], [item.heads for item in scores], weights, method)
-    return Scores(first.names, first.labels, logits, heads)
+    first, names = scores[0], [item.heads for item in scores]
+    parts = [combine_logits([item.rows(block) for item in scores], names, weights, method) for block in first.blocks()]
+    return Scores(first.names, first.labels, np.concatenate([logits for logits, _ in parts]), parts[0][1])
 
 
 def combine_logits(
@@ -200,7 +200,7 @@ def combine_logits(
                 total += weight * part[start : start + size].astype(np.float64)
             fused[start : start + size] = total
         return fused, heads[0]
-    means = [part.mean(axis=1, dtype=np.float64) for part in logits]
+    means = [mean_of_heads(part) for part in logits]
     total = np.tensordot(weights, _parts(means, method), axes=1)  # (N, K)
     return _as_logits(total, method)[:, None].astype(np.float32), ("fused",)
 
@@ -229,7 +229,10 @@ def find_weights(
             raise MismatchError(
                 f"split is {split!r} in {label_of(item, number)}: weights may only be found on split 'validation'"
             )
-    parts = _parts([item.mean for item in scores], method)
+    first = scores[0]
+    parts = np.empty((len(scores), len(first), first.num_classes))  # (n, N, K)
+    for block in first.blocks():
+        parts[:, block] = _parts([mean_of_heads(item.rows(block)) for item in scores], method)
 
     def log_probability(total: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
         return label_log_probability(_as_logits(total, method), labels)
@@ -266,13 +269,11 @@ def _without_each(parts: Sequence[Scores], weights: NDArray[np.float64], method:
     Returns:
         The figures without each; None where nothing would be left.
     """
-    labels, classes = parts[0].labels, parts[0].num_classes
+    labels = parts[0].labels
     rest = np.array([np.delete(weights, number).sum() for number in range(len(parts))])
-    size = max(1, _BLOCK_VALUES // (len(parts) * classes))
     found: list[list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = [[] for _ in parts]
-    for start in range(0, len(labels), size):
-        block = slice(start, start + size)
-        means = [part.logits[block].mean(axis=1, dtype=np.float64) for part in parts]
+    for block in parts[0].blocks(len(parts)):
+        means = [mean_of_heads(part.rows(block)) for part in parts]
         weighted = _parts(means, method) * weights[:, None, None]  # (n, B, K)
         # of those before and those behind, so that nothing is lost by taking a large number from another
         before, behind = np.cumsum(weighted, axis=0), np.cumsum(weighted[::-1], axis=0)[::-1]

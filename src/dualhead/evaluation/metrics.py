@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.evaluation.scores import Scores, label_log_probability
+from dualhead.evaluation.scores import Scores, label_log_probability, mean_of_heads
 from dualhead.runtime.errors import ConfigError
 
 _BLOCK_VALUES = 2**17
@@ -106,8 +106,20 @@ def measure_heads(scores: Scores) -> dict[str, Metrics]:
 
     Returns:
         The figures by head name; the heads' mean, which is the prediction, comes last as "mean".
+
+    Raises:
+        ConfigError: If there is no sample.
     """
-    return {head: measure(scores.head(head), scores.labels) for head in (*scores.heads, "mean")}
+    if not len(scores):
+        raise ConfigError("0 samples have no accuracy: expected at least one")
+    names = (*scores.heads, "mean")
+    figures: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float64]]]] = {name: [] for name in names}
+    for block in scores.blocks():
+        logits, labels = scores.rows(block), scores.labels[block]
+        for number, head in enumerate(scores.heads):
+            figures[head].append(sample_figures(logits[:, number].astype(np.float64), labels))
+        figures["mean"].append(sample_figures(mean_of_heads(logits), labels))
+    return {name: summarise_samples(parts, scores.labels) for name, parts in figures.items()}
 
 
 def rank(logits: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:

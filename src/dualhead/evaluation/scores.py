@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +14,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from dualhead.runtime.errors import ConfigError, FormatError, unknown
 from dualhead.runtime.files import replacing
-from dualhead.runtime.npz import NPZ_DAMAGE, read_npz
+from dualhead.runtime.npz import NPZ_DAMAGE, map_of, read_npz
 from dualhead.version import __version__
 
 SCHEMA = 1
 """Version of the file layout; raised when an older reader would misread a file."""
 
+_BLOCK_VALUES = 2**17  # 1 MB in double precision
 _ARRAYS = ("schema", "version", "names", "labels", "logits", "heads", "provenance")
 
 
@@ -27,7 +29,8 @@ class Scores:
     """The logits of every sample of a split.
 
     Convention: the prediction of a model is the arg-max of the mean of its heads' logits (`mean`). Sample order carries
-    no meaning: whatever joins two `Scores` joins by name. The arrays are read-only.
+    no meaning: whatever joins two `Scores` joins by name. The arrays are read-only; the logits of a file stay in it,
+    and what is computed from all of them reads some samples at a time (`rows`).
 
     Args:
         names: Sample names, `(N,)`, unique.
@@ -47,6 +50,8 @@ class Scores:
     logits: NDArray[np.float32]
     heads: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    _map: mmap.mmap | None = field(default=None, init=False, repr=False)
+    _bytes: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Convert the fields to their types and check them."""
@@ -62,6 +67,9 @@ class Scores:
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
+        content = map_of(self.logits)
+        object.__setattr__(self, "_map", content)
+        object.__setattr__(self, "_bytes", 0 if content is None else content.size())
         self._check()
 
     def _check(self) -> None:
@@ -91,10 +99,11 @@ class Scores:
                 f"sample {str(self.names[first])!r} has label {self.labels[first]}: "
                 f"{self.num_classes} classes are numbered 0 to {self.num_classes - 1}"
             )
-        finite = np.isfinite(self.logits).all(axis=(1, 2))  # (N,)
-        if not finite.all():
-            bad = str(self.names[np.flatnonzero(~finite)[0]])
-            raise ConfigError(f"sample {bad!r} has a logit that is not finite: scores need finite logits")
+        for block in self.blocks():
+            finite = np.isfinite(self.rows(block)).all(axis=(1, 2))
+            if not finite.all():
+                bad = str(self.names[block][np.flatnonzero(~finite)[0]])
+                raise ConfigError(f"sample {bad!r} has a logit that is not finite: scores need finite logits")
         classes = self.provenance.get("classes")
         if classes is not None and (not isinstance(classes, list) or len(classes) != self.num_classes):
             given = len(classes) if isinstance(classes, list) else repr(classes)
@@ -115,10 +124,37 @@ class Scores:
         named = self.provenance.get("classes")
         return tuple(map(str, range(self.num_classes) if named is None else named))
 
+    def blocks(self, values: int = 1) -> list[slice]:
+        """Return the samples in blocks so small that what is computed from one stays in cache.
+
+        Args:
+            values: How many numbers are computed of each logit.
+        """
+        size = max(1, _BLOCK_VALUES // (values * len(self.heads) * self.num_classes))
+        return [slice(start, start + size) for start in range(0, len(self), size)]
+
+    def rows(self, rows: slice) -> NDArray[np.float32]:
+        """Return the logits of neighbouring samples, a view `(B, H, K)`; of a file, the memory of others is let go.
+
+        Args:
+            rows: The samples.
+
+        Raises:
+            FormatError: If the file was cut since it was opened: reading past its end would kill the process.
+        """
+        if self._map is not None:
+            if self._map.size() < self._bytes:
+                raise FormatError("a score file was cut while it was read: write it again")
+            if hasattr(mmap, "MADV_DONTNEED"):
+                self._map.madvise(mmap.MADV_DONTNEED)
+        return self.logits[rows]
+
     @property
     def mean(self) -> NDArray[np.float64]:
         """The mean of the heads' logits, `(N, K)`."""
-        average: NDArray[np.float64] = self.logits.mean(axis=1, dtype=np.float64)
+        average = np.empty((len(self), self.num_classes))
+        for block in self.blocks():
+            average[block] = mean_of_heads(self.rows(block))
         return average
 
     @property
@@ -148,7 +184,10 @@ class Scores:
             return self.mean
         if name not in self.heads:
             raise unknown("head", name, (*self.heads, "mean"))
-        return self.logits[:, self.heads.index(name)].astype(np.float64)
+        number, values = self.heads.index(name), np.empty((len(self), self.num_classes))
+        for block in self.blocks():
+            values[block] = self.rows(block)[:, number]
+        return values
 
     def take(self, rows: ArrayLike) -> Scores:
         """Select samples, with the same provenance.
@@ -213,6 +252,22 @@ class Scores:
             raise FormatError("score file that this user may not read: change its permissions", path) from error
         except NPZ_DAMAGE as error:
             raise FormatError(f"damaged score file ({_first_line(error)}): write it again", path) from error
+
+
+def mean_of_heads(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Average the heads in double precision, one after another, which is faster than over an axis of two.
+
+    Args:
+        logits: `(B, H, K)`.
+
+    Returns:
+        Their mean, `(B, K)`.
+    """
+    total = logits[:, 0].astype(np.float64)
+    for head in range(1, logits.shape[1]):
+        total += logits[:, head]
+    total /= logits.shape[1]
+    return total
 
 
 def softmax(logits: ArrayLike) -> NDArray[np.float64]:
@@ -299,7 +354,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
         if start != b"PK":
             raise FormatError("not a score file: pass the .npz that an evaluation wrote", path)
         try:
-            return read_npz(head, _ARRAYS)
+            return read_npz(head, _ARRAYS, mapped=("logits",))
         except KeyError as error:
             raise FormatError(
                 f"not a score file, it has no {error.args[0]!r}: pass the .npz that an evaluation wrote", path

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import mmap
+import sys
 import tokenize
 import zipfile
 import zlib
@@ -21,12 +24,17 @@ NPZ_DAMAGE = (
 """Exceptions of NumPy, zipfile and json on damaged bytes; any other is a defect of the package."""
 
 
-def read_npz(file: IO[bytes], names: Collection[str]) -> dict[str, NDArray[Any]]:
+_PIECE = 2**20
+
+
+def read_npz(file: IO[bytes], names: Collection[str], mapped: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """Read the arrays of some names.
 
     Args:
         file: An open file.
         names: The arrays that are needed; others are passed over.
+        mapped: Those of them that are mapped into memory where they are not compressed, once they are read through and
+            their checksum holds; see `map_of`.
 
     Returns:
         The arrays by name.
@@ -43,4 +51,46 @@ def read_npz(file: IO[bytes], names: Collection[str]) -> dict[str, NDArray[Any]]
                 raise KeyError(name)
         if sum(info.file_size for info in archive.zip.infolist()) > MAX_RATIO * size:
             raise ValueError("it grows more than a hundredfold when it is read")
-        return {name: archive[name] for name in names}
+        return {name: _map(file, archive.zip, name) if name in mapped else archive[name] for name in names}
+
+
+def map_of(array: NDArray[Any]) -> mmap.mmap | None:
+    """Find the memory map that an array is a view of.
+
+    Args:
+        array: Any array.
+
+    Returns:
+        The map; None where the array has memory of its own.
+    """
+    base: object = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None
+
+
+def _map(file: IO[bytes], archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """Map an array of a file that holds it as it is; read any other."""
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as stream:
+        if (
+            info.compress_type != zipfile.ZIP_STORED or sys.platform == "win32"
+        ):  # where a mapped file cannot be replaced
+            return np.lib.format.read_array(stream, allow_pickle=False)
+        version = np.lib.format.read_magic(stream)
+        if version != (1, 0):
+            raise ValueError(f"its array {name} has a head of version {version}")
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        begin = stream.tell()
+        count = 0
+        while piece := stream.read(_PIECE):  # to its end, where the checksum is compared
+            count += len(piece)
+    if dtype.hasobject or count != dtype.itemsize * math.prod(shape):
+        raise ValueError(f"its array {name} is of another length than its head says")
+    file.seek(info.header_offset + 26)
+    lengths = file.read(4)  # of the name and of what follows it, in the member's own head
+    begin += info.header_offset + 30 + int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
+    if not count:
+        return np.empty(shape, dtype)
+    content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.ndarray(shape, dtype, content, begin, order="F" if is_fortran else "C")

@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.evaluation.calibration import agree, calibrate_confidence
-from dualhead.evaluation.scores import Scores
+from dualhead.evaluation.scores import Scores, mean_of_heads
 from dualhead.visualize import plots
 from dualhead.visualize.result_table import ResultTable
-
-_BLOCK_VALUES = 2**17
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def compare_predictions(table: ResultTable) -> dict[str, Any]:
     """
     labels = table.scores.labels
     heads = list(_head_predictions(table))
-    prediction = _predict_classes("prediction", table.scores.logits, None)
+    prediction = _predict_classes("prediction", table.scores, None)
     return {"agreement": agreement(heads, labels), "reliability": reliability([*heads, prediction], labels)}
 
 
@@ -102,20 +100,18 @@ def _head_predictions(table: ResultTable) -> Iterator[HeadPredictions]:
         aligned = _aligned(item, order)
         for number, head in enumerate(aligned.heads):
             name = head if len(table.streams) == 1 else stream if len(aligned.heads) == 1 else f"{stream}, {head}"
-            yield _predict_classes(name, aligned.logits, number)
+            yield _predict_classes(name, aligned, number)
 
 
-def _predict_classes(name: str, logits: NDArray[np.float32], head: int | None) -> HeadPredictions:
+def _predict_classes(name: str, scores: Scores, head: int | None) -> HeadPredictions:
     """Compute the predictions of a head, or of the mean of all, some samples at a time."""
-    count, _, classes = logits.shape
-    predictions, confidence = np.empty(count, np.int64), np.empty(count)
-    size = max(1, _BLOCK_VALUES // classes)
-    for start in range(0, count, size):
-        part = logits[start : start + size]
-        block = part.mean(axis=1, dtype=np.float64) if head is None else part[:, head].astype(np.float64)
-        predictions[start : start + size] = block.argmax(axis=1)
+    predictions, confidence = np.empty(len(scores), np.int64), np.empty(len(scores))
+    for rows in scores.blocks():
+        part = scores.rows(rows)
+        block = mean_of_heads(part) if head is None else part[:, head].astype(np.float64)
+        predictions[rows] = block.argmax(axis=1)
         shifted = block - block.max(axis=1, keepdims=True)
-        confidence[start : start + size] = 1 / np.exp(shifted, out=shifted).sum(axis=1)
+        confidence[rows] = 1 / np.exp(shifted, out=shifted).sum(axis=1)
     return HeadPredictions(name, predictions, confidence)
 
 
