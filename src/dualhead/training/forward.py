@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dualhead.data.loading.dataset import Batch
 from dualhead.data.store.store import Store
 from dualhead.evaluation.clip_average import average_clips
 from dualhead.evaluation.scores import Scores
@@ -68,7 +69,7 @@ def half_precision(precision: str, device: torch.device) -> AbstractContextManag
 
 def score_loader(
     model: nn.Module,
-    loader: Iterable[dict[str, Tensor]],
+    loader: Iterable[Batch],
     *,
     device: torch.device,
     test_clips: int = 1,

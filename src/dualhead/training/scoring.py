@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from torch import distributed
-from torch.utils.data import DataLoader
 
+from dualhead.data.loading.datamodule import ClipLoader
 from dualhead.data.store.store import Store
 from dualhead.evaluation.metrics import measure_heads
 from dualhead.evaluation.scores import Scores
@@ -78,7 +78,7 @@ def score_split(
     whole = module.all_clips(rows)
     rank, processes = (distributed.get_rank(), distributed.get_world_size()) if together() else (0, 1)
     batches = list(whole.batch_sampler or ())[rank::processes]
-    loader = DataLoader(whole.dataset, batch_sampler=batches, num_workers=workers, collate_fn=whole.collate_fn)
+    loader = ClipLoader(whole.dataset, batch_sampler=batches, num_workers=workers, collate_fn=whole.collate_fn)
     if on_start is not None:
         on_start(sum(len(batch) for batch in batches))
     clips, average = module.recipe.num_test_clips, module.recipe.test_clips.average

@@ -364,12 +364,9 @@ def _explain(error: Exception, folder: RunFolder, again: str) -> str | None:
     """Explain in one sentence what happened; return None for what must be a defect of this package."""
     told = str(error)
     if isinstance(error, DualheadError):
-        # From a loading process PyTorch hands over the traceback as the message.
-        return told.strip().splitlines()[-1].partition(": ")[2] if "in DataLoader worker process" in told else told
+        return told
     if isinstance(error, torch.OutOfMemoryError):
         return f"the GPU has too little memory ({told}): pass a larger accumulate_grad_batches or a smaller batch_size"
     if isinstance(error, OSError | SafetensorError):
         return f"the machine failed while {folder.path} was written or the data read ({told}): fix it, then {again}"
-    if "DataLoader worker" in told:
-        return f"a loading process died ({told.splitlines()[0]}): pass a smaller num_workers, or 0; {again}"
     return None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -146,3 +148,45 @@ def test_a_recording_that_the_recipe_refuses_is_met_before_any_worker_starts(
     monkeypatch.setattr(Recipe, "clip", refuse)
     with pytest.raises(ConfigError, match="these look like pixels"):
         module(store, workers=2)
+
+
+LOADING = """
+import resource, signal, torch
+from torch.utils.data import Dataset
+from dualhead.data.loading.datamodule import ClipLoader
+from dualhead.runtime.errors import TrainingError
+
+class Zeros(Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return torch.zeros(100_000)
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))  # of shared memory too
+try:
+    list(ClipLoader(Zeros(), batch_size=2, num_workers=1, collate_fn=lambda samples: torch.stack(samples)))
+except TrainingError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shared memory counts as files on Linux")
+def test_shared_memory_that_is_full_ends_loading() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, timeout=120, check=True)
+    assert "/dev/shm" in done.stdout
+
+
+def test_an_error_of_a_loading_process_comes_without_its_traceback(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = module(store, workers=1)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("these look like pixels")
+
+    monkeypatch.setattr(Recipe, "clip", refuse)
+    with pytest.raises(ConfigError) as caught:
+        list(data.train_dataloader())
+    assert str(caught.value) == "these look like pixels"

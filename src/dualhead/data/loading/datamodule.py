@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import queues
 from typing import TYPE_CHECKING, Any
 
 import lightning as L
@@ -15,7 +17,7 @@ from dualhead.data.loading.dataset import Batch, ClipDataset, Sample, collate
 from dualhead.data.loading.holdout import hold_out
 from dualhead.data.loading.sampler import EpochBatchSampler
 from dualhead.data.recipes.recipes import Recipe, RecipeSpec, get_recipe
-from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.errors import ConfigError, DualheadError, TrainingError
 
 if TYPE_CHECKING:
     from dualhead.data.store.store import Store
@@ -28,9 +30,42 @@ class ClipLoader(DataLoader[Batch]):
     began to load at that moment would load the wrong one.
     """
 
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, worker_init_fn=_end_on_lost_batches, **options)
+
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # the parent promises its private iterator class
-        """Yield the batches of the sampler's epoch."""
-        yield from super().__iter__()
+        """Yield the batches of the sampler's epoch.
+
+        Raises:
+            TrainingError: If a loading process dies.
+            DualheadError: What a loading process raised, without its traceback.
+        """
+        try:
+            yield from super().__iter__()
+        except DualheadError as error:
+            told = str(error)
+            if "in DataLoader worker process" not in told:
+                raise
+            # PyTorch hands over the traceback as the message
+            raise type(error)(told.strip().splitlines()[-1].partition(": ")[2]) from None
+        except RuntimeError as error:
+            if "DataLoader worker (pid" not in str(error):  # PyTorch has no type for it
+                raise
+            raise TrainingError(
+                f"a process that loads data died ({str(error).splitlines()[0]}), as it does where memory or shared "
+                "memory (/dev/shm) is full: free some, or pass fewer workers, or 0"
+            ) from error
+
+
+def _end_on_lost_batches(worker: int) -> None:
+    """End a loading process whose batch cannot be sent: by default it is dropped, and the reader waits for ever.
+
+    Sending fails where shared memory is full or no more files may be open.
+
+    Args:
+        worker: Its number.
+    """
+    queues.Queue._on_queue_feeder_error = staticmethod(lambda error, batch: os._exit(1))  # type: ignore[attr-defined]
 
 
 class ClipDataModule(L.LightningDataModule):
