@@ -240,7 +240,7 @@ def test_an_unknown_argument_is_named(name: str) -> None:
 
 @EVERY
 def test_a_width_that_cannot_be_is_one_sentence(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"width is 0: model {name} needs an integer of at least 1"):
+    with pytest.raises(ConfigError, match=f"width is 0: model {name} needs an integer from 1 to "):
         create_model(name, num_classes=7, skeleton=NTU25, width=0)
     step = model_entries()[name].architecture.width_step
     if step > 1:

@@ -6,13 +6,14 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from dualhead.models.config import ModelConfig
 from dualhead.models.published_layout import PublishedLayout
-from dualhead.runtime.errors import ConfigError, unknown
+from dualhead.runtime.errors import ConfigError, shorten, unknown
 from dualhead.runtime.registry import Registry
 from dualhead.skeleton import Skeleton, get_skeleton
 
@@ -71,6 +72,18 @@ def _load() -> None:
 
 
 _MODELS: Registry[ModelEntry] = Registry("model", _load)
+
+_MOST = {
+    "depth": 100, "num_gcn_scales": 100, "num_g3d_scales": 100, "num_bodies": 100, "in_channels": 1000, "windows": 31,
+    "dilations": 1000,
+}  # fmt: skip
+"""Largest values of arguments, beyond which building alone would take minutes or fill the memory."""
+
+_MOST_OTHERWISE = 10**6
+_MOST_ITEMS = 16
+_MOST_PARAMETERS = 250_000_000
+_USUAL, _USUAL_DEPTH = 512, 4
+"""Up to these no model has more parameters than that; some double their width with each step of depth."""
 
 
 def register_model(
@@ -160,8 +173,12 @@ def create_model(
         _need_whole(what, value, "a model")
     config = ModelConfig(name, num_classes, get_skeleton(skeleton), num_bodies, in_channels, variant)
     entry = _MODELS[name]
+    build = partial(entry.build, **given, skeleton=config.skeleton, **{**entry.changes, **variant})
     try:
-        model = entry.build(**given, skeleton=config.skeleton, **{**entry.changes, **variant})
+        sizes = [value for value in (*given.values(), *variant.values()) if isinstance(value, int)]
+        if max(sizes) > _USUAL or variant.get("depth", 0) > _USUAL_DEPTH:
+            _check_memory(build, name)
+        model = build()
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:  # such as more memory than there is
         reason = " ".join(str(error).split())
         raise ConfigError(f"model {name} cannot be built with {given | variant}: {reason}") from error
@@ -198,6 +215,8 @@ def _check_value(model: str, argument: str, value: object, default: object) -> N
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise ConfigError(f"{argument} is {value!r}: model {model} needs true or false")
+    elif isinstance(default, tuple) and default and all(isinstance(item, int) for item in default):
+        _check_sequence(model, argument, value)
     elif isinstance(default, int):
         _need_whole(argument, value, f"model {model}")
     elif isinstance(default, float) and argument.endswith("dropout"):
@@ -215,9 +234,38 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def _need_whole(what: str, value: object, who: str) -> None:
-    """Raise if a value is not an integer of at least 1; bool is rejected."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{what} is {value!r}: {who} needs an integer of at least 1")
+    """Raise if a value is not an integer from 1 to what a model can be built with; bool is rejected."""
+    most = _MOST.get(what, _MOST_OTHERWISE)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise ConfigError(f"{what} is {shorten(value)}: {who} needs an integer from 1 to {most}")
+
+
+def _check_sequence(model: str, argument: str, value: object) -> None:
+    """Raise if a value is not a short list of integers such as the sizes of windows."""
+    items = value if isinstance(value, list | tuple) else ()
+    if not 1 <= len(items) <= _MOST_ITEMS:
+        raise ConfigError(f"{argument} is {shorten(value)}: model {model} needs a list of 1 to {_MOST_ITEMS} integers")
+    for item in items:
+        _need_whole(argument, item, f"each item of it in model {model}")
+
+
+def _check_memory(build: Callable[[], SkeletonModel], name: str) -> None:
+    """Raise if a model has more parameters than can be meant; they are counted on a device without memory.
+
+    Sizes that overflow raise there what they would raise on a CPU, before anything is allocated.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            count = sum(parameter.numel() for parameter in build().parameters())
+    except NotImplementedError:  # a plugin's model that cannot be built there
+        return
+    if count > _MOST_PARAMETERS:
+        raise ConfigError(
+            f"model {name} would have {shorten(count)} parameters, more than {_MOST_PARAMETERS:,}: pass a smaller "
+            "width or depth"
+        )
 
 
 def variant_arguments(entry: ModelEntry) -> dict[str, Any]:

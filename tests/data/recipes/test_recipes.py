@@ -559,3 +559,17 @@ def test_a_single_body_can_take_both_places() -> None:
     assert not get_recipe("resample8").clip(one, "joint")[..., 1].any()
     np.testing.assert_array_equal(twice.clip(two, "joint"), get_recipe("resample8").clip(two, "joint"))
     assert twice.trace(one).bodies == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ({"sample": {"linear": {"frames": 10**9}}}, "1000000000 frames"),
+        ({"frames": 10**9}, "1000000000"),
+        ({"bodies": 10**9}, "1000000000"),
+        ({"test_clips": {"yaws": [float(yaw % 180) for yaw in range(1001)]}}, "1001 test clips"),
+    ],
+)
+def test_sizes_beyond_any_use_are_refused(given: dict[str, object], value: str) -> None:
+    with pytest.raises(ConfigError, match=value):
+        get_recipe({"base": "resample64", **given})

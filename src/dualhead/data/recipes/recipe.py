@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dualhead.data.recipes.step import Clip, Draft, Stage, Step, make_step
 from dualhead.data.recipes.steps import Sampler, TakeStream, TestCut, TestYaw
 from dualhead.data.recipes.streams import check_stream, is_temporal, stream_channels
-from dualhead.runtime.errors import ConfigError
+from dualhead.runtime.errors import ConfigError, shorten
 from dualhead.runtime.registry import Registry
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
@@ -87,6 +87,12 @@ class ClipTrace:
     bodies: list[int]
 
 
+MOST_FRAMES = 99_999
+"""The longest clip that a recipe makes."""
+
+_MOST_BODIES = 100
+
+
 @dataclass(frozen=True)
 class Recipe:
     """From a recording to clips `(C, T, V, M)`.
@@ -114,15 +120,24 @@ class Recipe:
         """Check the steps.
 
         Raises:
-            ConfigError: If no step gives the clip its length, or there is not one `stream` step.
+            ConfigError: If no step gives the clip its length, there is not one `stream` step, or a size is too large.
         """
-        if not isinstance(self.bodies, int) or isinstance(self.bodies, bool) or self.bodies < 1:
-            raise ConfigError(f"recipe {self.name!r} has bodies {self.bodies!r}: expected an integer of 1 or more")
+        if not isinstance(self.bodies, int) or isinstance(self.bodies, bool) or not 1 <= self.bodies <= _MOST_BODIES:
+            raise ConfigError(
+                f"recipe {self.name!r} has bodies {shorten(self.bodies)}: expected an integer of 1 to {_MOST_BODIES}"
+            )
         count = sum(isinstance(step, TakeStream) for step in self.steps)
         if count != 1:
             raise ConfigError(f"recipe {self.name!r} has {count} steps 'stream': expected one")
         if not min(self.frames, self.train_frames):
             raise ConfigError(f"recipe {self.name!r} has no step that samples frames: add one, such as linear")
+        sizes = {
+            "frames": (max(self.frames, self.train_frames), MOST_FRAMES),
+            "test clips": (self.num_test_clips, 1000),
+        }
+        for what, (size, most) in sizes.items():
+            if size > most:
+                raise ConfigError(f"recipe {self.name!r} has {shorten(size)} {what}: expected at most {most:,}")
         if not self.normalised_by:
             object.__setattr__(self, "normalised_by", self.name)
         if self.spec is None:
