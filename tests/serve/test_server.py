@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -115,6 +118,39 @@ def test_a_length_has_to_be_given(server: Server) -> None:
         "POST", "/files?client=z&name=a.npy", iter([b"abc"]), {"X-Dualhead-Token": server.token}, encode_chunked=True
     )
     assert connection.getresponse().status == 411
+
+
+def answer_to(server: Server, request: str) -> bytes:
+    """Return the first line of the answer to a request as it goes over the wire."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(request.encode())
+        return connection.makefile("rb").readline()
+
+
+def test_requests_that_are_no_address_or_too_long_are_refused(
+    server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host = f"Host: 127.0.0.1:{server.port}\r\nX-Dualhead-Token: {server.token}\r\n"
+    assert b" 400 " in answer_to(server, f"GET http://[ HTTP/1.1\r\n{host}\r\n")
+    length = f"Content-Length: {'9' * 5000}\r\n"
+    assert b" 413 " in answer_to(server, f"POST /files?name=a HTTP/1.1\r\n{host}{length}\r\n")
+    assert b" 413 " in answer_to(server, f"POST /live HTTP/1.1\r\n{host}{length}\r\n")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_name_longer_than_a_file_system_takes_is_cut(server: Server) -> None:
+    path = server.jobs.place("../" + "\U00020000" * 200 + ".csv")
+    assert path.suffix == ".csv" and len(path.name.encode()) <= 80 and path.parent.parent == server.jobs.folder
+    assert server.jobs.place("..").name == "recording"
+
+
+def test_a_full_disk_is_a_sentence(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(server.jobs, "place", fail)
+    answer = ask(server, "POST", "/files?name=a.csv&client=d", b"1,2")
+    assert answer[0] == 507 and os.strerror(errno.ENOSPC) in error(answer)
 
 
 def wait(server: Server, key: str) -> dict[str, Any]:

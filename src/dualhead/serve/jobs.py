@@ -126,7 +126,8 @@ class Jobs:
     def place(self, name: str) -> Path:
         """Return a path for an upload in a folder of its own, whose name ends as the user's does."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        plain = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in Path(name).name)[-80:]
+        kept = (letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in name)
+        plain = "".join(kept)[-80:]  # in ASCII, so that it is no longer in bytes than a file system takes
         return folder / (plain.lstrip(".") or "recording")
 
     def add(self, client: str, name: str, path: Path, window: str, stride: str) -> Job:

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from dualhead.formats.video import domain_gap
 from dualhead.inference.predictor import Predictor
@@ -74,6 +74,13 @@ class Settings:
     max_upload: int = 500 * 2**20
     pose_weights: Path | None = None
     pose_obstacle: str = ""
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        raise _RefusedError(HTTPStatus.BAD_REQUEST, "the request has no valid address") from None
 
 
 class _RefusedError(Exception):
@@ -228,9 +235,9 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         """Check the origin of a request, then dispatch it."""
         self._sent = False
-        address = urlsplit(self.path)
-        self.query = {name: values[-1] for name, values in parse_qs(address.query).items()}
         try:
+            address = _split(self.path)
+            self.query = {name: values[-1] for name, values in parse_qs(address.query).items()}
             self._check_origin()
             action = paths.get(address.path)
             parts = address.path.strip("/").split("/")
@@ -248,6 +255,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.BAD_REQUEST, printable_line(str(error)))
         except (ConnectionError, TimeoutError):
             self.close_connection = True
+        except OSError as error:
+            self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, f"the disk failed ({error.strerror}): free some space")
         except Exception as error:  # noqa: BLE001  (a bug in one request must not end the server)
             self._refuse(
                 HTTPStatus.INTERNAL_SERVER_ERROR, printable_line(f"unexpected {type(error).__name__}: {error}")
@@ -374,7 +383,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not length.isascii() or not length.isdigit() or "Transfer-Encoding" in self.headers:
             raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "the request has no Content-Length")
-        return int(length)
+        return int(length) if len(length) <= 20 else 10**20  # Python refuses to convert thousands of digits
 
     def _body(self, most: int) -> bytes:
         size = self._length()
