@@ -21,6 +21,7 @@ from dualhead.formats.file_format import (
     require_skeleton,
 )
 from dualhead.formats.files.json_file import parse_json
+from dualhead.formats.files.text_lines import check_lines
 from dualhead.formats.observations import MAX_PEOPLE, Observations, identity, number_array
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17
@@ -203,7 +204,9 @@ def _parse_labels(files: FrameFiles, options: ReadingOptions) -> Iterator[RawCli
     people = Observations(COCO17)
     for number in sorted(files.frames):
         member = files.frames[number]
-        lines = member.read().decode("utf-8", "replace").splitlines()
+        data = member.read()
+        check_lines(data, member.where)
+        lines = data.decode("utf-8", "replace").splitlines()
         held = [(place, line) for place, line in enumerate(lines, 1) if line.strip()]
         if len(held) > MAX_PEOPLE:
             raise FormatError(f"{len(held)} people are more than the {MAX_PEOPLE} of one frame", member.where)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualhead.formats.custom.columns import read_numbers
+from dualhead.formats.custom.columns import read_numbers, read_table
+from dualhead.formats.files.text_lines import MAX_LINES
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17, Skeleton
 
@@ -80,3 +81,10 @@ def test_frame_numbers_put_rows_in_their_places(head: str) -> None:
 def test_a_text_file_has_blanks_between_its_numbers() -> None:
     table = read_numbers(b" 1  2.5 3 4\n\n5 6\t7 8 \n", "a.txt", PAIR)
     assert table.values.tolist() == [[1, 2.5, 3, 4], [5, 6, 7, 8]]
+
+
+@pytest.mark.parametrize(("data", "most"), [(b"\n" * (MAX_LINES + 1), MAX_LINES), (b"0, " * 100_001, 100_000)])
+def test_lines_and_cells_beyond_any_recording_are_refused(data: bytes, most: int) -> None:
+    for path, text in (("a.csv", data), ("a.txt", data.replace(b",", b""))):
+        with pytest.raises(FormatError, match=str(most)):
+            read_table(text, path)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dualhead.formats.files.text_lines import check_lines
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import Skeleton
 
@@ -26,6 +27,7 @@ _MOST_GAPS = 10_000  # frames between those that a table has
 _TIME = ("time", "timestamp", "time_s", "timestamp_s", "seconds", "t", "timestamp_ms")
 _CLASS = ("class", "label", "action", "activity", "pose", "asana", "category", "target")
 _QUOTED = 60
+_MOST_CELLS = 100_000  # of a line; a list of each column is made
 _LOOKED_AT = 1000
 _FEWEST_NUMBERED = 10  # of fewer columns 1, 2, 3, ... may be data
 _JOINT_COLUMN = re.compile(r"(?P<joint>.+?)[ ._-]?(?P<axis>[xyz]|score|confidence|visibility|conf)", re.IGNORECASE)
@@ -64,15 +66,18 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
         separators alone is one of empty cells.
 
     Raises:
-        FormatError: If it is empty, no text or no CSV, or another mark than the comma separates its cells.
+        FormatError: If it is empty, no text or no CSV, has too many lines or cells in a line, or another mark than the
+            comma separates its cells.
     """
+    check_lines(data, path)
     try:
         text = data.decode("utf-8-sig")
         if str(path).lower().endswith(".txt") and "," not in text[:_LOOKED_AT]:
-            lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
+            rows = ((number, line.split()) for number, line in enumerate(text.splitlines(), start=1))
         else:
             reader = csv.reader(io.StringIO(text, newline=""))
-            lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
+            rows = ((reader.line_num, row) for row in reader)
+        lines = [(number, _stripped(row, path, number)) for number, row in rows]
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FormatError("not UTF-8 text: save it as CSV in UTF-8", path, line) from None
@@ -87,6 +92,12 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
             reason = f"its cells are separated by {name} instead of ',': save it with commas, and points in numbers"
             raise FormatError(reason, path, first)
     return lines
+
+
+def _stripped(row: Sequence[str], path: str | Path, line: int) -> list[str]:
+    if len(row) > _MOST_CELLS:
+        raise FormatError(f"{len(row)} cells are more than the {_MOST_CELLS} of a frame", path, line)
+    return [cell.strip() for cell in row]
 
 
 def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTable:
