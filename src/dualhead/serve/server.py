@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hmac
 import json
 import secrets
@@ -256,7 +257,9 @@ class _Handler(BaseHTTPRequestHandler):
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         except OSError as error:
-            self._refuse(HTTPStatus.INSUFFICIENT_STORAGE, f"the disk failed ({error.strerror}): free some space")
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            status = HTTPStatus.INSUFFICIENT_STORAGE if full else HTTPStatus.INTERNAL_SERVER_ERROR
+            self._refuse(status, f"a file cannot be read or written ({error.strerror or error})")
         except Exception as error:  # noqa: BLE001  (a bug in one request must not end the server)
             self._refuse(
                 HTTPStatus.INTERNAL_SERVER_ERROR, printable_line(f"unexpected {type(error).__name__}: {error}")
