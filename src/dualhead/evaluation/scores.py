@@ -50,8 +50,6 @@ class Scores:
     logits: NDArray[np.float32]
     heads: tuple[str, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    _map: mmap.mmap | None = field(default=None, init=False, repr=False)
-    _bytes: int = field(default=0, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Convert the fields to their types and check them."""
@@ -67,9 +65,6 @@ class Scores:
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
-        content = map_of(self.logits)
-        object.__setattr__(self, "_map", content)
-        object.__setattr__(self, "_bytes", 0 if content is None else content.size())
         self._check()
 
     def _check(self) -> None:
@@ -142,11 +137,12 @@ class Scores:
         Raises:
             FormatError: If the file was cut since it was opened: reading past its end would kill the process.
         """
-        if self._map is not None:
-            if self._map.size() < self._bytes:
+        content = map_of(self.logits)
+        if content is not None:
+            if content.size() < len(content):
                 raise FormatError("a score file was cut while it was read: write it again")
             if hasattr(mmap, "MADV_DONTNEED"):
-                self._map.madvise(mmap.MADV_DONTNEED)
+                content.madvise(mmap.MADV_DONTNEED)
         return self.logits[rows]
 
     @property

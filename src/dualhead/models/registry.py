@@ -259,8 +259,10 @@ def _check_memory(build: Callable[[], SkeletonModel], name: str) -> None:
     try:
         with torch.device("meta"):
             count = sum(parameter.numel() for parameter in build().parameters())
-    except NotImplementedError:  # a plugin's model that cannot be built there
-        return
+    except (RuntimeError, TypeError) as error:
+        if "meta" in str(error).lower():  # a plugin's model that cannot be built there
+            return
+        raise
     if count > _MOST_PARAMETERS:
         raise ConfigError(
             f"model {name} would have {shorten(count)} parameters, more than {_MOST_PARAMETERS:,}: pass a smaller "

@@ -31,7 +31,7 @@ class ClipLoader(DataLoader[Batch]):
     """
 
     def __init__(self, *arguments: Any, **options: Any):
-        super().__init__(*arguments, worker_init_fn=_end_on_lost_batches, **options)
+        super().__init__(*arguments, **{"worker_init_fn": _end_on_lost_batches, **options})
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # the parent promises its private iterator class
         """Yield the batches of the sampler's epoch.
