@@ -25,7 +25,7 @@ from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.video import to_recording
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.predictions_file import PredictionsFile
-from dualhead.inference.writing import CSV_COLUMNS, write_csv, write_jsonl
+from dualhead.inference.writing import PREDICTION_COLUMNS, write_items
 from dualhead.models.checkpoint import load_checkpoint, read_metadata, save_checkpoint
 from dualhead.models.registry import create_model
 from dualhead.poses.recording import PoseRecording, load_poses
@@ -234,9 +234,9 @@ def _predictions() -> list[Prediction]:
 
 def _prediction_seeds() -> list[tuple[str, Sequence[bytes]]]:
     seeds = []
-    for kind, write in (("jsonl", write_jsonl), ("csv", write_csv)):
+    for kind in ("jsonl", "csv"):
         stream = io.StringIO()
-        write(iter(_predictions()), stream, 2)
+        write_items(iter(_predictions()), stream, kind, PREDICTION_COLUMNS, 2)
         seeds.append((f"x.{kind}", [stream.getvalue().encode()]))
     return seeds
 
@@ -249,7 +249,7 @@ def _start_predictions(folder: Path) -> Feed:
         partial = path.with_name(f"{path.name}.partial")
         path.replace(partial)
         try:
-            with PredictionsFile(path, kind, CSV_COLUMNS, over_time=False, top_k=2, resume=True):
+            with PredictionsFile(path, kind, PREDICTION_COLUMNS, over_time=False, top_k=2, resume=True):
                 pass
         finally:
             partial.unlink(missing_ok=True)
