@@ -192,7 +192,7 @@ class ClipDataModule(L.LightningDataModule):
             world_size=world_size,
         )
         return ClipLoader(
-            dataset,  # type: ignore[arg-type]  # a sample becomes a batch in collate
+            dataset,  # a sample becomes a batch in collate
             batch_sampler=sampler,
             num_workers=self.workers,
             collate_fn=self.train_collate if dataset.train else collate,
