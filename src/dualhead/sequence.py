@@ -81,12 +81,10 @@ class SkeletonSequence:
             )
         if fps is not None and not fps > 0:
             raise ConfigError(f"sequence {name!r} has fps {fps:g}: expected frames per second, above 0, or None")
-        values = {
-            "joints": numbers, "skeleton": layout, "name": name, "label": label, "confidence": scores,
-            "fields": {} if fields is None else fields, "prepared": prepared, "fps": fps,
-        }  # fmt: skip
-        for key, value in values.items():
-            object.__setattr__(self, key, value)  # the dataclass is frozen
+        vars(self).update(  # the dataclass is frozen
+            joints=numbers, skeleton=layout, name=name, label=label, confidence=scores,
+            fields={} if fields is None else fields, prepared=prepared, fps=fps,
+        )  # fmt: skip
 
     @property
     def num_bodies(self) -> int:
