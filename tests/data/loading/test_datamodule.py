@@ -151,7 +151,7 @@ def test_a_recording_that_the_recipe_refuses_is_met_before_any_worker_starts(
 
 
 LOADING = """
-import resource, signal, torch
+import resource, signal, sys, torch
 from torch.utils.data import Dataset
 from dualhead.data.loading.datamodule import ClipLoader
 from dualhead.runtime.errors import TrainingError
@@ -164,7 +164,7 @@ class Zeros(Dataset):
         return torch.zeros(100_000)
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))  # of shared memory too
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))  # of shared memory too
 try:
     list(ClipLoader(Zeros(), batch_size=2, num_workers=1, collate_fn=lambda samples: torch.stack(samples)))
 except TrainingError as error:
@@ -173,9 +173,11 @@ except TrainingError as error:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="shared memory counts as files on Linux")
-def test_shared_memory_that_is_full_ends_loading() -> None:
-    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, timeout=120, check=True)
-    assert "/dev/shm" in done.stdout
+@pytest.mark.parametrize("size", [5000, 20])  # too little for a batch, and for a semaphore
+def test_shared_memory_that_is_full_ends_loading(size: int) -> None:
+    words = [sys.executable, "-c", LOADING, str(size)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=True)
+    assert "/dev/shm" in done.stdout and "Traceback" not in done.stderr
 
 
 def test_an_error_of_a_loading_process_comes_without_its_traceback(

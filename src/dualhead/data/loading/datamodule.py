@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from dualhead.data.loading.dataset import Batch, ClipDataset, Sample, collate
 from dualhead.data.loading.holdout import hold_out
@@ -21,6 +22,10 @@ from dualhead.runtime.errors import ConfigError, DualheadError, TrainingError
 
 if TYPE_CHECKING:
     from dualhead.data.store.store import Store
+
+
+# True until loading processes start: where they cannot, PyTorch prints a traceback of its own otherwise
+_MultiProcessingDataLoaderIter._shutdown = True
 
 
 class ClipLoader(DataLoader[Batch]):
@@ -37,11 +42,18 @@ class ClipLoader(DataLoader[Batch]):
         """Yield the batches of the sampler's epoch.
 
         Raises:
-            TrainingError: If a loading process dies.
+            TrainingError: If loading processes cannot be started, or one of them dies.
             DualheadError: What a loading process raised, without its traceback.
         """
         try:
-            yield from super().__iter__()
+            batches = super().__iter__()
+        except OSError as error:
+            raise TrainingError(
+                f"processes that load data cannot be started ({error}): free some shared memory (/dev/shm) or files, "
+                "or pass fewer workers, or 0"
+            ) from error
+        try:
+            yield from batches
         except DualheadError as error:
             told = str(error)
             if "in DataLoader worker process" not in told:
