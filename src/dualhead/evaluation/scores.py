@@ -129,7 +129,7 @@ class Scores:
         return [slice(start, start + size) for start in range(0, len(self), size)]
 
     def rows(self, rows: slice) -> NDArray[np.float32]:
-        """Return the logits of neighbouring samples, a view `(B, H, K)`; of a file, the memory of others is let go.
+        """Return the logits of neighbouring samples, a view `(B, H, K)`; of a file, memory of others is released.
 
         Args:
             rows: The samples.
