@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dualhead.evaluation.joining import join, label_of, match_validation, stream_names
 from dualhead.evaluation.metrics import Metrics, measure, measure_heads, sample_figures, summarise_samples
-from dualhead.evaluation.scores import Scores, as_scores, label_log_probability, mean_of_heads, softmax
+from dualhead.evaluation.scores import Scores, as_scores, cache_blocks, label_log_probability, mean_of_heads, softmax
 from dualhead.evaluation.weights import WeightsName, given_weights, search_weights
 from dualhead.runtime.errors import ConfigError, MismatchError, unknown
 from dualhead.runtime.files import check_apart
@@ -22,8 +22,6 @@ from dualhead.version import __version__
 
 Method = Literal["logits", "softmax"]
 """The quantity that is summed: the streams' logits, or their probabilities."""
-
-_BLOCK_VALUES = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,12 +191,11 @@ def combine_logits(
     """
     if method == "logits" and all(names == heads[0] for names in heads):
         fused = np.empty(logits[0].shape, np.float32)  # (N, H, K)
-        size = max(1, _BLOCK_VALUES // max(1, math.prod(fused.shape[1:])))
-        for start in range(0, len(fused), size):  # a block at a time, whose sum stays in cache
-            total = np.zeros(fused[start : start + size].shape)
+        for block in cache_blocks(len(fused), math.prod(fused.shape[1:])):
+            total = np.zeros(fused[block].shape)
             for part, weight in zip(logits, weights, strict=True):
-                total += weight * part[start : start + size].astype(np.float64)
-            fused[start : start + size] = total
+                total += weight * part[block].astype(np.float64)
+            fused[block] = total
         return fused, heads[0]
     means = [mean_of_heads(part) for part in logits]
     total = np.tensordot(weights, _parts(means, method), axes=1)  # (N, K)

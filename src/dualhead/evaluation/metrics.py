@@ -12,10 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dualhead.evaluation.scores import Scores, label_log_probability, mean_of_heads
+from dualhead.evaluation.scores import Scores, cache_blocks, label_log_probability, mean_of_heads
 from dualhead.runtime.errors import ConfigError
-
-_BLOCK_VALUES = 2**17
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,7 @@ def measure(logits: ArrayLike, labels: ArrayLike) -> Metrics:
         ConfigError: If there is no sample or the shapes do not match.
     """
     values, truth = _checked(logits, labels)
-    size = max(1, _BLOCK_VALUES // values.shape[1])  # what is computed from a block stays in cache
-    blocks = [slice(start, start + size) for start in range(0, len(truth), size)]
+    blocks = cache_blocks(len(truth), values.shape[1])
     figures = [sample_figures(values[block], truth[block]) for block in blocks]
     return summarise_samples(figures, truth)
 

@@ -20,7 +20,7 @@ from dualhead.version import __version__
 SCHEMA = 1
 """Version of the file layout; raised when an older reader would misread a file."""
 
-_BLOCK_VALUES = 2**17  # 1 MB in double precision
+_BLOCK_VALUES = 2**17  # 1 MB in double precision: what is computed from them stays in cache
 _ARRAYS = ("schema", "version", "names", "labels", "logits", "heads", "provenance")
 
 
@@ -125,8 +125,7 @@ class Scores:
         Args:
             values: How many numbers are computed of each logit.
         """
-        size = max(1, _BLOCK_VALUES // (values * len(self.heads) * self.num_classes))
-        return [slice(start, start + size) for start in range(0, len(self), size)]
+        return cache_blocks(len(self), values * len(self.heads) * self.num_classes)
 
     def rows(self, rows: slice) -> NDArray[np.float32]:
         """Return the logits of neighbouring samples, a view `(B, H, K)`; of a file, memory of others is released.
@@ -248,6 +247,20 @@ class Scores:
             raise FormatError("score file that this user may not read: change its permissions", path) from error
         except NPZ_DAMAGE as error:
             raise FormatError(f"damaged score file ({_first_line(error)}): write it again", path) from error
+
+
+def cache_blocks(count: int, values: int) -> list[slice]:
+    """Return samples in blocks so small that what is computed from one stays in cache.
+
+    Args:
+        count: Number of samples.
+        values: Numbers that are computed of a sample.
+
+    Returns:
+        Consecutive slices of at least one sample; the last may reach beyond the samples.
+    """
+    size = max(1, _BLOCK_VALUES // max(1, values))
+    return [slice(start, start + size) for start in range(0, count, size)]
 
 
 def mean_of_heads(logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dualhead.evaluation.scores import cache_blocks
 from dualhead.runtime.errors import ConfigError, unknown
 
 NAMED_WEIGHTS = MappingProxyType({"equal": (1.0, 1.0), "published": (0.6, 0.4), "pyskl": (2.0, 1.0)})
@@ -25,7 +26,6 @@ WeightsName = Literal["equal", "published", "pyskl"]
 
 _GRID_POINTS = 400
 _GRID_STEPS = 10
-_BLOCK_VALUES = 2**17  # 1 MB: what is computed from them stays in cache
 
 _Point = tuple[int, ...]
 """Weights as multiples of the smallest step."""
@@ -181,11 +181,10 @@ class _Candidates:
             return
         streams, count, classes = parts.shape
         weights = np.array(points) / self._total  # (P, n)
-        size = max(1, _BLOCK_VALUES // (len(points) * classes))
-        for start in range(0, count, size):
-            block = parts[:, start : start + size]
+        for rows in cache_blocks(count, len(points) * classes):
+            block = parts[:, rows]
             fused = (weights @ block.reshape(streams, -1)).reshape(len(points), block.shape[1], classes)
-            yield start + block.shape[1], fused, labels[start : start + size]
+            yield rows.start + block.shape[1], fused, labels[rows]
 
 
 def _divide(parts: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[int, NDArray[np.intp]]:
@@ -200,18 +199,17 @@ def _divide(parts: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[int,
         not.
     """
     streams, count, classes = parts.shape
-    size = max(1, _BLOCK_VALUES // (streams * classes))
-    rows = []
+    undecided = []
     always = 0
-    for start in range(0, count, size):
-        block, truth = parts[:, start : start + size], labels[start : start + size]
+    for rows in cache_blocks(count, streams * classes):
+        block, truth = parts[:, rows], labels[rows]
         lead = np.take_along_axis(block, truth[None, :, None], axis=2) - block  # (n, B, K): over each other class
         others = np.arange(classes) != truth[:, None]
         right = ((lead > 0).all(axis=0) | ~others).all(axis=1)
         wrong = ((lead < 0).all(axis=0) & others).any(axis=1)
         always += int(right.sum())
-        rows.append(start + np.flatnonzero(~right & ~wrong))
-    return always, np.concatenate(rows) if rows else np.zeros(0, np.intp)
+        undecided.append(rows.start + np.flatnonzero(~right & ~wrong))
+    return always, np.concatenate(undecided) if undecided else np.zeros(0, np.intp)
 
 
 def _grid(streams: int, steps: int) -> Iterator[tuple[int, ...]]:
