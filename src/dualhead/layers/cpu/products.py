@@ -40,6 +40,11 @@ _FEW = 2**20
 """Multiplications below which to call oneDNN takes longer than the product: 11 us for 200 rows of 12 to 12 channels."""
 
 
+def _pays(x: Tensor, outputs: int) -> bool:
+    """Return whether a product of `x` with so many outputs goes to oneDNN."""
+    return by_onednn(x) and x.numel() * outputs >= _FEW
+
+
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: str = "none") -> Tensor:
     """Compute x times the transposed weight, without gradients.
 
@@ -52,7 +57,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: st
     Returns:
         `(..., O)`, contiguous.
     """
-    if by_onednn(x) and x.numel() * len(weight) >= _FEW:
+    if _pays(x, len(weight)):
         y: Tensor = torch.ops.mkldnn._linear_pointwise(_dense(x), _dense(weight), bias, activation, [], "")
         return y
     y = F.linear(x, weight, bias)
@@ -72,7 +77,7 @@ def add_outer(total: Tensor, left: Tensor, right: Tensor) -> None:
         left: `(n, O)`.
         right: `(n, C)`.
     """
-    if by_onednn(left) and left.is_contiguous() and right.is_contiguous():
+    if _pays(left, right.shape[1]) and left.is_contiguous() and right.is_contiguous():
         total.add_(linear(left.t(), right.t()))
     else:
         total.addmm_(left.t(), right)
