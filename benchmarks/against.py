@@ -11,6 +11,7 @@ import argparse
 import inspect
 import json
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -210,7 +211,12 @@ def main() -> None:
         ours, its = 1e6 * row["seconds"], 1e6 * row["other_seconds"]
         print(f"{name:<26} {ours:>14,.1f} us, other {its:>14,.1f} us, ratio {row['ratio']:.3f}")
     if options.out:
-        options.out.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        from benchmarks.commit import commit
+        from benchmarks.prepare import machine
+
+        facts = {"command": shlex.join(["python", "-m", "benchmarks.against", *sys.argv[1:]]), "commit": commit()}
+        content = {**facts, "machine": machine(), "load": round(os.getloadavg()[0], 1), "cases": rows}
+        options.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from benchmarks import pose_samples as samples
-from benchmarks.fuzz_target import Feed, Target, of_bytes, of_path, with_file
+from benchmarks.fuzz_target import Feed, Target, of_path, with_file
 from dualhead.data.bodies.selection import get_selection
 from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.member import list_members
-from dualhead.formats.intervals import parse_intervals
 from dualhead.reading.listing import file_member, find_recordings, parse_member
 from dualhead.reading.recognise import recognise
 from dualhead.runtime.errors import DualheadError, FormatError
@@ -65,10 +64,6 @@ def _read(kind: str, wanted: Skeleton | None) -> Callable[[Path], None]:
     return read
 
 
-def _intervals(data: bytes) -> None:
-    parse_intervals(data, "x")
-
-
 def _start_labels(folder: Path) -> Feed:
     """Read a folder of label files, of which one is changed."""
     for frame in (1, 2):
@@ -93,9 +88,4 @@ def pose_targets() -> list[Target]:
         Target("bvh-as-ntu", [("a.bvh", [samples.bvh()])], of_path(_read("bvh", NTU25))),
         Target("bvh-as-h36m", [("a.bvh", [samples.bvh()])], of_path(_read("bvh", H36M17))),
         Target("ultralytics_labels", [(f"a_{frame}.txt", labels) for frame in (1, 2)], _start_labels),
-        Target(
-            "intervals",
-            [("a.txt", [b"21,71,145,2\n5,200,260,1\n", b"0 40 clap\n41.5 80 sit down\n"])],
-            of_bytes(_intervals),
-        ),
     ]

@@ -140,7 +140,7 @@ def _own_clips() -> list[Target]:
     arrays = [still, still.swapaxes(0, 1), still.reshape(2, 9, 34)[0], scored, still.transpose(3, 1, 2, 0)]
     annotation = {"frame_dir": "a", "total_frames": 9, "keypoint": scored[..., :2], "keypoint_score": scored[..., 2]}
     pickles = [pyskl(False), pickle.dumps([annotation]), pickle.dumps({**annotation, "keypoint": scored.tolist()})]
-    intervals = [b"7,300,420,2\n1,0,90,1\n", b"0 40 clap\n40 80 stand up\n", b"0.0,1.5,clap\n"]
+    intervals = [b"7,300,420,2\n1,0,90,1\n", b"0 40 clap\n41.5 80 stand up\n", b"0.0,1.5,clap\n"]
 
     def read(path: Path) -> None:
         list(Reader(usual=COCO17, any_scale=True).read(path))

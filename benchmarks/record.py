@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import re
 import shlex
 from collections.abc import Mapping
@@ -21,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.commit import commit
+from benchmarks.prepare import machine
 from benchmarks.tables import recipe_name
 from dualhead.evaluation.fusion import fuse
 from dualhead.evaluation.scores import Scores
 from dualhead.runtime.files import write_text
-from dualhead.runtime.machine import count_cores
 from dualhead.runtime.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[1]
@@ -151,7 +150,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="the folder of runs.txt")
     parser.add_argument("runs", type=Path, help="the folder of the runs")
     parser.add_argument("--commit", default=commit(), help="the commit that the runs were trained at")
-    parser.add_argument("--machine", default=f"{platform.machine()}, {count_cores()} cores", help="what they ran on")
+    parser.add_argument("--machine", default=machine(), help="what they ran on")
     options = parser.parse_args()
     where = {"commit": options.commit, "machine": options.machine}
     if options.kind == "ablation":

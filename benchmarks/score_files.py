@@ -27,19 +27,19 @@ ROOT = Path(__file__).parents[1]
 
 
 def make_scores(folder: Path, files: int, samples: int, classes: int) -> tuple[list[Path], list[Path]]:
-    """Write score files of the test side and of the validation side, one of each a stream.
+    """Write score files of the test split and of the validation split, one of each a stream.
 
     Args:
         folder: Where to.
         files: How many streams.
-        samples: How many samples on either side.
+        samples: How many samples in either split.
         classes: How many classes.
 
     Returns:
-        The files of the test side, and of the validation side.
+        The files of the test split, and of the validation split.
     """
     rng = np.random.default_rng(0)
-    sides = []
+    splits = []
     for split in ("test", "validation"):
         labels = rng.integers(0, classes, samples)
         names = np.array([f"{split} {row:06d}" for row in range(samples)])
@@ -54,8 +54,8 @@ def make_scores(folder: Path, files: int, samples: int, classes: int) -> tuple[l
             }  # fmt: skip
             paths.append(folder / f"{split}-{number}.npz")
             Scores(names, labels, logits, ("fine", "coarse"), provenance).save(paths[-1])
-        sides.append(paths)
-    return sides[0], sides[1]
+        splits.append(paths)
+    return splits[0], splits[1]
 
 
 _MEASURE = """
@@ -80,7 +80,7 @@ def main() -> None:
     """Measure both commands and write the figures where asked."""
     parser = argparse.ArgumentParser(description="Seconds, memory and page size of fusing and reporting score files.")
     parser.add_argument("--files", type=int, default=8, help="streams (default 8)")
-    parser.add_argument("--samples", type=int, default=50_000, help="samples of either side (default 50000)")
+    parser.add_argument("--samples", type=int, default=50_000, help="samples of either split (default 50000)")
     parser.add_argument("--classes", type=int, default=120, help="classes (default 120)")
     parser.add_argument("--against", type=Path, help="another checkout to run too")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
@@ -99,7 +99,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         test, validation = (
-            list(map(str, side)) for side in make_scores(folder, options.files, options.samples, options.classes)
+            list(map(str, files)) for files in make_scores(folder, options.files, options.samples, options.classes)
         )
         commands = {
             "report": ["report", *test, "--out", str(folder / "page.html")],
