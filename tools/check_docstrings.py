@@ -35,7 +35,9 @@ Weight Wrap Write Yield
 VERBS = frozenset(_VERBS.split())
 """Verbs that start a docstring. Add a verb that names what a function does, in the words of the field."""
 
-NO_OPENINGS = frozenset(("How", "That", "Those", "What", "Where", "Whether", "Which", "Who", "Whose", "Why"))
+NO_OPENINGS = frozenset(
+    ("How", "Let", "Say", "That", "Those", "What", "Where", "Whether", "Which", "Who", "Whose", "Why")
+)
 """Words that start a clause where the name of a thing is expected."""
 
 NO_PHRASES = re.compile(

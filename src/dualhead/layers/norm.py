@@ -28,7 +28,7 @@ _AGAIN: ContextVar[bool] = ContextVar("again", default=False)
 
 
 class RecomputeForward(AbstractContextManager[None]):
-    """Let batch norms inside do once more what they did, for a gradient, and leave their running statistics.
+    """Context in which batch norms compute once more, for a gradient, and leave their running statistics.
 
     It can be entered once for each gradient that is taken.
 

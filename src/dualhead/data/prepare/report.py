@@ -55,7 +55,7 @@ class PrepareReport:
 
     @property
     def warnings(self) -> list[str]:
-        """Say what is odd of samples that the store keeps all the same."""
+        """Lines about anomalies of samples that the store keeps all the same."""
         found = {remark: self.remarks.get(remark, 0) for remark in REMARKS}
         lines = [f"warning: {count} samples {REMARKS[remark]}" for remark, count in found.items() if count]
         others = Counter({remark: count for remark, count in self.remarks.items() if remark not in REMARKS})
