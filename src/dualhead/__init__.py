@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from dualhead.data.loading.dataset import ClipDataset
     from dualhead.data.prepare.prepare import prepare
     from dualhead.data.reading import read
-    from dualhead.data.recipes.recipe import Recipe, register_recipe
+    from dualhead.data.recipes.families import register_recipe
+    from dualhead.data.recipes.recipe import Recipe
     from dualhead.data.recipes.recipes import get_recipe
     from dualhead.data.recipes.step import Stage, Step, register_augmentation, register_step
     from dualhead.data.recipes.streams import register_stream
@@ -91,7 +92,7 @@ _HOMES = {
     "register_mixing": "training.mixing",
     "register_model": "models.registry",
     "register_objective": "training.objectives",
-    "register_recipe": "data.recipes.recipe",
+    "register_recipe": "data.recipes.families",
     "register_step": "data.recipes.step",
     "register_stream": "data.recipes.streams",
     "render": "visualize.animation",

@@ -23,7 +23,8 @@ from dualhead.data.recipes.augment import (
     random_rotation,
     random_view,
 )
-from dualhead.data.recipes.step import Draft, Step
+from dualhead.data.recipes.draft import Draft
+from dualhead.data.recipes.step import Step
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import COCO17, KINECT20, Skeleton

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualhead.data.recipes import recipe as recipe_module
-from dualhead.data.recipes.recipe import TestClips, register_recipe
+from dualhead.data.recipes import families as families_module
+from dualhead.data.recipes.families import register_recipe
 from dualhead.data.recipes.recipes import RECIPES, STREAMS, Recipe, get_recipe
 from dualhead.data.recipes.step import make_step
 from dualhead.data.recipes.streams import to_stream
+from dualhead.data.recipes.test_clips import TestClips
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import COCO17, KINECT20, NTU25, OPENPOSE18, Skeleton
@@ -231,7 +232,7 @@ def test_the_body_that_is_there_longest_comes_first_in_uniform_clips() -> None:
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget what a test registers."""
-    monkeypatch.setattr(recipe_module._FAMILIES, "_values", dict(recipe_module._FAMILIES._values))
+    monkeypatch.setattr(families_module._FAMILIES, "_values", dict(families_module._FAMILIES._values))
     yield
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from dualhead.data.recipes import step as step_module
 from dualhead.data.recipes.augment import TimeCrop
+from dualhead.data.recipes.draft import Draft
 from dualhead.data.recipes.recipes import get_recipe
-from dualhead.data.recipes.step import Draft, Stage, Step, make_step, register_augmentation, register_step
+from dualhead.data.recipes.step import Stage, Step, make_step, register_augmentation, register_step
 from dualhead.runtime.errors import ConfigError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import KINECT20, Skeleton

@@ -1,3 +1,3 @@
 """From a recording to clips of fixed shape: sampling, normalisation, augmentation and streams."""
 
-__all__ = ["augment", "recipe", "recipes", "step", "steps", "streams"]
+__all__ = ["augment", "families", "recipe", "recipes", "step", "steps", "streams"]

@@ -7,6 +7,7 @@ the number of workers. Test clips go without them.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ClassVar
@@ -14,8 +15,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dualhead.data.recipes.draft import Draft
 from dualhead.data.recipes.geometry import move_image, rotation_about, transform
-from dualhead.data.recipes.step import Draft, Stage, Step, check_value, register_step
+from dualhead.data.recipes.step import Stage, Step, check_value, register_step
 from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import Skeleton
 
@@ -78,6 +80,27 @@ class Augmentation(Step):
     train_only: ClassVar[bool] = True
     random: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        """Check the values; see `check_values`."""
+        self.check_values()
+
+    def check_values(self) -> None:
+        """Raise a `ConfigError` if a value is outside its range."""
+
+    def __call__(self, draft: Draft) -> None:
+        """Change the clip; see `change`."""
+        assert draft.rng is not None
+        self.change(draft, draft.rng)
+
+    @abstractmethod
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Change the clip.
+
+        Args:
+            draft: The clip in the making.
+            rng: Source of the draws.
+        """
+
 
 @dataclass(frozen=True)
 class Occasional(Augmentation):
@@ -90,31 +113,15 @@ class Occasional(Augmentation):
     probability: float = field(default=0.5, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            ConfigError: If one is outside its range.
-        """
+        """Check the probability and the other values."""
         check_value(self, "probability", 0 <= self.probability <= 1, "a number from 0 to 1")
         self.check_values()
-
-    def check_values(self) -> None:
-        """Check the values beside the probability; see `__post_init__`."""
 
     def __call__(self, draft: Draft) -> None:
         """Change the clip, or leave it; one draw decides."""
         assert draft.rng is not None
         if draft.rng.random() < self.probability:
             self.change(draft, draft.rng)
-
-    def change(self, draft: Draft, rng: np.random.Generator) -> None:
-        """Change the clip.
-
-        Args:
-            draft: The clip in the making.
-            rng: Source of the draws.
-        """
-        raise NotImplementedError
 
 
 def _is_range(values: object, low: float, high: float) -> bool:
@@ -141,7 +148,7 @@ class TimeCrop(Occasional):
     probability: float = field(default=0.7, kw_only=True)
 
     def check_values(self) -> None:
-        """Check the values; see `Occasional.check_values`."""
+        """Check the values; see `Augmentation.check_values`."""
         check_value(self, "share", _is_range(self.share, 0, 1), "two numbers from 0 to 1, the smaller first")
         check_value(self, "min_frames", self.min_frames >= 1, "1 or more")
 
@@ -174,7 +181,7 @@ class TimeWarp(Occasional):
     segments: int = 4
 
     def check_values(self) -> None:
-        """Check the values; see `Occasional.check_values`."""
+        """Check the values; see `Augmentation.check_values`."""
         check_value(self, "strength", 0 < self.strength <= 2, "a number above 0, at most 2")
         check_value(self, "segments", self.segments >= 2, "2 or more")
 
@@ -214,20 +221,15 @@ class RotateView(Augmentation):
     tilt: float = 10.0
     vertical: str | None = None
 
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            ConfigError: If one is outside its range.
-        """
+    def check_values(self) -> None:
+        """Check the values; see `Augmentation.check_values`."""
         for name in ("yaw", "tilt"):
             check_value(self, name, 0 <= getattr(self, name) <= 180, "degrees from 0 to 180")
         check_value(self, "vertical", self.vertical in (None, "y", "z"), "y, z, or omit it")
 
-    def __call__(self, draft: Draft) -> None:
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
         """Rotate the clip; the yaw is drawn first."""
-        assert draft.rng is not None
-        yaw, tilt = (draft.rng.uniform(-1, 1, 2) * (math.radians(self.yaw), math.radians(self.tilt))).tolist()
+        yaw, tilt = (rng.uniform(-1, 1, 2) * (math.radians(self.yaw), math.radians(self.tilt))).tolist()
         vertical = self.vertical or "xyz"[draft.up]
         draft.clip = transform(draft.clip, rotation_about(x=tilt) @ rotation_about(**{vertical: yaw}))
 
@@ -248,19 +250,14 @@ class RandomView(Augmentation):
     degrees: float = 60.0
     scale: tuple[float, float] = (0.5, 1.5)
 
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            ConfigError: If one is outside its range.
-        """
+    def check_values(self) -> None:
+        """Check the values; see `Augmentation.check_values`."""
         check_value(self, "degrees", 0 <= self.degrees <= 180, "degrees from 0 to 180")
         check_value(self, "scale", _is_range(self.scale, 0, math.inf), "two positive numbers, the smaller first")
 
-    def __call__(self, draft: Draft) -> None:
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
         """Rotate and resize the clip."""
-        assert draft.rng is not None
-        draft.clip = transform(draft.clip, random_view(math.radians(self.degrees), *self.scale, draft.rng))
+        draft.clip = transform(draft.clip, random_view(math.radians(self.degrees), *self.scale, rng))
 
 
 @register_step("random_rotation")
@@ -277,18 +274,13 @@ class RandomRotation(Augmentation):
 
     limit: float = 0.3
 
-    def __post_init__(self) -> None:
-        """Check the limit.
-
-        Raises:
-            ConfigError: If it is outside its range.
-        """
+    def check_values(self) -> None:
+        """Check the values; see `Augmentation.check_values`."""
         check_value(self, "limit", 0 <= self.limit <= math.pi, "radians from 0 to 3.14")
 
-    def __call__(self, draft: Draft) -> None:
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
         """Rotate the clip."""
-        assert draft.rng is not None
-        draft.clip = transform(draft.clip, random_rotation(self.limit, draft.rng))
+        draft.clip = transform(draft.clip, random_rotation(self.limit, rng))
 
 
 @register_step("random_scale")
@@ -304,20 +296,15 @@ class RandomScale(Augmentation):
 
     limit: float = 0.1
 
-    def __post_init__(self) -> None:
-        """Check the limit.
-
-        Raises:
-            ConfigError: If it is outside its range.
-        """
+    def check_values(self) -> None:
+        """Check the values; see `Augmentation.check_values`."""
         check_value(self, "limit", 0 <= self.limit < 1, "a number from 0 to below 1")
 
-    def __call__(self, draft: Draft) -> None:
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
         """Stretch the coordinates; a score stays."""
-        assert draft.rng is not None
         factors = np.ones(draft.clip.shape[0], dtype=np.float32)
         dimensions = draft.skeleton.dimensions
-        factors[:dimensions] = 1 + draft.rng.uniform(-self.limit, self.limit, dimensions)
+        factors[:dimensions] = 1 + rng.uniform(-self.limit, self.limit, dimensions)
         draft.clip = draft.clip * factors[:, None, None, None]
 
 
@@ -357,7 +344,7 @@ class JointDrop(Occasional):
     share: tuple[float, float] = (0.3, 0.6)
 
     def check_values(self) -> None:
-        """Check the values; see `Occasional.check_values`."""
+        """Check the values; see `Augmentation.check_values`."""
         check_value(self, "joints", _is_range(self.joints, 1, math.inf), "two integers from 1, the smaller first")
         check_value(self, "share", _is_range(self.share, 0, 1), "two numbers from 0 to 1, the smaller first")
 
@@ -420,7 +407,7 @@ class Noise(Occasional):
     sigma: float = 0.01
 
     def check_values(self) -> None:
-        """Check the values; see `Occasional.check_values`."""
+        """Check the values; see `Augmentation.check_values`."""
         check_value(self, "sigma", self.sigma >= 0, "0 or more")
 
     def change(self, draft: Draft, rng: np.random.Generator) -> None:
@@ -444,18 +431,13 @@ class RandomWindow(Augmentation):
 
     frames: int
 
-    def __post_init__(self) -> None:
-        """Check the number of frames.
-
-        Raises:
-            ConfigError: If it is below 1.
-        """
+    def check_values(self) -> None:
+        """Check the values; see `Augmentation.check_values`."""
         check_value(self, "frames", isinstance(self.frames, int) and self.frames >= 1, "an integer of 1 or more")
 
-    def __call__(self, draft: Draft) -> None:
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
         """Reduce the frames."""
-        assert draft.rng is not None
-        start = int(draft.rng.integers(draft.length - self.frames + 1))
+        start = int(rng.integers(draft.length - self.frames + 1))
         draft.take(slice(start, start + self.frames))
 
     def frames_after(self, frames: int) -> int:
@@ -474,10 +456,9 @@ class RandomMove(Augmentation):
     needs: ClassVar[tuple[str, ...]] = ("2d",)
     pads: ClassVar[bool] = True
 
-    def __call__(self, draft: Draft) -> None:
+    def change(self, draft: Draft, rng: np.random.Generator) -> None:
         """Move the clip; see `random_move`."""
-        assert draft.rng is not None
-        draft.clip = random_move(draft.clip, draft.rng)
+        draft.clip = random_move(draft.clip, rng)
 
 
 @lru_cache(maxsize=32)

@@ -1,75 +1,26 @@
-"""Recipes: lists of steps from a recording to clips of fixed shape, and their registry."""
+"""Recipes: lists of steps from a recording to clips of fixed shape."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.data.recipes.step import Clip, Draft, Stage, Step, make_step
-from dualhead.data.recipes.steps import Sampler, TakeStream, TestCut, TestYaw
+from dualhead.data.recipes.draft import Clip, Draft
+from dualhead.data.recipes.families import families, family_name, suitable_recipes
+from dualhead.data.recipes.samplers import Sampler
+from dualhead.data.recipes.step import Step, insert_step, lacking
+from dualhead.data.recipes.steps import TakeStream, TestCut, TestYaw
 from dualhead.data.recipes.streams import check_stream, is_temporal, stream_channels
+from dualhead.data.recipes.test_clips import TestClips
 from dualhead.runtime.errors import ConfigError, shorten
-from dualhead.runtime.registry import Registry
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
-
-AVERAGES = ("probabilities", "logits")
-"""Quantities that may be averaged over several test clips."""
-
-
-@dataclass(frozen=True)
-class TestClips:
-    """The clips of a test sample that are scored and averaged: every cut at every angle.
-
-    The first cut at the first angle is the clip where one is wanted: in validation, and for one-clip figures.
-
-    Attributes:
-        cuts: Shares (start, stop) of the recording; (0, 1) is the whole.
-        yaws: Degrees about the vertical axis.
-        average: "probabilities" or "logits".
-    """
-
-    __test__: ClassVar[bool] = False  # no test case of pytest's
-
-    cuts: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
-    yaws: tuple[float, ...] = (0.0,)
-    average: str = "probabilities"
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            ConfigError: If a cut or an angle is outside its range, or the average is of neither kind.
-        """
-        try:
-            cuts = tuple((float(start), float(stop)) for start, stop in self.cuts)
-            yaws = tuple(float(yaw) for yaw in self.yaws)
-        except (TypeError, ValueError) as error:
-            raise ConfigError(
-                f"test_clips has cuts {self.cuts!r} and yaws {self.yaws!r}: expected lists such as cuts: [[0, 1], "
-                f"[0, 0.8]]"
-                " and yaws: [0, -30, 30]"
-            ) from error
-        if not cuts or not all(0 <= start < stop <= 1 for start, stop in cuts):
-            raise ConfigError(
-                f"test_clips has cuts {self.cuts!r}: expected pairs of shares such as [0, 0.8], start first"
-            )
-        if not yaws or not all(math.isfinite(yaw) and abs(yaw) <= 180 for yaw in yaws):
-            raise ConfigError(f"test_clips has yaws {self.yaws!r}: expected degrees from -180 to 180")
-        if self.average not in AVERAGES:
-            raise ConfigError(f"test_clips has average {self.average!r}: expected {' or '.join(AVERAGES)}")
-        object.__setattr__(self, "cuts", cuts)
-        object.__setattr__(self, "yaws", yaws)
-
-    def views(self) -> list[tuple[tuple[float, float], float]]:
-        """Return every cut at every angle, the angles of the first cut first."""
-        return [(cut, yaw) for cut in self.cuts for yaw in self.yaws]
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +66,13 @@ class Recipe:
     test_clips: TestClips = field(default_factory=TestClips)
     normalised_by: str = ""
     spec: Any = field(default=None, compare=False)
+
+    @classmethod
+    def from_family(cls, name: str, frames: int) -> Recipe:
+        """Build a registered recipe at a number of frames."""
+        family = families()[name]
+        prefix = family.normalised_by and family_name(family.normalised_by, frames)
+        return cls(family_name(name, frames), family.steps(frames), family.bodies, family.test_clips, prefix)
 
     def __post_init__(self) -> None:
         """Check the steps.
@@ -228,11 +186,9 @@ class Recipe:
         """
         if skeleton is self.__dict__.get("_checked"):
             return
-        lacking = _lacking(self._every_step, skeleton)
-        if lacking:
-            names = [name for name in recipe_names() if not _lacking(_build(name).steps, skeleton)]
-            hint = f"{_quoted(names)}, at this or another number of frames"
-            raise ConfigError(f"recipe {self.name!r} {lacking.format(hint=hint)}")
+        if missing := lacking(self._every_step, skeleton):
+            hint = f"{_quoted(suitable_recipes(skeleton))}, at this or another number of frames"
+            raise ConfigError(f"recipe {self.name!r} {missing.format(hint=hint)}")
         self.__dict__["_checked"] = skeleton  # the same one comes with every recording of a store
 
     def chosen_bodies(self, sequence: SkeletonSequence) -> list[int]:
@@ -422,138 +378,6 @@ class Recipe:
 _CHANNELS = 3  # of joint clips: x, y, z, or x, y, score
 
 
-def insert_step(steps: Iterable[Step], step: Step) -> tuple[Step, ...]:
-    """Add a step to others at the place of its stage: before the first step of a later stage.
-
-    Args:
-        steps: The others, in order.
-        step: The step.
-
-    Returns:
-        All of them.
-    """
-    listed = list(steps)
-    at = next((number for number, other in enumerate(listed) if other.stage > step.stage), len(listed))
-    return (*listed[:at], step, *listed[at:])
-
-
-def _lacking(steps: Iterable[Step], skeleton: Skeleton) -> str:
-    """Return what a skeleton lacks for some steps, as the end of an error message with a place for a hint."""
-    for step in steps:
-        if step.only not in (None, skeleton.dimensions):
-            continue
-        for need in step.needs:
-            if need == "3d" and skeleton.dimensions != 3:
-                return (
-                    f"needs 3D joints but skeleton {skeleton.name!r} has {skeleton.dimensions} dimensions: use {{hint}}"
-                )
-            if need == "2d" and skeleton.dimensions != 2:
-                return f"moves images but skeleton {skeleton.name!r} has {skeleton.dimensions} dimensions: use {{hint}}"
-            missing = [axis for axis in ("spine", "shoulders") if getattr(skeleton, axis) is None]
-            if need == "axes" and missing:
-                return (
-                    f"turns spine and shoulders to the axes but skeleton {skeleton.name!r} has no "
-                    f"{' and no '.join(missing)}: add them to the skeleton or use {{hint}}"
-                )
-    return ""
-
-
 def _quoted(names: Sequence[str]) -> str:
     quoted = [repr(name) for name in names]
     return " or ".join([", ".join(quoted[:-1]), quoted[-1]] if len(quoted) > 1 else quoted)
-
-
-Builder = Callable[[int], Sequence[object]]
-BuilderFunction = TypeVar("BuilderFunction", bound=Builder)
-
-
-@dataclass(frozen=True)
-class Family:
-    """A registered recipe, at any number of frames."""
-
-    build: Builder
-    frames: int
-    bare: bool
-    options: Mapping[str, Any]
-
-    def __post_init__(self) -> None:
-        """Copy the function's module and name, so that the registry recognises a reload."""
-        for key in ("__module__", "__qualname__"):
-            object.__setattr__(self, key, getattr(self.build, key))
-
-    def recipe(self, name: str, frames: int) -> Recipe:
-        """Build the recipe `name` at a number of frames."""
-        options = dict(self.options)
-        prefix = options.pop("normalised_by", None)
-        return Recipe(
-            name,
-            tuple(make_step(entry) for entry in self.build(frames)),
-            normalised_by="" if prefix is None else family_name(prefix, frames),
-            **options,
-        )
-
-
-_FAMILIES: Registry[Family] = Registry("recipe")
-
-
-def register_recipe(
-    name: str,
-    *,
-    frames: int,
-    bodies: int = 2,
-    test_clips: TestClips | None = None,
-    bare: bool = False,
-    normalised_by: str | None = None,
-) -> Callable[[BuilderFunction], BuilderFunction]:
-    """Register a function as a recipe: it takes the number of frames and returns the steps, as `make_step` takes them.
-
-    Args:
-        name: Lower-case letters and underscores. Recipes are then called by it and their number of frames: `name64`.
-        frames: The number of frames that the recipe is known with.
-        bodies: M of its clips.
-        test_clips: Cuts and angles of its test clips. Default: the whole recording as it is.
-        bare: The name alone, without a number, means `frames` frames.
-        normalised_by: The registered recipe whose normalisation and padding it shares, if it is another.
-
-    Returns:
-        A decorator; it returns the function as it was.
-
-    Raises:
-        ConfigError: If the name is taken or not valid.
-    """
-    if any(letter.isdigit() for letter in name):
-        raise ConfigError(f"recipe name {name!r} cannot be registered: omit digits, which set the number of frames")
-    options = {"bodies": bodies, "test_clips": test_clips or TestClips(), "normalised_by": normalised_by}
-
-    def register(function: BuilderFunction) -> BuilderFunction:
-        _FAMILIES.add(name, Family(function, frames, bare, options), function)
-        return function
-
-    return register
-
-
-def families() -> Registry[Family]:
-    """Return the registered recipes."""
-    return _FAMILIES
-
-
-def family_name(name: str, frames: int) -> str:
-    """Return what a registered recipe is called at a number of frames."""
-    family = _FAMILIES[name]
-    return name if family.bare and frames == family.frames else f"{name}{frames}"
-
-
-def recipe_names() -> list[str]:
-    """Return the names of the registered recipes, each at the number of frames that it is known with."""
-    return [family_name(name, family.frames) for name, family in _FAMILIES.items()]
-
-
-def _build(name: str) -> Recipe:
-    key = name.rstrip("0123456789")
-    return _FAMILIES[key].recipe(name, _FAMILIES[key].frames)
-
-
-__all__ = [
-    "AVERAGES", "ClipTrace", "Family", "Recipe", "Stage", "TestClips", "families", "family_name", "insert_step",
-    "recipe_names", "register_recipe",
-]  # fmt: skip

@@ -27,16 +27,10 @@ from dataclasses import fields, replace
 from typing import Any
 
 from dualhead.data.recipes.augment import RandomMove, RandomRotation, RandomView, RandomWindow
-from dualhead.data.recipes.recipe import (
-    Recipe,
-    TestClips,
-    families,
-    family_name,
-    insert_step,
-    recipe_names,
-    register_recipe,
-)
-from dualhead.data.recipes.step import Stage, Step, make_step
+from dualhead.data.recipes.families import families, recipe_names, register_recipe
+from dualhead.data.recipes.recipe import Recipe
+from dualhead.data.recipes.samplers import Pad, RepeatOrPad, Resize, Sampler, SortedFrames, SpreadFrames
+from dualhead.data.recipes.step import Stage, Step, insert_step, make_step
 from dualhead.data.recipes.steps import (
     AlignAxes,
     CentreEveryFrame,
@@ -46,18 +40,13 @@ from dualhead.data.recipes.steps import (
     Crop,
     DropEmptyFrames,
     LongestBodyFirst,
-    Pad,
     RawCoordinates,
-    RepeatOrPad,
-    Resize,
-    Sampler,
     ScaleImage,
     ScalePerAxis,
-    SortedFrames,
-    SpreadFrames,
     TakeStream,
 )
 from dualhead.data.recipes.streams import STREAMS
+from dualhead.data.recipes.test_clips import TestClips
 from dualhead.runtime.errors import ConfigError, unknown
 
 __all__ = ["RECIPES", "STREAMS", "Recipe", "RecipeSpec", "TestClips", "get_recipe", "register_recipe"]
@@ -205,7 +194,7 @@ def get_recipe(spec: RecipeSpec | Recipe) -> Recipe:
         hint = "or the same words with another number of frames, such as resample32"
         raise unknown("recipe", str(spec), (*recipe_names(), hint))
     frames = int(match[2] or family.frames)
-    return family.recipe(family_name(match[1], frames), frames)
+    return Recipe.from_family(match[1], frames)
 
 
 _KEYS = ("base", "name", "frames", "bodies", "steps", "sample", "scale", "augment", "add", "without", "test_clips")
