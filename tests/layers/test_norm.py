@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from dualhead.layers.norm import BatchNorm, batch_norm, counting, joined_statistics, normalise, statistics
+from dualhead.layers.counted_norm import counting, joined_statistics, statistics
+from dualhead.layers.norm import BatchNorm, batch_norm, normalise
 
 REPEATS = ((1, 4), (3, 2))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dualhead.layers.norm import BatchNorm, counting
+from dualhead.layers.counted_norm import counting
+from dualhead.layers.norm import BatchNorm
 from dualhead.layers.recomputed import recomputed
 
 

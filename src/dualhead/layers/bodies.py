@@ -8,7 +8,7 @@ import torch
 from einops import reduce
 from torch import Tensor
 
-from dualhead.layers.norm import Repeats
+from dualhead.layers.counted_norm import Repeats
 from dualhead.layers.prepared import is_eager, without_waiting
 from dualhead.runtime.errors import ConfigError
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from dualhead.layers.norm import RecomputeForward, counted
+from dualhead.layers.counted_norm import RecomputeForward, counted
 
 
 def recomputed(function: Callable[..., Tensor], *tensors: Tensor | None) -> Tensor:

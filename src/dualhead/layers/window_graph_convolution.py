@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dualhead.layers.aggregate_windows import aggregate_windows
+from dualhead.layers.counted_norm import counted
 from dualhead.layers.cpu.collapse import collapse_windows
 from dualhead.layers.cpu.window_graph_convolution import add_window_graph_convolution
 from dualhead.layers.elementwise import add, relu
 from dualhead.layers.fused import fold
 from dualhead.layers.graph_convolution import start_residual_adjacency
-from dualhead.layers.norm import BatchNorm, batch_norm, counted, update_running_statistics, with_zero_gradient
+from dualhead.layers.norm import BatchNorm, batch_norm, update_running_statistics, with_zero_gradient
 from dualhead.layers.prepared import PreparedModule, in_place, is_eager
 from dualhead.layers.recomputed import recomputed
 

@@ -15,8 +15,8 @@ from einops import rearrange, reduce
 from torch import Tensor, nn
 
 from dualhead.layers.bodies import DistinctBodies
+from dualhead.layers.counted_norm import counting
 from dualhead.layers.input_norm import InputNorm
-from dualhead.layers.norm import counting
 from dualhead.layers.prepared import is_autocast, is_eager, is_recorded
 from dualhead.layers.threads import alone, backward_alone, in_threads, num_sharing
 from dualhead.models.config import ModelConfig

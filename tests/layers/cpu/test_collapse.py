@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dualhead.layers.counted_norm import Repeats
 from dualhead.layers.cpu.collapse import collapse_windows
-from dualhead.layers.norm import Repeats
 
 EPS = 1e-5
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dualhead.layers.counted_norm import Repeats, gradient_terms, joined_statistics, num_written_out, statistics
 from dualhead.layers.cpu.products import add_outer, linear
-from dualhead.layers.norm import Repeats, gradient_terms, joined_statistics, num_written_out, statistics
 from dualhead.layers.threads import in_threads, summed
 
 _NUMBERS_IN_CACHE = 2**17
