@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dualhead.inference.writing import INTERVAL_COLUMNS, write_items
 from dualhead.poses.command import PoseEstimator
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import ConfigError, DualheadError, printable_line
+from dualhead.serve.local_http import RefusedError
 from dualhead.visualize.annotation import Annotation
 from dualhead.visualize.video_render import annotate, draw
 
@@ -30,8 +32,11 @@ _MOST_JOBS = 16
 _LONGEST_STEP = 30.0  # seconds until a file that is in work is given up
 
 
-class BusyError(DualheadError):
+class BusyError(RefusedError):
     """Raised where a client already has a file in progress."""
+
+    def __init__(self, reason: str):
+        super().__init__(HTTPStatus.CONFLICT, reason)
 
 
 class _CancelledError(Exception):
