@@ -11,37 +11,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.formats.custom.array_layout import AXES
 from dualhead.formats.custom.columns import read_table
-from dualhead.formats.custom.skeleton_file import parse_skeleton_file
+from dualhead.formats.custom.description import Description, find_beside, read_description
 from dualhead.formats.custom.table import CustomTable, make_table, read_custom_table, with_background
 from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.intervals import Stretch, cut_recording, is_label_file, parse_intervals, stretch_of
 from dualhead.formats.recording import Recording
-from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Source, SplitRule, names_to_leave_out
-from dualhead.formats.units import METRES
+from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Source, names_to_leave_out
 from dualhead.formats.video import VIDEO
 from dualhead.reading.listing import FrameSet, parse_frames, parse_member, with_frame_sets
 from dualhead.reading.recognise import recognise, require_supported
 from dualhead.reading.registry import readable_suffixes
-from dualhead.runtime.errors import DualheadError, FormatError, MismatchError, unknown
-from dualhead.runtime.yaml_file import parse_yaml
+from dualhead.runtime.errors import DualheadError, FormatError, MismatchError
 from dualhead.sequence import SkeletonSequence
-from dualhead.skeleton import NTU25, SKELETONS, Skeleton
+from dualhead.skeleton import NTU25, Skeleton
 from dualhead.skeleton_maps import convert_skeleton
 
-DESCRIPTION = "dataset.yaml"
-"""The file that describes a data set of one's own; everything that it names lies beside or below it."""
-
-_KEYS = (
-    "skeleton", "table", "classes", "protocols", "confidence", "bodies", "unit", "fps", "axes", "intervals",
-    "background",
-)  # fmt: skip
 _NO_CLIPS = (".txt", *VIDEO.suffixes)  # notes and licences, and what clips were made of
 _LABEL_SUFFIXES = (".txt", ".csv", ".label")
 _MOST_LABEL_BYTES = 2**22
-_INTERVAL_UNITS = {"frames": False, "seconds": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,29 +114,17 @@ class CustomSource(Source):
     def list_items(self, raw: Sequence[Path], missing_list: Path | None = None) -> Listing:
         """Read the description and the table, and find their clips; see `Source.list_items`."""
         members = list(list_members(raw))
-        descriptions = [member for member in members if member.file_name == DESCRIPTION]
-        if len(descriptions) != 1:
-            raise FormatError(
-                f"{len(descriptions)} files {DESCRIPTION} among {len(members)}: one describes the data set, see "
-                "docs/custom-data.md",
-                ", ".join(map(str, raw)),
-            )
-        description = descriptions[0]
-        values = _described(description)
-        skeleton, skeleton_file = _skeleton(values, description, members)
+        description = read_description(members, ", ".join(map(str, raw)))
         suffixes = readable_suffixes()
         label_files = _label_files(members)
-        table = _table(values, description, members)
-        said = _read_table(values, description, table, label_files, members, suffixes)
-        background = self.background or values.get("background") or ""
+        table = description.table
+        if table is None:
+            table = _usual_table(description, members, label_files)
+        said = _read_table(description, table, label_files, suffixes)
+        background = self.background or description.background
         if background:
-            said = with_background(said, str(background))
-        confidence, bodies = values.get("confidence", False), values.get("bodies", 2)
-        if not isinstance(confidence, bool):
-            raise FormatError(f"'confidence' is {str(confidence)[:40]!r}: expected true or false", description.where)
-        if isinstance(bodies, bool) or not isinstance(bodies, int) or bodies < 1:
-            raise FormatError(f"'bodies' is {str(bodies)[:40]!r}: expected an integer from 1 on", description.where)
-        settings = {description.where, "" if table is None else table.where, skeleton_file}
+            said = with_background(said, background)
+        settings = {description.where, "" if table is None else table.where, description.skeleton_file}
         settings |= {member.where for member in label_files.values()}
         clips = [
             member for member in members if member.file_name.lower().endswith(suffixes) and member.where not in settings
@@ -162,16 +139,16 @@ class CustomSource(Source):
             )
         source = replace(
             self,
-            skeleton=skeleton,
+            skeleton=description.skeleton,
             classes=said.classes,
             fields=said.columns,
-            protocols=_protocols(values.get("protocols") or {}, said, description),
-            has_confidence=confidence,
-            max_bodies=bodies,
-            fps=_number(values, "fps", description),
-            unit=self.unit or _unit(values, description),
-            axes=_axes(values, description),
-            background=str(background),
+            protocols=description.protocols(said),
+            has_confidence=description.confidence,
+            max_bodies=description.bodies,
+            fps=description.fps,
+            unit=self.unit or description.unit,
+            axes=description.axes,
+            background=background,
             notes=tuple(
                 f"{column}: {', '.join(words)} are 0 to {len(words) - 1}" for column, words in said.codes.items()
             ),
@@ -215,43 +192,6 @@ def convert_recording(recording: Recording, source: Skeleton, target: Skeleton) 
         joints=made.joints[0].astype(np.float64),
         confidence=None if made.confidence is None else made.confidence[0].astype(np.float64),
     )
-
-
-def _described(description: Member) -> dict[str, Any]:
-    values = parse_yaml(description.read(), description.where)
-    if not isinstance(values, dict) or "skeleton" not in values:
-        raise FormatError("it needs at least 'skeleton', a file or a name: see docs/custom-data.md", description.where)
-    for key in values:
-        if key not in _KEYS:
-            raise FormatError(str(unknown("key", str(key), _KEYS)), description.where)
-    return values
-
-
-def _beside(description: Member, name: str, members: Sequence[Member]) -> Member:
-    """Find a file that the description names, beside or below it."""
-    where = f"{description.where.rpartition('/')[0]}/{name}".removeprefix("/")
-    found = next((member for member in members if member.where == where), None)
-    if found is None:
-        raise FormatError(f"it names {name!r}, which is not beside it", description.where)
-    return found
-
-
-def _skeleton(values: Mapping[str, Any], description: Member, members: Sequence[Member]) -> tuple[Skeleton, str]:
-    """Read the skeleton, and return the file that defines it, if any."""
-    given = values["skeleton"]
-    if isinstance(given, str) and given not in SKELETONS and given.endswith((".yaml", ".yml")):
-        file = _beside(description, given, members)
-        return parse_skeleton_file(parse_yaml(file.read(), file.where), file.where), file.where
-    return parse_skeleton_file(given, description.where), ""
-
-
-def _class_order(values: Mapping[str, Any], description: Member) -> tuple[str, ...] | None:
-    classes = values.get("classes")
-    if classes is None:
-        return None
-    if not isinstance(classes, list) or not classes or len({str(name) for name in classes}) != len(classes):
-        raise FormatError("'classes' is not a list of different names, in the order of the labels", description.where)
-    return tuple(map(str, classes))
 
 
 def _is_video(member: Member) -> bool:
@@ -310,19 +250,6 @@ def _read_whole(source: CustomSource, member: Member, size: tuple[int, int]) -> 
     return _last[0][1]
 
 
-def _table(values: Mapping[str, Any], description: Member, members: Sequence[Member]) -> Member | None:
-    """Find the table; without one, label files annotate the clips."""
-    name = str(values.get("table", "table.csv"))
-    if "table" in values:
-        return _beside(description, name, members)
-    try:
-        return _beside(description, name, members)
-    except FormatError:
-        if _label_files(members):
-            return None
-        raise
-
-
 def _label_files(members: Sequence[Member]) -> dict[str, Member]:
     """Find the files that annotate intervals of a clip of the same name: PKU-MMD's, or 'start stop label' a line."""
     stems = Counter(member.file_name.rpartition(".")[0] for member in members)
@@ -338,20 +265,23 @@ def _label_files(members: Sequence[Member]) -> dict[str, Member]:
     return found
 
 
+def _usual_table(
+    description: Description, members: Sequence[Member], label_files: Mapping[str, Member]
+) -> Member | None:
+    """Find table.csv; without one, label files annotate the clips."""
+    try:
+        return find_beside(description.where, "table.csv", members)
+    except FormatError:
+        if label_files:
+            return None
+        raise
+
+
 def _read_table(
-    values: Mapping[str, Any],
-    description: Member,
-    table: Member | None,
-    label_files: Mapping[str, Member],
-    members: Sequence[Member],
-    suffixes: tuple[str, ...],
+    description: Description, table: Member | None, label_files: Mapping[str, Member], suffixes: tuple[str, ...]
 ) -> CustomTable:
     """Read the table, or where it has no labels, the label files, whose clips it may group by further columns."""
-    given = values.get("intervals")
-    if given is not None and given not in _INTERVAL_UNITS:
-        raise FormatError(f"'intervals' is {str(given)[:40]!r}: pass frames or seconds", description.where)
-    in_seconds = None if given is None else _INTERVAL_UNITS[given]
-    classes = _class_order(values, description)
+    classes, in_seconds = description.classes, description.in_seconds
     rows = (
         [] if table is None else [(line, cells) for line, cells in read_table(table.read(), table.where) if any(cells)]
     )
@@ -385,87 +315,6 @@ def _read_table(
 
 def _plain(value: float, in_seconds: bool) -> str:
     return f"{value:.6f}" if in_seconds else str(int(value))
-
-
-def _number(values: Mapping[str, Any], key: str, description: Member) -> float | None:
-    value = values.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1000:
-        raise FormatError(
-            f"{key!r} is {str(value)[:40]!r}: expected frames per second, above 0 and at most 1000", description.where
-        )
-    return float(value)
-
-
-def _unit(values: Mapping[str, Any], description: Member) -> str | None:
-    unit = values.get("unit")
-    if unit is not None and unit not in METRES:
-        raise FormatError(str(unknown("unit", str(unit), METRES)), description.where)
-    return None if unit is None else str(unit)
-
-
-def _axes(values: Mapping[str, Any], description: Member) -> str | None:
-    axes = values.get("axes")
-    if axes is not None and str(axes).upper() not in AXES:
-        reason = f"'axes' is {str(axes)[:10]!r}: pass the letters M, T, V, C in their order, such as TMVC"
-        raise FormatError(reason, description.where)
-    return None if axes is None else str(axes).upper()
-
-
-def _protocols(rules: Any, table: CustomTable, description: Member) -> dict[str, SplitRule]:
-    if not isinstance(rules, dict):
-        raise FormatError("'protocols' is not a table of name: {field, train, test}", description.where)
-    result = {}
-    for name, rule in rules.items():
-        if not isinstance(rule, dict) or not {"field", "train"} <= rule.keys() <= {"field", "train", "test"}:
-            raise FormatError(f"protocol {name!r} needs 'field' and 'train', and may have 'test'", description.where)
-        column = rule["field"]
-        if column not in table.columns:
-            problem = unknown(f"field of protocol {name!r}:", str(column), table.columns)
-            raise FormatError(str(problem), description.where)
-        train, test = (
-            _values(rule[key], column, table, f"{key!r} of protocol {name!r}", description) if key in rule else None
-            for key in ("train", "test")
-        )
-        assert train is not None
-        tested = {str(value) for value in rule.get("test", ())}
-        both = [str(value) for value in rule["train"] if str(value) in tested]
-        if both:
-            raise FormatError(
-                f"protocol {name!r} has {column} {_listed(both)} in both splits: leave it out of 'train' or of 'test'",
-                description.where,
-            )
-        split = SplitRule(column, train, test)
-        fields = np.array([sample.fields[column] for sample in table.samples.values()], np.int64)
-        for purpose, rows in zip(("train", "test"), split.split(fields), strict=True):
-            if not len(rows):
-                raise FormatError(f"protocol {name!r} leaves no line of the table to {purpose} on", description.where)
-        result[str(name)] = split
-    return result
-
-
-def _values(given: Any, column: str, table: CustomTable, what: str, description: Member) -> tuple[int, ...]:
-    """Convert the values of a rule to those that the store has."""
-    if not isinstance(given, list) or not given:
-        raise FormatError(f"{what} is not a list of values", description.where)
-    words = table.codes.get(column)
-    if words is None and not all(isinstance(value, int) and not isinstance(value, bool) for value in given):
-        raise FormatError(f"{what} holds values that are not integers, which column {column!r} has", description.where)
-    for value in given:
-        if str(value) not in table.seen[column]:
-            there = sorted(table.seen[column], key=int) if words is None else sorted(table.seen[column])
-            raise FormatError(
-                f"{what}: no line of the table has {column} {value}, but {_listed(there)}", description.where
-            )
-    if words is None:
-        return tuple(given)
-    return tuple(words.index(str(value)) if str(value) in words else -1 for value in given)
-
-
-def _listed(texts: Sequence[str]) -> str:
-    """List texts, the first ones where they are many."""
-    return ", ".join(texts[:12]) + (", ..." if len(texts) > 12 else "")
 
 
 def custom() -> CustomSource:
