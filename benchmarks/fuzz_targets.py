@@ -29,7 +29,8 @@ from benchmarks.fuzz_own_files import own_targets
 from benchmarks.fuzz_pose_formats import pose_targets
 from benchmarks.fuzz_target import Feed, Target, of_bytes, of_path, with_file
 from dualhead.data.bodies.selection import get_selection
-from dualhead.data.reading import Reader, read_sequence
+from dualhead.data.reader import Reader
+from dualhead.data.reading import read_sequence
 from dualhead.formats.files.member import list_members
 from dualhead.formats.intervals import parse_intervals
 from dualhead.formats.kinetics.parse import parse_kinetics

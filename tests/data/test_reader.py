@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import dualhead
-from dualhead.data import reading
+from dualhead.data import reader as reader_module
 from dualhead.data.prepare.prepare import prepare
-from dualhead.data.reading import Reader, Rejection
+from dualhead.data.reader import Reader, Rejection
 from dualhead.formats.file_format import RawClip, ReadingOptions
 from dualhead.formats.files.member import Member
 from dualhead.formats.ntu.parse import write_skeleton
@@ -132,7 +132,7 @@ def test_whatever_one_file_meets_the_rest_goes_on(tmp_path: Path, monkeypatch: p
         return parse(member, options)
 
     monkeypatch.setattr(listing, "parse_member", fail)
-    monkeypatch.setattr(reading, "parse_member", fail)
+    monkeypatch.setattr(reader_module, "parse_member", fail)
     told.clear()
     assert [item.name for item in read_recordings(raw, told.append, skeleton="coco17")] == ["b"]
     (found,) = (str(error) for error in told if "IndexError" in str(error))

@@ -1,4 +1,4 @@
-"""Frames at an even rate: rates, time stamps, rotation, damage, pictures."""
+"""Frames at an even rate: rates, time stamps, rotation, damage."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from dualhead.poses import video as module
-from dualhead.poses.video import ImageSequence, Video, open_frame_source
+from dualhead.poses.video import Video
 from dualhead.runtime.errors import ConfigError, FormatError
-from tests.poses.videos import gray, turn, write_video
+from tests.poses.videos import turn, write_video
 
 pytest.importorskip("av")
 
 
-def shown(video: Video | ImageSequence) -> list[int]:
+def shown(video: Video) -> list[int]:
     """Which frame each yielded frame shows."""
     return [round(float(frame.pixels[-8:, -8:].mean()) / 8) for frame in video.frames()]
 
@@ -111,28 +110,3 @@ def test_memory_does_not_grow_with_the_video(tmp_path: Path) -> None:
         peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 30 and peak < 8 * 640 * 480 * 3
-
-
-def test_a_folder_of_pictures_is_a_video(tmp_path: Path) -> None:
-    for number in (2, 1, 3):
-        Image.fromarray(gray(8 * number)).save(tmp_path / f"{number}.png")
-    (tmp_path / "2.png").write_bytes(b"damaged")
-    (tmp_path / "notes.txt").write_text("no picture")
-    with open_frame_source(tmp_path, fps=5) as pictures:
-        frames = list(pictures.frames())
-    assert [frame.time for frame in frames] == [0, 0.2, 0.4]
-    assert [round(float(frame.pixels[-1, -1, 0]) / 8) for frame in frames] == [1, 1, 3]
-    assert pictures.damage.frames == 1
-
-
-def test_a_picture_is_turned_as_its_camera_says(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
-    Image.fromarray(gray(0)).save(tmp_path / "a.jpg", exif=exif)
-    with open_frame_source(tmp_path / "a.jpg") as picture:
-        assert (picture.width, picture.height) == (48, 64)
-
-
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="picture"):
-        open_frame_source(tmp_path)

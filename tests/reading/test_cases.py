@@ -15,7 +15,7 @@ import pytest
 from dualhead.cli import main
 from dualhead.data.frames import join_frames
 from dualhead.data.prepare.prepare import prepare
-from dualhead.data.reading import Reader, Rejection
+from dualhead.data.reader import Reader, Rejection
 from dualhead.data.store.store import open_store
 from dualhead.formats.source import load_class_names
 from dualhead.inference.live import LiveStream

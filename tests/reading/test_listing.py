@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data.reading import read_member, read_sequence, select_bodies
+from dualhead.data.bodies.selection import select_bodies
+from dualhead.data.reading import read_member, read_sequence
 from dualhead.formats.file_format import ReadingOptions
 from dualhead.formats.files.member import list_members
 from dualhead.reading.listing import file_member

@@ -11,7 +11,7 @@ import yaml
 from benchmarks import pose_samples as samples
 from benchmarks.fuzz_files import openpose_frame
 from dualhead.data.prepare.prepare import prepare
-from dualhead.data.reading import Reader
+from dualhead.data.reader import Reader
 from dualhead.data.store.store import open_store
 from dualhead.reading.custom_source import custom
 from dualhead.skeleton import get_skeleton

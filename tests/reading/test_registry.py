@@ -8,7 +8,7 @@ import pytest
 
 import dualhead
 from dualhead.data.prepare.prepare import prepare
-from dualhead.data.reading import Reader
+from dualhead.data.reader import Reader
 from dualhead.data.store.store import open_store
 from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.recording import from_dense

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dualhead.data.reading import Reader
+from dualhead.data.reader import Reader
 from dualhead.data.store.store import Store
 from dualhead.runtime.errors import ConfigError, FormatError, StoreError
 from dualhead.sequence import SkeletonSequence

@@ -4,4 +4,4 @@
 - `recipes`: sequences to clips; `loading`: clips to batches; `export`: a store as others' files.
 """
 
-__all__ = ["bodies", "export", "frames", "loading", "prepare", "reading", "recipes", "store"]
+__all__ = ["bodies", "export", "frames", "loading", "prepare", "reader", "reading", "recipes", "store"]

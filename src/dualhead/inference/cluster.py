@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from dualhead.data.prepare.partial_folder import claim, discard, put_in_place
-from dualhead.data.reading import Reader
+from dualhead.data.reader import Reader
 from dualhead.inference.members import Weights
 from dualhead.inference.prediction import Prediction
 from dualhead.inference.predictor import Predictor

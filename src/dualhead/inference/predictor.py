@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dualhead.data.reading import Many, Note, Reader, Recordings, Rejection, why_left_out
+from dualhead.data.reader import Many, Note, Reader, Recordings, Rejection, why_left_out
 from dualhead.evaluation.fusion import Method
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.inference.batch import predict_batch

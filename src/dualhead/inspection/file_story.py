@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from dualhead.data.bodies.ghosts import MAX_WIDE, MIN_FRAMES, MIN_MOTION, motion, wide_share
-from dualhead.data.bodies.selection import body_energy
+from dualhead.data.bodies.selection import body_energy, select_bodies
 from dualhead.data.bodies.tracking import find_people, unit
-from dualhead.data.reading import select_bodies
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.file_format import RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.member import ARCHIVE_SUFFIXES, list_members

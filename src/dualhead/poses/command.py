@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from dualhead.poses.frame_source import IMAGE_SUFFIXES, is_image, open_frame_source
 from dualhead.poses.recording import PoseRecording, estimate, load_poses
 from dualhead.poses.tracker import PoseTracker
-from dualhead.poses.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES, is_image, is_video, open_frame_source
+from dualhead.poses.video import VIDEO_SUFFIXES, is_video
 from dualhead.poses.weights import cache_folder, check_weights, fetch_weights, find_weights
 from dualhead.runtime.errors import ConfigError, FormatError, printable_line
 from dualhead.runtime.files import check_apart

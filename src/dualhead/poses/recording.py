@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.poses.camera import to_camera
+from dualhead.poses.frame_source import FrameSource
 from dualhead.poses.network import NUM_LANDMARKS, Pose
 from dualhead.poses.tracker import PoseTracker
-from dualhead.poses.video import FrameSource
 from dualhead.runtime.errors import FormatError
 from dualhead.runtime.files import replacing
 from dualhead.runtime.npz import NPZ_DAMAGE, read_npz

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from dualhead.data.reading import Reader
+from dualhead.data.reader import Reader
 from dualhead.data.store.store import closed_inputs
 from dualhead.formats.video import domain_gap
 from dualhead.poses.command import PoseEstimator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dualhead.data.reading import Reader
+from dualhead.data.reader import Reader
 from dualhead.data.store.store import open_store
 from dualhead.data.store.verify import verify as check_fingerprint
 from dualhead.inspection.file_story import FileStory, explain_file, holds_one_recording

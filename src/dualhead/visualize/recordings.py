@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from pathlib import Path
 
-from dualhead.data.reading import Note, Reader
+from dualhead.data.reader import Note, Reader
 from dualhead.data.store.store import Store, open_store
 from dualhead.formats.file_format import ReadingOptions
 from dualhead.formats.files.member import list_members

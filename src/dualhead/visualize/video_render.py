@@ -17,8 +17,8 @@ from PIL import Image
 from dualhead.formats.video import domain_gap
 from dualhead.inference.segments import merge_segments
 from dualhead.poses.command import PoseEstimator
+from dualhead.poses.frame_source import open_frame_source
 from dualhead.poses.recording import PoseRecording
-from dualhead.poses.video import open_frame_source
 from dualhead.poses.video_file import encode_video
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.runtime.files import write_text

@@ -12,8 +12,10 @@ from dualhead.data.bodies.ghosts import keep_people
 from dualhead.data.bodies.people import place_people, select_people
 from dualhead.data.bodies.places import select_order, select_score
 from dualhead.data.bodies.tracking import find_people, unit
+from dualhead.formats.file_format import RawClip
 from dualhead.formats.recording import Recording
-from dualhead.runtime.errors import unknown
+from dualhead.runtime.errors import FormatError, unknown
+from dualhead.sequence import SkeletonSequence
 
 Selection = Callable[[Recording, int], tuple[NDArray[np.float32], NDArray[np.float32] | None]]
 """From a recording and the most bodies to keep: joints `(M, T, V, C)` and confidence `(M, T, V)` or None."""
@@ -107,3 +109,35 @@ def get_selection(name: str) -> Selection:
     if name not in SELECTIONS:
         raise unknown("body selection", name, SELECTIONS)
     return SELECTIONS[name]
+
+
+def select_bodies(
+    clip: RawClip,
+    body_selection: str | None = None,
+    max_bodies: int | None = None,
+    name: str | None = None,
+) -> SkeletonSequence:
+    """Choose the bodies of a parsed recording.
+
+    Args:
+        clip: The parsed recording.
+        body_selection: The selection of bodies, such as "energy"; default: the format's.
+        max_bodies: The most bodies to keep; default: as many as the format's data sets.
+        name: The name of the recording; default: from its file.
+
+    Returns:
+        The selected bodies' raw coordinates, all frames.
+
+    Raises:
+        ConfigError: If the selection is unknown or needs scores that there are not.
+        FormatError: If the recording has no body.
+    """
+    recording = clip.recording
+    choose = get_selection(body_selection or clip.body_selection)
+    joints, confidence = choose(recording, clip.max_bodies if max_bodies is None else max_bodies)
+    if not len(joints) and not clip.keeps_empty:
+        raise FormatError(f"no body in any of its {recording.num_frames} frames", clip.where)
+    return SkeletonSequence(
+        joints, clip.skeleton, clip.name if name is None else name, clip.label, confidence, dict(clip.fields),
+        fps=recording.fps,
+    )  # fmt: skip
