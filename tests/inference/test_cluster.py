@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 
 from dualhead.data.prepare.prepare import prepare
 from dualhead.inference import cluster as inference_cluster
-from dualhead.inference.cluster import Job, Shard
+from dualhead.inference.cluster import Shard, ShardJob
 from dualhead.inference.predict import predict
 from dualhead.runtime.errors import ConfigError, FormatError, MismatchError
 from tests.inference.builders import write_checkpoint, write_recordings
@@ -25,7 +27,7 @@ def _lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for path in sorted(folder.iterdir()) for line in path.read_text().splitlines()]
 
 
-def _start_and_die(flag: Path, job: Job) -> Callable[[Task], Shard]:
+def _start_and_die(flag: Path, job: ShardJob) -> Callable[[Task], Shard]:
     """The first worker that gets the second part is killed in the middle of it."""
     compute = inference_cluster._start(job)
 
@@ -36,6 +38,26 @@ def _start_and_die(flag: Path, job: Job) -> Callable[[Task], Shard]:
         return compute(task)
 
     return work
+
+
+@contextmanager
+def _here(address: str, start: Callable[[], Callable[[Task], Shard]], tasks: list[Task], **_: Any) -> Iterator[Any]:
+    """Do the work of a cluster in this process."""
+    yield map(pickle.loads(pickle.dumps(start))(), tasks)  # noqa: S301
+
+
+@pytest.mark.parametrize("window", [None, "2s"])
+def test_workers_write_the_lines_of_one_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, window: str | None
+) -> None:
+    monkeypatch.setattr(inference_cluster, "on_cluster", _here)
+    monkeypatch.setattr(inference_cluster, "_SHARD", 2)
+    checkpoint = write_checkpoint(tmp_path / "joint.safetensors")
+    write_recordings(tmp_path / "raw", actions=2)
+    predict([checkpoint], tmp_path / "raw", out=tmp_path / "one.jsonl", window=window, batch_size=1)
+    predict([checkpoint], tmp_path / "raw", out=tmp_path / "many", window=window, batch_size=1, cluster="here")
+    assert len(list((tmp_path / "many").iterdir())) > 1
+    assert _lines(tmp_path / "many") == [json.loads(line) for line in (tmp_path / "one.jsonl").read_text().splitlines()]
 
 
 def test_shards_hold_what_one_machine_writes(

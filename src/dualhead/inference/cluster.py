@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from dualhead.data.prepare.partial_folder import claim, discard, put_in_place
-from dualhead.data.reader import Reader
-from dualhead.inference.members import Weights
-from dualhead.inference.prediction import Prediction
+from dualhead.data.reader import Note
+from dualhead.inference.job import Job
 from dualhead.inference.predictor import Predictor
-from dualhead.inference.segments import Interval, Segment, merge_segments
+from dualhead.inference.segments import Interval
 from dualhead.runtime.cluster import on_cluster
 from dualhead.runtime.errors import ConfigError, FormatError, MismatchError, printable_line
 from dualhead.runtime.files import check_apart, replacing, write_text
@@ -32,42 +31,22 @@ _SHARD = 256  # files or rows at most: reading the list of a large archive anew 
 
 
 @dataclass(frozen=True)
-class Job:
+class ShardJob:
     """The work of the workers, as it is sent to them.
 
     Attributes:
-        checkpoints: Checkpoints, fused if they are several.
-        weights: As for `Predictor.from_checkpoint`.
-        source: The recordings to predict.
-        reader: The reader of files.
+        job: What is predicted.
         folder: The folder of the shards.
         format: "jsonl" or "parquet".
-        top_k: Number of classes.
-        batch_size: Clips that are computed at a time.
-        device: The device to run on.
-        window: Length of a window; None: recordings as a whole.
-        stride: From window to window.
-        fps: Frames a second.
-        each_body: Whether bodies are named alone too.
-        every_window: Whether windows are written instead of intervals.
-        threshold: The least probability of an interval's windows.
     """
 
-    checkpoints: tuple[Path, ...]
-    weights: Weights | None
-    source: Path
-    reader: Reader
+    job: Job
     folder: Path
     format: ShardFormat
-    top_k: int
-    batch_size: int
-    device: str | None
-    window: str | None
-    stride: str | None
-    fps: float | None
-    each_body: bool
-    every_window: bool
-    threshold: float
+
+    def path(self, number: int) -> Path:
+        """Return the path of a shard."""
+        return self.folder / f"part-{number:05d}.{self.format}"
 
 
 @dataclass(frozen=True)
@@ -86,7 +65,14 @@ class Shard:
 
 
 def predict_on_cluster(
-    address: str, job: Job, out: Path, *, resume: bool, quiet: bool, on_note: Callable[[str, str], None]
+    address: str,
+    job: Job,
+    out: Path,
+    *,
+    form: ShardFormat,
+    resume: bool,
+    quiet: bool,
+    on_note: Note,
 ) -> tuple[int, list[str]]:
     """Predict on a cluster.
 
@@ -96,8 +82,9 @@ def predict_on_cluster(
 
     Args:
         address: As for `on_cluster`.
-        job: The work; its `folder` is set here.
+        job: What is predicted.
         out: The folder to create.
+        form: "jsonl" or "parquet".
         resume: Go on with `OUT.partial`, if it was begun with the same checkpoints, options and source.
         quiet: Show no progress.
         on_note: Called with what was decided by evidence.
@@ -119,17 +106,17 @@ def predict_on_cluster(
     if partial_folder.exists() and not resume:
         raise ConfigError(f"{partial_folder} is of an interrupted call: go on with --resume, or remove it")
     names = job.reader.list_parts(job.source)
-    plan = {"version": __version__, "checkpoints and options": _digest(job), "recordings": _digest_names(names)}
+    plan = {"version": __version__, "checkpoints and options": _digest(job, form), "recordings": _digest_names(names)}
     lock = claim(partial_folder, _PLAN, {"shards"}, "predicting into")
     try:
         _begin(partial_folder, plan)
-        job = replace(job, folder=(partial_folder / "shards").absolute())
-        resumed = len(list(job.folder.iterdir()))
-        count, rejected = _fill(address, job, len(names), quiet, on_note)
+        shards = ShardJob(job, (partial_folder / "shards").absolute(), form)
+        resumed = len(list(shards.folder.iterdir()))
+        count, rejected = _fill(address, shards, len(names), quiet, on_note)
         if not count and rejected and resumed == 0:
             discard(partial_folder, lock)  # there is nothing to go on from
             raise FormatError(f"none of {len(rejected)} recordings could be used: see the reasons above", job.source)
-        put_in_place(job.folder, out)
+        put_in_place(shards.folder, out)
     except BaseException:
         lock.release()
         raise
@@ -151,16 +138,15 @@ def _begin(folder: Path, plan: dict[str, str]) -> None:
         )
 
 
-def _fill(
-    address: str, job: Job, total: int, quiet: bool, on_note: Callable[[str, str], None]
-) -> tuple[int, list[str]]:
+def _fill(address: str, shards: ShardJob, total: int, quiet: bool, on_note: Note) -> tuple[int, list[str]]:
     """Write the shards that are not there yet."""
+    job = shards.job
     bounds = [(first, min(first + _SHARD, total)) for first in range(0, total, _SHARD)]
-    todo = [(number, part) for number, part in enumerate(bounds) if not _path(job, number).exists()]
+    todo = [(number, part) for number, part in enumerate(bounds) if not shards.path(number).exists()]
     count, rejected = 0, dict[str, None]()
     gpus = job.device is None or job.device.startswith("cuda")
     with (
-        on_cluster(address, partial(_start, job), todo, gpus=gpus, needs=[job.source, *job.checkpoints]) as results,
+        on_cluster(address, partial(_start, shards), todo, gpus=gpus, needs=[job.source, *job.checkpoints]) as results,
         show_progress(quiet) as new_bar,
     ):
         bar = new_bar("predicting", total)
@@ -181,7 +167,7 @@ def _digest_names(names: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(names).encode("utf-8", "backslashreplace")).hexdigest()
 
 
-def _digest(job: Job) -> str:
+def _digest(job: Job, form: ShardFormat) -> str:
     """Hash what decides the predictions, except the recordings themselves."""
     state = hashlib.sha256()
     for path in job.checkpoints:
@@ -189,7 +175,8 @@ def _digest(job: Job) -> str:
     if isinstance(job.weights, Path):
         state.update(job.weights.read_bytes())
     plain = replace(job, checkpoints=(), weights=None if isinstance(job.weights, Path) else job.weights, device=None)
-    state.update(repr(replace(plain, reader=replace(job.reader, poses=None, bar=_NO_BAR))).encode("utf-8", "replace"))
+    plain = replace(plain, reader=replace(job.reader, poses=None, bar=_NO_BAR))
+    state.update(repr((plain, form)).encode("utf-8", "replace"))
     return state.hexdigest()
 
 
@@ -201,42 +188,27 @@ class _NoBar:
 _NO_BAR: Any = _NoBar()
 
 
-def _path(job: Job, number: int) -> Path:
-    return job.folder / f"part-{number:05d}.{job.format}"
-
-
-def _start(job: Job) -> Callable[[tuple[int, tuple[int, int]]], Shard]:
+def _start(shards: ShardJob) -> Callable[[tuple[int, tuple[int, int]]], Shard]:
     """Load the checkpoints in a worker."""
+    job = shards.job
     predictor = Predictor.from_checkpoint(job.checkpoints, weights=job.weights, device=job.device)
-    return partial(_compute, job, predictor)
+    return partial(_compute, shards, predictor)
 
 
-def _compute(job: Job, predictor: Predictor, task: tuple[int, tuple[int, int]]) -> Shard:
+def _compute(shards: ShardJob, predictor: Predictor, task: tuple[int, tuple[int, int]]) -> Shard:
+    job = shards.job
     number, part = task
     rejected: list[str] = []
     notes: list[tuple[str, str]] = []
-    reader = replace(job.reader, part=part)
-
-    def reject(error: FormatError | MismatchError) -> None:
-        rejected.append(str(error))
-
-    def note(where: str, sentence: str) -> None:
-        notes.append((where, sentence))
-
-    items: Iterator[Prediction] | Iterator[Segment] | Iterator[Interval]
-    if job.window is None:
-        items = predictor.predict_each(
-            [job.source], batch_size=job.batch_size, reader=reader, on_rejected=reject, on_note=note
-        )
-    else:
-        segments = predictor.segments(
-            job.source, window=job.window, stride=job.stride, fps=job.fps, each_body=job.each_body,
-            batch_size=job.batch_size, reader=reader, on_rejected=reject, on_note=note,
-        )  # fmt: skip
-        items = segments if job.every_window else merge_segments(segments, job.threshold)
+    items = job.items(
+        predictor,
+        replace(job.reader, part=part),
+        on_rejected=lambda error: rejected.append(str(error)),
+        on_note=lambda where, sentence: notes.append((where, sentence)),
+    )
     values = (item.to_dict() if isinstance(item, Interval) else item.to_dict(job.top_k) for item in items)
-    with replacing(_path(job, number)) as path:
-        if job.format == "parquet":
+    with replacing(shards.path(number)) as path:
+        if shards.format == "parquet":
             count = _write_parquet(values, path, job)
         else:
             with path.open("w", encoding="utf-8") as file:

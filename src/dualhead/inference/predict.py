@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import Literal, get_args
 
 from dualhead.evaluation.weights import WeightsName
 from dualhead.formats.video import domain_gap
-from dualhead.inference.cluster import Job, ShardFormat, predict_on_cluster
+from dualhead.inference.cluster import ShardFormat, predict_on_cluster
+from dualhead.inference.job import Job
+from dualhead.inference.members import Weights
 from dualhead.inference.predictions_file import PredictionsFile
 from dualhead.inference.predictor import Predictor
-from dualhead.inference.segments import check_threshold, merge_segments
-from dualhead.inference.writing import INTERVAL_COLUMNS, PREDICTION_COLUMNS, SEGMENT_COLUMNS, Item, write_items
+from dualhead.inference.segments import check_threshold
+from dualhead.inference.writing import write_items
 from dualhead.poses.command import PoseEstimator, find_videos
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable_line, unknown
@@ -115,21 +116,8 @@ def predict(
         MismatchError: If checkpoints do not belong together, or the one recording or the store has a skeleton that
             cannot be converted to theirs.
     """
-    if format not in get_args(Format):
-        raise unknown("format", format, get_args(Format))
-    shape = format
-    if format == "auto":
-        shape = "csv" if out is not None and out.suffix.lower() == ".csv" else "jsonl"
-        shape = "table" if out is None and sys.stdout.isatty() else shape
-    if resume and out is None:
-        raise ConfigError("resume needs the file to go on with: pass it with --out")
-    if cluster is not None and (out is None or shape not in get_args(ShardFormat)):
-        raise ConfigError("a cluster writes shards: pass a folder with --out, and the format jsonl or parquet")
-    if shape == "parquet" and cluster is None:
-        raise ConfigError("parquet is written on a cluster alone: give --cluster local, or the format jsonl or csv")
+    form = _output_form(format, out, resume=resume, cluster=cluster is not None)
     if out is not None:
-        if shape == "table":
-            raise ConfigError("a table is for a terminal: pass the format jsonl or csv with out")
         check_apart(out, [source, *checkpoints, *([fusion] if fusion else [])])
     if top_k < 1:
         raise ConfigError(f"top_k is {top_k}: give 1 or more")
@@ -142,74 +130,97 @@ def predict(
     if window is None and without:
         raise ConfigError(f"{without[0]} needs a window: pass window too, such as --window 3s")
     check_threshold(threshold)
-    try:
-        predictor = Predictor.from_checkpoint(checkpoints, weights=weights if fusion is None else fusion, device=device)
-    except CheckpointError as error:
-        if all(path.suffix == ".safetensors" for path in checkpoints[1:]):
-            raise
-        hint = f"only the last argument, {source}, is what is predicted (the weights of a fusion: --fusion FILE)"
-        raise CheckpointError(f"{error}; {hint}") from None
+    shares = weights if fusion is None else fusion
+    predictor = _load(checkpoints, shares, device, source)
     poses = PoseEstimator(pose_weights, max_people, keep=keep_poses)
     reader = predictor.make_reader(
         skeleton=skeleton, image_size=image_size, each_body=each_body, poses=poses, fps=fps, unit=unit, kind=kind,
         axes=axes,
     )  # fmt: skip
+    job = Job(
+        tuple(checkpoints), shares, device, source, reader, top_k, batch_size, window, stride, fps, each_body,
+        every_window, threshold,
+    )  # fmt: skip
     gap = domain_gap(predictor.dataset)
     if gap and (is_video(source) or (source.is_dir() and find_videos(source))):
         print(f"dualhead: {gap}", file=sys.stderr)
-    rejected: list[FormatError | MismatchError] = []
-
-    def reject(error: FormatError | MismatchError) -> None:
-        rejected.append(error)
-        print(f"dualhead: left out: {printable_line(str(error))}", file=sys.stderr)
-
     notes = _Notes()
     if cluster is not None and out is not None:
-        job = Job(
-            tuple(checkpoints), weights if fusion is None else fusion, source, reader, out,
-            "parquet" if shape == "parquet" else "jsonl", top_k, batch_size, device, window, stride, fps, each_body,
-            every_window, threshold,
-        )  # fmt: skip
-        _, reasons = predict_on_cluster(cluster, job, out, resume=resume, quiet=quiet, on_note=notes)
+        shards: ShardFormat = "parquet" if form == "parquet" else "jsonl"
+        _, reasons = predict_on_cluster(cluster, job, out, form=shards, resume=resume, quiet=quiet, on_note=notes)
         notes.close()
-        if strict and reasons:
-            raise FormatError(f"{len(reasons)} recordings were left out (--strict): see the reasons above", source)
-        return
+        left_out = len(reasons)
+    else:
+        left_out = _write(job, predictor, out, form, notes, resume=resume, quiet=quiet)
+    if strict and left_out:
+        raise FormatError(f"{left_out} recordings were left out (--strict): see the reasons above", source)
+
+
+def _output_form(format: Format, out: Path | None, *, resume: bool, cluster: bool) -> str:  # noqa: A002
+    """Return the format that "auto" means, and raise where options contradict it."""
+    if format not in get_args(Format):
+        raise unknown("format", format, get_args(Format))
+    form = format
+    if format == "auto":
+        form = "csv" if out is not None and out.suffix.lower() == ".csv" else "jsonl"
+        form = "table" if out is None and sys.stdout.isatty() else form
+    if resume and out is None:
+        raise ConfigError("resume needs the file to go on with: pass it with --out")
+    if cluster and (out is None or form not in get_args(ShardFormat)):
+        raise ConfigError("a cluster writes shards: pass a folder with --out, and the format jsonl or parquet")
+    if form == "parquet" and not cluster:
+        raise ConfigError("parquet is written on a cluster alone: give --cluster local, or the format jsonl or csv")
+    if form == "table" and out is not None:
+        raise ConfigError("a table is for a terminal: pass the format jsonl or csv with out")
+    return form
+
+
+def _load(checkpoints: list[Path], weights: Weights | None, device: str | None, source: Path) -> Predictor:
+    """Load checkpoints; where one is not valid, recall that the last argument is the source."""
+    try:
+        return Predictor.from_checkpoint(checkpoints, weights=weights, device=device)
+    except CheckpointError as error:
+        if all(path.suffix == ".safetensors" for path in checkpoints[1:]):
+            raise
+        hint = f"only the last argument, {source}, is what is predicted (the weights of a fusion: --fusion FILE)"
+        raise CheckpointError(f"{error}; {hint}") from None
+
+
+def _write(
+    job: Job, predictor: Predictor, out: Path | None, form: str, notes: _Notes, *, resume: bool, quiet: bool
+) -> int:
+    """Predict in this process and write what is found; return how many recordings were left out."""
+    rejected = 0
+
+    def reject(error: FormatError | MismatchError) -> None:
+        nonlocal rejected
+        rejected += 1
+        print(f"dualhead: left out: {printable_line(str(error))}", file=sys.stderr)
+
     with ExitStack() as stack:
         file = None
-        columns = PREDICTION_COLUMNS if window is None else SEGMENT_COLUMNS if every_window else INTERVAL_COLUMNS
         if out is not None:
+            over_time = job.window is not None
             file = stack.enter_context(
-                PredictionsFile(out, shape, columns, over_time=window is not None, top_k=top_k, resume=resume)
+                PredictionsFile(out, form, job.columns, over_time=over_time, top_k=job.top_k, resume=resume)
             )
         output = sys.stdout if file is None else file.stream
         header = file is None or not file.has_header
-        new_bar = stack.enter_context(show_progress(quiet or shape == "table" or output.isatty()))
-        reader = replace(reader, done=() if file is None else file.written, bar=new_bar("predicting", None))
-        found: Iterator[Item]
-        if window is None:
-            found = predictor.predict_each(
-                [source], batch_size=batch_size, reader=reader, on_rejected=reject, on_note=notes
-            )
-        else:
-            segments = predictor.segments(
-                source, window=window, stride=stride, fps=fps, each_body=each_body, batch_size=batch_size,
-                reader=reader, on_rejected=reject, on_note=notes,
-            )  # fmt: skip
-            found = segments if every_window else merge_segments(segments, threshold)
+        new_bar = stack.enter_context(show_progress(quiet or form == "table" or output.isatty()))
+        reader = replace(job.reader, done=() if file is None else file.written, bar=new_bar("predicting", None))
+        found = job.items(predictor, reader, reject, notes)
         items = found if file is None else file.new(found)
-        count = write_items(items, output, shape, columns, top_k, header=header, quiet=quiet)
+        count = write_items(items, output, form, job.columns, job.top_k, header=header, quiet=quiet)
         notes.close()
         known = 0 if file is None else len(file.written.figures)
         if file is not None and known:
-            of = "" if file.written.compared else f", none of them in {source}, so that they could not be compared"
+            of = "" if file.written.compared else f", none of them in {job.source}, so that they could not be compared"
             print(printable_line(f"dualhead: {known} recordings were in {out} already{of}"), file=sys.stderr)
         if not count and not known and rejected:
-            raise FormatError(f"none of {len(rejected)} recordings could be used: see the reasons above", source)
-    if not count and not known and threshold:
-        print(f"dualhead: no interval: no class is as probable as the threshold, {threshold:g}", file=sys.stderr)
-    if strict and rejected:
-        raise FormatError(f"{len(rejected)} recordings were left out (--strict): see the reasons above", source)
+            raise FormatError(f"none of {rejected} recordings could be used: see the reasons above", job.source)
+    if not count and not known and job.threshold:
+        print(f"dualhead: no interval: no class is as probable as the threshold, {job.threshold:g}", file=sys.stderr)
+    return rejected
 
 
 class _Notes:
