@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,61 +125,56 @@ def render(
     if not (math.isfinite(yaw) and math.isfinite(turn)):
         raise ConfigError(f"yaw is {yaw:g} and turn is {turn:g}: pass both in degrees")
     target = None if out is None else Path(out)
-    if target is not None and target.suffix.lower() not in KINDS:
-        raise unknown("kind of picture", target.suffix.lower() or target.name, KINDS)
     if target is not None:
+        if target.suffix.lower() not in KINDS:
+            raise unknown("kind of picture", target.suffix.lower() or target.name, KINDS)
         check_apart(target, [*checkpoint, *([] if isinstance(source, SkeletonSequence) else closed_inputs(source))])
     predictor = _load(checkpoint)
     if isinstance(source, str | Path) and is_video(source):
-        estimator = PoseEstimator(pose_weights, max_people, keep=keep_poses)
         from dualhead.visualize.video_render import render_video
 
         target = target or Path(f"{_file_name(Path(source).stem)}.html")
+        estimator = PoseEstimator(pose_weights, max_people, keep=keep_poses)
         gap = "" if predictor is None else domain_gap(predictor.dataset)
-        if gap and not quiet:
-            print_line(Console(stderr=True), f"dualhead: {gap}")
+        _print(f"dualhead: {gap}" if gap else "", quiet)
         render_video(Path(source), target, predictor, window=window, stride=stride, estimator=estimator, quiet=quiet)
         return target
-    if predictor is None:
-        reader = Reader(
-            skeleton=skeleton, image_size=image_size, fps=fps, unit=unit, kind=kind, axes=axes, any_scale=True
-        )
-    else:
-        reader = predictor.make_reader(
-            skeleton=skeleton, image_size=image_size, fps=fps, unit=unit, kind=kind, axes=axes
-        )
+    reading: dict[str, Any] = {
+        "skeleton": skeleton, "image_size": image_size, "fps": fps, "unit": unit, "kind": kind, "axes": axes,
+    }  # fmt: skip
+    reader = Reader(**reading, any_scale=True) if predictor is None else predictor.make_reader(**reading)
     notes: dict[str, None] = {}
     sequence, true_class = find_recording(source, sample, reader=reader, on_note=lambda _, note: notes.setdefault(note))
-    fps = fps or sequence.fps or _USUAL_FPS
+    for note in notes:
+        _print(f"note: {note}", quiet)
     target = target or Path(f"{_file_name(sequence.name)}.html")
-    ending = target.suffix.lower()
-    for note in () if quiet else notes:
-        print_line(Console(stderr=True), f"note: {note}")
+    fps = fps or sequence.fps or _USUAL_FPS
     scene = make_scene(sequence, start, stop)
     insight, said = _look(predictor, sequence, quiet)
     caption = " · ".join(part for part in (sequence.name, true_class, said) if part)
-    if insight is not None:
-        insight = insight.cut(start, stop)
+    insight = None if insight is None else insight.cut(start, stop)
     heated = _heat(insight, scene)
-    if ending == ".html":
+    if target.suffix.lower() == ".html":
         clip = make_clip(scene, fps=fps, label=caption or "recording", heat=heated)
         write_text(target, fill("clip.html", clip=clip, insight=None if insight is None else insight_values(insight)))
+        return target
+    colours = DARK if dark else LIGHT
+    below = None if insight is None else InsightPainter(insight, colours)
+    pictures = paint(scene, size=size, yaw=yaw, turn=turn, caption=caption, colours=colours, heat=heated, below=below)
+    shown = track(pictures, f"drawing {target.name}", scene.num_frames, quiet)
+    if target.suffix.lower() == ".gif":
+        drawn = [colour for role, colour in colours.items() if role not in ("paper", "panel")]
+        drawn += [] if insight is None else SERIES[: len(insight.classes)]
+        write_gif(shown, target, frames=scene.num_frames, fps=fps, colours=drawn, ground=colours["paper"])
     else:
-        colours = DARK if dark else LIGHT
-        below = None if insight is None else InsightPainter(insight, colours)
-        pictures = paint(
-            scene, size=size, yaw=yaw, turn=turn, caption=caption, colours=colours, heat=heated, below=below
-        )
-        shown = track(pictures, f"drawing {target.name}", scene.num_frames, quiet)
-        if ending == ".gif":
-            ground = colours["paper"]
-            drawn = [colour for role, colour in colours.items() if role not in ("paper", "panel")]
-            if insight is not None:
-                drawn += SERIES[: len(insight.classes)]
-            write_gif(shown, target, frames=scene.num_frames, fps=fps, colours=drawn, ground=ground)
-        else:
-            write_video(shown, target, fps=fps)
+        write_video(shown, target, fps=fps)
     return target
+
+
+def _print(line: str, quiet: bool) -> None:
+    """Print a line, if any, on standard error."""
+    if line and not quiet:
+        print_line(Console(stderr=True), line)
 
 
 def _load(checkpoint: Sequence[str | Path]) -> Predictor | None:
