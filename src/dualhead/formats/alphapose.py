@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
+from dualhead.formats.file_format import (
+    Evidence,
+    FileFormat,
+    RawClip,
+    RawFile,
+    from_json,
+)
 from dualhead.formats.observations import Observations, frame_of_image, identity, key_points, number_array
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import OPENPOSE18, Skeleton
@@ -159,18 +165,13 @@ def _recognise(file: RawFile) -> Evidence | None:
     return None
 
 
-def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    for clip in parse_alphapose(file.json, file.where):
-        require_skeleton(options, clip.skeleton, ALPHAPOSE.title)
-        yield clip
-
-
 ALPHAPOSE = FileFormat(
     name="alphapose",
     title="AlphaPose results",
     suffixes=(".json",),
     recognise=_recognise,
-    parse=_parse,
+    parse=from_json(parse_alphapose),
+    fixed_skeleton=True,
     holds_many=True,
     row="`coco17`, `halpe26` (also the body of 136), `openpose18` | pixels | not stated | `idx` where all have one",
 )

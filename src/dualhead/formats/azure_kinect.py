@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
+from dualhead.formats.file_format import (
+    Evidence,
+    FileFormat,
+    RawClip,
+    RawFile,
+    from_json,
+)
 from dualhead.formats.landmark_table import joint_aliases, squash
 from dualhead.formats.observations import MAX_PEOPLE, Observations, identity, number_array, steady_rate, time_of
 from dualhead.runtime.errors import FormatError
@@ -95,17 +101,13 @@ def _recognise(file: RawFile) -> Evidence | None:
     return Evidence("'frames' and 'joint_names' of 32 joints") if isinstance(names, list) and len(names) == 32 else None
 
 
-def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, AZURE32, AZURE_KINECT.title)
-    yield parse_azure_kinect(file.json, file.where)
-
-
 AZURE_KINECT = FileFormat(
     name="azure_kinect",
     title="Azure Kinect body tracking",
     suffixes=(".json",),
     recognise=_recognise,
-    parse=_parse,
+    parse=from_json(parse_azure_kinect),
+    fixed_skeleton=True,
     row="`azure32` | millimetres, turned to metres and Kinect axes | from `timestamp_usec` | "
     "`body_id`, followed where it changes",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,7 @@ from dualhead.formats.file_format import (
     FileFormat,
     RawClip,
     RawFile,
-    ReadingOptions,
-    require_skeleton,
+    from_json,
 )
 from dualhead.formats.observations import Observations, frame_of_image, identity, image_size, key_points
 from dualhead.runtime.errors import FormatError
@@ -150,16 +149,8 @@ def _recognise_annotations(file: RawFile) -> Evidence | None:
     return None
 
 
-def _parse_results(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    for clip in parse_detections(file.json, file.where, COCO_RESULTS.title):
-        require_skeleton(options, clip.skeleton, COCO_RESULTS.title)
-        yield clip
-
-
-def _parse_annotations(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    for clip in parse_coco_annotations(file.json, file.where):
-        require_skeleton(options, clip.skeleton, COCO_ANNOTATIONS.title)
-        yield clip
+def _parse_results(content: Any, where: str) -> list[RawClip]:
+    return parse_detections(content, where, COCO_RESULTS.title)
 
 
 COCO_RESULTS = FileFormat(
@@ -167,7 +158,8 @@ COCO_RESULTS = FileFormat(
     title="COCO key point results",
     suffixes=(".json",),
     recognise=_recognise_results,
-    parse=_parse_results,
+    parse=from_json(_parse_results),
+    fixed_skeleton=True,
     holds_many=True,
     row="`coco17`, `halpe26` (also the body of 133 or 136) | pixels | not stated | people are followed",
 )
@@ -177,7 +169,8 @@ COCO_ANNOTATIONS = FileFormat(
     title="COCO annotations",
     suffixes=(".json",),
     recognise=_recognise_annotations,
-    parse=_parse_annotations,
+    parse=from_json(parse_coco_annotations),
+    fixed_skeleton=True,
     holds_many=True,
     row="`coco17`, `halpe26`; visibility 2 is confidence 1, 1 is 0.5 | pixels, with the size of the images "
     "| not stated "

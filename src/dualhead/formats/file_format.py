@@ -7,7 +7,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -267,6 +267,7 @@ class FileFormat:
         parse_frames: In the place of `parse` for formats with one file a frame: parses all frames of one recording.
             Files of one folder whose names are alike before the number (`frame_name`) are one recording.
         brings_skeleton: Whether its files define their joints; others need `--skeleton` or a checkpoint.
+        fixed_skeleton: Whether another skeleton that the user gives is refused.
         holds_many: Whether one file holds many recordings.
         row: The row of docs/predict.md: joints, unit and axes, frame rate, identities.
     """
@@ -279,6 +280,7 @@ class FileFormat:
     instead: str = ""
     parse_frames: ParseFrames | None = None
     brings_skeleton: bool = True
+    fixed_skeleton: bool = False
     holds_many: bool = False
     row: str = ""
 
@@ -286,6 +288,36 @@ class FileFormat:
     def is_supported(self) -> bool:
         """True if its files can be read."""
         return self.parse is not None or self.parse_frames is not None
+
+
+def from_json(parse: Callable[[Any, str], RawClip | Iterable[RawClip]]) -> Parse:
+    """Return the `parse` of a format whose files are JSON.
+
+    Args:
+        parse: From the content and its place to one recording or several.
+    """
+
+    def parse_file(file: RawFile, _: ReadingOptions) -> Iterator[RawClip]:
+        yield from _clips(parse(file.json, file.where))
+
+    return parse_file
+
+
+def from_bytes(parse: Callable[[bytes, str], RawClip | Iterable[RawClip]]) -> Parse:
+    """Return the `parse` of a format whose parser takes the bytes of a file.
+
+    Args:
+        parse: From the bytes and their place to one recording or several.
+    """
+
+    def parse_file(file: RawFile, _: ReadingOptions) -> Iterator[RawClip]:
+        yield from _clips(parse(file.data, file.where))
+
+    return parse_file
+
+
+def _clips(made: RawClip | Iterable[RawClip]) -> Iterable[RawClip]:
+    return [made] if isinstance(made, RawClip) else made
 
 
 _FRAME_NAME = re.compile(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from dualhead.formats.custom.columns import read_table
-from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
+from dualhead.formats.file_format import (
+    Evidence,
+    FileFormat,
+    RawClip,
+    RawFile,
+    from_bytes,
+)
 from dualhead.formats.landmark_table import LandmarkColumns, are_joints_of, find_columns, first_lines, read_landmarks
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25
@@ -65,16 +69,12 @@ def _recognise(file: RawFile) -> Evidence | None:
     return Evidence("columns for X, Y and Z of the 25 joints of Kinect v2")
 
 
-def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, NTU25, KINECT_CSV.title)
-    yield parse_kinect_csv(file.data, file.where)
-
-
 KINECT_CSV = FileFormat(
     name="kinect_csv",
     title="Kinect v2 log",
     suffixes=(".csv", ".txt"),
     recognise=_recognise,
-    parse=_parse,
+    parse=from_bytes(parse_kinect_csv),
+    fixed_skeleton=True,
     row="`ntu25` | metres, Kinect axes | from the times | a column such as `BodyID`",
 )

@@ -351,7 +351,6 @@ def _parse_frames(files: FrameFiles, options: ReadingOptions) -> Iterator[RawCli
         )
     wanted = options.skeleton or options.usual
     clip = parse_mediapipe_json(frames, files.where, flat=wanted is not None and wanted.dimensions == 2)
-    require_skeleton(options, clip.skeleton, MEDIAPIPE_FRAMES.title)
     yield replace(clip, name=files.name, where=files.where)
 
 
@@ -371,5 +370,6 @@ MEDIAPIPE_FRAMES = FileFormat(
     suffixes=(".json",),
     recognise=_recognise_frame,
     parse_frames=_parse_frames,
+    fixed_skeleton=True,
     row=MEDIAPIPE.row,
 )

@@ -16,7 +16,7 @@ from dualhead.formats.file_format import (
     RawClip,
     RawFile,
     ReadingOptions,
-    require_skeleton,
+    from_json,
 )
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.observations import BODY_LAYOUTS, MAX_PEOPLE, Observations, identity, number_array
@@ -169,12 +169,6 @@ def _recognise_picture(file: RawFile) -> Evidence | None:
     return Evidence("people with 'keypoints' and 'keypoint_scores'") if held and _is_person(held[0]) else None
 
 
-def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    clip = parse_mmpose(file.json, file.where)
-    require_skeleton(options, clip.skeleton, MMPOSE.title)
-    yield clip
-
-
 def _parse_pictures(files: FrameFiles, options: ReadingOptions) -> Iterator[RawClip]:
     meta: Any = None
     frames = []
@@ -184,7 +178,6 @@ def _parse_pictures(files: FrameFiles, options: ReadingOptions) -> Iterator[RawC
         meta = content.get("meta_info", meta) if isinstance(content, Mapping) else meta
         frames.append({"frame_id": number, "instances": _instances(content)})
     clip = parse_mmpose({"meta_info": meta, "instance_info": frames}, files.where)
-    require_skeleton(options, clip.skeleton, MMPOSE_PICTURES.title)
     yield replace(clip, name=files.name, where=files.where)
 
 
@@ -193,7 +186,8 @@ MMPOSE = FileFormat(
     title="MMPose predictions",
     suffixes=(".json",),
     recognise=_recognise,
-    parse=_parse,
+    parse=from_json(parse_mmpose),
+    fixed_skeleton=True,
     row="`coco17`, `halpe26` (also the body of 133); 3D: `h36m17` | pixels; 3D: metres, Kinect axes | not stated | "
     "`track_id` where all have one",
 )
@@ -204,5 +198,6 @@ MMPOSE_PICTURES = FileFormat(
     suffixes=(".json",),
     recognise=_recognise_picture,
     parse_frames=_parse_pictures,
+    fixed_skeleton=True,
     row=MMPOSE.row,
 )

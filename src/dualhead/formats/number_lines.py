@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,17 +13,17 @@ from dualhead.formats.file_format import (
     LIKELY,
     Evidence,
     FileFormat,
+    Parse,
     RawClip,
     RawFile,
-    ReadingOptions,
-    require_skeleton,
+    from_bytes,
 )
 from dualhead.formats.files.text_lines import check_lines
 from dualhead.formats.intervals import is_label_file
 from dualhead.formats.observations import MAX_FRAMES, check_frames
 from dualhead.formats.recording import Recording, from_dense
 from dualhead.runtime.errors import FormatError
-from dualhead.skeleton import HAND22, KINECT15, KINECT20, NTU25
+from dualhead.skeleton import HAND22, KINECT15, KINECT20, NTU25, Skeleton
 
 _PKU_WIDTH = 2 * 25 * 3
 _HAND_WIDTH = 22 * 3
@@ -182,23 +182,12 @@ def _recognise_lines(width: int, what: str) -> Callable[[RawFile], Evidence | No
     return recognise
 
 
+def _in_metres(parse: Callable[[bytes, str], Recording], skeleton: Skeleton, max_bodies: int = 2) -> Parse:
+    return from_bytes(lambda data, where: RawClip(parse(data, where), skeleton, max_bodies=max_bodies, unit="m"))
+
+
 def _recognise_intervals(file: RawFile) -> Evidence | None:
     return Evidence("lines of an interval and its class", LIKELY) if is_label_file(file.start) else None
-
-
-def _parse_pku(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, NTU25, PKU_MMD.title)
-    yield RawClip(parse_pku(file.data, file.where), NTU25, unit="m")
-
-
-def _parse_hand(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, HAND22, HAND_LINES.title)
-    yield RawClip(parse_hand(file.data, file.where), HAND22, max_bodies=1, unit="m")
-
-
-def _parse_sbu(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, KINECT15, SBU_LINES.title)
-    yield RawClip(parse_sbu(file.data, file.where), KINECT15, unit="m")
 
 
 def _recognise_utkinect(file: RawFile) -> Evidence | None:
@@ -210,17 +199,13 @@ def _recognise_utkinect(file: RawFile) -> Evidence | None:
     return Evidence("lines of 61 numbers: a frame number and a body of 20 joints", LIKELY)
 
 
-def _parse_utkinect(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, KINECT20, UTKINECT_LINES.title)
-    yield RawClip(parse_utkinect(file.data, file.where), KINECT20, max_bodies=1, unit="m")
-
-
 PKU_MMD = FileFormat(
     name="pku_mmd",
     title="PKU-MMD skeletons",
     suffixes=(".txt",),
     recognise=_recognise_lines(_PKU_WIDTH, "two bodies of 25 joints"),
-    parse=_parse_pku,
+    parse=_in_metres(parse_pku, NTU25),
+    fixed_skeleton=True,
     row="`ntu25` | metres, Kinect axes | 30 | places in the file",
 )
 
@@ -237,7 +222,8 @@ HAND_LINES = FileFormat(
     title="hand of DHG-14/28 or SHREC'17",
     suffixes=(".txt",),
     recognise=_recognise_lines(_HAND_WIDTH, "22 joints of a hand in space"),
-    parse=_parse_hand,
+    parse=_in_metres(parse_hand, HAND22, max_bodies=1),
+    fixed_skeleton=True,
     row="`hand22` | metres, in the axes of the depth camera | 30 | one hand",
 )
 
@@ -254,7 +240,8 @@ SBU_LINES = FileFormat(
     title="SBU Kinect Interaction skeletons",
     suffixes=(".txt", ".csv"),
     recognise=_recognise_lines(_SBU_WIDTH, "a frame number and two bodies of 15 joints"),
-    parse=_parse_sbu,
+    parse=_in_metres(parse_sbu, KINECT15),
+    fixed_skeleton=True,
     row="`kinect15` | normalisation undone: metres, Kinect axes | 15 | places in the file",
 )
 
@@ -263,6 +250,7 @@ UTKINECT_LINES = FileFormat(
     title="UTKinect-Action skeletons",
     suffixes=(".txt",),
     recognise=_recognise_utkinect,
-    parse=_parse_utkinect,
+    parse=_in_metres(parse_utkinect, KINECT20, max_bodies=1),
+    fixed_skeleton=True,
     row="`kinect20` | metres, Kinect axes | 15 | one body",
 )

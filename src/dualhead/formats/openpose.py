@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,9 @@ from dualhead.formats.file_format import (
     RawFile,
     ReadingOptions,
     frame_name,
-    group_frames,
     require_skeleton,
 )
 from dualhead.formats.files.json_file import nested_numbers, parse_json
-from dualhead.formats.files.member import Member
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import BODY25, OPENPOSE18, Skeleton
@@ -49,27 +46,8 @@ def is_openpose_frame(file_name: str) -> bool:
     return file_name.endswith("_keypoints.json") and frame_name(file_name) is not None
 
 
-def group_openpose(members: Iterable[Member]) -> list[FrameFiles]:
-    """Group the files of each recording: those of one folder with the same name before the number.
-
-    Args:
-        members: Files; those that are not frames are passed over.
-
-    Returns:
-        The recordings, in the order of their first files.
-
-    Raises:
-        FormatError: If two files of a recording have the same number.
-    """
-    clips = group_frames(member for member in members if is_openpose_frame(member.file_name))
-    for clip in clips:
-        if clip.conflict is not None:
-            raise clip.conflict
-    return clips
-
-
-def read_openpose(clip: FrameFiles) -> tuple[Recording, Skeleton]:
-    """Read the frames of one recording.
+def parse_openpose(clip: FrameFiles) -> RawClip:
+    """Parse the frames of one recording.
 
     The lowest number is frame 0; a number without a file is a frame without a person. A joint whose confidence is 0 is
     absent and all zeros.
@@ -86,11 +64,6 @@ def read_openpose(clip: FrameFiles) -> tuple[Recording, Skeleton]:
         FormatError: If a file is damaged or of another layout, contains no body but faces or hands, or the numbers
             leave gaps that no recording has.
     """
-    found = _read(clip)
-    return found.recording, found.skeleton
-
-
-def _read(clip: FrameFiles) -> RawClip:
     start = min(clip.frames)
     num_frames = max(clip.frames) - start + 1
     if num_frames > _MAX_FRAMES:
@@ -110,7 +83,7 @@ def _read(clip: FrameFiles) -> RawClip:
         content = parse_json(member.read(), member.where)
         size = size or _canvas(content)
         parts |= dict.fromkeys(_other_parts(content))
-        for slot, (pose, person, layout) in enumerate(_people(content, member.where)):
+        for slot, (pose, person, layout) in enumerate(parse_people(content, member.where)):
             if skeleton is not None and layout != skeleton:
                 raise FormatError(
                     f"a person of {layout.num_joints} joints, but the frames before have {skeleton.num_joints}: "
@@ -173,11 +146,11 @@ def _other_parts(content: Any) -> list[str]:
     return list(dict.fromkeys("hands" if part == "hand" else part for part in found))
 
 
-def parse_openpose(data: bytes, path: str | Path | None = None) -> list[tuple[NDArray[np.float64], str, Skeleton]]:
-    """Parse the file of one frame.
+def parse_people(content: Any, path: str) -> list[tuple[NDArray[np.float64], str, Skeleton]]:
+    """Parse the people of one frame.
 
     Args:
-        data: The file's bytes.
+        content: The content of its file.
         path: The file, for the error message.
 
     Returns:
@@ -188,10 +161,6 @@ def parse_openpose(data: bytes, path: str | Path | None = None) -> list[tuple[ND
     Raises:
         FormatError: If the content is not a frame, or of a layout other than BODY_25 and COCO.
     """
-    return _people(parse_json(data, path), path)
-
-
-def _people(content: Any, path: str | Path | None) -> list[tuple[NDArray[np.float64], str, Skeleton]]:
     record = _records(content)
     people = record.get("people", record.get("bodies")) if isinstance(record, dict) else None
     if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
@@ -211,7 +180,7 @@ def _people(content: Any, path: str | Path | None) -> list[tuple[NDArray[np.floa
     return found
 
 
-def _pose(numbers: Sequence[Any], path: str | Path | None) -> tuple[NDArray[np.float64], Skeleton]:
+def _pose(numbers: Sequence[Any], path: str) -> tuple[NDArray[np.float64], Skeleton]:
     skeleton = _SIZES.get(len(numbers))
     if skeleton is None:
         raise FormatError(
@@ -262,7 +231,7 @@ def _recognise(file: RawFile) -> Evidence | None:
 
 
 def _parse_frames(files: FrameFiles, options: ReadingOptions) -> Iterator[RawClip]:
-    clip = _read(files)
+    clip = parse_openpose(files)
     if options.skeleton not in (None, *LAYOUTS):
         require_skeleton(options, clip.skeleton, OPENPOSE_JSON.title)
     yield clip

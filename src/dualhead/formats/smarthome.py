@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from dualhead.formats.axes import stand_up
-from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
+from dualhead.formats.file_format import (
+    Evidence,
+    FileFormat,
+    RawClip,
+    RawFile,
+    from_json,
+)
 from dualhead.formats.observations import MAX_PEOPLE, Observations, number_array
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import SMARTHOME13
@@ -64,16 +70,12 @@ def _recognise(file: RawFile) -> Evidence | None:
     return Evidence("a record with 'njts' and 'frames'") if {"njts", "frames"} <= file.keys else None
 
 
-def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, SMARTHOME13, SMARTHOME.title)
-    yield parse_smarthome(file.json, file.where)
-
-
 SMARTHOME = FileFormat(
     name="smarthome",
     title="Toyota Smarthome skeletons",
     suffixes=(".json",),
     recognise=_recognise,
-    parse=_parse,
+    parse=from_json(parse_smarthome),
+    fixed_skeleton=True,
     row="`smarthome13` | metres, turned so that y points up | not stated | people are followed",
 )

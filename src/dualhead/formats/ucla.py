@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.file_source import FileSource
 from dualhead.formats.files.json_file import JsonFile, holds_only_numbers, nested_numbers, odd_place, parse_json
 from dualhead.formats.recording import Recording
@@ -114,7 +114,6 @@ def _recognise(file: RawFile) -> Evidence | None:
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     """Parse one file; where it has a sample name of NW-UCLA, its label must be that of the name."""
-    require_skeleton(options, KINECT20, UCLA_JSON.title)
     source = ucla()
     try:
         sample = source.sample(file.stem)
@@ -143,5 +142,6 @@ UCLA_JSON = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
+    fixed_skeleton=True,
     row="`kinect20` | metres, y up | not stated | one body",
 )

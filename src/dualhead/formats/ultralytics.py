@@ -18,7 +18,7 @@ from dualhead.formats.file_format import (
     RawFile,
     ReadingOptions,
     frame_name,
-    require_skeleton,
+    from_json,
 )
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.files.text_lines import check_lines
@@ -184,13 +184,7 @@ def _is_fraction(cell: str) -> bool:
         return False
 
 
-def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, COCO17, ULTRALYTICS.title)
-    yield parse_ultralytics(file.json, file.where)
-
-
 def _parse_frames(files: FrameFiles, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, COCO17, ULTRALYTICS.title)
     people = Observations(COCO17)
     for number in sorted(files.frames):
         member = files.frames[number]
@@ -200,7 +194,6 @@ def _parse_frames(files: FrameFiles, options: ReadingOptions) -> Iterator[RawCli
 
 
 def _parse_labels(files: FrameFiles, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, COCO17, ULTRALYTICS_LABELS.title)
     people = Observations(COCO17)
     for number in sorted(files.frames):
         member = files.frames[number]
@@ -222,7 +215,8 @@ ULTRALYTICS = FileFormat(
     title="Ultralytics pose results",
     suffixes=(".json",),
     recognise=_recognise,
-    parse=_parse,
+    parse=from_json(parse_ultralytics),
+    fixed_skeleton=True,
     row="`coco17` | pixels, or fractions where normalised | not stated | `track_id` where all have one",
 )
 
@@ -232,6 +226,7 @@ ULTRALYTICS_FRAMES = FileFormat(
     suffixes=(".json",),
     recognise=_recognise_frame,
     parse_frames=_parse_frames,
+    fixed_skeleton=True,
     row="`coco17` | pixels, or fractions where normalised | not stated | `track_id` where all have one",
 )
 
@@ -241,5 +236,6 @@ ULTRALYTICS_LABELS = FileFormat(
     suffixes=(".txt",),
     recognise=_recognise_label,
     parse_frames=_parse_labels,
+    fixed_skeleton=True,
     row="`coco17` | fractions | not stated | the number behind each line, where all have one",
 )

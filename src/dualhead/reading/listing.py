@@ -8,7 +8,15 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from dualhead.formats.file_format import FileFormat, FrameFiles, RawClip, RawFile, ReadingOptions, group_frames
+from dualhead.formats.file_format import (
+    FileFormat,
+    FrameFiles,
+    RawClip,
+    RawFile,
+    ReadingOptions,
+    group_frames,
+    require_skeleton,
+)
 from dualhead.formats.files.member import ARCHIVE_SUFFIXES, FileMember, Member
 from dualhead.formats.files.raw_file import SpecialFile, is_special, last_change
 from dualhead.formats.files.unpickle import PICKLE_SUFFIXES
@@ -143,6 +151,8 @@ def _checked(clips: Clips, known: FileFormat, where: str, options: ReadingOption
             if isinstance(clip, DualheadError):
                 yield _named(clip, known)
                 continue
+            if known.fixed_skeleton:
+                require_skeleton(options, clip.skeleton, known.title)
             notes = (*clip.recording.notes, *clip.notes)
             try:
                 yield apply_conventions(replace(clip, where=clip.where or where, notes=notes), options)

@@ -17,7 +17,6 @@ from dualhead.formats.file_format import (
     RawClip,
     RawFile,
     ReadingOptions,
-    require_skeleton,
 )
 from dualhead.formats.files.json_file import JsonFile, holds_only_numbers, nested_numbers, parse_json
 from dualhead.formats.files.member import Member, list_members
@@ -305,7 +304,6 @@ def _recognise(file: RawFile) -> Evidence | None:
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     """Parse one clip; a class that it names without its number is looked up among those of the checkpoint."""
-    require_skeleton(options, OPENPOSE18, KINETICS_JSON.title)
     source = kinetics()
     classes = source.classes if options.classes is None else options.classes
     recording, label = parse_kinetics(
@@ -330,6 +328,7 @@ KINETICS_JSON = FileFormat(
     suffixes=(".json",),
     recognise=_recognise,
     parse=_parse,
+    fixed_skeleton=True,
     row="`openpose18` | fractions of the image, or pixels with `--image-size` "
     "| not stated | none: followed where asked",
 )

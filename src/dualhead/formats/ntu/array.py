@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.object_array import parse_object_npy
 from dualhead.formats.ntu.sources import ntu120
 from dualhead.formats.observations import MAX_FRAMES, number_array
@@ -60,7 +60,6 @@ def _recognise(file: RawFile) -> Evidence | None:
 
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    require_skeleton(options, NTU25, NTU_ARRAY.title)
     recording = parse_ntu_array(parse_object_npy(file.data, file.where), file.where)
     source = ntu120()
     name = PurePosixPath(file.stem).stem
@@ -87,5 +86,6 @@ NTU_ARRAY = FileFormat(
     suffixes=(".npy",),
     recognise=_recognise,
     parse=_parse,
+    fixed_skeleton=True,
     row="`ntu25` | metres, Kinect axes | 30 | places in the file",
 )

@@ -14,7 +14,6 @@ from dualhead.formats.file_format import (
     RawClip,
     RawFile,
     ReadingOptions,
-    require_skeleton,
 )
 from dualhead.formats.file_source import FileSource
 from dualhead.formats.ntu.parse import parse_skeleton
@@ -137,7 +136,6 @@ def _recognise(file: RawFile) -> Evidence | None:
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     """Parse one file; where it has a sample name of NTU RGB+D, that name gives class and fields."""
-    require_skeleton(options, NTU25, NTU_SKELETON.title)
     source = ntu120()
     try:
         sample = source.sample(file.stem)
@@ -162,5 +160,6 @@ NTU_SKELETON = FileFormat(
     suffixes=(".skeleton",),
     recognise=_recognise,
     parse=_parse,
+    fixed_skeleton=True,
     row="`ntu25` | metres, y up | not stated | body IDs, followed",
 )
