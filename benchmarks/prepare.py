@@ -18,8 +18,6 @@ import platform
 import random
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -32,6 +30,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks.child import measure
 from dualhead.data.store.fingerprint import digest
 from dualhead.data.store.store import open_store
 from dualhead.formats.ntu.parse import parse_skeleton
@@ -52,18 +51,13 @@ PUBLISHED_BYTES = 4 * 3 * 300 * 25 * 2 * 4
 BAR_MILLISECONDS = 2.2
 """Processor time that a recording of 90 frames may take."""
 
-_CHILD = """
-import json, os, resource, sys, time
+_SETUP = """
 from dualhead.data.prepare.prepare import prepare
 raw, out, workers, selection = sys.argv[1:]
-before, start = os.times(), time.perf_counter()
+"""
+_STEP = """
 report = prepare("synthetic", raw, out, workers=int(workers), body_selection=selection, quiet=True)
-wall, after = time.perf_counter() - start, os.times()
-unit = 1 if sys.platform == "darwin" else 1024
-own, children = (resource.getrusage(who).ru_maxrss * unit
-                 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-print(json.dumps({"cpu": sum(after[:4]) - sum(before[:4]), "wall": wall, "parent": own, "worker": children,
-                  "samples": report.samples, "frames": report.frames}))
+result = {"samples": report.samples, "frames": report.frames}
 """
 
 
@@ -132,10 +126,9 @@ def measure_plainly(contents: Sequence[bytes]) -> float:
 def measure_preparation(raw: Path, out: Path, workers: int, selection: str) -> dict[str, Any]:
     """Prepare in a process of its own; processor and wall seconds, peaks of memory in bytes."""
     shutil.rmtree(out, ignore_errors=True)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", _CHILD, str(raw), str(out), str(workers), selection]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return dict(json.loads(run.stdout))
+    found = measure(_STEP, raw, out, str(workers), selection, setup=_SETUP)
+    times = {"cpu": found["cpu"], "wall": found["wall"]}
+    return {**times, "parent": found["peak"], "worker": found["child_peak"], **found["result"]}
 
 
 def make_large_store(small: Path, out: Path, count: int) -> Path:

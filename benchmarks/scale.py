@@ -14,8 +14,6 @@ import json
 import os
 import platform
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.child import measure
 from benchmarks.commit import commit
 from dualhead.runtime.files import write_text
 from dualhead.synthetic.actions import ACTIONS
@@ -68,25 +67,13 @@ evaluate(folder / "model.safetensors", folder / "store", folder / "scores.npz", 
 }
 """What each step runs, with `folder` in its hands."""
 
-_MEASURE = """
-import json, os, resource, sys, time
-from pathlib import Path
-folder = Path(sys.argv[1])
-before, start = os.times(), time.perf_counter()
-{step}
-wall, after = time.perf_counter() - start, os.times()
-own, child = (resource.getrusage(who).ru_maxrss * 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-print(json.dumps({{"wall": wall, "cpu": sum(after[:4]) - sum(before[:4]), "peak": own, "child_peak": child}}))
-"""
+_FOLDER = "from pathlib import Path\nfolder = Path(sys.argv[1])\n"
 
 _CHECKPOINT = """
-import sys
-from pathlib import Path
 from dualhead.data.store.store import open_store
 from dualhead.models.checkpoint import save_checkpoint
 from dualhead.training.build import build_model, build_provenance
 from dualhead.training.config import load_experiment
-folder = Path(sys.argv[1])
 experiment, store = load_experiment("synthetic_xsub/dualhead"), open_store(folder / "store")
 provenance = {**build_provenance(experiment, store, "joint"), "epoch": 0, "selection": "last"}
 save_checkpoint(folder / "model.safetensors", build_model(experiment, store).eval(), provenance)
@@ -111,22 +98,17 @@ def make_zip(folder: Path, count: int) -> Path:
     return out
 
 
-def measure(folder: Path, count: int, console: Console) -> dict[str, dict[str, float]]:
+def measure_steps(folder: Path, count: int, console: Console) -> dict[str, dict[str, float]]:
     """Run every step on so many recordings."""
     make_zip(folder, count)
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for name, step in _STEPS.items():
         if name == "evaluate":
-            _run(_CHECKPOINT, folder)
-        found[name] = json.loads(_run(_MEASURE.format(step=step), folder).splitlines()[-1])
+            measure(_CHECKPOINT, folder, setup=_FOLDER)
+        found[name] = measure(step, folder, setup=_FOLDER)
+        del found[name]["result"]
         console.print(f"{count} recordings, {name}: {found[name]}")
     return found
-
-
-def _run(program: str, folder: Path) -> str:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", program, str(folder)]
-    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def extrapolate(small: tuple[int, float], large: tuple[int, float], count: int) -> float:
@@ -185,7 +167,7 @@ def main() -> None:
     steps = {}
     for count in (arguments.recordings // 4, arguments.recordings):
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            steps[str(count)] = measure(Path(folder), count, Console())
+            steps[str(count)] = measure_steps(Path(folder), count, Console())
     figures = {
         "command": f"python -m benchmarks.scale --recordings {arguments.recordings}",
         "commit": commit(),

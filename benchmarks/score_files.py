@@ -11,13 +11,13 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.child import measure
 from benchmarks.commit import commit
 from benchmarks.prepare import machine
 from dualhead.evaluation.scores import Scores
@@ -58,22 +58,21 @@ def make_scores(folder: Path, files: int, samples: int, classes: int) -> tuple[l
     return splits[0], splits[1]
 
 
-_MEASURE = """
-import json, resource, subprocess, sys, time
-begun = time.perf_counter()
-subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"wall_s": time.perf_counter() - begun, "cpu_s": used.ru_utime + used.ru_stime,
-                  "peak_mb": used.ru_maxrss / 1024}))
+_COMMAND = """
+import runpy
+try:
+    runpy.run_module("dualhead", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end
 """
 
 
-def measure(words: list[str], source: Path) -> dict[str, float]:
+def measure_command(words: list[str], source: Path) -> dict[str, float]:
     """Run a command of the package from a checkout; returns seconds, and MB of its peak."""
-    environment = {**os.environ, "PYTHONPATH": str(source / "src"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", _MEASURE, sys.executable, "-m", "dualhead", *words]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return {name: round(value, 1) for name, value in json.loads(done.stdout).items()}
+    found = measure(_COMMAND, *words, source=source)
+    peak = max(found["peak"], found["child_peak"])
+    figures = {"wall_s": found["wall"], "cpu_s": found["cpu"], "peak_mb": peak / 2**20}
+    return {name: round(value, 1) for name, value in figures.items()}
 
 
 def main() -> None:
@@ -106,7 +105,7 @@ def main() -> None:
             "fuse": ["fuse", *test, "--validation", *validation, "--out", str(folder / "fused.npz")],
         }
         for name, command in commands.items():
-            figures[name] = {which: measure(command, source) for which, source in sources.items()}
+            figures[name] = {which: measure_command(command, source) for which, source in sources.items()}
             print(f"{name}: {figures[name]}", flush=True)
         figures["page_mb"] = round((folder / "page.html").stat().st_size / 1e6, 2)
     figures["load_after"] = round(os.getloadavg()[0], 1)
