@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dualhead.conversion.convert import Conversion
+    from dualhead.data.export.pyskl import PysklFile
     from dualhead.data.prepare.report import PrepareReport
     from dualhead.evaluation.detection import Untrimmed
     from dualhead.evaluation.fusion import FusionResult
@@ -90,12 +91,8 @@ def _export_arrays(console: Console, files: list[Path], arguments: Mapping[str, 
     print_line(console, f"{arguments['out']}: {', '.join(path.name for path in files)}")
 
 
-def _export_pyskl(console: Console, file: Path, arguments: Mapping[str, Any]) -> None:
-    from dualhead.data.export.pyskl import split_names
-    from dualhead.data.store.store import open_store
-
-    store = open_store(arguments["store"])
-    print_line(console, f"{file}: {len(store)} annotations, splits {', '.join(split_names(store))}")
+def _export_pyskl(console: Console, file: PysklFile, arguments: Mapping[str, Any]) -> None:
+    print_line(console, f"{file.path}: {file.annotations} annotations, splits {', '.join(file.splits)}")
 
 
 def _inspect(console: Console, found: StoreInspection | FileStory, arguments: Mapping[str, Any]) -> None:

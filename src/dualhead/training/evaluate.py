@@ -38,22 +38,7 @@ def evaluate_store(
     device: str = "auto",
     quiet: bool = False,
 ) -> Scores:
-    """Score one split of a store with a checkpoint.
-
-    The recipe, stream, protocol and precision are the checkpoint's own. Under `torchrun` the processes share the work
-    and pass the same scores as one. All test clips of the recipe are averaged; where it has several, the provenance of
-    the scores says how many (`test_clips`), what was averaged (`clip_average`), and what the first clip of each sample
-    reaches alone (`one_clip`: the figures by head, the heads' mean as "mean").
-
-    Args:
-        checkpoint: A `.safetensors` file that `train` wrote.
-        store: A prepared store, or its folder.
-        out: The `.npz` file to write the scores to; None writes nothing.
-        split: "test", or "validation" for the part of the training split that the training kept back.
-        batch_size: Samples that a process scores at once; None: as many as in training.
-        workers: Processes that load data beside each evaluating process, 0 or more.
-        device: "cpu", "cuda", "mps", or "auto" for a GPU where CUDA has one.
-        quiet: Show neither a bar nor messages.
+    """Score one split of a store with a checkpoint; for the arguments see `dualhead.evaluate`.
 
     Returns:
         The scores, in every process.

@@ -38,7 +38,7 @@ def same(first: Store, second: Store) -> None:
 
 def test_the_pickle_is_plain_and_its_arrays_can_be_written_to(tmp_path: Path) -> None:
     store = make_store(tmp_path)
-    path = export_pyskl(store, tmp_path / "a.pkl", quiet=True)
+    path = export_pyskl(store, tmp_path / "a.pkl", quiet=True).path
     data = path.read_bytes()
     assert b"_core" not in data and b"dualhead" not in data
     content = pickle.loads(data)  # noqa: S301
@@ -84,7 +84,7 @@ def test_flat_data_come_back_with_scores_and_image_size(tmp_path: Path) -> None:
 
 def test_kinetics_comes_back_with_those_without_anybody(tmp_path: Path) -> None:
     prepare("kinetics", write_tree(tmp_path / "raw"), tmp_path / "store", workers=1, quiet=True)
-    path = export_pyskl(tmp_path / "store", tmp_path / "a.pkl", quiet=True)
+    path = export_pyskl(tmp_path / "store", tmp_path / "a.pkl", quiet=True).path
     second = pickle.loads(path.read_bytes())["annotations"][1]  # noqa: S301
     assert not second["keypoint"].any() and not second["keypoint_score"].any()
     report = prepare("pyskl", path, tmp_path / "back", workers=1, quiet=True)
@@ -97,7 +97,7 @@ def test_kinetics_comes_back_with_those_without_anybody(tmp_path: Path) -> None:
 
 def test_half_precision(tmp_path: Path) -> None:
     store = make_store(tmp_path)
-    path = export_pyskl(store, tmp_path / "a.pkl", precision="float16", quiet=True)
+    path = export_pyskl(store, tmp_path / "a.pkl", precision="float16", quiet=True).path
     keypoint = pickle.loads(path.read_bytes())["annotations"][0]["keypoint"]  # noqa: S301
     assert keypoint.dtype == np.float16
     np.testing.assert_allclose(keypoint, store[0].joints, rtol=1e-3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +17,28 @@ from dualhead.runtime.files import replacing
 from dualhead.runtime.progress import Bar, show_progress
 
 
+@dataclass(frozen=True)
+class PysklFile:
+    """A pickle that was written.
+
+    Attributes:
+        path: The file.
+        annotations: Number of annotations in it.
+        splits: Names of its splits.
+    """
+
+    path: Path
+    annotations: int
+    splits: tuple[str, ...]
+
+
 def export_pyskl(
     store: str | Path | Store,
     out: str | Path,
     *,
     precision: Literal["float32", "float16"] = "float32",
     quiet: bool = False,
-) -> Path:
+) -> PysklFile:
     """Write a store as one pickle: `{"split": {name: [frame_dir, ...]}, "annotations": [...]}`.
 
     Each protocol becomes two splits, `PROTOCOL_train` and `PROTOCOL_val` (`train` and `val` for the protocol
@@ -39,7 +55,7 @@ def export_pyskl(
         quiet: Show no progress.
 
     Returns:
-        The file.
+        The file, and what is in it.
 
     Raises:
         ConfigError: If a sample has no label or a coordinate too large for `float16`, or the store's coordinates are
@@ -56,8 +72,9 @@ def export_pyskl(
         )
     if target.exists():
         raise StoreError(f"{target} already exists: choose another name, or remove it first")
+    splits = split_names(opened)
     content = {
-        "split": split_names(opened),
+        "split": splits,
         "annotations": [_Row(row) for row in range(len(opened))],
         "skeleton": opened.skeleton.to_dict(),
         "classes": list(opened.classes),
@@ -69,7 +86,7 @@ def export_pyskl(
         temporary.open("wb") as file,
     ):
         _Pickler(file, opened, np.dtype(precision), new_bar("exporting", len(opened))).dump(content)
-    return target
+    return PysklFile(target, len(opened), tuple(splits))
 
 
 def split_names(store: Store) -> dict[str, list[str]]:
