@@ -25,8 +25,8 @@ from dualhead.version import __version__
 if TYPE_CHECKING:
     from dualhead.models.base import SkeletonModel
 
-WEIGHTS, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
-"""Files of a model folder; the first alone rebuilds the model, the others are for people and the Hub."""
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+"""Files of a model folder beside its card; the first alone rebuilds the model."""
 
 _CARD = """---
 library_name: dualhead

@@ -54,11 +54,6 @@ def register_mixing(name: str) -> Callable[[Registered], Registered]:
     return enter
 
 
-def list_mixing_rules() -> list[str]:
-    """Return the registered names, sorted."""
-    return sorted(_RULES)
-
-
 def check_mixing(rules: Sequence[MixingRule], store: Store | None = None) -> None:
     """Check the names in mixing rules, before anything is built.
 
