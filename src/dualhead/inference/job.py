@@ -1,4 +1,4 @@
-"""What `predict` computes: which checkpoints look at which recordings, as a whole or over time."""
+"""A job of `predict`: checkpoints that look at recordings, as a whole or over time."""
 
 from __future__ import annotations
 
