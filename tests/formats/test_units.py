@@ -17,6 +17,14 @@ def test_the_extent_of_bodies_by_hand() -> None:
     assert body_extent(joints.astype(np.float32)) == pytest.approx(1.25)
 
 
+def test_the_extent_of_more_bodies_than_are_measured_at_once() -> None:
+    joints = np.zeros((9001, 2, 3))
+    joints[:, 1, 1] = np.arange(9001)  # of the first, that joint is absent
+    joints[:, 0, 1] = -1
+    joints[4500:] = 0
+    assert body_extent(joints) == pytest.approx(np.median(np.arange(1, 4500) + 1))
+
+
 def test_whole_bodies_have_a_usual_size() -> None:
     assert usual_extent(NTU25) == 1.6
     assert usual_extent(COCO17) is None  # flat

@@ -83,7 +83,7 @@ def dense_recording(
     missing = np.isnan(values).any(axis=3) | marked  # (M, T, V)
     values[missing] = 0
     notes = [f"{int(marked.sum())} joints at -1 or 9999 are interpreted as missing"] if marked.any() else []
-    if not np.abs(values).max(initial=0) <= MAX_COORDINATE:
+    if not max(values.max(initial=0), -values.min(initial=0)) <= MAX_COORDINATE:
         raise FormatError(
             f"a coordinate is infinite or beyond {MAX_COORDINATE:.0f}: expected NaN for missing joints", where
         )
@@ -100,7 +100,7 @@ def dense_recording(
         scores[~np.any(values, axis=3)] = 0
     present: NDArray[np.bool_] = np.any(values, axis=(2, 3))
     if confidence is None and channels == 3:
-        _check_depth(values[present], skeleton, where)
+        _check_depth(values, skeleton, where)
     ids = [str(body) for body in range(len(values))]
     recording = from_dense(values, present, ids, scores, keep_places=True)
     return replace(recording, drops_confidence=confidence is not None and scores is None, notes=tuple(notes))
@@ -115,7 +115,7 @@ def missing_marks(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     Returns:
         `(..., V)`.
     """
-    far: NDArray[np.bool_] = np.any(np.abs(values) == _MISSING, axis=-1)
+    far: NDArray[np.bool_] = np.any((values == _MISSING) | (values == -_MISSING), axis=-1)
     nowhere: NDArray[np.bool_] = np.all(values == -1, axis=-1)
     return far | nowhere
 
@@ -158,11 +158,11 @@ def _check_depth(joints: NDArray[np.float64], skeleton: Skeleton, where: str) ->
     Raises:
         FormatError: If the third coordinate runs from 0 to 1 while the others are pixels.
     """
-    seen = joints[np.any(joints != 0, axis=2)]
-    if not len(seen):
+    if not (joints[..., 2].min(initial=0) >= 0 and 0 < joints[..., 2].max(initial=0) <= 1):  # also in absent joints
         return
+    seen = joints[np.any(joints != 0, axis=-1)]
     across, depth = np.abs(seen[:, :2]), seen[:, 2]
-    if float(depth.min()) >= 0 and 0 < float(depth.max()) <= 1 and float(np.median(across.max(axis=1))) > _LEAST_PIXELS:
+    if float(np.median(across.max(axis=1))) > _LEAST_PIXELS:
         raise FormatError(
             f"the third number of each joint runs from {depth.min():.3g} to {depth.max():.3g} while the others, up to "
             f"{across.max():.4g}, are pixels: it is a score, not a coordinate, so these are 2D key points and not "

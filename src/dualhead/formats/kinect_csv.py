@@ -40,10 +40,10 @@ def parse_kinect_csv(data: bytes, where: str) -> RawClip:
     if columns is None:
         raise FormatError("expected a column for the joint and its X, Y and Z, or columns for all 25 joints", where, 1)
     table = read_landmarks(rows[1:], columns, NTU25, where)
-    absent = ~table.points.any(axis=2, keepdims=True)
-    points = np.where(absent, np.nan, table.points)
+    del rows
+    table.points[~table.points.any(axis=2)] = np.nan
     return RawClip(
-        table.recording(NTU25, points, where),
+        table.recording(NTU25, table.points, where),
         NTU25,
         class_name=table.class_name,
         body_selection="tracked",

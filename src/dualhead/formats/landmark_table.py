@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -103,9 +103,9 @@ class LandmarkTable:
             FormatError: If the frame numbers leave gaps that no recording has.
         """
         people = Observations(skeleton)
-        for row, frame in enumerate(self.frames.tolist()):
+        for row, frame in enumerate(self.frames):
             scores = None if self.confidence is None else self.confidence[row]
-            people.add(frame, points[row], scores, self.bodies[row])
+            people.add(int(frame), points[row], scores, self.bodies[row])
         return people.recording(fps=self.fps, where=where)
 
 
@@ -245,37 +245,23 @@ def read_landmarks(
     names = {cells[columns.class_name] for _, cells in rows} if columns.class_name >= 0 else set()
     return LandmarkTable(
         np.array(found.frames, np.int64),
-        np.stack(found.points),
-        np.stack(found.scores) if columns.has_confidence else None,
+        found.points,
+        found.scores if columns.has_confidence else None,
         tuple(found.bodies),
         steady_rate([unique[frame] for frame in ordered], ordered),
         names.pop() or None if len(names) == 1 else None,
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Bodies:
-    """The bodies of a table, one by one."""
+    """The bodies of a table: points `(B, V, 2 or 3)`, scores `(B, V)`."""
 
-    frames: list[int] = field(default_factory=list)
-    times: list[float | None] = field(default_factory=list)
-    points: list[NDArray[np.float64]] = field(default_factory=list)
-    scores: list[NDArray[np.float64]] = field(default_factory=list)
-    bodies: list[str] = field(default_factory=list)
-
-    def add(
-        self,
-        frame: int,
-        time: float | None,
-        points: NDArray[np.float64],
-        scores: NDArray[np.float64],
-        body: str,
-    ) -> None:
-        self.frames.append(frame)
-        self.times.append(time)
-        self.points.append(points)
-        self.scores.append(scores)
-        self.bodies.append(body)
+    frames: list[int]
+    times: list[float | None]
+    bodies: list[str]
+    points: NDArray[np.float64]
+    scores: NDArray[np.float64]
 
 
 def _read_wide(
@@ -285,13 +271,16 @@ def _read_wide(
     axes = ["x", "y", "z"][: columns.dimensions]
     places = [[columns.coordinates.get((joint, axis), -1) for axis in axes] for joint in range(skeleton.num_joints)]
     scored = [columns.coordinates.get((joint, "confidence"), -1) for joint in range(skeleton.num_joints)]
-    found = _Bodies()
+    found = _Bodies([], [], [], np.empty((len(rows), len(places), len(axes))), np.ones((len(rows), len(places))))
     for place, (line, cells) in enumerate(rows):
         _check_width(cells, columns, where, line)
         frame, time, body = _context(cells, columns, where, line)
-        points = np.array([[_cell(cells, column, where, line) for column in joint] for joint in places])
-        scores = np.array([_cell(cells, column, where, line) if column >= 0 else 1.0 for column in scored])
-        found.add(place if frame is None else frame, time, points, scores, body)
+        found.frames.append(place if frame is None else frame)
+        found.times.append(time)
+        found.bodies.append(body)
+        found.points[place] = [[_cell(cells, column, where, line) for column in joint] for joint in places]
+        if columns.has_confidence:
+            found.scores[place] = [_cell(cells, column, where, line) if column >= 0 else 1.0 for column in scored]
     return found
 
 
@@ -305,7 +294,8 @@ def _read_long(
     aliases = joint_aliases(skeleton)
     keeps_states = columns.state >= 0 and any(not _is_untracked(cells, columns) for _, cells in rows)
     from_one = _counts_from_one(rows, columns, skeleton)
-    found = _Bodies()
+    frames, times, bodies = list[int](), list[float | None](), list[str]()
+    joints, scores = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
     frame, last = -1, None
     seen: set[int] = set()
     for line, cells in rows:
@@ -319,15 +309,18 @@ def _read_long(
                 frame = number
             elif last is None or timeless or moment != last[0]:
                 frame += 1
-            points = np.full((skeleton.num_joints, columns.dimensions), np.nan)
-            found.add(frame, time, points, np.zeros(skeleton.num_joints), body)
+            frames.append(frame)
+            times.append(time)
+            bodies.append(body)
+            joints.append(np.full((skeleton.num_joints, columns.dimensions), np.nan))
+            scores.append(np.zeros(skeleton.num_joints))
             seen, last = set(), (moment, body)
         seen.add(joint)
         if keeps_states and _is_untracked(cells, columns):
             continue
-        found.points[-1][joint] = [_cell(cells, column, where, line) for column in places]
-        found.scores[-1][joint] = _cell(cells, scored, where, line) if scored >= 0 else 1.0
-    return found
+        joints[-1][joint] = [_cell(cells, column, where, line) for column in places]
+        scores[-1][joint] = _cell(cells, scored, where, line) if scored >= 0 else 1.0
+    return _Bodies(frames, times, bodies, np.array(joints), np.array(scores))
 
 
 def _context(

@@ -112,13 +112,16 @@ def parse_mediapipe_csv(data: bytes, where: str) -> RawClip:
         FormatError: If it is not such a table, or a line is damaged.
     """
     rows = read_table(data, where)
-    found = _columns(rows[0][1], first_lines(data))
+    header = rows[0][1]
+    found = _columns(header, first_lines(data))
     if found is None:
         raise FormatError("expected columns for x and y of 33 or 21 landmarks", where, 1)
     table = read_landmarks(rows[1:], found[0], found[1], where)
-    joints, skeleton, unit, note = describe_points(_without_zeros(table.points), where)
+    del rows
+    table.points[~table.points.any(axis=2)] = np.nan
+    joints, skeleton, unit, note = describe_points(table.points, where)
     notes = [note]
-    if find_columns(rows[0][1], found[1]) is None:
+    if find_columns(header, found[1]) is None:
         notes.append("hands and face are left out, only the body is read")
     return _clip(table.recording(skeleton, joints, where), skeleton, unit, tuple(notes), table.class_name)
 
@@ -161,7 +164,8 @@ def parse_mediapipe_json(content: Any, where: str, flat: bool | None = None) -> 
     if len({len(pose) for pose in points}) > 1:
         raise FormatError("its frames have different numbers of landmarks", where)
     array = np.stack(points)  # (B, V, 4)
-    joints, skeleton, unit, note = describe_points(_without_zeros(array[..., :3]), where)
+    given = array[..., :3].any(axis=2, keepdims=True)  # scripts write zeros for a frame in which no person was found
+    joints, skeleton, unit, note = describe_points(np.where(given, array[..., :3], np.nan), where)
     people = Observations(skeleton)
     visible = not np.isnan(array[..., 3]).all()
     for row, number in enumerate(owners):
@@ -188,11 +192,6 @@ def _clip(
         unit="m" if unit == "m" else "px" if unit == "px" else "fraction",
         notes=notes,
     )
-
-
-def _without_zeros(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mark landmarks at 0 as absent: scripts write zeros for a frame in which no person was found."""
-    return np.where(points.any(axis=2, keepdims=True), points, np.nan)
 
 
 def _frames(content: Any) -> tuple[list[Any] | None, float | None]:

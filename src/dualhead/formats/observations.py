@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array as Buffer
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,9 +44,10 @@ class Observations:
 
     def __init__(self, skeleton: Skeleton):
         self.skeleton = skeleton
+        self._shape = (skeleton.num_joints, skeleton.dimensions)
         self._frames: list[int] = []
-        self._joints: list[NDArray[np.float64]] = []
-        self._confidence: list[NDArray[np.float64]] = []
+        self._joints = Buffer("d")  # an array a body would take several times as much
+        self._confidence = Buffer("d")
         self._ids: list[str] = []
 
     def __len__(self) -> int:
@@ -71,10 +73,12 @@ class Observations:
             confidence: `(V,)`; either every body has one or none.
             body_id: The identity that the file gives, or "".
         """
+        assert joints.shape == self._shape
         self._frames.append(frame)
-        self._joints.append(joints)
+        self._joints.frombytes(joints.astype(np.float64).tobytes())
         if confidence is not None:
-            self._confidence.append(confidence)
+            assert confidence.shape == self._shape[:1]
+            self._confidence.frombytes(confidence.astype(np.float64).tobytes())
         self._ids.append(body_id)
 
     def recording(
@@ -103,22 +107,22 @@ class Observations:
         check_frames(start, count, len({*self._frames}), where)
         order = np.argsort(np.array(self._frames, np.int64), kind="stable")
         frames = np.array(self._frames, np.int64)[order] - start
-        shape = (self.skeleton.num_joints, self.skeleton.dimensions)
-        joints = np.stack(self._joints)[order] if self._joints else np.zeros((0, *shape))
+        joints = self._values(self._joints, self._shape)[order]
         confidence = None
         absent = np.isnan(joints).any(axis=2) | missing_marks(joints)
         present: NDArray[np.bool_] = ~absent & np.any(joints, axis=2)  # (B, V)
-        if len(self._confidence) == len(self._joints) and self._joints:
-            confidence = np.nan_to_num(np.stack(self._confidence)[order])
+        if self._frames and len(self._confidence) == len(self._frames) * self._shape[0]:
+            confidence = np.nan_to_num(self._values(self._confidence, self._shape[:1])[order])
             present &= confidence > 0
             confidence = np.where(present, confidence, 0.0)
+        joints[~present] = 0
         slots = np.arange(len(frames)) - np.searchsorted(frames, frames)
         if slots.max(initial=0) >= MAX_PEOPLE:
             raise FormatError(f"more than the {MAX_PEOPLE} people that one frame may hold", where)
         ids = [self._ids[row] for row in order.tolist()]
         known = all(ids) and len({*zip(ids, frames.tolist(), strict=True)}) == len(ids)
         return Recording(
-            joints=np.where(present[..., None], joints, 0.0),
+            joints=joints,
             frames=frames,
             slots=slots.astype(np.int64),
             num_frames=count,
@@ -126,6 +130,10 @@ class Observations:
             confidence=confidence,
             fps=fps,
         )
+
+    def _values(self, buffer: Buffer[float], shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return a view of what was added."""
+        return (np.frombuffer(buffer, np.float64) if buffer else np.zeros(0)).reshape(-1, *shape)
 
 
 def check_frames(first: int, num_frames: int, filled: int, where: str) -> None:

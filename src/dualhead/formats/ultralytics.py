@@ -63,6 +63,7 @@ def parse_ultralytics(content: Any, where: str) -> RawClip:
                 entry = next((entry[key] for key in _LIST_KEYS if isinstance(entry.get(key), list)), None)
         numbers.append(number)
         _add_frame(people, number, entry, where)
+    del content  # it takes more than what was read from it
     first = min(numbers, default=0)
     return _clip(people, first, max(numbers, default=-1) - first + 1, where)
 
@@ -150,6 +151,8 @@ def _detections(entry: Any) -> Sequence[Any]:
 
 def _recognise(file: RawFile) -> Evidence | None:
     for entry in file.items:
+        if type(entry) not in (dict, list, type(None)):  # of millions of numbers, each would be asked for what it holds
+            return None
         if _is_detection(entry):
             if any(key in entry for key in _FRAME_KEYS):
                 return Evidence("detections with 'keypoints' of 'x' and 'y', and the number of their frame")

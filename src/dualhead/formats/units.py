@@ -15,6 +15,7 @@ METRES = MappingProxyType({"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254})
 MOST_EXTENT = 3.0
 """Factor by which a body may be larger or smaller than expected before its unit is doubted."""
 
+_BLOCK = 4096  # bodies
 _STANDING = 1.6  # an adult from head to foot is about 1.3 to 1.9 metres for a Kinect
 _HEADS = ("head", "nose", "neck")
 _FEET = ("left_foot", "left_ankle", "right_foot", "right_ankle")
@@ -32,18 +33,25 @@ def body_extent(joints: NDArray[np.floating]) -> float:
     Returns:
         The extent in the unit of the coordinates; 0 where no body has two joints.
     """
-    # bodies last: `prepare` measures every sample, and a reduction over rows is several times as fast
-    values = np.ascontiguousarray(joints.reshape(-1, *joints.shape[-2:]).transpose(2, 1, 0))  # (C, V, B)
-    seen = np.asarray(values.any(axis=0))  # (V, B)
-    high, low = values, values
-    if not seen.all():
-        bodies = seen.sum(axis=0) > 1
-        values, seen = values[..., bodies], seen[:, bodies]
-        high, low = np.where(seen, values, -np.inf), np.where(seen, values, np.inf)
-    extents = np.sort((high.max(axis=1) - low.min(axis=1)).max(axis=0))
+    bodies = joints.reshape(-1, *joints.shape[-2:])
+    blocks = [_extents(bodies[first : first + _BLOCK]) for first in range(0, len(bodies), _BLOCK)]
+    extents = np.sort(np.concatenate(blocks)) if blocks else np.zeros(0)
     if not len(extents):
         return 0.0
     return float(extents[(len(extents) - 1) // 2] + extents[len(extents) // 2]) / 2
+
+
+def _extents(joints: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Measure the bodies `(B, V, C)` that have two joints or more."""
+    # bodies last: `prepare` measures every sample, and a reduction over rows is several times as fast
+    values = np.ascontiguousarray(joints.transpose(2, 1, 0))  # (C, V, B)
+    seen = np.asarray(values.any(axis=0))  # (V, B)
+    high, low = values, values
+    if not seen.all():
+        measured = seen.sum(axis=0) > 1
+        values, seen = values[..., measured], seen[:, measured]
+        high, low = np.where(seen, values, -np.inf), np.where(seen, values, np.inf)
+    return np.asarray((high.max(axis=1) - low.min(axis=1)).max(axis=0))
 
 
 def usual_extent(skeleton: Skeleton) -> float | None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -88,3 +90,25 @@ def test_lines_and_cells_beyond_any_recording_are_refused(data: bytes, most: int
     for path, text in (("a.csv", data), ("a.txt", data.replace(b",", b""))):
         with pytest.raises(FormatError, match=str(most)):
             read_table(text, path)
+
+
+@pytest.mark.parametrize("path", ["a.csv", "a.txt"])
+@pytest.mark.parametrize("cell", ["7", "42", "123", "1234"])
+def test_short_numbers_take_at_most_20_times_the_file(path: str, cell: str) -> None:
+    data = ((", " if path == "a.csv" else " ").join([cell] * 34) + "\n").encode() * 1000
+    tracemalloc.start()
+    read_numbers(data, path, COCO17)
+    assert tracemalloc.get_traced_memory()[1] < 20 * len(data)
+    tracemalloc.stop()
+
+
+def test_lines_are_counted_as_an_editor_does() -> None:
+    assert read_table(b'\xef\xbb\xbfa,"b\r\nc"\r\n\r\n,\n1,2', "a.csv") == [
+        (2, ["a", "b\r\nc"]), (4, ["", ""]), (5, ["1", "2"]),
+    ]  # fmt: skip
+    assert read_table("1 2\x0c3 4\r\n\r5\u20286".encode(), "a.txt") == [
+        (1, ["1", "2"]), (2, ["3", "4"]), (4, ["5"]), (5, ["6"]),
+    ]  # fmt: skip
+    with pytest.raises(FormatError, match="UTF-8") as caught:
+        read_table(b"1,2\n" * 9000 + b"\xff", "a.csv")
+    assert caught.value.line == 9001

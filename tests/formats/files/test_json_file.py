@@ -87,7 +87,7 @@ def test_text_and_truth_values_are_no_numbers(value: object) -> None:
         nested_numbers(value)
 
 
-@pytest.mark.parametrize("unit", [b"[],", b"{},", b"[[]],", b'[{"a":[]}],'])
+@pytest.mark.parametrize("unit", [b"[],", b"{},", b"[[]],", b'[{"a":[]}],', b'{"a":1},'])
 def test_a_file_of_brackets_is_refused_before_it_takes_memory(unit: bytes) -> None:
     data = b"[" + unit * (2**23 // len(unit)) + b"0]"
     tracemalloc.start()
@@ -121,3 +121,12 @@ def test_numbers_alone_are_checked_all_the_same(value: object) -> None:
     with pytest.raises((ValueError, TypeError, OverflowError)):
         nested_numbers(value, plain=True)
     assert nested_numbers([[1, 2], [3, 4.5]], plain=True).tolist() == [[1, 2], [3, 4.5]]
+
+
+def test_long_lists_become_an_array_block_by_block() -> None:
+    points = [[number, number + 0.5] for number in range(10_000)]
+    np.testing.assert_array_equal(nested_numbers(points), np.array(points, np.float64))
+    assert nested_numbers([[]] * 10_000).shape == (10_000, 0)
+    for odd, error in (([1, 2, 3], ValueError), (1, TypeError), (["1", 2], TypeError)):
+        with pytest.raises(error):
+            nested_numbers([*points, odd])

@@ -123,6 +123,7 @@ def _parse_table(
             joints = _numbers(content["joints"], JsonFile(path), "joints")
         else:
             joints = _numbers(content, JsonFile(path))
+        del content
     else:
         raise FormatError(f"unknown kind of clip: pass one that ends in {', '.join(CLIP_SUFFIXES)}", path)
     if joints.size == 0:
@@ -194,10 +195,10 @@ def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
         reason = f"unknown kind of skeleton in a {file.suffix}: pass --skeleton, a name or a YAML file"
         raise FormatError(reason, file.where)
     try:
-        content = file.json if file.suffix == ".json" else None
         recording, class_name = _parse_table(
-            file.data, file.where, skeleton, options.has_confidence, options.axes, content
-        )
+            file.data, file.where, skeleton, options.has_confidence, options.axes,
+            file.take_json() if file.suffix == ".json" else None,
+        )  # fmt: skip
     except FormatError as error:
         if options.skeleton is not None or "skeleton" not in error.reason:
             raise

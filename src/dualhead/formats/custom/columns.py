@@ -6,8 +6,9 @@ import csv
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ _CLASS = ("class", "label", "action", "activity", "pose", "asana", "category", "
 _QUOTED = 60
 _MOST_CELLS = 100_000  # of a line; a list of each column is made
 _LOOKED_AT = 1000
+_SHORT = 3  # characters, of which there are less than a million texts
 _FEWEST_NUMBERED = 10  # of fewer columns 1, 2, 3, ... may be data
 _JOINT_COLUMN = re.compile(r"(?P<joint>.+?)[ ._-]?(?P<axis>[xyz]|score|confidence|visibility|conf)", re.IGNORECASE)
 
@@ -70,20 +72,17 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
             comma separates its cells.
     """
     check_lines(data, path)
+    shared: dict[str, str] = {}
+    lines: list[tuple[int, list[str]]] = []
     try:
-        text = data.decode("utf-8-sig")
-        if str(path).lower().endswith(".txt") and "," not in text[:_LOOKED_AT]:
-            rows = ((number, line.split()) for number, line in enumerate(text.splitlines(), start=1))
-        else:
-            reader = csv.reader(io.StringIO(text, newline=""))
-            rows = ((reader.line_num, row) for row in reader)
-        lines = [(number, _stripped(row, path, number)) for number, row in rows]
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FormatError("not UTF-8 text: save it as CSV in UTF-8", path, line) from None
+        for number, row in _split_lines(data, path):
+            if len(row) > _MOST_CELLS:
+                raise FormatError(f"{len(row)} cells are more than the {_MOST_CELLS} of a frame", path, number)
+            cells = [cell.strip() for cell in row]
+            if len(cells) > 1 or any(cells):
+                lines.append((number, [_share(cell, shared) for cell in cells]))
     except csv.Error as error:
         raise FormatError(f"not CSV ({str(error)[:_QUOTED]})", path) from None
-    lines = [(line, cells) for line, cells in lines if len(cells) > 1 or any(cells)]
     if not lines:
         raise FormatError("it is empty", path)
     first, cells = lines[0]
@@ -94,10 +93,24 @@ def read_table(data: bytes, path: str | Path) -> list[tuple[int, list[str]]]:
     return lines
 
 
-def _stripped(row: Sequence[str], path: str | Path, line: int) -> list[str]:
-    if len(row) > _MOST_CELLS:
-        raise FormatError(f"{len(row)} cells are more than the {_MOST_CELLS} of a frame", path, line)
-    return [cell.strip() for cell in row]
+def _split_lines(data: bytes, path: str | Path) -> Iterator[tuple[int, list[str]]]:
+    """Split lines into cells one by one, so that neither the text nor its lines are held beside the cells."""
+    try:
+        start = data.decode("utf-8-sig")[:_LOOKED_AT]
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError("not UTF-8 text: save it as CSV in UTF-8", path, line) from None
+    if str(path).lower().endswith(".txt") and "," not in start:
+        text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig")
+        lines = chain.from_iterable(line.splitlines() for line in text)  # at form feeds too
+        return ((number, line.split()) for number, line in enumerate(lines, start=1))
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""))
+    return ((reader.line_num, row) for row in reader)
+
+
+def _share(cell: str, shared: dict[str, str]) -> str:
+    """Return one object for all equal cells that are short: it takes 20 times as much as two digits in the file."""
+    return shared.setdefault(cell, cell) if len(cell) <= _SHORT and cell.isascii() else cell
 
 
 def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTable:
@@ -129,7 +142,6 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
     for line, cells in lines:
         if len(cells) != width:
             raise FormatError(f"{len(cells)} numbers instead of {width} as in the first line", path, line)
-    columns = [[cells[column] for _, cells in lines] for column in range(width)]
     kept = list(range(width))
     class_name, fps = "", None
     frame_numbers: list[str] | None = None
@@ -137,30 +149,32 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
         name = None if names is None else names[column].lower()
         if name in _FRAME and not _is_coordinate(name, skeleton):
             kept.remove(column)
-            frame_numbers = columns[column]
+            frame_numbers = _column(lines, column)
         elif name in _ROW and not _is_coordinate(name, skeleton):
             kept.remove(column)
             notes.append(f"column {name!r} numbers the rows and is left out")
         elif name in _TIME:
             kept.remove(column)
-            fps = _frame_rate(columns[column])
+            fps = _frame_rate(_column(lines, column))
             told = "" if fps is None else f": {fps:.4g} frames per second"
             notes.append(f"column {name!r} is the time{told}")
-        elif columns[column] and _is_word(columns[column]):
+        elif lines and _is_word(cells[column] for _, cells in lines):
             said = f"column {names[column]!r}" if names else f"column {column + 1}"
-            if len(set(columns[column])) > 1:
-                words = " and ".join(repr(word[:20]) for word in list(dict.fromkeys(columns[column]))[:2])
+            different = list(dict.fromkeys(_column(lines, column)))
+            if len(different) > 1:
+                words = " and ".join(repr(word[:20]) for word in different[:2])
                 raise FormatError(
                     f"{said} holds words, {words}, and not one class: omit it, or cut the recording at them", path
                 )
             kept.remove(column)
-            class_name = columns[column][0]
+            class_name = different[0]
             notes.append(f"{said} is the class, {class_name[:_QUOTED]!r}")
         elif name in _CLASS and not _is_coordinate(name, skeleton):
             kept.remove(column)
             notes.append(f"column {name!r} is a label and is left out")
     values = _numbers(lines, kept, path)
     first, first_frame = lines[0][0] if lines else None, 0
+    del lines
     if frame_numbers is not None:
         numbers = [_number(cell) for cell in frame_numbers]
         values, first_frame, said = _by_frame(values, [np.nan if one is None else one for one in numbers], path)
@@ -183,12 +197,23 @@ def read_numbers(data: bytes, path: str | Path, skeleton: Skeleton) -> NumberTab
 def _numbers(lines: Sequence[tuple[int, Sequence[str]]], kept: Sequence[int], path: str | Path) -> NDArray[np.float64]:
     values = np.empty((len(lines), len(kept)))
     for index, (line, cells) in enumerate(lines):
+        row = [cells[column] for column in kept]
+        try:
+            if "_" not in "".join(row):
+                values[index] = list(map(float, row))
+                continue
+        except ValueError:
+            pass  # an empty cell, or something wrong
         for place, column in enumerate(kept):
             number = _number(cells[column])
             if number is None:
                 raise FormatError(f"{cells[column][:40]!r} is {_why_no_number(cells[column])}", path, line)
             values[index, place] = number
     return values
+
+
+def _column(lines: Sequence[tuple[int, Sequence[str]]], column: int) -> list[str]:
+    return [cells[column] for _, cells in lines]
 
 
 def _number(cell: str) -> float | None:
@@ -252,7 +277,7 @@ def _by_frame(
     return spread, first, f"{said}: {missing} are missing and stay empty, {again} come again and replace the former"
 
 
-def _is_word(cells: Sequence[str]) -> bool:
+def _is_word(cells: Iterable[str]) -> bool:
     return all(_number(cell.replace(",", ".")) is None for cell in cells)
 
 

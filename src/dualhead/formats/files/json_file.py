@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,9 @@ _PLAIN_KEY = re.compile(r"[A-Za-z_]\w{0,40}", re.ASCII)
 _LONGEST_KEY = 40
 _SMALL = 2**22  # bytes that are not worth a count
 _LETTERS = 1000
-_BYTES_OF_A_LIST = 5  # on average, with what is in it; a coordinate alone has more
+_BLOCK = 4096  # parts that become an array at once
+_LIST, _DICT = 64, 200  # bytes that one takes without what is in it
+_MOST_TIMES = 15  # that of the file
 
 
 def parse_json(data: bytes, path: str | Path | None = None) -> Any:
@@ -35,8 +37,8 @@ def parse_json(data: bytes, path: str | Path | None = None) -> Any:
     Raises:
         FormatError: If it is not whole JSON; it names the 1-based line where there is one.
     """
-    # an empty list or object takes 64 bytes and more, so brackets alone would take 30 times the file
-    if len(data) > _SMALL and data.count(b"[") + data.count(b"{") > len(data) // _BYTES_OF_A_LIST:
+    # brackets alone would take 60 times the file
+    if len(data) > _SMALL and _LIST * data.count(b"[") + _DICT * data.count(b"{") > _MOST_TIMES * len(data):
         raise FormatError("not JSON of a recording, it consists of brackets almost only: the file is damaged", path)
     try:
         return json.loads(data)
@@ -147,6 +149,9 @@ def nested_numbers(value: Any, nulls: bool = False, plain: bool = False) -> NDAr
         array = np.array(value, np.float64)
         if nulls or not np.isnan(array).any():
             return array
+    if isinstance(value, list) and len(value) > _BLOCK:
+        parts = (nested_numbers(value[start : start + _BLOCK], nulls) for start in range(0, len(value), _BLOCK))
+        return _concatenate(parts, len(value))
     shape: list[int] = []
     level = [value]
     while True:
@@ -163,6 +168,20 @@ def nested_numbers(value: Any, nulls: bool = False, plain: bool = False) -> NDAr
     if not kinds <= ({int, float, type(None)} if nulls else {int, float}):
         raise TypeError("something other than numbers")
     return np.array(level, np.float64).reshape(shape)
+
+
+def _concatenate(parts: Iterable[NDArray[np.float64]], length: int) -> NDArray[np.float64]:
+    """Concatenate arrays one by one, so that they are not held beside the result, of a known length."""
+    result = np.empty(0)
+    stop = 0
+    for part in parts:
+        if not stop:
+            result = np.empty((length, *part.shape[1:]))
+        if part.shape[1:] != result.shape[1:]:
+            raise ValueError("lists of different lengths")
+        start, stop = stop, stop + len(part)
+        result[start:stop] = part
+    return result
 
 
 def odd_place(value: Any) -> tuple[int, ...]:
