@@ -53,7 +53,7 @@ class Tally:
     """What came of one kind of disturbance.
 
     Attributes:
-        done: How often it was tried.
+        done: How many disturbances there were; of kills only those that met a running command.
         outcomes: Exit codes, by command.
         failures: What was not as promised, a sentence each.
         slowest_end: The most seconds that a command took to end after a signal.
@@ -66,9 +66,9 @@ class Tally:
     slowest_end: float = 0.0
     seconds: float = 0.0
 
-    def add(self, command: str, ended: Ended) -> None:
-        """Count how a command ended."""
-        self.done += 1
+    def add(self, command: str, ended: Ended, counts: bool = True) -> None:
+        """Count how a command ended, as a disturbance or only among the outcomes."""
+        self.done += counts
         self.outcomes.setdefault(command, Counter())[ended.code] += 1
         self.slowest_end = max(self.slowest_end, ended.seconds_to_end)
 
@@ -89,7 +89,7 @@ def kill(scene: Scene, command: str, times: int, rng: random.Random) -> Tally:
     Args:
         scene: What it works on.
         command: "prepare" or "train".
-        times: How many kills.
+        times: How many kills of a command that is running; a moment that comes too late does not count.
         rng: Chooses the moments.
 
     Returns:
@@ -100,9 +100,13 @@ def kill(scene: Scene, command: str, times: int, rng: random.Random) -> Tally:
     usual = scene.run(scene.commands[command], whole).seconds
     expected, out = _contents(command, whole), scene.folder / f"{command}-killed"
     while tally.done < times:
-        for _ in range(min(rng.randint(1, 4), times - tally.done)):
-            after = rng.uniform(0, 1.1 * usual)
-            tally.add(command, scene.run(scene.commands[command], out, after=after, number=signal.SIGKILL))
+        for number in range(min(rng.randint(1, 4), times - tally.done)):
+            after = rng.uniform(0, usual)
+            ended = scene.run(scene.commands[command], out, after=after, number=signal.SIGKILL)
+            tally.add(command, ended, ended.code == -signal.SIGKILL)
+            if ended.code != -signal.SIGKILL:
+                usual = ended.seconds if number == 0 else usual  # a whole run, that was faster than the first
+                break
         last = scene.run(scene.commands[command], out, fault=lambda: None)
         if last.code:
             tally.failures.append(f"{command} after kills: exit {last.code}: {last.error.strip()[-300:]}")
