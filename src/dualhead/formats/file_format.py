@@ -309,7 +309,7 @@ def from_json(parse: Callable[[Any, str], RawClip | Iterable[RawClip]]) -> Parse
     """
 
     def parse_file(file: RawFile, _: ReadingOptions) -> Iterator[RawClip]:
-        yield from _clips(parse(file.json, file.where))
+        yield from _clips(parse(file.take_json(), file.where))
 
     return parse_file
 
