@@ -1,10 +1,10 @@
 """What a whole data set costs, step by step: `python -m benchmarks.scale [--recordings 500] [--out results.json]`.
 
-Recordings are generated into one zip, as NTU RGB+D ships, and go through `prepare`, `open_store`, an epoch of loading,
-`inspect` and `evaluate` with the demo's network, each step in a process of its own: wall time, processor time of all
-its processes, and the peak of its memory and of its largest child. All is measured at a quarter of the recordings and
-at all of them; the line through both is followed to the sizes of published data sets. `--page` writes the table in
-docs/scale.md.
+Recordings are generated into one zip, as NTU RGB+D ships (3,000 of them; more are these again), and go through
+`prepare`, `open_store`, an epoch of loading, `inspect` and `evaluate` with the demo's network, each step in a process
+of its own: wall time, processor time of all its processes, and the peak of its memory and of its largest child. All is
+measured at a quarter of the recordings and at all of them; the line through both is followed to the sizes of published
+data sets. `--page` writes the table in docs/scale.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 import zipfile
@@ -29,6 +30,9 @@ from dualhead.synthetic.generate import generate
 
 SIZES = {"NTU RGB+D 60": 56_880, "NTU RGB+D 120": 114_480, "Kinetics-Skeleton": 260_232}
 """Recordings of published data sets."""
+
+DISTINCT = 3000
+"""Recordings that are generated; of more than these, several have the same content."""
 
 LEAST = 500
 """Recordings from which on the line through two measurements is worth following."""
@@ -81,21 +85,28 @@ save_checkpoint(folder / "model.safetensors", build_model(experiment, store).eva
 
 
 def make_zip(folder: Path, count: int) -> Path:
-    """Generate recordings into one zip."""
+    """Generate recordings into one zip; beyond `DISTINCT`, the same ones again under the names of other repeats."""
     performers = 15  # of both splits of the protocol
-    actions = min(len(ACTIONS), -(-count // (3 * performers)))
-    repeats = -(-count // (3 * performers * actions))
+    distinct = min(count, DISTINCT)
+    actions = min(len(ACTIONS), -(-distinct // (3 * performers)))
+    repeats = -(-distinct // (3 * performers * actions))
     made = generate(
         folder / "made", num_performers=performers, num_actions=actions, repeats=repeats, faults=False, quiet=True
     )
     out = folder / "recordings.zip"
-    with zipfile.ZipFile(made) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(made) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         names = source.namelist()
+        copies = -(-count // len(names))
         for at in range(count):  # spread over performers, so that both splits of the protocol have some
-            name = names[at * len(names) // count]
-            archive.writestr(name, source.read(name))
+            number, copy = divmod(at * len(names) * copies // count, copies)
+            archive.writestr(_repeated(names[number], copy * repeats), source.read(names[number]))
     shutil.rmtree(folder / "made")
     return out
+
+
+def _repeated(name: str, more: int) -> str:
+    """Name the recording of a later repeat of the same take."""
+    return re.sub(r"R(\d{3})(?=A\d{3}\.)", lambda found: f"R{int(found[1]) + more:03d}", name)
 
 
 def measure_steps(folder: Path, count: int, console: Console) -> dict[str, dict[str, float]]:
