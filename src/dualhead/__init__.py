@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from dualhead.runtime.moved import moved
 from dualhead.version import __version__
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` takes as long to import as all else here
@@ -154,10 +155,21 @@ __all__ = [
 ]
 
 
+_find_moved = moved(
+    __name__,
+    {
+        "errors": "dualhead.runtime.errors",
+        "files": "dualhead.runtime.files",
+        "memory": "dualhead.runtime.memory",
+        "terminal": "dualhead.runtime.terminal",
+    },
+)
+
+
 def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'dualhead' has no attribute {name!r}")
+        _find_moved(name)
     return getattr(import_module(f"dualhead.{_HOMES[name]}"), name)
 
 
