@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -149,3 +150,19 @@ def test_a_file_without_a_digest_is_read_as_before(tmp_path: Path) -> None:
     del metadata["digest"]
     save_file(load_file(path), path, metadata)
     load_checkpoint(path)
+
+
+def test_a_shape_that_takes_no_bytes_is_a_sentence(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "a.safetensors", small(), {})
+    data = (tmp_path / "a.safetensors").read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    for change in ({}, {"width": 2**40}):
+        header["x"] = {"dtype": "F32", "shape": [0, 2**62, 2**62], "data_offsets": [0, 0]}
+        model = json.loads(header["__metadata__"]["model"])
+        model["variant"] |= change
+        header["__metadata__"]["model"] = json.dumps(model)
+        text = json.dumps(header).encode()
+        (tmp_path / "b.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
+        with pytest.raises(CheckpointError, match="width is 1099511627776" if change else "does not hold the weights"):
+            load_checkpoint(tmp_path / "b.safetensors")

@@ -208,8 +208,12 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
         raise CheckpointError(
             f"{path} describes a model that cannot be built ({error}): use a complete copy"
         ) from error
-    with safe_open(path, framework="pt") as file:
-        state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is not a mapping
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is not a mapping
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path} is damaged ({reason}): use a complete copy") from error
     broken = not_finite(state)
     if broken:
         raise CheckpointError(f"{path} cannot be used: {not_finite_words(broken)}")
@@ -226,7 +230,7 @@ def load_checkpoint(path: str | Path) -> tuple[SkeletonModel, dict[str, Any]]:
 
 def _check_sizes(config: ModelConfig, shapes: Mapping[str, Sequence[int]], path: str | Path) -> None:
     """Raise if the configuration has a number for which no tensor is large enough, before memory is allocated."""
-    most = max([_ANY_SIZE, *(size for shape in shapes.values() for size in shape)])
+    most = max([_ANY_SIZE, *(size for shape in shapes.values() if 0 not in shape for size in shape)])
     numbers = {"num_classes": config.num_classes, "in_channels": config.in_channels, **config.variant}
     for name, value in numbers.items():
         if isinstance(value, int) and value > most:
@@ -246,7 +250,9 @@ def not_finite(state: Mapping[str, Tensor]) -> tuple[str, ...]:
         Their keys.
     """
     return tuple(
-        key for key, value in state.items() if value.is_floating_point() and not value.float().isfinite().all()
+        key
+        for key, value in state.items()
+        if value.is_floating_point() and value.numel() and not value.float().isfinite().all()
     )
 
 

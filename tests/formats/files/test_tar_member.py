@@ -163,3 +163,26 @@ def test_a_large_compressed_archive_must_be_in_order(tmp_path: Path, monkeypatch
     with pytest.raises(FormatError, match="not in the order of their names"):
         _read(_tar(tmp_path / "b.tar.gz", {"b": b"2" * 2000, "a": b"1"}))
     assert list(_read(_tar(tmp_path / "b.tar", {"b": b"2" * 2000, "a": b"1"})).values()) == [b"1", b"2" * 2000]
+
+
+@pytest.mark.parametrize("body", [b"9" * 700_000, b"9" * 3_000_000, b"a" * 3_000_000], ids=["digits", "long", "text"])
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_long_header_does_not_take_for_ever(tmp_path: Path, kind: bytes, body: bytes) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = kind, len(body)
+    data = header.tobuf(tarfile.GNU_FORMAT) + body.ljust(-len(body) % 512 + len(body), b"\0")
+    (tmp_path / "a.tar").write_bytes(data + _tar(tmp_path / "b.tar").read_bytes())
+    with pytest.raises(FormatError, match=r"not a whole tar archive \(the header"):
+        list(list_members([tmp_path / "a.tar"]))
+
+
+def test_a_sparse_file_of_endless_parts_takes_no_memory(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("x")
+    header.type = tarfile.GNUTYPE_SPARSE
+    block = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    block[386:410], block[482] = b"00000000001\0" * 2, 1
+    block[148:156] = b"%06o\0 " % (sum(block[:148]) + 8 * 32 + sum(block[156:]))
+    part = b"00000000001\0" * 42 + b"\1" + bytes(7)
+    (tmp_path / "a.tar").write_bytes(bytes(block) + part * 5000)
+    with pytest.raises(FormatError, match="the headers of a member have more"):
+        list(list_members([tmp_path / "a.tar"]))

@@ -145,3 +145,16 @@ def test_a_member_without_a_name_does_not_lose_the_others(tmp_path: Path) -> Non
     assert members["a.zip/a.txt"].read() == b"a"
     with pytest.raises(FormatError, match="no name"):
         members["a.zip/"].read()
+
+
+def test_an_offset_of_64_bits_beyond_any_file_is_a_sentence(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "a.zip", {"a.txt": b"a"})
+    data = path.read_bytes()
+    at = data.index(b"PK\1\2")
+    entry = bytearray(data[at : data.index(b"PK\5\6")])
+    entry[30:32], entry[42:46] = struct.pack("<H", 12), b"\xff" * 4
+    entry += struct.pack("<HHQ", 1, 8, 2**63)
+    path.write_bytes(data[:at] + entry + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, 1, 1, len(entry), at, 0))
+    (found,) = list_members([path])
+    with pytest.raises(FormatError, match="no member starts at the offset"):
+        found.read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import re
 import tarfile
 import zlib
 from bz2 import BZ2File
@@ -13,7 +14,7 @@ from functools import lru_cache
 from io import BufferedIOBase
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from dualhead.formats.files.raw_file import ESCAPES, FilePart, Member, escapes, last_change
 from dualhead.runtime.errors import FormatError, printable
@@ -24,6 +25,8 @@ TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _DAMAGED = (tarfile.TarError, gzip.BadGzipFile, EOFError, ValueError, zlib.error, lzma.LZMAError)
 _AGAIN = "the archive is damaged, copy or download it again"
 _READ_BYTES = 2**16
+_HEADER_BYTES = 2**20  # of one member, with long names and attributes
+_LONG_NUMBER = re.compile(rb"\d{300}")  # a name has at most 255 characters
 _REWIND_BYTES = 64 * 2**20
 """Content up to which a compressed archive is read in any order: what going back to its start costs."""
 
@@ -97,9 +100,10 @@ def list_tar(path: str, where: str) -> Iterator[Member]:
         modified = last_change(Path(path).stat())
         with (
             _opened(path) if packed else Path(path).open("rb") as stream,
-            tarfile.open(fileobj=stream, mode="r:") as archive,
+            tarfile.open(fileobj=cast("BinaryIO", headers := _Headers(stream)), mode="r:") as archive,
         ):
             while (info := archive.next()) is not None:
+                headers.left = _HEADER_BYTES
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps them all: 1 kB each
                 if info.size < 0 or archive.offset <= info.offset:  # would lead back, for ever
                     raise FormatError(f"member {info.name[:60]!r} has {info.size} bytes: {_AGAIN}", path)
@@ -125,6 +129,33 @@ def list_tar(path: str, where: str) -> Iterator[Member]:
             yield PackedMember(part.where, part.size, part.modified, path, part.offset, part.problem)
         else:
             yield part
+
+
+class _Headers:
+    """The stream of an archive as `tarfile` reads it: nothing but headers, which it takes apart whatever their size.
+
+    Attributes:
+        left: Bytes that the headers of one member may still have.
+    """
+
+    def __init__(self, stream: BinaryIO | BufferedIOBase):
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+        self.left = _HEADER_BYTES
+
+    def read(self, size: int) -> bytes:
+        """Read a part of a header.
+
+        Raises:
+            tarfile.ReadError: If it is too long, or holds what `tarfile` would search for ever.
+        """
+        if not 0 <= size <= self.left:
+            raise tarfile.ReadError(f"the headers of a member have more than {_HEADER_BYTES} bytes")
+        self.left -= size
+        data = self._stream.read(size)
+        if len(data) > tarfile.BLOCKSIZE and _LONG_NUMBER.search(data):
+            raise tarfile.ReadError("the header of a member holds a number of hundreds of digits")
+        return data
 
 
 def _check_end(stream: BinaryIO | BufferedIOBase, end: int, path: str) -> None:

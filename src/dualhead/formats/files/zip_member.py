@@ -149,4 +149,6 @@ def _problem(info: zipfile.ZipInfo) -> str:
         return f"compression method {info.compress_type} is not supported: use a zip with deflate, or unpack it"
     if info.file_size > raw_file.MAX_BYTES:
         return f"{info.file_size} declared bytes are more than the {raw_file.MAX_BYTES} that one recording may have"
+    if not 0 <= info.header_offset < 2**63:
+        return "no member starts at the offset of the directory: the archive is damaged"
     return ""
