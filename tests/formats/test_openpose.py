@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dualhead.formats.file_format import group_frames
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.files.member import list_members
+from dualhead.formats.frame_files import group_frames
 from dualhead.formats.openpose import is_openpose_frame, parse_openpose, parse_people
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import BODY25, OPENPOSE18

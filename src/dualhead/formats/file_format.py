@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from dualhead.formats.files.arrays import BAD_ZIP, read_header
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.files.raw_file import FileMember, Member
+from dualhead.formats.frame_files import FrameFiles
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import ConfigError, DualheadError, FormatError
 from dualhead.skeleton import Skeleton
@@ -243,24 +243,7 @@ class RawClip:
 
 Recognise = Callable[[RawFile], "Evidence | None"]
 Parse = Callable[[RawFile, ReadingOptions], "Iterable[RawClip | DualheadError]"]
-ParseFrames = Callable[["FrameFiles", ReadingOptions], "Iterable[RawClip | DualheadError]"]
-
-
-@dataclass(frozen=True)
-class FrameFiles:
-    """The files of one recording in a format with a file for each frame.
-
-    Attributes:
-        name: The recording's name.
-        where: Its folder, and its name inside it.
-        frames: The files by frame number, as their names have it; the lowest is frame 0.
-        conflict: Why they cannot be read, where two have the same number; or None.
-    """
-
-    name: str
-    where: str
-    frames: Mapping[int, Member]
-    conflict: FormatError | None = None
+ParseFrames = Callable[[FrameFiles, ReadingOptions], "Iterable[RawClip | DualheadError]"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,58 +312,6 @@ def from_bytes(parse: Callable[[bytes, str], RawClip | Iterable[RawClip]]) -> Pa
 
 def _clips(made: RawClip | Iterable[RawClip]) -> Iterable[RawClip]:
     return [made] if isinstance(made, RawClip) else made
-
-
-_FRAME_NAME = re.compile(
-    r"(?P<clip>.*?)[_.-]?(?P<frame>\d{0,15})(?P<end>_keypoints|_pose|)\.(?:json|txt)", re.IGNORECASE
-)
-
-
-def frame_name(file_name: str) -> tuple[str, int] | None:
-    """Split the name of a file that holds one frame: "walk_000012_keypoints.json" is frame 12 of "walk".
-
-    Args:
-        file_name: The last part of its path.
-
-    Returns:
-        The recording's name, which may be "", and the frame number; None for a name without a number.
-    """
-    match = _FRAME_NAME.fullmatch(file_name)
-    if match is None or not (match["frame"] or match["end"]):
-        return None
-    return match["clip"], int(match["frame"] or 0)
-
-
-def group_frames(members: Iterable[Member]) -> list[FrameFiles]:
-    """Group the files of each recording: those of one folder with the same name before the number.
-
-    Args:
-        members: Files of one frame each; those without a number in their names are passed over.
-
-    Returns:
-        The recordings, in the order of their first files; one without a name has that of its folder.
-    """
-    clips: dict[tuple[str, str, str], dict[int, Member]] = {}
-    conflicts: dict[tuple[str, str, str], FormatError] = {}
-    for member in members:
-        named = frame_name(member.file_name)
-        if named is None:
-            continue
-        path = PurePosixPath(member.where.replace("\\", "/"))
-        clip = (str(path.parent), named[0], path.suffix.lower())
-        other = clips.setdefault(clip, {}).setdefault(named[1], member)
-        if other is not member:
-            reason = f"frame {named[1]} is in {other.where} already: remove one of the two"
-            conflicts.setdefault(clip, FormatError(reason, member.where))
-    return [
-        FrameFiles(
-            clip[1] or PurePosixPath(clip[0]).name or "frames",
-            f"{clip[0]}/{clip[1]}".rstrip("/"),
-            frames,
-            conflicts.get(clip),
-        )
-        for clip, frames in clips.items()
-    ]
 
 
 def dump_keys(keys: Iterable[str], most: int = 6) -> str:

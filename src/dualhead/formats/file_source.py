@@ -37,6 +37,13 @@ class FileSource(Source):
             FormatError: If it is not a sample name.
         """
 
+    def find(self, name: str) -> Sample | None:
+        """Return the sample of a name, or None where it is not the name of one; see `sample`."""
+        try:
+            return self.sample(name)
+        except FormatError:
+            return None
+
     @abstractmethod
     def parse(self, data: bytes, where: str | Path, sample: Sample | None = None) -> Recording:
         """Parse a file's bytes; `sample`, where given, is what its name says.

@@ -16,13 +16,13 @@ from dualhead.formats.file_format import (
     POSSIBLE,
     Evidence,
     FileFormat,
-    FrameFiles,
     RawClip,
     RawFile,
     ReadingOptions,
     require_skeleton,
 )
 from dualhead.formats.files.json_file import parse_json
+from dualhead.formats.frame_files import FrameFiles
 from dualhead.formats.landmark_table import LandmarkColumns, are_joints_of, find_columns, first_lines, read_landmarks
 from dualhead.formats.observations import MAX_PEOPLE, Observations, number_array, steady_rate, time_of
 from dualhead.formats.recording import Recording

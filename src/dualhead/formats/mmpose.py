@@ -9,16 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.formats.file_format import (
-    Evidence,
-    FileFormat,
-    FrameFiles,
-    RawClip,
-    RawFile,
-    ReadingOptions,
-    from_json,
-)
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions, from_json
 from dualhead.formats.files.json_file import parse_json
+from dualhead.formats.frame_files import FrameFiles
 from dualhead.formats.observations import BODY_LAYOUTS, MAX_PEOPLE, Observations, identity, number_array
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import H36M17, Skeleton

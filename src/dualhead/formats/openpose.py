@@ -12,14 +12,13 @@ from dualhead.formats.file_format import (
     POSSIBLE,
     Evidence,
     FileFormat,
-    FrameFiles,
     RawClip,
     RawFile,
     ReadingOptions,
-    frame_name,
     require_skeleton,
 )
 from dualhead.formats.files.json_file import nested_numbers, parse_json
+from dualhead.formats.frame_files import FrameFiles, frame_name
 from dualhead.formats.recording import Recording
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import BODY25, OPENPOSE18, Skeleton

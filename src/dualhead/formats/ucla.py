@@ -115,10 +115,7 @@ def _recognise(file: RawFile) -> Evidence | None:
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
     """Parse one file; where it has a sample name of NW-UCLA, its label must be that of the name."""
     source = ucla()
-    try:
-        sample = source.sample(file.stem)
-    except FormatError:
-        sample = None
+    sample = source.find(file.stem)
     recording, label = parse_ucla(file.data, file.where, file.json)
     if sample is not None and label not in (None, sample.label):
         said = f"its label is {(label or 0) + 1}, but its name says {(sample.label or 0) + 1}"

@@ -13,15 +13,14 @@ from dualhead.formats.file_format import (
     POSSIBLE,
     Evidence,
     FileFormat,
-    FrameFiles,
     RawClip,
     RawFile,
     ReadingOptions,
-    frame_name,
     from_json,
 )
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.files.text_lines import check_lines
+from dualhead.formats.frame_files import FrameFiles, frame_name
 from dualhead.formats.observations import MAX_PEOPLE, Observations, identity, number_array
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17

@@ -19,20 +19,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 VIDEO_SUFFIXES = (
-    ".mp4",
-    ".mov",
-    ".m4v",
-    ".webm",
-    ".mkv",
-    ".avi",
-    ".mpg",
-    ".mpeg",
-    ".3gp",
-    ".ts",
-    ".ogv",
-    ".wmv",
-    ".y4m",
-)
+    ".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".ts", ".ogv", ".wmv", ".y4m",
+)  # fmt: skip
 """File suffixes of videos."""
 
 HIGHEST_RATE = 30.0

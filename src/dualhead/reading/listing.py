@@ -8,18 +8,11 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from dualhead.formats.file_format import (
-    FileFormat,
-    FrameFiles,
-    RawClip,
-    RawFile,
-    ReadingOptions,
-    group_frames,
-    require_skeleton,
-)
+from dualhead.formats.file_format import FileFormat, RawClip, RawFile, ReadingOptions, require_skeleton
 from dualhead.formats.files.member import ARCHIVE_SUFFIXES, FileMember, Member
 from dualhead.formats.files.raw_file import SpecialFile, is_special, last_change
 from dualhead.formats.files.unpickle import PICKLE_SUFFIXES
+from dualhead.formats.frame_files import FrameFiles, group_frames
 from dualhead.formats.kinetics.labels import LABEL_FILE
 from dualhead.formats.openpose import OPENPOSE_JSON, is_openpose_frame
 from dualhead.reading.conventions import apply_conventions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.object_array import parse_object_npy
-from dualhead.formats.ntu.sources import ntu120
+from dualhead.formats.ntu.sources import named_clip
 from dualhead.formats.observations import MAX_FRAMES, number_array
 from dualhead.formats.recording import Recording, from_dense
 from dualhead.runtime.errors import FormatError
@@ -60,24 +61,8 @@ def _recognise(file: RawFile) -> Evidence | None:
 
 
 def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    recording = parse_ntu_array(parse_object_npy(file.data, file.where), file.where)
-    source = ntu120()
-    name = PurePosixPath(file.stem).stem
-    try:
-        sample = source.sample(name)
-    except FormatError:
-        sample = None
-    known = sample is not None and sample.label is not None
-    yield RawClip(
-        recording,
-        NTU25,
-        name=name,
-        label=sample.label if sample is not None else None,
-        class_name=source.classes[sample.label] if sample is not None and sample.label is not None else None,
-        fields=sample.fields if sample is not None and known else {},
-        body_selection="energy",
-        unit="m",
-    )
+    name = PurePosixPath(file.stem).stem  # without .skeleton
+    yield replace(named_clip(parse_ntu_array(parse_object_npy(file.data, file.where), file.where), name), name=name)
 
 
 NTU_ARRAY = FileFormat(

@@ -28,40 +28,9 @@ _NUM_ACTIONS_120 = 120
 
 _SUBJECTS_60 = (1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38)
 _SUBJECTS_120 = (
-    *_SUBJECTS_60,
-    *(
-        45,
-        46,
-        47,
-        49,
-        50,
-        52,
-        53,
-        54,
-        55,
-        56,
-        57,
-        58,
-        59,
-        70,
-        74,
-        78,
-        80,
-        81,
-        82,
-        83,
-        84,
-        85,
-        86,
-        89,
-        91,
-        92,
-        93,
-        94,
-        95,
-    ),
-    *(97, 98, 100, 103),
-)
+    *_SUBJECTS_60, 45, 46, 47, 49, 50, 52, 53, 54, 55, 56, 57, 58, 59, 70, 74, 78, 80, 81, 82, 83, 84, 85, 86, 89,
+    91, 92, 93, 94, 95, 97, 98, 100, 103,
+)  # fmt: skip
 
 XSUB_60 = SplitRule("subject", _SUBJECTS_60)
 """Cross-subject of NTU RGB+D 60: 20 of 40 performers train."""
@@ -134,16 +103,18 @@ def _recognise(file: RawFile) -> Evidence | None:
     return Evidence("its name ends in .skeleton", LIKELY)
 
 
-def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
-    """Parse one file; where it has a sample name of NTU RGB+D, that name gives class and fields."""
+def named_clip(recording: Recording, name: str) -> RawClip:
+    """Return a recording as a clip; a sample name of NTU RGB+D gives it a class and fields.
+
+    Args:
+        recording: The recording, in metres.
+        name: Its name, or that of its file.
+    """
     source = ntu120()
-    try:
-        sample = source.sample(file.stem)
-    except FormatError:
-        sample = None
+    sample = source.find(name)
     label = None if sample is None else sample.label
-    yield RawClip(
-        recording=parse_skeleton(file.data, file.where),
+    return RawClip(
+        recording=recording,
         skeleton=NTU25,
         label=label,
         class_name=None if label is None else source.classes[label],
@@ -152,6 +123,10 @@ def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
         max_bodies=source.max_bodies,
         unit="m",
     )
+
+
+def _parse(file: RawFile, options: ReadingOptions) -> Iterator[RawClip]:
+    yield named_clip(parse_skeleton(file.data, file.where), file.stem)
 
 
 NTU_SKELETON = FileFormat(
