@@ -8,13 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.pose_samples import (
-    mediapipe_csv,
-    mediapipe_frame,
-    mediapipe_json,
-    mediapipe_world_csv,
-    world_landmarks,
-)
+from benchmarks.pose_samples import mediapipe_csv, mediapipe_frame, mediapipe_json, mediapipe_world_csv, world_landmarks
 from dualhead.formats.file_format import RawClip, ReadingOptions
 from dualhead.formats.files.member import list_members
 from dualhead.formats.mediapipe import describe_points, parse_mediapipe_csv, parse_mediapipe_json

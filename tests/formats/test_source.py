@@ -9,15 +9,7 @@ import pytest
 from dualhead.formats.files.member import FileMember
 from dualhead.formats.kinetics.parse import kinetics
 from dualhead.formats.pyskl import pyskl
-from dualhead.formats.source import (
-    Item,
-    Listing,
-    Rejected,
-    Sample,
-    SplitRule,
-    load_class_names,
-    names_to_leave_out,
-)
+from dualhead.formats.source import Item, Listing, Rejected, Sample, SplitRule, load_class_names, names_to_leave_out
 from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.skeleton import OPENPOSE18
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from dualhead.data.reader import Note, Reader, Rejection
 from dualhead.formats.custom.skeleton_file import load_skeleton
 from dualhead.formats.file_format import RawClip, ReadingOptions
 from dualhead.formats.files.member import Member, list_members
-from dualhead.reading.listing import file_member, find_recordings, parse_member
-from dualhead.runtime.errors import DualheadError, FormatError
+from dualhead.reading.listing import file_member, find_recordings, only_clip, parse_member
+from dualhead.runtime.errors import FormatError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import Skeleton
 
@@ -107,7 +106,7 @@ def read_clip(path: str | Path, *, skeleton: str | Path | Skeleton | None = None
         listed = list(find_recordings(list(list_members([Path(path)])), options))
         if len(listed) != 1:
             raise FormatError(f"a folder of {len(listed)} recordings: pass one of them", path)
-        return _only(listed[0].name, listed[0].parse(), path)
+        return _named(only_clip(listed[0].parse(), path), listed[0].name)
     return read_member(file_member(path), options)
 
 
@@ -122,13 +121,8 @@ def read_member(member: Member, options: ReadingOptions) -> RawClip:
         ConfigError: If the skeleton is not that of the file.
         FormatError: If the file is of an unknown kind, damaged, or holds more than one recording.
     """
-    return _only(member.file_name.rpartition(".")[0], parse_member(member, options), member.where)
+    return _named(only_clip(parse_member(member, options), member.where), member.file_name.rpartition(".")[0])
 
 
-def _only(name: str, clips: Iterable[RawClip | DualheadError], where: str | Path) -> RawClip:
-    found = list(clips)
-    if len(found) != 1:
-        raise FormatError(f"it holds {len(found)} recordings, and one is read at a time", where)
-    if isinstance(found[0], DualheadError):
-        raise found[0]
-    return replace(found[0], name=found[0].name or name)
+def _named(clip: RawClip, name: str) -> RawClip:
+    return clip if clip.name else replace(clip, name=name)

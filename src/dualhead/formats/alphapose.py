@@ -6,13 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dualhead.formats.file_format import (
-    Evidence,
-    FileFormat,
-    RawClip,
-    RawFile,
-    from_json,
-)
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, from_json
 from dualhead.formats.observations import Observations, frame_of_image, identity, key_points, number_array
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import OPENPOSE18, Skeleton

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dualhead.formats.file_format import (
-    Evidence,
-    FileFormat,
-    RawClip,
-    RawFile,
-    from_json,
-)
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, from_json
 from dualhead.formats.landmark_table import joint_aliases, squash
 from dualhead.formats.observations import MAX_PEOPLE, Observations, identity, number_array, steady_rate, time_of
 from dualhead.runtime.errors import FormatError

@@ -8,14 +8,7 @@ from typing import Any
 import numpy as np
 
 from dualhead.formats.alphapose import is_detection, parse_detections
-from dualhead.formats.file_format import (
-    LIKELY,
-    Evidence,
-    FileFormat,
-    RawClip,
-    RawFile,
-    from_json,
-)
+from dualhead.formats.file_format import LIKELY, Evidence, FileFormat, RawClip, RawFile, from_json
 from dualhead.formats.observations import Observations, frame_of_image, identity, image_size, key_points
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import COCO17

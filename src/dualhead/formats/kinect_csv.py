@@ -5,13 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dualhead.formats.custom.columns import read_table
-from dualhead.formats.file_format import (
-    Evidence,
-    FileFormat,
-    RawClip,
-    RawFile,
-    from_bytes,
-)
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, from_bytes
 from dualhead.formats.landmark_table import LandmarkColumns, are_joints_of, find_columns, first_lines, read_landmarks
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import NTU25

@@ -9,15 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dualhead.formats.dense import MAX_COORDINATE
-from dualhead.formats.file_format import (
-    LIKELY,
-    Evidence,
-    FileFormat,
-    Parse,
-    RawClip,
-    RawFile,
-    from_bytes,
-)
+from dualhead.formats.file_format import LIKELY, Evidence, FileFormat, Parse, RawClip, RawFile, from_bytes
 from dualhead.formats.files.text_lines import check_lines
 from dualhead.formats.intervals import is_label_file
 from dualhead.formats.observations import MAX_FRAMES, check_frames

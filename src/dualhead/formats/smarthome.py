@@ -7,13 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from dualhead.formats.axes import stand_up
-from dualhead.formats.file_format import (
-    Evidence,
-    FileFormat,
-    RawClip,
-    RawFile,
-    from_json,
-)
+from dualhead.formats.file_format import Evidence, FileFormat, RawClip, RawFile, from_json
 from dualhead.formats.observations import MAX_PEOPLE, Observations, number_array
 from dualhead.runtime.errors import FormatError
 from dualhead.skeleton import SMARTHOME13

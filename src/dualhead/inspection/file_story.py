@@ -19,7 +19,7 @@ from dualhead.formats.ntu.sources import NTU_SKELETON
 from dualhead.formats.recording import Recording
 from dualhead.formats.units import body_extent, doubt_unit, usual_extent
 from dualhead.reading.conventions import points_down
-from dualhead.reading.listing import file_member, find_recordings, parse_member
+from dualhead.reading.listing import file_member, find_recordings, only_clip, parse_member
 from dualhead.reading.recognise import Recognised, recognise, require_supported
 from dualhead.runtime.errors import DualheadError, FormatError
 from dualhead.skeleton import NTU25, Skeleton
@@ -184,10 +184,7 @@ def _explain_frames(folder: Path, options: ReadingOptions) -> FileStory:
     first = next(iter(list_members([folder])))
     try:
         taken = _taken_for(recognise(RawFile(first), options.kind))
-        clips = list(found.parse())
-        if len(clips) != 1 or isinstance(clips[0], DualheadError):
-            raise clips[0] if clips and isinstance(clips[0], DualheadError) else FormatError("no recording", folder)
-        return _story_of(folder, clips[0], f"{taken}, a file for each frame")
+        return _story_of(folder, only_clip(found.parse(), folder), f"{taken}, a file for each frame")
     except FormatError as error:
         return FileStory(folder, 0, (), damage=error)
 

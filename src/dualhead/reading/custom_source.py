@@ -20,10 +20,10 @@ from dualhead.formats.intervals import Stretch, cut_recording, is_label_file, pa
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Duplicate, Item, Listing, Rejected, Source, names_to_leave_out
 from dualhead.formats.video import VIDEO
-from dualhead.reading.listing import FrameSet, parse_frames, parse_member, with_frame_sets
+from dualhead.reading.listing import FrameSet, only_clip, parse_frames, parse_member, with_frame_sets
 from dualhead.reading.recognise import recognise, require_supported
 from dualhead.reading.registry import readable_suffixes
-from dualhead.runtime.errors import DualheadError, FormatError, MismatchError
+from dualhead.runtime.errors import FormatError, MismatchError
 from dualhead.sequence import SkeletonSequence
 from dualhead.skeleton import NTU25, Skeleton
 from dualhead.skeleton_maps import convert_skeleton
@@ -81,15 +81,10 @@ class CustomSource(Source):
             any_scale=True,
         )
         if isinstance(member, FrameSet):
-            clips = list(parse_frames(member.files, found, options))
+            clips = parse_frames(member.files, found, options)
         else:
-            clips = list(parse_member(member, options))
-        if len(clips) != 1:
-            raise FormatError(f"it holds {len(clips)} recordings: expected one", member.where)
-        clip = clips[0]
-        if isinstance(clip, DualheadError):
-            raise clip
-        return self._fitted(clip, size)
+            clips = parse_member(member, options)
+        return self._fitted(only_clip(clips, member.where), size)
 
     def _fitted(self, clip: RawClip, size: tuple[int, int]) -> Recording:
         """Convert a clip to the skeleton, the unit and the confidence of the data set."""

@@ -137,6 +137,25 @@ def parse_frames(files: FrameFiles, known: FileFormat, options: ReadingOptions) 
     yield from _checked(known.parse_frames(files, options), known, files.where, options)
 
 
+def only_clip(clips: Clips, where: str | Path) -> RawClip:
+    """Return the one recording among those of a file.
+
+    Args:
+        clips: The recordings.
+        where: The file, for the error message.
+
+    Raises:
+        DualheadError: If it cannot be read.
+        FormatError: If there are none or several.
+    """
+    found = list(clips)
+    if len(found) != 1:
+        raise FormatError(f"it holds {len(found)} recordings, expected one", where)
+    if isinstance(found[0], DualheadError):
+        raise found[0]
+    return found[0]
+
+
 def _checked(clips: Clips, known: FileFormat, where: str, options: ReadingOptions) -> Iterator[RawClip | DualheadError]:
     """Check recordings against the conventions; an error names the assumed format of the file."""
     try:

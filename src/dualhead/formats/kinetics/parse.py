@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dualhead.formats.file_format import (
-    LIKELY,
-    Evidence,
-    FileFormat,
-    RawClip,
-    RawFile,
-    ReadingOptions,
-)
+from dualhead.formats.file_format import LIKELY, Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.files.json_file import JsonFile, holds_only_numbers, nested_numbers, parse_json
 from dualhead.formats.files.member import Member, list_members
 from dualhead.formats.kinetics.labels import (

@@ -7,14 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dualhead.formats.file_format import (
-    LIKELY,
-    Evidence,
-    FileFormat,
-    RawClip,
-    RawFile,
-    ReadingOptions,
-)
+from dualhead.formats.file_format import LIKELY, Evidence, FileFormat, RawClip, RawFile, ReadingOptions
 from dualhead.formats.file_source import FileSource
 from dualhead.formats.ntu.parse import parse_skeleton
 from dualhead.formats.recording import Recording
