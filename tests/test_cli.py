@@ -230,3 +230,15 @@ def test_a_loading_process_that_died_is_a_sentence(
     error = RuntimeError("DataLoader worker (pid(s) 5) exited unexpectedly\nmore")
     assert cli.main(_raising(error, monkeypatch)) == 1
     assert "pass fewer workers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words", [["fuse", "a.npz", "b.npz"], ["report", "a.npz"], ["inspect", "."], ["export", "a.safetensors"]]
+)
+def test_a_place_that_cannot_be_written_is_told_before_any_work(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / f"out.{'onnx' if words[0] == 'export' else 'html'}"
+    assert cli.main([*words, "--out", str(out)]) == 1
+    assert str(out) in capsys.readouterr().err

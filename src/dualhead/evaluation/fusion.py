@@ -16,7 +16,7 @@ from dualhead.evaluation.metrics import Metrics, measure, measure_heads, sample_
 from dualhead.evaluation.scores import Scores, as_scores, cache_blocks, label_log_probability, mean_of_heads, softmax
 from dualhead.evaluation.weights import WeightsName, given_weights, search_weights
 from dualhead.runtime.errors import ConfigError, MismatchError, unknown
-from dualhead.runtime.files import check_apart
+from dualhead.runtime.files import check_apart, check_writable
 from dualhead.runtime.progress import show_progress
 from dualhead.version import __version__
 
@@ -122,6 +122,7 @@ def fuse(
     _refuse_twice([*scores, *(validation or ())])
     if out is not None:
         check_apart(out, [item for item in (*scores, *(validation or ())) if not isinstance(item, Scores)])
+        check_writable(out)
     labels = [label_of(item, n) if isinstance(item, Scores) else str(item) for n, item in enumerate(scores)]
     parts = join(as_scores(scores), labels, allow_same_stream=allow_same_stream)
     names = stream_names([item.provenance for item in parts])

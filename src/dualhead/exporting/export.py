@@ -17,7 +17,7 @@ from dualhead.exporting.tracing import Traced, trace
 from dualhead.inference.predictor import Predictor
 from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import ConfigError, unknown
-from dualhead.runtime.files import check_apart, naming, replacing
+from dualhead.runtime.files import check_apart, check_writable, naming, replacing
 from dualhead.runtime.terminal import cell, print_line
 from dualhead.version import __version__
 
@@ -70,6 +70,7 @@ def export(
             f"{str(target)!r} has not the ending of format {format!r}: expected a name with {SUFFIXES[format]}"
         )
     check_apart(target, [checkpoint, *([] if recordings is None else closed_inputs(recordings))])
+    check_writable(target)
     if format == "onnx":
         check_installed()
     predictor = Predictor.from_checkpoint(checkpoint, device="cpu")

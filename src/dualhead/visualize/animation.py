@@ -17,7 +17,7 @@ from dualhead.formats.video import domain_gap
 from dualhead.poses.command import PoseEstimator
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import ConfigError, printable, unknown
-from dualhead.runtime.files import check_apart, write_text
+from dualhead.runtime.files import check_apart, check_writable, write_text
 from dualhead.runtime.progress import track
 from dualhead.runtime.terminal import print_line
 from dualhead.sequence import SkeletonSequence
@@ -129,6 +129,7 @@ def render(
         if target.suffix.lower() not in KINDS:
             raise unknown("kind of picture", target.suffix.lower() or target.name, KINDS)
         check_apart(target, [*checkpoint, *([] if isinstance(source, SkeletonSequence) else closed_inputs(source))])
+        check_writable(target)
     predictor = _load(checkpoint)
     if isinstance(source, str | Path) and is_video(source):
         from dualhead.visualize.video_render import render_video

@@ -11,7 +11,7 @@ from dualhead.data.store.verify import verify as check_fingerprint
 from dualhead.inspection.file_story import FileStory, explain_file, holds_one_recording
 from dualhead.inspection.store_inspection import StoreInspection, inspect_store
 from dualhead.runtime.errors import ConfigError, FormatError
-from dualhead.runtime.files import check_apart
+from dualhead.runtime.files import check_apart, check_writable
 from dualhead.runtime.progress import Bar, show_progress
 from dualhead.skeleton import Skeleton
 from dualhead.visualize.inspection_page import write_inspection
@@ -81,6 +81,7 @@ def inspect(
         raise ConfigError(f"{path} is a folder, and a store has its own skeleton: omit `skeleton`")
     if out is not None:
         check_apart(out, [path])
+        check_writable(out)
     with show_progress(quiet) as new_bar:
         store = open_store(path)
         if verify:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dualhead.evaluation.scores import Scores
 from dualhead.runtime.errors import ConfigError
-from dualhead.runtime.files import check_apart
+from dualhead.runtime.files import check_apart, check_writable
 from dualhead.runtime.progress import show_progress
 from dualhead.runtime.terminal import print_line
 from dualhead.visualize.report import write_report
@@ -62,6 +62,7 @@ def report(
         if file.suffix != ".npz":
             raise ConfigError(f"{file} is neither a run folder nor a score file: pass folders of `train` or .npz files")
     check_apart(out, files)
+    check_writable(out)
     scores = _load(files, quiet)
     console = Console(stderr=True)
     if store is None:
