@@ -81,11 +81,13 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=8, help="streams (default 8)")
     parser.add_argument("--samples", type=int, default=50_000, help="samples of either split (default 50000)")
     parser.add_argument("--classes", type=int, default=120, help="classes (default 120)")
+    parser.add_argument("--only", choices=("report", "fuse"), help="only one of the two commands")
     parser.add_argument("--against", type=Path, help="another checkout to run too")
     parser.add_argument("--out", type=Path, help="write the figures to this JSON file")
     options = parser.parse_args()
     sources = {"now": ROOT} | ({"before": options.against.resolve()} if options.against else {})
     sizes = f"--files {options.files} --samples {options.samples} --classes {options.classes}"
+    sizes += f" --only {options.only}" if options.only else ""
     figures: dict[str, Any] = {
         "command": f"python -m benchmarks.score_files {sizes}" + (" --against CHECKOUT" if options.against else ""),
         "commit": commit(),
@@ -105,9 +107,12 @@ def main() -> None:
             "fuse": ["fuse", *test, "--validation", *validation, "--out", str(folder / "fused.npz")],
         }
         for name, command in commands.items():
+            if options.only not in (None, name):
+                continue
             figures[name] = {which: measure_command(command, source) for which, source in sources.items()}
             print(f"{name}: {figures[name]}", flush=True)
-        figures["page_mb"] = round((folder / "page.html").stat().st_size / 1e6, 2)
+        if options.only != "fuse":
+            figures["page_mb"] = round((folder / "page.html").stat().st_size / 1e6, 2)
     figures["load_after"] = round(os.getloadavg()[0], 1)
     if options.out:
         write_text(options.out, json.dumps(figures, indent=1) + "\n")
