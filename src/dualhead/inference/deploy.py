@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _DTYPES = (torch.float32, torch.bfloat16)
 _LENGTHS_KEPT = 64
-_KEPT_BYTES = 2**25 - 2**16
 
 _Key = tuple[int, int, torch.device, torch.dtype | None]
 """An absent body: its number, its frames, where it is computed, and to what autocast lowers it."""
@@ -53,7 +52,8 @@ class DeployedModel(SkeletonModel):
             if child is not self.model.input_norm and not name.endswith("classifier"):
                 child.to(dtype)
         self.train(False)
-        keep_freed_memory(_KEPT_BYTES)
+        if next(self.model.parameters()).device.type == "cpu":
+            keep_freed_memory()
 
     @property
     def input_norm(self):  # type: ignore[no-untyped-def, override]

@@ -18,6 +18,7 @@ from dualhead.models.checkpoint import load_checkpoint
 from dualhead.runtime.errors import CheckpointError, ConfigError, unknown
 from dualhead.runtime.files import check_apart, check_writable
 from dualhead.runtime.machine import check_workers
+from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.plugins import explained
 from dualhead.training.config import parse_experiment
 from dualhead.training.processes import is_main, launch_settings
@@ -79,6 +80,8 @@ def evaluate_store(
     with quiet_lightning(), shown(Console(), not quiet) as bars:
         fabric = Fabric(**launch_settings(device))
         fabric.launch()
+        if fabric.device.type == "cpu":
+            keep_freed_memory()
         bar = bars(f"scoring {split}", None)
         scores = score_split(
             model,

@@ -28,6 +28,7 @@ from dualhead.models.registry import check_variant
 from dualhead.runtime.errors import ConfigError, DualheadError, MismatchError, TrainingError
 from dualhead.runtime.interrupts import interruption
 from dualhead.runtime.log_file import log_to_file
+from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.progress import NewBar
 from dualhead.runtime.schema import list_of, mapping_of, nullable, number, record, whole
 from dualhead.training.build import build_trainer
@@ -155,6 +156,8 @@ def train(
         bars = stack.enter_context(shown(Console(), main and not quiet))
         if not folder.result.is_file():
             launch = launch_settings(device, processes)
+            if launch["accelerator"] == "cpu":
+                keep_freed_memory()
             parts = build_parts(experiment, store, stream, launch, init=init, frozen=freeze, overfit=overfit, said=said)
             if main:
                 stack.enter_context(folder.locked())
