@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from dualhead.runtime.errors import ConfigError
 from dualhead.skeleton import Skeleton, get_skeleton
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 @dataclass(frozen=True, eq=False, init=False)
 class SkeletonSequence:
@@ -118,6 +120,8 @@ def _as_float32(values: ArrayLike, what: str, name: str) -> NDArray[np.float32]:
     Raises:
         ConfigError: If they are something else, or do not form an array.
     """
+    if isinstance(values, np.ndarray) and values.dtype is _FLOAT32:  # as in a store: nothing to convert
+        return values
     try:
         array = np.asanyarray(values)
     except ValueError as error:  # lists of different lengths

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dualhead.formats.units import body_extent, doubt_unit, usual_extent
+from dualhead.formats.units import body_extent, body_extents, doubt_unit, usual_extent
 from dualhead.skeleton import COCO17, NTU25, SKELETONS
 
 
@@ -15,6 +15,7 @@ def test_the_extent_of_bodies_by_hand() -> None:
     assert body_extent(joints) == pytest.approx(1.25)  # the third frame is empty
     assert body_extent(np.zeros((0, 5, 3, 3))) == body_extent(np.zeros((2, 5, 3, 3))) == 0
     assert body_extent(joints.astype(np.float32)) == pytest.approx(1.25)
+    assert body_extents([joints[:, :1], np.zeros((1, 2, 3, 3)), joints]) == pytest.approx([1.5, 0, 1.25])
 
 
 def test_the_extent_of_more_bodies_than_are_measured_at_once() -> None:

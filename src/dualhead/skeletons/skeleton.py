@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -109,7 +109,7 @@ class Skeleton:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as values that JSON and YAML know."""
-        return asdict(self)
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Skeleton:

@@ -22,7 +22,7 @@ from dualhead.data.store.fingerprint import digest
 from dualhead.data.store.writer import Chunk, Row
 from dualhead.formats.recording import Recording
 from dualhead.formats.source import Item, Rejected, Sample, Source
-from dualhead.formats.units import METRES, body_extent
+from dualhead.formats.units import METRES, body_extents
 from dualhead.runtime.cluster import on_cluster
 from dualhead.runtime.errors import DamageError, DualheadError, FormatError, StoreError, UnreadableError, defect
 from dualhead.runtime.interrupts import check_interrupt
@@ -71,6 +71,7 @@ class Worker:
         selection = get_selection(self.body_selection)
         data: list[bytes] = []
         rows: list[Row] = []
+        measured: list[NDArray[np.float32]] = []
         rejected: list[Rejected] = []
         traces: list[str] = []
         for task in tasks:
@@ -88,9 +89,10 @@ class Worker:
             else:
                 data.append(result[0])
                 rows.append(result[1])
-        return Chunk(b"".join(data), tuple(rows), tuple(rejected), tuple(traces))
+                measured.append(result[2])
+        return Chunk(b"".join(data), self._with_extents(rows, measured), tuple(rejected), tuple(traces))
 
-    def _sample(self, task: Task, selection: Selection) -> tuple[bytes, Row] | Rejected:
+    def _sample(self, task: Task, selection: Selection) -> tuple[bytes, Row, NDArray[np.float32]] | Rejected:
         sample, where = task.item.sample, task.item.member.where
         kind, line = "damaged", None
         try:
@@ -120,9 +122,9 @@ class Worker:
                     return _rejected(task.item, "it holds a confidence that is not a finite number")
                 row = Row(
                     sample.name, label, joints.shape[1], joints.shape[0], fields, digest(data),
-                    self._remarks(recording, joints, sample), self._extent(joints), recording.fps,
+                    self._remarks(recording, joints, sample), fps=recording.fps,
                 )  # fmt: skip
-                return data, row
+                return data, row, joints[:, :: max(1, joints.shape[1] // _MEASURED_FRAMES)].copy()
             if len(joints):
                 reason = ""
         if task.missing is not None:
@@ -130,11 +132,17 @@ class Worker:
             reason = "; ".join(filter(None, [f"on the missing list {task.missing}", reason]))
         return Rejected(sample.name, where, reason, kind, line)
 
-    def _extent(self, joints: NDArray[np.float32]) -> float:
-        """Measure the bodies of a 3D recording, some of its frames for all."""
-        if self.source.skeleton.dimensions != 3 or self.source.prepared or not len(joints):
-            return 0.0
-        return round(body_extent(joints[:, :: max(1, joints.shape[1] // _MEASURED_FRAMES)]), 4)
+    def _with_extents(self, rows: Sequence[Row], measured: Sequence[NDArray[np.float32]]) -> tuple[Row, ...]:
+        """Measure the bodies of 3D recordings, all of a chunk at once.
+
+        Args:
+            rows: The rows of the samples.
+            measured: Some frames of each, `(M, T, V, C)`.
+        """
+        if not rows or self.source.skeleton.dimensions != 3 or self.source.prepared:
+            return tuple(rows)
+        extents = body_extents(measured)
+        return tuple(replace(row, extent=round(extent, 4)) for row, extent in zip(rows, extents, strict=True))
 
     def _remarks(self, recording: Recording, joints: NDArray[np.float32], sample: Sample) -> tuple[str, ...]:
         """Describe the anomalies of a sample that is kept."""

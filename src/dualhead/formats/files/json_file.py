@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -146,9 +148,10 @@ def nested_numbers(value: Any, nulls: bool = False, plain: bool = False) -> NDAr
         OverflowError: If a number is too large.
     """
     if plain:
-        array = np.array(value, np.float64)
-        if nulls or not np.isnan(array).any():
-            return array
+        with suppress(TypeError, ValueError):  # of an empty list, or of what is refused below
+            array = _plain_numbers(value)
+            if nulls or not np.isnan(array).any():  # NumPy makes NaN of a null
+                return array
     if isinstance(value, list) and len(value) > _BLOCK:
         parts = (nested_numbers(value[start : start + _BLOCK], nulls) for start in range(0, len(value), _BLOCK))
         return _concatenate(parts, len(value))
@@ -158,16 +161,34 @@ def nested_numbers(value: Any, nulls: bool = False, plain: bool = False) -> NDAr
         kinds = set(map(type, level))
         if kinds != {list}:
             break
-        lengths = set(map(len, level))
-        if len(lengths) > 1:
-            raise ValueError("lists of different lengths")
-        shape += lengths
+        shape.append(_common_length(level))
         level = list(chain.from_iterable(level))
         if not level:
             return np.zeros(shape)
     if not kinds <= ({int, float, type(None)} if nulls else {int, float}):
         raise TypeError("something other than numbers")
     return np.array(level, np.float64).reshape(shape)
+
+
+def _plain_numbers(value: Any) -> NDArray[np.float64]:
+    """Convert lists in which there is no text and no truth value; NumPy's own way looks at each number twice."""
+    shape: list[int] = []
+    level = [value]
+    while True:
+        shape.append(_common_length(level))
+        if not shape[-1]:
+            raise ValueError("empty lists")
+        numbers = chain.from_iterable(level)
+        if not isinstance(level[0][0], list):
+            return np.fromiter(numbers, np.float64, math.prod(shape)).reshape(shape)
+        level = list(numbers)
+
+
+def _common_length(lists: Sequence[Any]) -> int:
+    lengths = set(map(len, lists))
+    if len(lengths) > 1:
+        raise ValueError("lists of different lengths")
+    return lengths.pop()
 
 
 def _concatenate(parts: Iterable[NDArray[np.float64]], length: int) -> NDArray[np.float64]:
