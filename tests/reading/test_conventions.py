@@ -125,3 +125,10 @@ def test_coordinates_around_zero_are_no_fractions_of_an_image() -> None:
     with pytest.raises(FormatError, match="lies below 0, so these are not fractions"):
         apply_conventions(clip, ReadingOptions())
     assert "lies below 0" in apply_conventions(clip, ANYTHING).notes[0]
+
+
+def test_mistyped_options_are_refused_where_no_file_asks_for_them() -> None:
+    with pytest.raises(ConfigError, match="axes 'TTTT' are invalid"):
+        ReadingOptions(axes="TTTT")
+    with pytest.raises(ConfigError, match="unknown unit 'parsec'"):
+        ReadingOptions(unit="parsec")

@@ -12,12 +12,14 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from dualhead.formats.custom.array_layout import AXES
 from dualhead.formats.files.arrays import BAD_ZIP, read_header
 from dualhead.formats.files.json_file import parse_json
 from dualhead.formats.files.raw_file import FileMember, Member
 from dualhead.formats.frame_files import FrameFiles
 from dualhead.formats.recording import Recording
-from dualhead.runtime.errors import ConfigError, DualheadError, FormatError
+from dualhead.formats.units import METRES
+from dualhead.runtime.errors import ConfigError, DualheadError, FormatError, unknown
 from dualhead.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -203,6 +205,15 @@ class ReadingOptions:
     any_scale: bool = False
     kind: str | None = None
     poses: PoseEstimator | None = None
+
+    def __post_init__(self) -> None:
+        """Check what a user may mistype, also where no file asks for it."""
+        if self.axes is not None and self.axes.upper() not in AXES:
+            raise ConfigError(
+                f"axes {self.axes[:10]!r} are invalid: pass the letters M, T, V, C in their order, such as TMVC"
+            )
+        if self.unit is not None and self.unit not in METRES:
+            raise unknown("unit", self.unit, METRES)
 
 
 @dataclass(frozen=True, eq=False)

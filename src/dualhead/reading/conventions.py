@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dualhead.formats.file_format import RawClip, ReadingOptions, Unit
 from dualhead.formats.recording import Recording
 from dualhead.formats.units import METRES, body_extent, doubt_unit, usual_extent
-from dualhead.runtime.errors import ConfigError, FormatError, unknown
+from dualhead.runtime.errors import ConfigError, FormatError
 from dualhead.skeleton import Skeleton
 
 LARGEST_FRACTION = 2.0
@@ -156,9 +156,7 @@ def _check_solid(clip: RawClip, options: ReadingOptions) -> RawClip:
     recording, notes = clip.recording, list(clip.notes)
     unit: Unit = clip.unit
     if options.unit is not None:
-        factor = METRES.get(options.unit)
-        if factor is None:
-            raise unknown("unit", options.unit, METRES)
+        factor = METRES[options.unit]
         # a format that defines its unit is left as it is, unless its bodies say that this file has another
         expected = options.extent or usual_extent(clip.skeleton)
         if factor != 1 and (clip.unit != "m" or doubt_unit(body_extent(recording.joints), expected)):
