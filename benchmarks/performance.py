@@ -50,9 +50,9 @@ def page() -> str:
         ),
         (_inference_row(what, row) for what, row in files["inference"]["inference"].items()),
     )
-    measured = _figures("products")
-    words |= {f"products_{key}": measured[key] for key in ("command", "commit")}
-    words["products"] = _products({name: measured[name] for name in roofline})
+    products = _figures("products")
+    words |= {f"products_{key}": products[key] for key in ("command", "commit")}
+    words["products"] = _products({name: products[name] for name in roofline})
     words["training"] = _by_model(files["training"]["training"])
     forms = ("plain", "float32", "bfloat16")
     words["short"] = _table(
@@ -91,6 +91,17 @@ def page() -> str:
         (
             (name, *(f"{score_files[name][which][key]:,.1f}" for key in units for which in ("before", "now")))
             for name in ("fuse", "report")
+        ),
+    )
+    memory = _figures("memory")
+    words |= {f"memory_{key}": str(memory[key]) for key in ("command", "commit", "machine", "load")}
+    measured = {"user_s": "user, s", "system_s": "system, s", "page_faults": "page faults", "peak_mb": "peak, MB"}
+    words["memory"] = _table(
+        ("", "freed memory", *measured.values(), "processor time, system's / this"),
+        (
+            (what, setting, *(f"{row[key]:,.6g}" for key in measured), f"{row['system / this']:.2f}")
+            for what, settings in memory["cases"].items()
+            for setting, row in settings.items()
         ),
     )
     return template.format(**words)
