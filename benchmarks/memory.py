@@ -32,7 +32,7 @@ _CASES = {
 def _case(name: str) -> Callable[[], object]:
     """Build what is measured, in the process that measures it."""
     from benchmarks.model_times import make_clips, step
-    from dualhead.inference import deploy as deploying
+    from dualhead.inference.deploy import deploy
     from dualhead.models.registry import create_model
     from dualhead.skeleton import KINECT20, NTU25
 
@@ -42,9 +42,7 @@ def _case(name: str) -> Callable[[], object]:
     clips = make_clips(number, frames, bodies=bodies, joints=joints)
     if kind == "step":
         return partial(step, model, clips)
-    deploying.keep_freed_memory = bool  # type: ignore[assignment]  # the setting is this benchmark's to choose
-    deployed = deploying.deploy(model.eval())
-    return partial(deployed, clips)
+    return partial(deploy(model.eval()), clips)
 
 
 def _answer(setting: str, name: str) -> None:

@@ -15,7 +15,6 @@ from dualhead.layers.prepared import PreparedModule, is_autocast, without_waitin
 from dualhead.layers.threads import alone
 from dualhead.models.base import ModelOutput, SkeletonModel
 from dualhead.runtime.errors import ConfigError
-from dualhead.runtime.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -52,8 +51,6 @@ class DeployedModel(SkeletonModel):
             if child is not self.model.input_norm and not name.endswith("classifier"):
                 child.to(dtype)
         self.train(False)
-        if next(self.model.parameters()).device.type == "cpu":
-            keep_freed_memory()
 
     @property
     def input_norm(self):  # type: ignore[no-untyped-def, override]

@@ -22,6 +22,7 @@ from dualhead.poses.command import PoseEstimator, find_videos
 from dualhead.poses.video import is_video
 from dualhead.runtime.errors import CheckpointError, ConfigError, FormatError, MismatchError, printable_line, unknown
 from dualhead.runtime.files import check_apart
+from dualhead.runtime.memory import keep_freed_memory
 from dualhead.runtime.progress import show_progress
 
 Format = Literal["auto", "table", "jsonl", "csv", "parquet"]
@@ -132,6 +133,8 @@ def predict(
     check_threshold(threshold)
     shares = weights if fusion is None else fusion
     predictor = _load(checkpoints, shares, device, source)
+    if predictor.device.type == "cpu":
+        keep_freed_memory()
     poses = PoseEstimator(pose_weights, max_people, keep=keep_poses)
     reader = predictor.make_reader(
         skeleton=skeleton, image_size=image_size, each_body=each_body, poses=poses, fps=fps, unit=unit, kind=kind,
