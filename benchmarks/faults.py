@@ -217,18 +217,23 @@ def fail_disk(scene: Scene, times: int, rng: random.Random) -> Tally:
     return tally
 
 
-def mutate_inputs(inputs: int, seed: int, keep: Path) -> Iterator[dict[str, Any]]:
+def mutate_inputs(inputs: int, seed: int, keep: Path, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
     """Feed mutated inputs to every parser, within `MEMORY` more than this process has.
 
     Args:
         inputs: How many a parser.
         seed: Start of all randomness.
         keep: Folder for inputs that break the rule.
+        names: The parsers; all if None.
 
     Yields:
         The figures of the parsers so far, by name, after each of them.
     """
-    targets = make_targets()
+    every = {target.name: target for target in make_targets()}
+    unknown = sorted(set(names or ()) - set(every))
+    if unknown:
+        raise SystemExit(f"{unknown[0]} is no parser: expected some of {', '.join(every)}")
+    targets = [every[name] for name in names or every]
     _limit_memory(MEMORY)
     figures = {}
     for target in targets:
@@ -269,6 +274,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--signals", type=int, default=200, help="signals to commands (default 200)")
     parser.add_argument("--disk", type=int, default=100, help="disk faults (default 100)")
     parser.add_argument("--mutations", type=int, default=20_000, help="mutated inputs a parser (default 20000)")
+    parser.add_argument("--parsers", help="names of the parsers that take them, with commas (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="start of all randomness (default 0)")
     parser.add_argument(
         "--patience", type=float, default=PATIENCE, help="seconds to end after a signal; more on a busy machine"
@@ -295,7 +301,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 _record(options.out, name, facts, figures)
     if options.mutations:
         parsers: dict[str, Any] = {}
-        for parsers in mutate_inputs(options.mutations, options.seed, Path(tempfile.gettempdir()) / "fault-inputs"):
+        keep, names = Path(tempfile.gettempdir()) / "fault-inputs", options.parsers and options.parsers.split(",")
+        for parsers in mutate_inputs(options.mutations, options.seed, keep, names):
             _record(options.out, "mutations", facts, {"parsers": parsers})
         failures += sum(len(part["failures"]) for part in parsers.values())
     return 1 if failures else 0
