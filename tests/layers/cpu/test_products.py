@@ -12,7 +12,8 @@ from dualhead.layers.cpu.products import add_outer, by_onednn, differentiable_li
 
 @pytest.fixture(autouse=True, params=["of any size", "of a size that oneDNN is worth"])
 def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let oneDNN multiply the small matrices of these tests too."""
+    """Let oneDNN multiply the small matrices of these tests too, also on a processor where MKL is preferred."""
+    monkeypatch.setattr(products, "_prefers_mkl", lambda: False)
     if request.param == "of any size":
         monkeypatch.setattr(products, "_FEW", 0)
 
@@ -44,6 +45,9 @@ def test_only_float32_and_only_where_onednn_is_on(monkeypatch: pytest.MonkeyPatc
     assert by_onednn(torch.ones(1)) == products._has_linear()
     with torch.backends.mkldnn.flags(enabled=False):
         assert not by_onednn(torch.ones(1))
+    monkeypatch.setattr(products, "_prefers_mkl", lambda: True)
+    assert not by_onednn(torch.ones(1))
+    monkeypatch.setattr(products, "_prefers_mkl", lambda: False)
     monkeypatch.setattr(products, "_has_linear", lambda: False)
     assert not by_onednn(torch.ones(1))
 
