@@ -42,3 +42,19 @@ def measure(step: str, *arguments: str | Path, setup: str = "", source: Path | N
     command = [sys.executable, "-c", _PROGRAM.format(setup=setup, step=step), *map(str, arguments)]
     run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(run.stdout.splitlines()[-1]))
+
+
+def memory_status(field: str, process: int | str = "self") -> int:
+    """Read a size of a process in kB from Linux; what `getrusage` calls its peak starts with that of its parent.
+
+    Args:
+        field: "VmRSS", what it holds, or "VmHWM", the most that it held.
+        process: Its number; default: this one.
+
+    Raises:
+        OSError: If there is no such process.
+        LookupError: If it has ended and waits to be collected.
+    """
+    lines = Path(f"/proc/{process}/status").read_text(encoding="ascii").splitlines()
+    sizes = [int(line.split()[1]) for line in lines if line.startswith(f"{field}:")]
+    return sizes[0]

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from benchmarks.child import memory_status
 from benchmarks.commit import commit
 from benchmarks.prepare import machine
 from dualhead.data.prepare.prepare import prepare
@@ -118,13 +119,11 @@ def watch(process: subprocess.Popen[bytes], partial: Path, until: int | None = N
     while process.poll() is None:
         time.sleep(0.5)
         try:
-            status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+            held = memory_status("VmRSS", process.pid) / 1e3
             lines = partial.read_bytes().count(b"\n")
-        except OSError:
+        except (OSError, LookupError):
             continue
-        resident = [int(line.split()[1]) / 1e3 for line in status.splitlines() if line.startswith("VmRSS")]
-        if resident:
-            seen.append((lines, resident[0]))
+        seen.append((lines, held))
         if until is not None and lines >= until:
             process.send_signal(signal.SIGINT)
             until = None

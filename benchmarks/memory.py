@@ -49,6 +49,7 @@ def _answer(setting: str, name: str) -> None:
     """Run a case once for each line of standard input, and print what it took."""
     from resource import RUSAGE_SELF, getrusage
 
+    from benchmarks.child import memory_status
     from dualhead.runtime.memory import keep_freed_memory
 
     if setting != "system":
@@ -64,15 +65,9 @@ def _answer(setting: str, name: str) -> None:
             "user_s": after.ru_utime - before.ru_utime,
             "system_s": after.ru_stime - before.ru_stime,
             "page_faults": after.ru_minflt - before.ru_minflt,
-            "peak_mb": _peak() / 1e3,
+            "peak_mb": memory_status("VmHWM") / 1e3,
         }
         print(json.dumps(figures), flush=True)
-
-
-def _peak() -> int:
-    """Read the peak of this process's memory in kB; what `getrusage` gives begins with that of its parent."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
 def compare(name: str, rounds: int) -> dict[str, dict[str, float]]:

@@ -27,6 +27,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
+from benchmarks.child import memory_status
 from benchmarks.commit import commit
 from benchmarks.exactness import exactness
 from benchmarks.model_times import (
@@ -214,15 +215,9 @@ def _print_memory(form: str) -> None:
     else:
         model = make_model(name)
         case = partial(step, plain_form(model) if kind == "plain" else model, make_clips(5, 300, 0.8))
-    before = _status("VmRSS")
+    before = memory_status("VmRSS")
     case()
-    print((_status("VmHWM") - before) / 1e6)
-
-
-def _status(field: str) -> int:
-    """Read a size in kB of this process from Linux; what `getrusage` calls its peak starts with that of its parent."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+    print((memory_status("VmHWM") - before) / 1e6)
 
 
 def _side_by_side(processes: int) -> tuple[float, float]:
@@ -243,13 +238,13 @@ def _work() -> None:
     torch.distributed.init_process_group("gloo")
     model = torch.nn.parallel.DistributedDataParallel(make_model("dualhead").train())
     clips = make_clips(5, 300, 0.8)
-    before = _status("VmRSS")
+    before = memory_status("VmRSS")
     for turn in range(3):
         if turn == 1:
             start = time.perf_counter()
         model(clips).square().mean().backward()
     rate = 2 * 5 * torch.distributed.get_world_size() / (time.perf_counter() - start)
-    gigabytes = torch.tensor((_status("VmHWM") - before) / 1e6)
+    gigabytes = torch.tensor((memory_status("VmHWM") - before) / 1e6)
     torch.distributed.all_reduce(gigabytes)
     if torch.distributed.get_rank() == 0:
         print(rate, float(gigabytes))
