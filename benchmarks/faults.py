@@ -282,7 +282,12 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/faults.json"), help="the record")
     options = parser.parse_args(words)
     given = sys.argv[1:] if words is None else words
-    facts = {"command": shlex.join(["python", "-m", "benchmarks.faults", *given]), "hang_limit_s": options.patience}
+    facts = {
+        "command": shlex.join(["python", "-m", "benchmarks.faults", *given]),
+        "hang_limit_s": options.patience,
+        "commit": commit(),  # now: the working tree may change while this runs
+        "machine": machine(),
+    }
     rng = random.Random(options.seed)
     kinds = {
         "kills_of_prepare": (options.kills, lambda scene, count: kill(scene, "prepare", count, rng)),
@@ -314,8 +319,6 @@ def _record(out: Path, name: str, facts: Mapping[str, Any], figures: Mapping[str
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     measured = {
         **facts,
-        "commit": commit(),
-        "machine": machine(),
         "load": round(os.getloadavg()[0], 1),
         "peak_memory_mb": max(peaks) // 1024,
     }
